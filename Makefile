@@ -1,0 +1,37 @@
+# Everything runs in .venv, which `make setup` makes; other targets make it when it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Spinning OpenMP threads cost up to 40 x on a busy machine with few cores.
+export OMP_WAIT_POLICY ?= PASSIVE
+export OMP_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help setup demo test lint bench clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/.installed ## make .venv with the package and its development tools
+
+$(VENV)/.installed: setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: setup ## compare zero-shot, single-task and shared prompts on the embedded tasks (some minutes on 2 cores)
+	$(BIN)/mvlpt demo --output-dir output/demo
+
+test: setup ## the test suite
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lint: setup ## ruff: style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: setup ## the benchmarks, in their quick form
+	@set -e; for program in benchmarks/[a-z]*.py; do echo "== $$program"; $(BIN)/python $$program --quick; done
+
+clean: ## remove the environment and what runs left
+	rm -rf $(VENV) output out build dist *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,33 @@
+"""The command ``mvlpt`` and what its subcommands share. The programs in ``tools/`` call the same functions."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import mvlpt
+
+COMMANDS = {
+    "train": "tune or evaluate prompts on one task or many",
+    "demo": "compare zero-shot, single-task and shared prompts on the embedded tasks",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs ``mvlpt COMMAND ...``; returns the exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: mvlpt COMMAND [options]\n\nMultitask vision-language prompt tuning. Commands:\n")
+        for name, purpose in COMMANDS.items():
+            print(f"  {name:<14}{purpose}")
+        print("\n`mvlpt COMMAND --help` explains each. `mvlpt --version` prints the version.")
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(mvlpt.__version__)
+        return 0
+    if arguments[0] not in COMMANDS:
+        from mvlpt.errors import suggest
+
+        print(f"error: no command '{arguments[0]}'{suggest(arguments[0], COMMANDS)}", file=sys.stderr)
+        return 2
+    return importlib.import_module(f"mvlpt.cli.{arguments[0]}").main(arguments[1:])

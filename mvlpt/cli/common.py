@@ -1,0 +1,57 @@
+"""What the command-line programs share: exit statuses, error sentences, tables of results."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mvlpt.engine.interrupts import Interrupted
+from mvlpt.errors import MvlptError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
+    """Turns what a user can mend into one sentence and status 2, and Ctrl-C into status 130."""
+
+    @functools.wraps(program)
+    def guarded(*args: Any, **kwargs: Any) -> int:
+        try:
+            return program(*args, **kwargs) or 0
+        except MvlptError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return BAD_INPUT
+        except Interrupted as stopped:
+            print(f"{stopped}; the state is saved, add --resume to go on", file=sys.stderr)
+            return INTERRUPTED
+        except KeyboardInterrupt:
+            print("interrupted; what was saved before stays usable", file=sys.stderr)
+            return INTERRUPTED
+
+    return guarded
+
+
+def results_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
+    """One line per task, and their mean where there are several."""
+    table = Table(title=title, title_justify="left")
+    for column, justify in (("task", "left"), ("split", "left"), ("metric", "left"), ("score %", "right"), ("images", "right")):
+        table.add_column(column, justify=justify)
+    for row in rows:
+        table.add_row(row["task"], row["split"], row["metric"], f"{row['value']:.2f}", f"{row['n']:,}")
+    if len(rows) > 1:
+        table.add_section()
+        mean = sum(row["value"] for row in rows) / len(rows)
+        table.add_row("mean", "", "", f"{mean:.2f}", f"{sum(row['n'] for row in rows):,}", style="bold")
+    return table
+
+
+def show(*renderables: Any) -> None:
+    """Prints to the standard output, in full width where it is not a terminal."""
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    for item in renderables:
+        console.print(item)

@@ -1,0 +1,183 @@
+"""``tools/train.py`` and ``mvlpt train``: tune or evaluate prompts on one task or many, in the style of CoOp."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from pathlib import Path
+
+from mvlpt.cli.common import exit_status, results_table, show
+from mvlpt.config import Config, check_config, flatten, get_cfg_default, read_yaml, task_names
+from mvlpt.engine.log import setup_logging
+from mvlpt.engine.registries import extend_config, load_entry_points, load_plugin, load_shipped
+from mvlpt.engine.results import arm_of
+
+EXAMPLES = """\
+examples:
+  # one prompt for one embedded task, one image per class
+  python tools/train.py --config-file configs/trainers/MVLPT-CoOp/embedded.yaml --dataset weather-plain --shots 1 --seed 1 \\
+      --output-dir output/weather
+
+  # one prompt shared by three tasks
+  python tools/train.py --config-file configs/trainers/MVLPT-CoOp/embedded.yaml --dataset weather-dark,food-dark,tools-dark \\
+      --multi-task --shots 1 --seed 1 --output-dir output/shared
+
+  # start a task from that prompt, with another learning rate
+  python tools/train.py --config-file configs/trainers/MVLPT-CoOp/embedded.yaml --dataset media-dark --shots 1 --seed 1 \\
+      --model-dir output/shared --output-dir output/adapted OPTIM.LR 0.001
+
+  # evaluate it again; go on with an interrupted run
+  python tools/train.py ... --eval-only --model-dir output/adapted --output-dir output/evaluated
+  python tools/train.py ... --output-dir output/weather --resume
+
+Any option of the configuration can be set at the end of the line as KEY VALUE. Exit status: 0 done, 2 bad input, 130 interrupted.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of CoOp's and the paper's ``train.py``, and a few more."""
+    parser = argparse.ArgumentParser(
+        prog="train.py",
+        description="Tune prompts of a frozen CLIP-like model on one task or many, or evaluate tuned prompts.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    what = parser.add_argument_group("what to run")
+    what.add_argument("--config-file", default="", metavar="YAML", help="options of the trainer (configs/trainers/)")
+    what.add_argument("--dataset-config-file", default="", metavar="YAML", help="options of the data set (configs/datasets/)")
+    what.add_argument("--trainer", default="", help="a registered trainer; --list shows them")
+    what.add_argument("--backbone", default="", help="an open_clip model, CoOp's spelling (ViT-B/16), or 'embedded'")
+    what.add_argument("--head", default="", help=argparse.SUPPRESS)
+    what.add_argument("--dataset", default="", metavar="A,B,C", help="one task, or several separated by commas; --list shows them")
+    what.add_argument("--root", default="", help="folder of the data sets (embedded tasks need none)")
+    what.add_argument("--shots", type=int, metavar="N", help="training images per class; -1 for all")
+    what.add_argument("--seed", type=int, default=None, help="0 or above; without it a seed is drawn and recorded")
+    where = parser.add_argument_group("where")
+    where.add_argument("--output-dir", default="", help="folder of this run; refused if another run lives there")
+    where.add_argument("--resume", nargs="?", const="", default=None, metavar="DIR", help="go on with the run in --output-dir (or DIR)")
+    where.add_argument("--model-dir", default="", metavar="DIR", help="start from, or evaluate, the prompt of the run in DIR")
+    where.add_argument("--load-epoch", type=int, default=0, metavar="N", help="its checkpoint of epoch N; default: best, or else last")
+    mode = parser.add_argument_group("how")
+    mode.add_argument("--eval-only", action="store_true", help="evaluate the prompt in --model-dir; train nothing")
+    mode.add_argument("--no-train", action="store_true", help="build data and model, check that all fits, write nothing")
+    mode.add_argument("--multi-task", action="store_true", help="share one prompt among the tasks of --dataset (implied by several)")
+    mode.add_argument(
+        "--multi-task-label-pertask", "--multi-task-label_pertask", action="store_true", dest="label_pertask",
+        help="rank an image among its own task's classes in training too (default: among all tasks' classes)",
+    )  # fmt: skip
+    mode.add_argument("--multi-task-evalkey", default="", metavar="TASK", help="task that selects the best epoch (default: average)")
+    mode.add_argument("--source-domains", nargs="+", metavar="D", help="source domains, for data sets that have domains")
+    mode.add_argument("--target-domains", nargs="+", metavar="D", help="target domains, likewise")
+    mode.add_argument("--transforms", nargs="+", metavar="T", help="training transforms, by Dassl's names")
+    mode.add_argument("--plugin", action="append", default=[], metavar="FILE.py", help="a file that registers trainers or data sets")
+    mode.add_argument("--quiet", action="store_true", help="no progress bar, no messages but warnings and the table")
+    mode.add_argument("--list", action="store_true", help="list trainers and tasks, and stop")
+    mode.add_argument("--dataset-coop", action="store_true", help=argparse.SUPPRESS)  # the paper's switches, accepted
+    mode.add_argument("--cut-contextlen", action="store_true", help=argparse.SUPPRESS)
+    mode.add_argument("--act-ckpt", type=int, default=None, help=argparse.SUPPRESS)
+    add("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="any options of the configuration")
+    return parser
+
+
+def setup_cfg(args: argparse.Namespace) -> Config:
+    """Defaults, then the data set's file, the trainer's file, the options, the overrides; checked and frozen.
+
+    Raises:
+        ConfigError: something in them is unknown or does not fit.
+    """
+    load_shipped()
+    load_entry_points()
+    for file in args.plugin:
+        load_plugin(file)
+    cfg = get_cfg_default()
+    extend_config(cfg)
+    for file in (args.dataset_config_file, args.config_file):
+        if file:
+            cfg.merge_from_file(file)
+    _apply_options(cfg, args)
+    cfg.merge_from_list(args.opts)
+    if args.resume is not None:
+        cfg.RESUME = args.resume or cfg.OUTPUT_DIR
+    if cfg.SEED < 0:
+        cfg.SEED = _seed(cfg)
+    check_config(cfg)
+    cfg.freeze()
+    return cfg
+
+
+def _apply_options(cfg: Config, args: argparse.Namespace) -> None:
+    """Writes the named options into ``cfg``, as the paper's ``reset_cfg`` does."""
+    options = {
+        "DATASET.ROOT": args.root,
+        "OUTPUT_DIR": args.output_dir,
+        "DATASET.SOURCE_DOMAINS": args.source_domains,
+        "DATASET.TARGET_DOMAINS": args.target_domains,
+        "INPUT.TRANSFORMS": args.transforms,
+        "TRAINER.NAME": args.trainer,
+        "MODEL.BACKBONE.NAME": args.backbone,
+        "MODEL.HEAD.NAME": args.head,
+        "DATASET.DATASET": args.dataset,
+        "DATASET.NUM_SHOTS": args.shots,
+        "DATASET.MULTITASK": args.multi_task or None,
+        "DATASET.MULTITASK_LABEL_PERTASK": args.label_pertask or None,
+        "DATASET.MULTITASK_EVALKEY": args.multi_task_evalkey,
+        "DATASET.COOP": args.dataset_coop or None,
+        "TRAINER.CUT_CONTEXTLEN": args.cut_contextlen or None,
+        "TRAINER.ACT_CKPT": args.act_ckpt,
+        "SEED": args.seed,
+        "DATASET.RANDOM_SEED_SAMPLING": args.seed,
+        "RUN.INIT_FROM": args.model_dir,
+        "RUN.INIT_EPOCH": args.load_epoch or None,
+        "RUN.MODE": "eval" if args.eval_only else "build" if args.no_train else "",
+        "VERBOSE": False if args.quiet else None,
+    }
+    given = [(key, value) for key, value in options.items() if value is not None and value != ""]
+    cfg.merge_from_list([word for pair in given for word in pair])
+
+
+def _seed(cfg: Config) -> int:
+    """The recorded seed of the run that is taken up again, or else a fresh one."""
+    recorded = Path(cfg.RESUME or cfg.OUTPUT_DIR) / "config.yaml"
+    if cfg.RESUME and recorded.is_file():
+        return int(dict(flatten(read_yaml(recorded))).get("SEED", -1))
+    return secrets.randbelow(2**31)
+
+
+def _list_names() -> None:
+    from mvlpt.data.datasets import DATASET_REGISTRY
+    from mvlpt.engine import TRAINER_REGISTRY
+
+    load_shipped()
+    load_entry_points()
+    show("[bold]trainers[/bold]  " + ", ".join(sorted(TRAINER_REGISTRY.registered_names())))
+    show("[bold]tasks[/bold]     " + ", ".join(sorted(DATASET_REGISTRY.registered_names())))
+
+
+@exit_status
+def main(argv: list[str] | None = None) -> int:
+    """Runs the program; returns its exit status."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.resume and "." in args.resume and args.resume.split(".")[0].isupper():
+        args.opts = [args.resume, *args.opts]  # `--resume OPTIM.LR 0.1`: the first override is no folder
+        args.resume = ""
+    if args.list:
+        _list_names()
+        return 0
+    from mvlpt.engine.run import run
+
+    cfg = setup_cfg(args)
+    setup_logging(cfg.VERBOSE)
+    outcome = run(cfg)
+    tasks = task_names(cfg)
+    title = f"{cfg.TRAINER.NAME}, {arm_of(cfg)}, {len(tasks)} task{'s' * (len(tasks) > 1)}, seed {cfg.SEED}"
+    if cfg.RUN.MODE == "build":
+        show(f"{title}: data and model fit; nothing was written (--no-train)")
+        return 0
+    if outcome.was_finished:
+        show(f"{outcome.folder} holds this run, finished; nothing was done")
+    if outcome.rows:
+        show(results_table(outcome.rows, title))
+    show(f"files: {outcome.folder}")
+    return 0

@@ -1,0 +1,7 @@
+"""Run options: a yacs tree, checked and frozen before anything is built."""
+
+from mvlpt.config.checks import check_config, task_names
+from mvlpt.config.defaults import get_cfg_default
+from mvlpt.config.node import Config, flatten, read_yaml
+
+__all__ = ["Config", "check_config", "flatten", "get_cfg_default", "read_yaml", "task_names"]

@@ -1,0 +1,150 @@
+"""The configuration node: yacs, with unknown keys and wrong types reported together, each with its remedy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yacs.config import CfgNode
+
+from mvlpt.errors import ConfigError, suggest
+
+# Dassl declares this key as a flag; here it may also name a tag or a file of weights.
+FLAG_OR_TEXT = {"MODEL.BACKBONE.PRETRAINED"}
+
+
+class Config(CfgNode):
+    """A yacs tree whose merges name every unknown key and wrong type at once, and change nothing when one fails."""
+
+    def merge_from_file(self, cfg_filename: str | os.PathLike[str]) -> None:
+        """Merges a YAML file.
+
+        Raises:
+            ConfigError: the file is missing, is no YAML mapping, is a ``.py`` file, or holds keys or values that
+                do not fit.
+        """
+        self._merge_flat(flatten(read_yaml(cfg_filename)), origin=str(cfg_filename))
+
+    def merge_from_other_cfg(self, cfg_other: CfgNode) -> None:
+        """Merges another tree of options."""
+        self._merge_flat(flatten(cfg_other), origin="the merged configuration")
+
+    def merge_from_list(self, cfg_list: Sequence[Any]) -> None:
+        """Merges ``[KEY, VALUE, KEY, VALUE, ...]``, as written at the end of a command line.
+
+        Raises:
+            ConfigError: a key has no value, or keys or values do not fit.
+        """
+        if len(cfg_list) % 2:
+            raise ConfigError(
+                f"Overrides come in pairs KEY VALUE, but {len(cfg_list)} words were given; '{cfg_list[-1]}' has no partner"
+            )
+        pairs = list(zip(cfg_list[0::2], cfg_list[1::2], strict=True))
+        self._merge_flat([(str(key), value) for key, value in pairs], origin="the command line")
+
+    def flat(self) -> dict[str, Any]:
+        """All options as ``{"OPTIM.LR": 0.002, ...}``, in the order of the tree."""
+        return dict(flatten(self))
+
+    def _merge_flat(self, pairs: Sequence[tuple[str, Any]], origin: str) -> None:
+        known = self.flat()
+        problems, accepted = [], []
+        for key, raw in pairs:
+            if key not in known:
+                problems.append(self._unknown(key, known))
+                continue
+            try:
+                accepted.append((key, coerce(raw, known[key], key)))
+            except ConfigError as error:
+                problems.append(str(error))
+        if problems:
+            raise ConfigError(f"In {origin}: " + "; ".join(problems))
+        if self.is_frozen():
+            raise ConfigError(f"In {origin}: the configuration is frozen; merge before it is built upon")
+        for key, value in accepted:
+            node: CfgNode = self
+            *parents, leaf = key.split(".")
+            for parent in parents:
+                node = node[parent]
+            node[leaf] = value
+
+    @staticmethod
+    def _unknown(key: str, known: Mapping[str, Any]) -> str:
+        inner = [name for name in known if name.startswith(key + ".")]
+        if inner:
+            return f"{key} is a section, not an option; set for instance {inner[0]}"
+        return f"unknown key {key}{suggest(key, known)}"
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The mapping in a YAML file; ``{}`` for an empty file.
+
+    Raises:
+        ConfigError: missing, unreadable, not a mapping, or a ``.py`` file, which yacs would execute.
+    """
+    file = Path(path)
+    if file.suffix == ".py":
+        raise ConfigError(f"{file}: a .py config would be executed and is refused; write the options as YAML")
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"No config file at {file}; see configs/ for those that are shipped") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"Cannot read config file {file}: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{file} must hold sections of options (KEY: value), not a {type(content).__name__}")
+    return content
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """``{"OPTIM": {"LR": 1}}`` as ``[("OPTIM.LR", 1)]``."""
+
+    def walk(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+        for key, value in node.items():
+            name = f"{path}.{key}" if path else str(key)
+            if isinstance(value, Mapping):
+                yield from walk(value, name)
+            else:
+                yield name, value
+
+    return list(walk(tree, prefix))
+
+
+def coerce(value: Any, default: Any, key: str) -> Any:
+    """``value`` as the type of the option's default.
+
+    Text from a command line or YAML is read as a Python literal where it is one (``1e-5``, ``(48, 48)``). Integers
+    serve where a float is expected; lists and tuples serve for each other.
+
+    Raises:
+        ConfigError: the types differ; the message names key, value and expected type.
+    """
+    literal = CfgNode._decode_cfg_value(value)
+    if key in FLAG_OR_TEXT:
+        return literal if isinstance(literal, bool) else str(value)
+    if isinstance(default, str):
+        return value if isinstance(value, str) else _mismatch(key, value, "a text")
+    if isinstance(default, bool):
+        return literal if isinstance(literal, bool) else _mismatch(key, value, "True or False")
+    if isinstance(default, int):
+        whole = isinstance(literal, int) and not isinstance(literal, bool)
+        return literal if whole else _mismatch(key, value, "a whole number")
+    if isinstance(default, float):
+        number = isinstance(literal, (int, float)) and not isinstance(literal, bool)
+        return float(literal) if number else _mismatch(key, value, "a number")
+    if isinstance(default, (list, tuple)):
+        if isinstance(literal, str):
+            literal = [part.strip() for part in literal.split(",") if part.strip()]
+        return type(default)(literal) if isinstance(literal, (list, tuple)) else _mismatch(key, value, "a list")
+    return literal
+
+
+def _mismatch(key: str, value: Any, expected: str) -> Any:
+    raise ConfigError(f"{key} takes {expected}, not {value!r}")

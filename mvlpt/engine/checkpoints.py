@@ -1,0 +1,134 @@
+"""Checkpoints in Dassl's layout: ``<folder>/<model name>/model.pth.tar-N``, ``model-best.pth.tar``, ``checkpoint``.
+
+Each file holds ``state_dict, epoch, optimizer, scheduler, val_result``, with tensors and plain containers only, so that it
+loads with ``weights_only=True``. Files are whole or absent. Dassl's old files are read too, without running anything
+in them (:mod:`mvlpt.engine.restricted_pickle`).
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mvlpt.engine import restricted_pickle
+from mvlpt.engine.files import atomic_write
+from mvlpt.errors import CheckpointError
+
+BEST = "model-best.pth.tar"
+NUMBERED = "model.pth.tar-"
+POINTER = "checkpoint"
+
+
+def write_tensors(state: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """``torch.save`` under a temporary name, then renamed."""
+    with atomic_write(path, "wb") as handle:
+        torch.save(dict(state), handle)
+
+
+def save_checkpoint(
+    state: Mapping[str, Any],
+    save_dir: str | os.PathLike[str],
+    is_best: bool = False,
+    remove_module_from_keys: bool = True,
+    model_name: str = "",
+) -> Path:
+    """Writes a checkpoint and, unless it is the best one, points ``checkpoint`` at it.
+
+    Args:
+        state: holds at least ``state_dict`` and ``epoch`` (epochs done).
+        save_dir: the model's own folder.
+        is_best: also write the state as the best so far.
+        remove_module_from_keys: drop the ``module.`` that ``nn.DataParallel`` puts before names.
+        model_name: file name; by default ``model.pth.tar-<epoch>``.
+
+    Returns:
+        The file written.
+    """
+    folder = Path(save_dir)
+    content = dict(state)
+    if remove_module_from_keys:
+        content["state_dict"] = {key.removeprefix("module."): value for key, value in state["state_dict"].items()}
+    path = folder / (model_name or f"{NUMBERED}{state['epoch']}")
+    write_tensors(content, path)
+    if path.name != BEST:
+        with atomic_write(folder / POINTER) as handle:
+            handle.write(path.name + "\n")
+    if is_best and path.name != BEST:
+        write_tensors(content, folder / BEST)
+    return path
+
+
+def load_checkpoint(fpath: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads a checkpoint onto the CPU.
+
+    Raises:
+        CheckpointError: the file is missing, empty, broken, or holds no ``state_dict``.
+    """
+    content = read_tensors(fpath)
+    state = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"{fpath} is not a checkpoint of this kind: it has no 'state_dict'")
+    for name, value in state.items():
+        if not isinstance(value, torch.Tensor):
+            raise CheckpointError(f"{fpath}: '{name}' in its state_dict is not a tensor; the file is not to be trusted")
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise CheckpointError(f"{fpath}: '{name}' holds values that are not finite; the run that wrote it diverged")
+    return content
+
+
+def read_tensors(fpath: str | os.PathLike[str]) -> Any:
+    """Reads a file of ``torch.save`` onto the CPU: with ``weights_only``, or restricted where that refuses.
+
+    Raises:
+        CheckpointError: the file is missing or broken.
+    """
+    path = Path(fpath)
+    if not path.is_file():
+        raise CheckpointError(f"No checkpoint at {path}")
+    if path.stat().st_size == 0:
+        raise CheckpointError(f"{path} is empty; it was cut short when it was written")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        pass  # names more than tensors: an old file of Dassl's, or a foreign one
+    except Exception as error:
+        raise CheckpointError(f"{path} is not a readable checkpoint: {_first_line(error)}") from error
+    try:
+        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=restricted_pickle)
+    except Exception as error:
+        raise CheckpointError(f"{path} is not a readable checkpoint: {_first_line(error)}") from error
+
+
+def find_checkpoint(directory: str | os.PathLike[str], name: str, epoch: int | None = None) -> Path:
+    """The checkpoint of model ``name`` in a run's folder: that of ``epoch``, or else the best, or else the last.
+
+    Raises:
+        CheckpointError: there is none; the message lists what is there.
+    """
+    folder = Path(directory) / name
+    if epoch:
+        path = folder / f"{NUMBERED}{epoch}"
+        if path.is_file():
+            return path
+    elif (folder / BEST).is_file():
+        return folder / BEST
+    elif (folder / POINTER).is_file():
+        pointed = folder / Path((folder / POINTER).read_text(encoding="utf-8").strip()).name
+        if pointed.is_file():
+            return pointed
+    present = sorted(file.name for file in folder.glob("model*")) if folder.is_dir() else []
+    wanted = f"of epoch {epoch} " if epoch else ""
+    there = f"that folder has {', '.join(present)}" if present else "point --model-dir at a run's output folder"
+    raise CheckpointError(f"No checkpoint {wanted}in {folder}; {there}")
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, zipfile.BadZipFile | EOFError):
+        return "it is cut short or damaged"
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

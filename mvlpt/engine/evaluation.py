@@ -1,0 +1,185 @@
+"""Evaluators: every image is ranked among its own task's classes and scored by that task's metric."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from yacs.config import CfgNode
+
+from mvlpt.data.tasks import TaskInfo
+from mvlpt.errors import DataError
+from mvlpt.metrics import confusion_matrix, get_metric, macro_f1
+from mvlpt.registry import Registry
+
+log = logging.getLogger(__name__)
+
+EVALUATOR_REGISTRY = Registry("evaluator")
+
+
+@dataclass(frozen=True)
+class TaskScore:
+    """What one task scored.
+
+    Attributes:
+        task: its name.
+        metric: its metric's name.
+        value: in percent.
+        higher_is_better: how to read ``value``.
+        n: images scored.
+    """
+
+    task: str
+    metric: str
+    value: float
+    higher_is_better: bool
+    n: int
+
+
+class EvaluatorBase:
+    """Dassl's interface of an evaluator."""
+
+    def __init__(self, cfg: CfgNode) -> None:
+        self.cfg = cfg
+
+    def reset(self) -> None:
+        """Forgets what was processed."""
+        raise NotImplementedError
+
+    def process(self, mo: torch.Tensor, gt: torch.Tensor) -> None:
+        """Takes a batch of model output and labels."""
+        raise NotImplementedError
+
+    def evaluate(self) -> OrderedDict[str, float]:
+        """Results in percent; the first is what selects models."""
+        raise NotImplementedError
+
+
+@EVALUATOR_REGISTRY.register()
+class Classification(EvaluatorBase):
+    """Scores one task or many.
+
+    Scores are kept per task and only for its own classes, as float32 on the CPU: ``4 * images * classes`` bytes; where
+    the metric is accuracy and no per-class table is asked for, only the predicted classes are kept.
+
+    Args:
+        cfg: the run's configuration.
+        lab2cname: label to class name over the union of all classes.
+        tasks: the tasks in the order of their ids; by default one task that holds all classes.
+    """
+
+    def __init__(
+        self,
+        cfg: CfgNode,
+        lab2cname: Mapping[int, str] | None = None,
+        tasks: Sequence[TaskInfo] | None = None,
+        **_: Any,
+    ) -> None:
+        super().__init__(cfg)
+        self._tasks = list(tasks) if tasks else None
+        self._lab2cname = dict(lab2cname or {})
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets what was processed."""
+        self.task_scores: list[TaskScore] = []
+        self._scores: dict[int, list[np.ndarray]] = {}
+        self._labels: dict[int, list[np.ndarray]] = {}
+
+    def process(self, mo: torch.Tensor, gt: torch.Tensor, task: torch.Tensor | None = None) -> None:
+        """Takes a batch.
+
+        Args:
+            mo: scores (B, K) over the union of classes.
+            gt: labels (B,) in the union's numbering, or multi-hot rows (B, K).
+            task: task ids (B,); without them, all images belong to the first task.
+        """
+        scores, labels = mo.detach().float().cpu(), gt.detach().cpu()
+        ids = torch.zeros(len(scores), dtype=torch.long) if task is None else task.detach().cpu()
+        for identity in ids.unique().tolist():
+            rows = ids == identity
+            info = self._task(identity, scores.shape[1])
+            own = scores[rows][:, info.start : info.stop]
+            kept = own if self._keeps_scores(info) else own.argmax(dim=1)
+            self._scores.setdefault(identity, []).append(kept.numpy())
+            chosen = labels[rows]
+            if chosen.ndim == 2 and not info.multi_label:
+                chosen = chosen[:, info.start : info.stop].argmax(dim=1)
+            elif chosen.ndim == 2:
+                chosen = chosen[:, info.start : info.stop]
+            else:
+                chosen = chosen - info.start
+            self._labels.setdefault(identity, []).append(chosen.numpy())
+
+    def evaluate(self) -> OrderedDict[str, float]:
+        """Scores every task that was seen.
+
+        Returns:
+            One task: its metric, then for single labels ``error_rate`` and ``macro_f1``. Many: the mean over tasks as
+            ``average``, then each task's metric under its name; ``DATASET.MULTITASK_EVALKEY`` moves to the front.
+        """
+        if not self._labels:
+            raise DataError("There is nothing to evaluate: the split holds no image")
+        several = len(self._tasks or ()) > 1
+        results: OrderedDict[str, float] = OrderedDict()
+        self.task_scores = []
+        for identity in sorted(self._labels):
+            labels = np.concatenate(self._labels[identity])
+            scores = np.concatenate(self._scores[identity])
+            info = self._task(identity, scores.shape[-1])
+            score = self._score(info, labels, scores)
+            self.task_scores.append(score)
+            results[info.name if several else score.metric] = score.value
+            if not several and not info.multi_label:
+                predicted = scores if scores.ndim == 1 else scores.argmax(axis=1)
+                if score.metric == "accuracy":
+                    results["error_rate"] = 100 - score.value
+                results["macro_f1"] = 100 * macro_f1(labels, predicted)
+            self._extras(info, labels, scores)
+        if several:
+            results["average"] = float(np.mean([score.value for score in self.task_scores]))
+            key = self.cfg.DATASET.MULTITASK_EVALKEY
+            results.move_to_end(key if key in results else "average", last=False)
+        return results
+
+    def _task(self, identity: int, classes: int) -> TaskInfo:
+        if self._tasks is None:
+            names = tuple(self._lab2cname.get(label, str(label)) for label in range(classes))
+            return TaskInfo(name=self.cfg.DATASET.NAME or "task", classnames=names, start=0, stop=classes)
+        return self._tasks[identity]
+
+    def _keeps_scores(self, info: TaskInfo) -> bool:
+        return info.multi_label or info.metric != "accuracy"
+
+    @staticmethod
+    def _score(info: TaskInfo, labels: np.ndarray, scores: np.ndarray) -> TaskScore:
+        metric = get_metric(info.metric)
+        value = float(np.mean(scores == labels)) if scores.ndim == 1 else metric(labels, scores)
+        return TaskScore(info.name, info.metric, 100 * value, metric.higher_is_better, len(labels))
+
+    def _extras(self, info: TaskInfo, labels: np.ndarray, scores: np.ndarray) -> None:
+        if info.multi_label:
+            return
+        predicted = scores if scores.ndim == 1 else scores.argmax(axis=1)
+        if self.cfg.TEST.PER_CLASS_RESULT:
+            for label in np.unique(labels):
+                rows = labels == label
+                share = 100 * np.mean(predicted[rows] == label)
+                log.info("%s: class %s (%s): %d images, %.1f %%", info.name, label, info.classnames[label], rows.sum(), share)
+        if self.cfg.TEST.COMPUTE_CMAT:
+            matrix = confusion_matrix(labels, predicted, num_classes=info.stop - info.start)
+            path = Path(self.cfg.OUTPUT_DIR) / f"confusion_{info.name}.csv"
+            header = ",".join(f'"{name}"' for name in info.classnames)
+            np.savetxt(path, matrix, fmt="%d", delimiter=",", header=header, comments="")
+            log.info("Confusion matrix of %s (rows: true, columns: predicted) in %s", info.name, path)
+
+
+def build_evaluator(cfg: CfgNode, **kwargs: Any) -> EvaluatorBase:
+    """The evaluator that ``TEST.EVALUATOR`` names."""
+    return EVALUATOR_REGISTRY.get(cfg.TEST.EVALUATOR)(cfg, **kwargs)

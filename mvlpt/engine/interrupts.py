@@ -1,0 +1,39 @@
+"""Ctrl-C once: finish the step, save, stop. Twice: stop at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for it
+    """Training stopped between two steps because the user asked for it; its state is saved."""
+
+
+class StopRequest:
+    """Context in which the first SIGINT or SIGTERM sets :attr:`requested` and the second raises KeyboardInterrupt.
+
+    Outside the main thread, where signals cannot be handled, it does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous.clear()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True

@@ -1,0 +1,6 @@
+"""Optimisers and learning-rate schedules by Dassl's names."""
+
+from mvlpt.engine.optim.optimizers import AVAI_OPTIMS, build_optimizer
+from mvlpt.engine.optim.schedules import AVAI_SCHEDS, EpochSchedule, build_lr_scheduler
+
+__all__ = ["AVAI_OPTIMS", "AVAI_SCHEDS", "EpochSchedule", "build_lr_scheduler", "build_optimizer"]

@@ -1,0 +1,57 @@
+"""Progress of training: a live bar on a terminal, lines in the log."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from types import TracebackType
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+log = logging.getLogger(__name__)
+
+
+class TrainingProgress:
+    """Counts steps over the whole run.
+
+    Args:
+        total: steps from the first to the last epoch.
+        done: steps that an earlier part of the run has made.
+        live: draw a bar; by default where the standard error is a terminal.
+    """
+
+    def __init__(self, total: int, done: int = 0, live: bool | None = None) -> None:
+        shown = sys.stderr.isatty() if live is None else live
+        self._bar: Progress | None = None
+        self._started, self._first, self._done, self._total = time.monotonic(), done, done, total
+        if shown:
+            from rich.console import Console
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            self._bar = Progress(
+                *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
+            )
+            self._task = self._bar.add_task("training", total=total, completed=done)
+
+    def __enter__(self) -> TrainingProgress:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def step(self, text: str) -> None:
+        """One step is done; ``text`` stands before the bar."""
+        self._done += 1
+        if self._bar is not None:
+            self._bar.update(self._task, advance=1, description=text)
+
+    def remaining(self) -> float:
+        """Seconds to go, judged by the steps of this process."""
+        mine = self._done - self._first
+        return (time.monotonic() - self._started) / mine * (self._total - self._done) if mine else float("nan")

@@ -1,0 +1,99 @@
+"""Results as data: one JSON object a line, one line for each score of a task.
+
+``value`` is in percent. Fields: run, trainer, arm, group, task, split, metric, value, higher_is_better, shots, seed, epoch, n.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from yacs.config import CfgNode
+
+from mvlpt.config import task_names
+from mvlpt.engine.evaluation import TaskScore
+from mvlpt.engine.files import atomic_write
+from mvlpt.engine.identity import config_identity
+from mvlpt.errors import RunFolderError
+
+FILE = "results.jsonl"
+FIELDS = (
+    "run", "trainer", "arm", "group", "task", "split", "metric", "value", "higher_is_better", "shots", "seed", "epoch", "n",
+)  # fmt: skip
+_KEY = ("run", "task", "split", "metric", "epoch")
+
+
+def arm_of(cfg: CfgNode) -> str:
+    """How the run shares its prompt: ``RUN.ARM``, or else told from the trainer, the group and the tasks."""
+    if cfg.RUN.ARM:
+        return cfg.RUN.ARM
+    if cfg.TRAINER.NAME.startswith("Zeroshot"):
+        return "zero_shot"
+    if len(task_names(cfg)) == 1:
+        return "single"
+    return "grouped" if cfg.RUN.GROUP else "all"
+
+
+def result_rows(cfg: CfgNode, scores: Iterable[TaskScore], split: str, epoch: int) -> list[dict[str, Any]]:
+    """One row for each score, in the order of :data:`FIELDS`."""
+    arm = arm_of(cfg)
+    return [
+        {
+            "run": config_identity(cfg),
+            "trainer": cfg.TRAINER.NAME,
+            "arm": arm,
+            "group": cfg.RUN.GROUP,
+            "task": score.task,
+            "split": split,
+            "metric": score.metric,
+            "value": round(score.value, 6),
+            "higher_is_better": score.higher_is_better,
+            "shots": 0 if arm == "zero_shot" else cfg.DATASET.NUM_SHOTS,
+            "seed": cfg.SEED,
+            "epoch": epoch,
+            "n": score.n,
+        }
+        for score in scores
+    ]
+
+
+def write_results(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> None:
+    """Adds ``rows`` to a file; a row with the same run, task, split, metric and epoch is replaced.
+
+    The file is rewritten under a temporary name, so it holds whole lines at any moment.
+    """
+    file = Path(path)
+    kept = read_results(file) if file.exists() else []
+    fresh = {tuple(row[key] for key in _KEY) for row in rows}
+    kept = [row for row in kept if tuple(row.get(key) for key in _KEY) not in fresh]
+    with atomic_write(file) as handle:
+        for row in [*kept, *rows]:
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def read_results(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """The rows of a results file.
+
+    Raises:
+        RunFolderError: the file is missing, or a line is not a result; the message names the line.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise RunFolderError(f"Cannot read results at {path}: {error.strerror}") from error
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise RunFolderError(f"{path}, line {number} is not JSON; the file was cut or edited") from None
+        missing = [field for field in FIELDS if not isinstance(row, dict) or field not in row]
+        if missing:
+            raise RunFolderError(f"{path}, line {number} lacks {', '.join(missing)}")
+        rows.append(row)
+    return rows

@@ -1,0 +1,102 @@
+"""One run, from a configuration to results on disk: what ``tools/train.py`` does once the options are read."""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from yacs.config import CfgNode
+
+from mvlpt.config import check_config, task_names
+from mvlpt.engine.registries import build_trainer
+from mvlpt.engine.results import FILE, read_results, result_rows, write_results
+from mvlpt.engine.run_folder import RunFolder
+from mvlpt.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a run left.
+
+    Attributes:
+        rows: its results, as in ``results.jsonl``; empty when nothing was evaluated.
+        folder: where they are.
+        was_finished: the folder held this run, finished, and nothing was done.
+    """
+
+    rows: list[dict[str, Any]]
+    folder: Path
+    was_finished: bool = False
+
+
+def run(cfg: CfgNode) -> RunOutcome:
+    """Builds the trainer, then trains and evaluates (``RUN.MODE`` train), only evaluates (eval), or stops (build).
+
+    Nothing is written before data and model are built. ``cfg`` should be frozen.
+
+    Raises:
+        MvlptError: something in the options, the data or the folder cannot be used.
+        Interrupted: the user asked to stop; the state is saved for ``--resume``.
+    """
+    check_config(cfg)
+    if not cfg.TRAINER.NAME:
+        raise ConfigError("No trainer is named; give --trainer, for instance --trainer MVLPT-CoOp")
+    if not task_names(cfg):
+        raise ConfigError("No task is named; give --dataset, for instance --dataset weather-plain")
+    folder = RunFolder(cfg.OUTPUT_DIR)
+    if cfg.RUN.MODE != "build" and folder.finished_already(cfg):
+        results = folder.path / FILE
+        return RunOutcome(read_results(results) if results.exists() else [], folder.path, was_finished=True)
+    if cfg.RUN.THREADS:
+        torch.set_num_threads(cfg.RUN.THREADS)
+    set_random_seed(cfg.SEED)
+    trainer = build_trainer(cfg)
+    if cfg.RUN.MODE == "build":
+        return RunOutcome([], folder.path)
+    if cfg.RUN.MODE == "eval" or cfg.RUN.INIT_FROM:
+        if cfg.RUN.INIT_FROM:
+            trainer.load_model(cfg.RUN.INIT_FROM, epoch=cfg.RUN.INIT_EPOCH or None)
+        elif trainer.get_model_names():
+            raise ConfigError("--eval-only needs --model-dir, the folder of the run whose prompt is evaluated")
+    with folder.open(cfg, _facts(trainer)):
+        epoch = 0
+        if cfg.RUN.MODE == "eval":
+            trainer.test()
+        else:
+            trainer.train()
+            epoch = trainer.final_epoch
+        rows = [
+            row for split, scores in trainer.task_scores.items() for row in result_rows(cfg, scores, split, epoch)
+            if split == cfg.TEST.SPLIT
+        ]  # fmt: skip
+        if rows:
+            write_results(rows, folder.path / FILE)
+    return RunOutcome(rows, folder.path)
+
+
+def set_random_seed(seed: int) -> None:
+    """Seeds the global generators of Python, NumPy and torch; a negative seed leaves them alone."""
+    if seed >= 0:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+
+
+def _facts(trainer: Any) -> dict[str, Any]:
+    """What ``run.json`` tells beyond times and versions."""
+    device = trainer.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    facts: dict[str, Any] = {"device": name, "threads": torch.get_num_threads()}
+    fingerprint = getattr(trainer.dm, "fingerprint", None)
+    if fingerprint is not None:
+        facts["data"] = fingerprint()
+    models = [trainer._models[name] for name in trainer.get_model_names()]
+    facts["trained_parameters"] = sum(p.numel() for m in models for p in m.parameters() if p.requires_grad)
+    return facts

@@ -1,0 +1,167 @@
+"""A run's folder: who owns it, what state the run is in, and when it may be written.
+
+A folder belongs to one configuration. Another configuration is refused with the options that differ; the same one is
+never resumed or repeated silently: an unfinished run wants ``--resume``, a finished one is only reported.
+"""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import logging
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from yacs.config import CfgNode
+
+import mvlpt
+from mvlpt.config import Config, read_yaml
+from mvlpt.engine.files import atomic_write, read_json, write_json
+from mvlpt.engine.identity import config_differences, config_identity
+from mvlpt.engine.log import log_to_file
+from mvlpt.errors import RunFolderError
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+STATE_FILE, CONFIG_FILE = "run.json", "config.yaml"
+# Files by which a folder is known to hold a run, of ours or of Dassl's.
+TRACES = (STATE_FILE, CONFIG_FILE, "results.jsonl", "log.txt", "resume.pth.tar", "prompt.safetensors")
+
+
+class RunFolder:
+    """The output folder of one run.
+
+    Args:
+        path: the folder; it is made when the run begins, not before.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def finished_already(self, cfg: CfgNode) -> bool:
+        """Whether the folder holds this very run, finished. Reads only.
+
+        Raises:
+            RunFolderError: the folder holds another run, or this one unfinished and ``RESUME`` is not set, or it
+                cannot be written.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise RunFolderError(f"OUTPUT_DIR {self.path} is a file; name a folder")
+        self._check_writable()
+        present = [name for name in TRACES if (self.path / name).exists()]
+        if not present:
+            return False
+        if STATE_FILE not in present or CONFIG_FILE not in present:
+            raise RunFolderError(
+                f"OUTPUT_DIR {self.path} holds {', '.join(present)} of a run this program did not write; "
+                "choose another folder"
+            )
+        differences = config_differences(Config(read_yaml(self.path / CONFIG_FILE)), cfg)
+        if differences:
+            more = f"; and {len(differences) - 5} more" if len(differences) > 5 else ""
+            raise RunFolderError(
+                f"OUTPUT_DIR {self.path} holds another run, which differs in {'; '.join(differences[:5])}{more}. "
+                "Choose another folder, or delete that one"
+            )
+        state = read_json(self.path / STATE_FILE)
+        if state.get("state") == "finished":
+            return True
+        if not cfg.RESUME:
+            raise RunFolderError(
+                f"OUTPUT_DIR {self.path} holds this run, {state.get('state', 'unfinished')} since "
+                f"{state.get('updated', 'an unknown time')}; add --resume to go on, or choose another folder"
+            )
+        return False
+
+    @contextmanager
+    def open(self, cfg: CfgNode, facts: dict[str, Any]) -> Iterator[RunFolder]:
+        """Owns the folder while a run writes to it; keeps ``run.json`` true whatever happens.
+
+        Args:
+            cfg: the resolved configuration, written as ``config.yaml``.
+            facts: what else ``run.json`` should tell (data fingerprint, device, ...).
+
+        Raises:
+            RunFolderError: another process is writing here, or the folder cannot be written.
+        """
+        with self._lock(), log_to_file(self.path / "log.txt"):
+            with atomic_write(self.path / CONFIG_FILE) as handle:
+                handle.write(cfg.dump())
+            started = datetime.datetime.now(datetime.timezone.utc)
+            record = {
+                "format": FORMAT,
+                "state": "running",
+                "run": config_identity(cfg),
+                "command": sys.argv,
+                "versions": _versions(),
+                **facts,
+                "started": started.isoformat(timespec="seconds"),
+            }
+            self._write_state(record, started)
+            try:
+                yield self
+            except BaseException as error:
+                kind = type(error).__name__
+                record["state"] = "interrupted" if kind in ("Interrupted", "KeyboardInterrupt") else "failed"
+                record["reason"] = f"{kind}: {error}".strip(": ")
+                self._write_state(record, started)
+                raise
+            record["state"] = "finished"
+            self._write_state(record, started)
+            (self.path / "resume.pth.tar").unlink(missing_ok=True)
+
+    def _write_state(self, record: dict[str, Any], started: datetime.datetime) -> None:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        record["updated"] = now.isoformat(timespec="seconds")
+        record["seconds"] = round((now - started).total_seconds(), 2)
+        write_json(record, self.path / STATE_FILE)
+
+    def _check_writable(self) -> None:
+        nearest = self.path
+        while not nearest.exists():
+            nearest = nearest.parent
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise RunFolderError(f"OUTPUT_DIR {self.path} cannot be written: {nearest} is read-only; choose another folder")
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDONLY)
+        except OSError as error:
+            raise RunFolderError(f"Cannot make OUTPUT_DIR {self.path}: {error.strerror}; choose another folder") from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise RunFolderError(f"Another process is writing to OUTPUT_DIR {self.path}; wait for it or stop it") from None
+        except OSError:
+            log.debug("%s is on a file system without locks; nothing keeps a second process out", self.path)
+        try:
+            yield
+        finally:
+            os.close(handle)
+
+
+def _versions() -> dict[str, str]:
+    def of(package: str) -> str:
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            return "absent"
+
+    return {
+        "mvlpt": mvlpt.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "open_clip_torch": of("open_clip_torch"),
+        "numpy": of("numpy"),
+    }

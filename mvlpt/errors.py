@@ -1,0 +1,71 @@
+"""Errors a user can mend: each is one sentence that names the thing, the value given, and the remedy.
+
+Every type also subclasses the builtin it stands for, so that code which expects a ``ValueError`` still catches it.
+The command-line tools print the sentence and exit with status 2; any other exception is a bug and shows its trace.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MvlptError(Exception):
+    """Base of all errors whose message is meant for the person at the keyboard."""
+
+    def __str__(self) -> str:  # KeyError would print the repr of its argument
+        return str(self.args[0]) if self.args else ""
+
+
+class ConfigError(MvlptError, ValueError):
+    """A configuration value, key or file cannot be used."""
+
+
+class UnknownNameError(MvlptError, KeyError):
+    """A registry holds nothing under the name that was asked for."""
+
+
+class DataError(MvlptError, ValueError):
+    """A data set, split, image or index file cannot be used."""
+
+
+class BackboneError(MvlptError, ValueError):
+    """A backbone or its weights cannot be loaded, or cannot carry the prompt that was asked for."""
+
+
+class PromptError(MvlptError, ValueError):
+    """A prompt does not fit its class names, its backbone or its options."""
+
+
+class CheckpointError(MvlptError, ValueError):
+    """A checkpoint is missing, broken, unsafe or does not fit the model."""
+
+
+class RunFolderError(MvlptError, OSError):
+    """An output folder cannot be used: another run lives there, or it cannot be written."""
+
+
+class TrainingError(MvlptError, RuntimeError):
+    """Training cannot go on, for instance because the loss is not finite."""
+
+
+class MissingExtraError(MvlptError, ImportError):
+    """An optional library is not installed; the message names the extra that brings it."""
+
+
+def suggest(name: str, options: Iterable[str]) -> str:
+    """Ends an error sentence: the nearest known name, or all of them when they are few.
+
+    Args:
+        name: what the user typed.
+        options: the names that would have been accepted.
+
+    Returns:
+        ``"; did you mean 'x'?"``, ``"; known: a, b"`` or ``""``.
+    """
+    known = sorted(set(options))
+    lowered = {option.lower(): option for option in known}
+    near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean '{lowered[near[0]]}'?"
+    return f"; known: {', '.join(known)}" if 0 < len(known) <= 40 else ""

@@ -1,0 +1,57 @@
+"""Packaging of MVLPT.
+
+The house keeps trainers and data sets in folders of their own at the top level, where users of CoOp and Dassl look
+for them; they are installed as ``mvlpt.trainers`` and ``mvlpt.datasets``, so that no installed package is shadowed.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+REQUIREMENTS = [
+    "torch>=2.6",
+    "torchvision>=0.21",
+    "open_clip_torch>=2.30",
+    "yacs>=0.1.8",
+    "networkx>=3.2",
+    "scipy>=1.11",
+    "numpy>=1.26",
+    "pillow>=10.1",
+    "rich>=13.7",
+    "safetensors>=0.4.3",
+    "PyYAML>=6.0",
+]
+EXTRAS = {
+    "report": ["matplotlib>=3.8", "tensorboard>=2.16"],
+    "ray": ["ray>=2.40"],
+    "slurm": ["submitit>=1.5"],
+    "dassl": ["wilds>=2.0", "tabulate", "gdown", "ftfy", "regex", "tqdm"],
+    "embedded": ["resvg_py>=0.2"],
+}
+EXTRAS["dev"] = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.9", "hypothesis>=6.100", *EXTRAS["report"]]
+
+
+def _packages() -> list[str]:
+    packages = find_packages(include=["mvlpt", "mvlpt.*"])
+    for room in ("trainers", "datasets"):
+        packages += [f"mvlpt.{room}"] + [f"mvlpt.{room}.{name}" for name in find_packages(room)]
+    return packages
+
+
+setup(
+    name="mvlpt",
+    version=(HERE / "mvlpt" / "VERSION").read_text().strip(),
+    description="Multitask vision-language prompt tuning: shared prompts, task graphs, grouped runs",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8") if (HERE / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=_packages(),
+    package_dir={"mvlpt.trainers": "trainers", "mvlpt.datasets": "datasets"},
+    package_data={"mvlpt": ["VERSION", "py.typed", "assets/**/*"]},
+    install_requires=REQUIREMENTS,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["mvlpt = mvlpt.cli:main"]},
+)

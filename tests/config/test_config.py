@@ -1,0 +1,151 @@
+"""The configuration: Dassl's and the paper's keys load, and every mistake is named."""
+
+from pathlib import Path
+
+import pytest
+
+from mvlpt.config import check_config, get_cfg_default, task_names
+from mvlpt.errors import ConfigError
+
+# Written in the style of the paper's configs/trainers/MVLPT/vit_b16.yaml.
+UPSTREAM_YAML = """
+DATALOADER:
+  TRAIN_X:
+    BATCH_SIZE: 32
+  TEST:
+    BATCH_SIZE: 100
+  NUM_WORKERS: 8
+INPUT:
+  SIZE: (224, 224)
+  INTERPOLATION: "bicubic"
+  PIXEL_MEAN: [0.48145466, 0.4578275, 0.40821073]
+  TRANSFORMS: ["random_resized_crop", "random_flip", "normalize"]
+OPTIM:
+  NAME: "sgd"
+  LR: 0.002
+  MAX_EPOCH: 200
+  LR_SCHEDULER: "cosine"
+  WARMUP_EPOCH: 1
+  WARMUP_TYPE: "constant"
+  WARMUP_CONS_LR: 1e-5
+MODEL:
+  BACKBONE:
+    NAME: "ViT-B/16"
+DATASET:
+  VAL_SET: ""
+  TEST_SET: "val"
+  CENTER_CROP: False
+"""
+
+
+def test_upstream_yaml_loads_with_its_meaning(tmp_path):
+    path = tmp_path / "vit_b16.yaml"
+    path.write_text(UPSTREAM_YAML)
+    cfg = get_cfg_default()
+    cfg.merge_from_file(path)
+    assert cfg.DATALOADER.TRAIN_X.BATCH_SIZE == 32
+    assert cfg.OPTIM.WARMUP_CONS_LR == 1e-5  # YAML reads 1e-5 as text
+    assert cfg.INPUT.SIZE == (224, 224)
+    assert cfg.INPUT.TRANSFORMS == ("random_resized_crop", "random_flip", "normalize")
+
+
+def test_overrides_of_the_papers_scripts():
+    cfg = get_cfg_default()
+    cfg.merge_from_list(
+        ["TRAINER.MVLPT.COOP.N_CTX", "16", "TRAINER.MVLPT.COOP.CSC", "False", "TEST.FINAL_MODEL", "best_val",
+         "TRAINER.CUT_CONTEXTLEN", "True", "OPTIM.LR", "1", "MODEL.BACKBONE.PRETRAINED", "openai"]
+    )  # fmt: skip
+    assert cfg.TRAINER.MVLPT.COOP.N_CTX == 16
+    assert cfg.TRAINER.MVLPT.COOP.CSC is False
+    assert cfg.OPTIM.LR == 1.0
+    assert isinstance(cfg.OPTIM.LR, float)
+    assert cfg.MODEL.BACKBONE.PRETRAINED == "openai"
+
+
+def test_all_mistakes_are_named_at_once_and_nothing_is_merged():
+    cfg = get_cfg_default()
+    with pytest.raises(ConfigError) as caught:
+        cfg.merge_from_list(["OPTIM.LR", "abc", "OPTIM.MAX_EPOC", "3", "TEST.SPLIT", "val", "OPTIM", "1"])
+    message = str(caught.value)
+    assert "OPTIM.LR takes a number, not 'abc'" in message
+    assert "unknown key OPTIM.MAX_EPOC; did you mean 'OPTIM.MAX_EPOCH'?" in message
+    assert "OPTIM is a section" in message
+    assert cfg.TEST.SPLIT == "test"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        (["OPTIM.LR"], "has no partner"),
+        (["OPTIM.MAX_EPOCH", "1.5"], "a whole number"),
+        (["USE_CUDA", "1"], "True or False"),
+        (["INPUT.SIZE", "48"], "a list"),
+        (["OPTIM.MAX_EPOCH", "True"], "a whole number"),
+    ],
+)
+def test_wrong_types(pairs, expected):
+    with pytest.raises(ConfigError, match=expected):
+        get_cfg_default().merge_from_list(pairs)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [("- a\n- b\n", "must hold sections"), ("a: [1\n", "not valid YAML"), ("OPTIM: 3\n", "OPTIM is a section")],
+)
+def test_bad_files(tmp_path, content, expected):
+    path = tmp_path / "bad.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=expected) as caught:
+        get_cfg_default().merge_from_file(path)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_file_and_python_file(tmp_path):
+    with pytest.raises(ConfigError, match="No config file at"):
+        get_cfg_default().merge_from_file(tmp_path / "absent.yaml")
+    program = tmp_path / "config.py"
+    program.write_text("open('ran', 'w')")
+    with pytest.raises(ConfigError, match="would be executed"):
+        get_cfg_default().merge_from_file(program)
+    assert not Path("ran").exists()
+
+
+def test_a_frozen_config_is_refused_and_a_dump_loads_again(tmp_path):
+    cfg = get_cfg_default()
+    cfg.merge_from_list(["OPTIM.LR", "0.01", "INPUT.TRANSFORMS", "normalize"])
+    cfg.freeze()
+    with pytest.raises(ConfigError, match="frozen"):
+        cfg.merge_from_list(["OPTIM.LR", "0.1"])
+    path = tmp_path / "config.yaml"
+    path.write_text(cfg.dump())
+    again = get_cfg_default()
+    again.merge_from_file(path)
+    assert again == cfg
+
+
+def test_checks_report_every_problem():
+    cfg = get_cfg_default()
+    cfg.OPTIM.LR_SCHEDULER = "cosin"
+    cfg.DATASET.NUM_SHOTS = 0
+    cfg.DATASET.DATASET = "a,b,a"
+    cfg.DATASET.MULTITASK_EVALKEY = "c"
+    with pytest.raises(ConfigError) as caught:
+        check_config(cfg)
+    message = str(caught.value)
+    for part in ("did you mean 'cosine'?", "DATASET.NUM_SHOTS is 0", "task 'a' is named 2 times", "MULTITASK_EVALKEY is 'c'"):
+        assert part in message
+
+
+def test_defaults_pass_their_own_checks_and_are_never_shared():
+    check_config(get_cfg_default())
+    one, other = get_cfg_default(), get_cfg_default()
+    one.OPTIM.LR = 1.0
+    assert other.OPTIM.LR != 1.0
+
+
+def test_task_names_prefers_the_papers_key():
+    cfg = get_cfg_default()
+    cfg.DATASET.NAME = "x"
+    assert task_names(cfg) == ["x"]
+    cfg.DATASET.DATASET = "b, a,"
+    assert task_names(cfg) == ["b", "a"]

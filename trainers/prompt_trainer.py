@@ -1,0 +1,144 @@
+"""The trainer that all prompt methods share; a method adds only what its prompt is made of."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from yacs.config import CfgNode
+
+from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
+from mvlpt.errors import TrainingError
+from mvlpt.models import build_prompted_clip, load_prompt_state, save_prompt
+from mvlpt.randomness import derive_seed
+from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput, used_tasks
+from mvlpt.trainers.losses import prompt_loss, share_correct
+
+log = logging.getLogger(__name__)
+
+
+class PromptTrainer(FrozenCLIPTrainer):
+    """Tunes a prompt of a frozen CLIP on one task or many.
+
+    A subclass sets :attr:`method` and :attr:`section`, and says in :meth:`prompt_options` how long and of what kind its
+    prompt is. The trained part is registered as ``prompt_learner``, which names its folder of checkpoints.
+    """
+
+    method = "coop"
+    section = "MVLPT"  # of TRAINER: where PREC stands
+
+    def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
+        """The arguments of :func:`mvlpt.models.build_prompted_clip` that describe the prompt."""
+        raise NotImplementedError
+
+    def build_model(self) -> None:
+        """Attaches a prompt to the backbone; makes its optimiser and schedule."""
+        cfg = self.cfg
+        precision = self._precision()
+        self.backbone = self.load_backbone("fp32" if precision == "amp" else precision)
+        self.model = build_prompted_clip(
+            self.backbone,
+            [name for task in self.dm.tasks for name in task.classnames],
+            method=self.method,
+            task_ranges=[(task.start, task.stop) for task in self.dm.tasks],
+            label_space="per_task" if cfg.DATASET.MULTITASK_LABEL_PERTASK else "joint",
+            legacy=cfg.TRAINER.LEGACY,
+            seed=derive_seed("prompt", self.method, cfg.SEED),
+            **self.prompt_options(cfg),
+        )
+        self.trains_images = self.model.trains_image
+        self.scaler = torch.amp.GradScaler(self.device.type) if precision in ("fp16", "amp") else None
+        self._autocast = torch.float16 if precision == "amp" else None
+        self._logits = torch.compile(self.model.forward) if cfg.TRAINER.COMPILE else self.model.forward
+        self.optim = build_optimizer(self.model.prompt_learner, cfg.OPTIM)
+        self.sched = build_lr_scheduler(self.optim, cfg.OPTIM)
+        self.register_model("prompt_learner", self.model.prompt_learner, self.optim, self.sched)
+
+    def before_train(self) -> None:
+        """Puts image features in the place of images where that changes nothing."""
+        super().before_train()
+        self.train_loader_x = self.training_batches()
+
+    def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
+        """One step; the schedule moves on after the last batch of an epoch."""
+        input, label = self.parse_batch_train(batch)
+        self._tasks_in_batch = input.task
+        with self._precision_context():
+            logits = self._forward(input)
+        loss = prompt_loss(logits, label)
+        self.model_backward_and_update(loss)
+        if self.batch_idx + 1 == self.num_batches:
+            self.update_lr()
+        return {"loss": loss.item(), "acc": share_correct(logits.detach(), label).item()}
+
+    def model_backward_and_update(self, loss: torch.Tensor, names: Any = None) -> None:
+        """As Dassl's, with the gradient scaler where half precision needs one."""
+        if self.scaler is None:
+            super().model_backward_and_update(loss, names)
+            return
+        self.model_zero_grad(names)
+        self.detect_anomaly(loss)
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optim)
+        self.scaler.update()
+
+    def model_inference(self, input: TaskInput) -> torch.Tensor:
+        """Scores (B, K) over the union of classes."""
+        with self._precision_context():
+            return self._forward(TaskInput(input.images, input.features, None))
+
+    @torch.no_grad()
+    def test(self, split: str | None = None) -> float:
+        """Evaluates with text features computed once for the whole pass."""
+        with self.model.frozen_text():
+            return super().test(split)
+
+    def encode_images(self, images: torch.Tensor) -> torch.Tensor:
+        """Image features (B, D) of length one, with the visual prompt, if there is one."""
+        with self._precision_context():
+            return self.model.image_features(images)
+
+    def after_train(self) -> None:
+        """Evaluates, then writes the tuned prompt for use outside this framework."""
+        super().after_train()
+        self.export_prompt(Path(self.output_dir) / "prompt.safetensors")
+
+    def export_prompt(self, path: Path) -> None:
+        """Writes the prompt with a header that says what it belongs to."""
+        save_prompt(
+            path,
+            self.model,
+            tasks={task.name: list(task.classnames) for task in self.dm.tasks},
+            extra={"trainer": self.cfg.TRAINER.NAME, "shots": self.cfg.DATASET.NUM_SHOTS, "seed": self.cfg.SEED},
+        )
+
+    def load_model_state(self, name: str, state: dict[str, torch.Tensor], origin: str) -> None:
+        """Takes prompts of this framework and of the paper's code; explains what does not fit."""
+        load_prompt_state(self.model.prompt_learner, state, origin=origin)
+
+    def detect_anomaly(self, loss: torch.Tensor) -> None:
+        """As Dassl's, and names the tasks in the batch."""
+        try:
+            super().detect_anomaly(loss)
+        except TrainingError as error:
+            names = ", ".join(self.dm.tasks[i].name for i in used_tasks(self._tasks_in_batch))
+            raise TrainingError(f"{error}; tasks in the batch: {names}") from None
+
+    def _forward(self, input: TaskInput) -> torch.Tensor:
+        if input.features is not None:
+            return self.model.forward_features(input.features, task=input.task)
+        return self._logits(input.images, task=input.task)
+
+    def _precision(self) -> str:
+        """``fp32``, ``bf16``, ``fp16`` or ``amp``; halves need a GPU and fall back to fp32 without one."""
+        wanted = self.cfg.TRAINER[self.section].PREC
+        if wanted in ("fp16", "amp") and self.device.type == "cpu":
+            log.warning("TRAINER.%s.PREC %s needs a GPU; this run computes in fp32", self.section, wanted)
+            return "fp32"
+        return wanted
+
+    def _precision_context(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, dtype=self._autocast) if self._autocast else nullcontext()

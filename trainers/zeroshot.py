@@ -1,0 +1,54 @@
+"""Zero-shot CLIP: every image is compared with its task's class names put into templates; nothing is trained."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+
+from mvlpt.engine import TRAINER_REGISTRY
+from mvlpt.models import zero_shot_text_features
+from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
+
+log = logging.getLogger(__name__)
+
+
+@TRAINER_REGISTRY.register()
+class ZeroshotCLIP(FrozenCLIPTrainer):
+    """Classifies by text features of class names (Radford et al. 2021, section 3.1).
+
+    ``TRAINER.ZEROSHOT.ENSEMBLE`` averages the features over all of a task's templates (the default), otherwise its first is
+    taken; ``TRAINER.ZEROSHOT.TEMPLATE`` puts one template, with ``{}`` for the name, in the place of every task's own.
+    """
+
+    trains_images = False
+
+    def build_model(self) -> None:
+        """Encodes the class names; registers no model, so there is nothing to save."""
+        self.backbone = self.load_backbone("fp32")
+        options = self.cfg.TRAINER.ZEROSHOT
+        features = []
+        for task in self.dm.tasks:
+            templates = [options.TEMPLATE] if options.TEMPLATE else list(task.templates)
+            chosen = templates if options.ENSEMBLE else templates[:1]
+            features.append(zero_shot_text_features(self.backbone, task.classnames, chosen))
+        self.text_features = torch.cat(features)
+
+    def train(self) -> None:
+        """There is nothing to train: evaluates, so that results stand beside those of trained prompts."""
+        self.final_epoch = 0
+        if not self.cfg.TEST.NO_TEST:
+            self.test()
+
+    def model_inference(self, input: TaskInput) -> torch.Tensor:
+        """Scores (B, K) over the union of classes."""
+        return self.backbone.logit_scale.exp() * self.features_of(input) @ self.text_features.t()
+
+    def encode_images(self, images: torch.Tensor) -> torch.Tensor:
+        """Image features (B, D) of length one."""
+        return torch.nn.functional.normalize(self.backbone.encode_image(images).float(), dim=-1)
+
+    def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
+        """Never called: nothing is trained."""
+        raise NotImplementedError("ZeroshotCLIP trains nothing")
