@@ -112,7 +112,11 @@ def _area(truth: NDArray[np.bool_], scores: Array) -> float:
 
 def macro_f1(labels: ArrayLike, scores: ArrayLike) -> float:
     """Mean F1 over the classes that occur among labels or predictions."""
-    matrix = confusion_matrix(labels, scores)
+    return f1_of_counts(confusion_matrix(labels, scores))
+
+
+def f1_of_counts(matrix: NDArray[np.int64]) -> float:
+    """Mean F1 over the classes that occur, from a confusion matrix (K, K)."""
     sums = matrix.sum(axis=0) + matrix.sum(axis=1)
     return float(np.mean(2 * matrix.diagonal()[sums > 0] / sums[sums > 0]))
 
@@ -120,9 +124,12 @@ def macro_f1(labels: ArrayLike, scores: ArrayLike) -> float:
 def confusion_matrix(labels: ArrayLike, scores: ArrayLike) -> NDArray[np.int64]:
     """(K, K) counts: row the class, column the prediction."""
     truth, scores = _single(labels, scores)
-    classes = scores.shape[1]
-    flat = np.bincount(truth * classes + scores.argmax(axis=1), minlength=classes * classes)
-    return flat.reshape(classes, classes)
+    return count_pairs(truth, scores.argmax(axis=1), scores.shape[1])
+
+
+def count_pairs(truth: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """(K, K) counts from class ids (N,) and predicted ids (N,)."""
+    return np.bincount(truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
 def expected_calibration_error(labels: ArrayLike, scores: ArrayLike, bins: int = 15) -> float:

@@ -13,3 +13,15 @@ import torch
 def one_thread():
     """Two cores are shared by two test processes; more threads than that only spin."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def toy_tasks(tmp_path_factory):
+    """Registers the toy tasks; their folder."""
+    from mvlpt.data.datasets import DATASET_REGISTRY
+    from mvlpt.datasets.embedded import embedded_names, embedded_task
+    from support.toy import write_tasks
+
+    root = write_tasks(tmp_path_factory.mktemp("toy"))
+    DATASET_REGISTRY.register_family(lambda: embedded_names(root), lambda name: embedded_task(name, root))
+    return root

@@ -9,12 +9,15 @@ from typing import Any
 
 import torch
 
-from mvlpt.data.features import FeatureBank, FeatureLoader, encode_views, fingerprint_items
-from mvlpt.data.transforms import has_random_transform
+from mvlpt.data import EpochLoader
+from mvlpt.data.feature_loader import build_feature_loader
+from mvlpt.data.transforms import is_random
 from mvlpt.engine import TrainerX
+from mvlpt.engine.progress import counting
 from mvlpt.engine.resources import current_resources
 from mvlpt.errors import ConfigError
 from mvlpt.models import Backbone
+from mvlpt.models.backbone_names import COOP_NAMES
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +58,7 @@ class FrozenCLIPTrainer(TrainerX):
             raise ConfigError("No backbone is named; give --backbone, for instance --backbone embedded or ViT-B/16")
         resources = current_resources()
         self._features = resources.features
-        backbone = resources.backbone(node.NAME, node.PRETRAINED, self.device, precision)
+        backbone = resources.backbone(node.NAME, weights_of(node.NAME, node.PRETRAINED), self.device, precision)
         backbone.require_image_size(tuple(self.cfg.INPUT.SIZE))
         for key, own in (("PIXEL_MEAN", backbone.image_mean), ("PIXEL_STD", backbone.image_std)):
             given = self.cfg.INPUT[key]
@@ -66,40 +69,45 @@ class FrozenCLIPTrainer(TrainerX):
     # Batches -------------------------------------------------------------------------------------------------
 
     def training_batches(self) -> Any:
-        """The training loader, or one that gives features where every view is fixed and the image tower is frozen."""
-        views = self.cfg.DATALOADER.VIEWS or (0 if has_random_transform(self.cfg) else 1)
-        if self.trains_images or not views:
-            return self.train_loader_x
-        bank = self._bank("train_x", self.train_loader_x, views)
-        return FeatureLoader(bank, self.train_loader_x) if bank is not None else self.train_loader_x
+        """The training loader, or one that gives features where the image tower is frozen and every view is fixed."""
+        fixed = bool(self.cfg.DATALOADER.VIEWS) or not self._random_views()
+        return self._as_features("train", self.train_loader_x) if fixed else self.train_loader_x
 
     def evaluation_batches(self, split: str) -> Any:
         """The batches of a split, with features in place of images where the image tower is frozen."""
-        loader = super().evaluation_batches(split)
-        if self.trains_images:
-            return loader
-        bank = self._bank(split, loader, 1)
-        return FeatureLoader(bank, loader) if bank is not None else loader
+        return self._as_features(split, super().evaluation_batches(split))
 
-    def _bank(self, split: str, loader: Any, views: int) -> FeatureBank | None:
-        """The features of a loader's images, computed at the first call; ``None`` where they would not fit."""
+    def _as_features(self, split: str, loader: Any) -> Any:
+        """``loader``, or one that reads features from the cache; those that would not fit are computed as they come."""
+        if self.trains_images or not isinstance(loader, EpochLoader):
+            return loader
+        views = self.cfg.DATALOADER.VIEWS if split == "train" and self._random_views() else 1
         needed = 4 * self.backbone.embed_dim * views * len(loader.data_source) / 2**20
         if needed > self.cfg.DATALOADER.FEATURE_CACHE_MB:
-            log.debug("The features of %s take %.0f MB; they are computed anew at each pass", split, needed)
-            return None
-        transform = self.dm.tfm_train if split == "train_x" else self.dm.tfm_test
-        seed = self.cfg.SEED if has_random_transform(self.cfg) and split == "train_x" else 0
-        key = "|".join(
-            (self.backbone.fingerprint, str(self.device), repr(transform), str(views), str(seed),
-             fingerprint_items(loader.data_source))
-        )  # fmt: skip
-        return self._features.get_or_build(
-            key, lambda: encode_views(loader, self._encode, views=views, progress=self.cfg.VERBOSE and f"features {split}")
-        )
+            log.debug("The features of %s take %.0f MB; they are computed at each pass", split, needed)
+            return loader
+        transform = self.dm.tfm_train if split == "train" else self.dm.tfm_test
+        with counting(f"image features, {split}", shown=self.cfg.VERBOSE) as progress:
+            return build_feature_loader(
+                loader,
+                self._encode,
+                cache=self._features,
+                key=f"{self.backbone.fingerprint}|{self.device}|{self._precision()}|{transform}",
+                random_views=split == "train" and self._random_views(),
+                batch_size=self.cfg.DATALOADER.TEST.BATCH_SIZE,
+                num_workers=self.cfg.DATALOADER.NUM_WORKERS,
+                progress=progress,
+            )
 
-    @torch.no_grad()
+    def _random_views(self) -> bool:
+        return is_random(self.cfg.INPUT.TRANSFORMS) and not self.cfg.INPUT.NO_TRANSFORM
+
+    def _precision(self) -> str:
+        """The number type of the backbone, as :func:`mvlpt.models.load_backbone` names it, or ``amp``."""
+        return "fp32"
+
     def _encode(self, images: torch.Tensor) -> torch.Tensor:
-        return self.encode_images(images.to(self.device)).float().cpu()
+        return self.encode_images(images.to(self.device)).float()
 
     # Inputs --------------------------------------------------------------------------------------------------
 
@@ -118,6 +126,26 @@ class FrozenCLIPTrainer(TrainerX):
             return batch[name].to(self.device, non_blocking=True) if name in batch else None
 
         return TaskInput(images=moved("img"), features=moved("feature"), task=moved("task"))
+
+
+def weights_of(name: str, pretrained: bool | str) -> str:
+    """What ``MODEL.BACKBONE.PRETRAINED`` means as an argument of :func:`mvlpt.models.load_backbone`.
+
+    ``True`` takes the weights that belong to the name (the embedded model's, a folder's, OpenAI's for CoOp's spelling).
+
+    Raises:
+        ConfigError: ``True``, and the name stands for an architecture of which open_clip knows several weights.
+    """
+    if isinstance(pretrained, str):
+        return pretrained
+    if not pretrained:
+        return "random"
+    if name == "embedded" or name.startswith("local-dir:") or name in COOP_NAMES:
+        return "" if name not in COOP_NAMES or "/" in name else "openai"
+    raise ConfigError(
+        f"Backbone '{name}' has several weights; set MODEL.BACKBONE.PRETRAINED to open_clip's tag (for instance openai or "
+        "laion2b_s34b_b88k), to a file, or to False for random weights"
+    )
 
 
 def used_tasks(task: torch.Tensor) -> Iterable[int]:

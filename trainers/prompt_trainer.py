@@ -88,13 +88,7 @@ class PromptTrainer(FrozenCLIPTrainer):
     def model_inference(self, input: TaskInput) -> torch.Tensor:
         """Scores (B, K) over the union of classes."""
         with self._precision_context():
-            return self._forward(TaskInput(input.images, input.features, None))
-
-    @torch.no_grad()
-    def test(self, split: str | None = None) -> float:
-        """Evaluates with text features computed once for the whole pass."""
-        with self.model.frozen_text():
-            return super().test(split)
+            return self._forward(input)
 
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """Image features (B, D) of length one, with the visual prompt, if there is one."""
@@ -111,13 +105,13 @@ class PromptTrainer(FrozenCLIPTrainer):
         save_prompt(
             path,
             self.model,
-            tasks={task.name: list(task.classnames) for task in self.dm.tasks},
+            tasks=[{"name": task.name, "class_names": list(task.classnames)} for task in self.dm.tasks],
             extra={"trainer": self.cfg.TRAINER.NAME, "shots": self.cfg.DATASET.NUM_SHOTS, "seed": self.cfg.SEED},
         )
 
     def load_model_state(self, name: str, state: dict[str, torch.Tensor], origin: str) -> None:
         """Takes prompts of this framework and of the paper's code; explains what does not fit."""
-        load_prompt_state(self.model.prompt_learner, state, origin=origin)
+        load_prompt_state(self.model.prompt_learner, state, source=origin)
 
     def detect_anomaly(self, loss: torch.Tensor) -> None:
         """As Dassl's, and names the tasks in the batch."""

@@ -26,7 +26,7 @@ class ZeroshotCLIP(FrozenCLIPTrainer):
 
     def build_model(self) -> None:
         """Encodes the class names; registers no model, so there is nothing to save."""
-        self.backbone = self.load_backbone("fp32")
+        self.backbone = self.load_backbone(self._precision())
         options = self.cfg.TRAINER.ZEROSHOT
         features = []
         for task in self.dm.tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,10 @@ import numpy as np
 import torch
 from yacs.config import CfgNode
 
-from mvlpt.data.tasks import TaskInfo
+from mvlpt.data import SplitSizes, TaskInfo
+from mvlpt.engine.files import atomic_write
 from mvlpt.errors import DataError
-from mvlpt.metrics import confusion_matrix, get_metric, macro_f1
+from mvlpt.metrics import count_pairs, f1_of_counts, get_metric
 from mvlpt.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -137,11 +139,11 @@ class Classification(EvaluatorBase):
             self.task_scores.append(score)
             results[info.name if several else score.metric] = score.value
             if not several and not info.multi_label:
-                predicted = scores if scores.ndim == 1 else scores.argmax(axis=1)
                 if score.metric == "accuracy":
                     results["error_rate"] = 100 - score.value
-                results["macro_f1"] = 100 * macro_f1(labels, predicted)
-            self._extras(info, labels, scores)
+                results["macro_f1"] = 100 * f1_of_counts(_counts(info, labels, scores))
+            if not info.multi_label:
+                self._show_classes(info, _counts(info, labels, scores))
         if several:
             results["average"] = float(np.mean([score.value for score in self.task_scores]))
             key = self.cfg.DATASET.MULTITASK_EVALKEY
@@ -151,7 +153,8 @@ class Classification(EvaluatorBase):
     def _task(self, identity: int, classes: int) -> TaskInfo:
         if self._tasks is None:
             names = tuple(self._lab2cname.get(label, str(label)) for label in range(classes))
-            return TaskInfo(name=self.cfg.DATASET.NAME or "task", classnames=names, start=0, stop=classes)
+            name = self.cfg.DATASET.NAME or "task"
+            return TaskInfo(name, names, 0, classes, "accuracy", False, (), SplitSizes(0, 0, 0))
         return self._tasks[identity]
 
     def _keeps_scores(self, info: TaskInfo) -> bool:
@@ -163,21 +166,23 @@ class Classification(EvaluatorBase):
         value = float(np.mean(scores == labels)) if scores.ndim == 1 else metric(labels, scores)
         return TaskScore(info.name, info.metric, 100 * value, metric.higher_is_better, len(labels))
 
-    def _extras(self, info: TaskInfo, labels: np.ndarray, scores: np.ndarray) -> None:
-        if info.multi_label:
-            return
-        predicted = scores if scores.ndim == 1 else scores.argmax(axis=1)
+    def _show_classes(self, info: TaskInfo, counts: np.ndarray) -> None:
         if self.cfg.TEST.PER_CLASS_RESULT:
-            for label in np.unique(labels):
-                rows = labels == label
-                share = 100 * np.mean(predicted[rows] == label)
-                log.info("%s: class %s (%s): %d images, %.1f %%", info.name, label, info.classnames[label], rows.sum(), share)
+            for label in np.flatnonzero(counts.sum(axis=1)):
+                seen, right = counts[label].sum(), counts[label, label]
+                log.info("%s: %s: %d of %d images, %.1f %%", info.name, info.classnames[label], right, seen, 100 * right / seen)
         if self.cfg.TEST.COMPUTE_CMAT:
-            matrix = confusion_matrix(labels, predicted, num_classes=info.stop - info.start)
             path = Path(self.cfg.OUTPUT_DIR) / f"confusion_{info.name}.csv"
-            header = ",".join(f'"{name}"' for name in info.classnames)
-            np.savetxt(path, matrix, fmt="%d", delimiter=",", header=header, comments="")
-            log.info("Confusion matrix of %s (rows: true, columns: predicted) in %s", info.name, path)
+            with atomic_write(path) as handle:
+                rows = csv.writer(handle)
+                rows.writerow(["true \\ predicted", *info.classnames])
+                rows.writerows([name, *row] for name, row in zip(info.classnames, counts.tolist(), strict=True))
+            log.info("The confusion matrix of %s is in %s", info.name, path)
+
+
+def _counts(info: TaskInfo, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Confusion matrix (K, K) from kept scores (N, K) or predictions (N,)."""
+    return count_pairs(labels, scores if scores.ndim == 1 else scores.argmax(axis=1), info.num_classes)
 
 
 def build_evaluator(cfg: CfgNode, **kwargs: Any) -> EvaluatorBase:

@@ -5,11 +5,32 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def counting(what: str, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is moved by calling with (done, total); it appears with the first call, on a terminal only."""
+    if not shown or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = None
+
+        def move(done: int, total: int) -> None:
+            nonlocal task
+            task = bar.add_task(what) if task is None else task
+            bar.update(task, completed=done, total=total)
+
+        yield move
 
 
 class TrainingProgress:
@@ -26,8 +47,6 @@ class TrainingProgress:
         self._bar: Progress | None = None
         self._started, self._first, self._done, self._total = time.monotonic(), done, done, total
         if shown:
-            from rich.console import Console
-
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
             self._bar = Progress(
                 *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True

@@ -16,6 +16,8 @@ import torch
 from mvlpt.data.features import FeatureCache
 from mvlpt.models import Backbone, load_backbone
 
+FEATURE_MB = 2048
+
 
 @dataclass
 class Resources:
@@ -26,7 +28,7 @@ class Resources:
         backbones: by name, weights, device and precision.
     """
 
-    features: FeatureCache = field(default_factory=FeatureCache)
+    features: FeatureCache = field(default_factory=lambda: FeatureCache(FEATURE_MB))
     backbones: dict[tuple[str, str, str, str], Backbone] = field(default_factory=dict)
 
     def backbone(self, name: str, pretrained: str | bool, device: torch.device, precision: str) -> Backbone:

@@ -13,6 +13,8 @@ import torch
 from yacs.config import CfgNode
 
 from mvlpt.config import check_config, task_names
+from mvlpt.data import Datum
+from mvlpt.data.features import fingerprint_items
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.results import FILE, read_results, result_rows, write_results
 from mvlpt.engine.run_folder import RunFolder
@@ -94,9 +96,9 @@ def _facts(trainer: Any) -> dict[str, Any]:
     device = trainer.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     facts: dict[str, Any] = {"device": name, "threads": torch.get_num_threads()}
-    fingerprint = getattr(trainer.dm, "fingerprint", None)
-    if fingerprint is not None:
-        facts["data"] = fingerprint()
+    items = getattr(trainer.dm.dataset, "train_x", None)
+    if items and isinstance(items[0], Datum):
+        facts["data"] = fingerprint_items(items)
     models = [trainer._models[name] for name in trainer.get_model_names()]
     facts["trained_parameters"] = sum(p.numel() for m in models for p in m.parameters() if p.requires_grad)
     return facts

@@ -1,0 +1,156 @@
+"""Reading images: from files and archives, upright, and every kind of broken input named."""
+
+import os
+import stat
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mvlpt.data import images
+from mvlpt.data.cache import ByteLRU, image_cache, read_image_cached
+from mvlpt.data.images import archive_entries, read_image, split_impath
+from mvlpt.errors import DataError
+
+
+@pytest.fixture
+def archive(tmp_path, png):
+    path = tmp_path / "pets.zip"
+    with zipfile.ZipFile(path, "w") as pages:
+        pages.writestr("cats/a b@c.png", png(1))
+        pages.writestr("broken.png", png(2)[:100])
+        pages.writestr("text.png", "no image")
+        link = zipfile.ZipInfo("link.png")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        pages.writestr(link, "../../etc/passwd")
+    return path
+
+
+def test_file_and_archive_entry_give_the_same_pixels(tmp_path, archive, png):
+    (tmp_path / "one.png").write_bytes(png(1))
+    from_file, from_zip = read_image(str(tmp_path / "one.png")), read_image(f"{archive}@cats/a b@c.png")
+    assert from_file.mode == from_zip.mode == "RGB"
+    assert np.array_equal(np.array(from_file), np.array(from_zip))
+
+
+def test_path_is_cut_at_the_first_at_sign_after_zip(tmp_path, png):
+    assert split_impath("/a@b/c.ZIP@d@e.png") == ("/a@b/c.ZIP", "d@e.png")
+    assert split_impath("/a@b.png") == ("/a@b.png", None)
+    plain = tmp_path / "x.zip@y.png"
+    plain.write_bytes(png(1))
+    assert split_impath(str(plain)) == (str(plain), None)
+    assert read_image(str(plain)).size == (20, 16)
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    image = Image.new("RGB", (30, 10), "red")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "turned.jpg", exif=exif)
+    assert read_image(str(tmp_path / "turned.jpg")).size == (10, 30)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
+def test_every_mode_becomes_rgb(tmp_path, mode):
+    path = tmp_path / ("image.tif" if mode == "CMYK" else "image.png")
+    Image.new("RGB", (8, 8), "blue").convert(mode).save(path)
+    assert read_image(str(path)).mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("broken.png", "cannot be decoded"),
+        ("text.png", "not an image"),
+        ("absent.png", "no entry 'absent.png'"),
+        ("link.png", "a link or a folder"),
+    ],
+)
+def test_bad_entry_is_one_sentence_that_names_it(archive, entry, says):
+    with pytest.raises(DataError, match=says) as caught:
+        read_image(f"{archive}@{entry}")
+    assert "pets.zip" in str(caught.value)
+    assert entry in str(caught.value)
+
+
+def test_missing_file_and_archive_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"gone\.png does not exist"):
+        read_image(str(tmp_path / "gone.png"))
+    with pytest.raises(DataError, match=r"gone\.zip does not exist"):
+        read_image(f"{tmp_path / 'gone.zip'}@a.png")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match="folder"):
+        read_image(str(tmp_path / "folder"))
+
+
+def test_truncated_archive_is_named(tmp_path, archive):
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(archive.read_bytes()[:-40])
+    with pytest.raises(DataError, match=r"cut\.zip cannot be opened, it may be cut short"):
+        read_image(f"{cut}@cats/a b@c.png")
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_decompression_bombs_are_refused(tmp_path, archive, monkeypatch):
+    Image.new("1", (10_000, 9_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(DataError, match="pixels"):
+        read_image(str(tmp_path / "bomb.png"))
+    monkeypatch.setattr(images, "MAX_ENTRY_BYTES", 10)
+    with pytest.raises(DataError, match="unpacks to"):
+        read_image(f"{archive}@cats/a b@c.png")
+
+
+def test_entries_are_regular_files_only(archive):
+    assert archive_entries(str(archive)) == {"cats/a b@c.png", "broken.png", "text.png"}
+
+
+def test_archives_stay_open_within_a_bound_and_are_reopened_when_they_change(tmp_path, png):
+    paths = [tmp_path / f"{number}.zip" for number in range(images.MAX_OPEN_ARCHIVES + 4)]
+    for number, path in enumerate(paths):
+        with zipfile.ZipFile(path, "w") as pages:
+            pages.writestr("a.png", png(number))
+        read_image(f"{path}@a.png")
+    assert len(images._pool()._open) <= images.MAX_OPEN_ARCHIVES
+    with zipfile.ZipFile(paths[-1], "w") as pages:
+        pages.writestr("a.png", png(7, (9, 9)))
+    assert read_image(f"{paths[-1]}@a.png").size == (9, 9)
+
+
+def test_a_forked_child_opens_archives_anew(archive):
+    read_image(f"{archive}@cats/a b@c.png")
+    parent = images._pool()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, b"y" if images._pool() is not parent and not images._pool()._open else b"n")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 1) == b"y"
+
+
+def test_cache_is_bounded_in_bytes_and_forgets_the_oldest():
+    cache = ByteLRU(10, len)
+    for key, value in (("a", b"1234"), ("b", b"1234")):
+        cache.put(key, value)
+    cache.get("a")
+    cache.put("c", b"1234")
+    assert "b" not in cache
+    assert cache.num_bytes == 8
+    cache.put("huge", b"x" * 11)
+    assert "huge" not in cache
+    cache.put("a", b"1")
+    assert cache.num_bytes == 5
+
+
+def test_cached_image_is_the_callers_own_and_follows_the_file(tmp_path, png):
+    path = tmp_path / "a.png"
+    path.write_bytes(png(1))
+    first = read_image_cached(str(path), 10**6)
+    first.paste((0, 0, 0), (0, 0, 20, 16))
+    assert np.array(read_image_cached(str(path), 10**6)).any()
+    hits = image_cache(10**6).hits
+    read_image_cached(str(path), 10**6)
+    assert image_cache(10**6).hits == hits + 1
+    path.write_bytes(png(2, (12, 12)))
+    assert read_image_cached(str(path), 10**6).size == (12, 12)

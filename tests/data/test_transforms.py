@@ -1,0 +1,77 @@
+"""Transforms by Dassl's names: order, meaning, and randomness from torch's generator alone."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms as T
+
+from mvlpt.data.transforms import AVAI_CHOICES, INTERPOLATION_MODES, Cutout, build_transform, is_random
+from mvlpt.errors import ConfigError
+
+IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("name", AVAI_CHOICES)
+def test_every_choice_gives_an_image_of_the_size_drawn_from_torch_alone(make_cfg, name):
+    transform = build_transform(make_cfg(INPUT__TRANSFORMS=(name, "normalize")), is_train=True)
+    states = random.getstate(), np.random.get_state()[1].tolist()
+    torch.manual_seed(0)
+    first = [transform(IMAGE) for _ in range(4)]
+    torch.manual_seed(0)
+    again = [transform(IMAGE) for _ in range(4)]
+    assert all(image.shape == (3, 16, 16) for image in first)
+    assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+    assert states == (random.getstate(), np.random.get_state()[1].tolist())
+    fixed = all(torch.equal(image, first[0]) for image in first)
+    assert fixed == (not is_random([name]))
+
+
+def test_test_transform_resizes_the_short_side_and_crops_the_centre(make_cfg):
+    cfg = make_cfg(INPUT__INTERPOLATION="bicubic", INPUT__PIXEL_MEAN=[0.5, 0.4, 0.3], INPUT__PIXEL_STD=[0.2, 0.3, 0.4])
+    got = build_transform(cfg, is_train=False)(IMAGE)
+    small = IMAGE.resize((24, 16), Image.Resampling.BICUBIC).crop((4, 0, 20, 16))
+    expected = torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 255
+    expected = (expected - torch.tensor([0.5, 0.4, 0.3])[:, None, None]) / torch.tensor([0.2, 0.3, 0.4])[:, None, None]
+    assert torch.allclose(got, expected, atol=1e-6)
+
+
+def test_training_without_a_random_crop_resizes_to_the_size(make_cfg):
+    transform = build_transform(make_cfg(INPUT__TRANSFORMS=(), INPUT__SIZE=(10, 20)), is_train=True)
+    expected = np.array(IMAGE.resize((20, 10), Image.Resampling.BILINEAR)).transpose(2, 0, 1) / 255
+    assert np.allclose(transform(IMAGE).numpy(), expected, atol=1e-6)
+
+
+def test_steps_come_in_dassls_order(make_cfg):
+    chosen = ("normalize", "random_flip", "cutout", "random_resized_crop", "colorjitter", "gaussian_noise")
+    steps = build_transform(make_cfg(INPUT__TRANSFORMS=chosen), is_train=True).transforms
+    names = [type(step).__name__ for step in steps]
+    assert names == [
+        *("RandomResizedCrop", "RandomHorizontalFlip", "ColorJitter", "ToTensor", "Cutout", "Normalize"),
+        "GaussianNoise",
+    ]
+    assert steps[0].scale == (0.08, 1.0)
+
+
+def test_choices_replace_the_configs(make_cfg):
+    steps = build_transform(make_cfg(), is_train=True, choices=["center_crop"]).transforms
+    assert [type(step) for step in steps] == [T.Resize, T.ToTensor]
+    assert build_transform(make_cfg(INPUT__NO_TRANSFORM=True)) is None
+
+
+def test_wrong_names_suggest_the_nearest(make_cfg):
+    with pytest.raises(ConfigError, match="did you mean 'random_flip'"):
+        build_transform(make_cfg(INPUT__TRANSFORMS=("random_flipp",)))
+    with pytest.raises(ConfigError, match="did you mean 'bicubic'"):
+        build_transform(make_cfg(INPUT__INTERPOLATION="bicubik"))
+    assert set(INTERPOLATION_MODES) == {"bilinear", "bicubic", "nearest"}
+
+
+def test_cutout_clears_squares_only():
+    torch.manual_seed(1)
+    image = Cutout(1, 4)(torch.ones(3, 16, 16))
+    gone = int((image[0] == 0).sum())
+    assert 4 <= gone <= 16
+    assert torch.equal(image[0], image[2])

@@ -1,0 +1,155 @@
+"""A run that is stopped or killed anywhere and resumed ends in the same prompt, bit for bit, as an unbroken one."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import mvlpt.trainers  # noqa: F401 - registers the trainers
+from mvlpt.engine.interrupts import Interrupted
+from mvlpt.engine.registries import build_trainer
+from mvlpt.engine.run import run
+from mvlpt.engine.simple_trainer import SimpleTrainer
+from mvlpt.errors import CheckpointError, RunFolderError
+from support.toy import toy_config
+
+EPOCHS, TASKS = 3, "toy-warm,toy-cold"
+OPTIONS = {"DATASET__DATASET": TASKS, "OPTIM__MAX_EPOCH": EPOCHS, "TEST__FINAL_MODEL": "best_val"}
+
+
+def frozen(folder, **options):
+    cfg = toy_config(folder, **{**OPTIONS, **options})
+    cfg.freeze()
+    return cfg
+
+
+def outcome(folder):
+    """Everything that must be equal: the last and best weights, the exported prompt, the results."""
+    last = torch.load(folder / "prompt_learner" / f"model.pth.tar-{EPOCHS}", weights_only=True)
+    best = torch.load(folder / "prompt_learner" / "model-best.pth.tar", weights_only=True)
+    tensors = {f"{n}/{k}": v for n, c in (("last", last), ("best", best)) for k, v in c["state_dict"].items()}
+    momentum = [v for s in last["optimizer"]["state"].values() for v in s.values() if isinstance(v, torch.Tensor)]
+    rest = (best["epoch"], best["val_result"], (folder / "results.jsonl").read_text(), (folder / "prompt.safetensors").read_bytes())
+    return tensors, momentum, rest
+
+
+def assert_same(one, other):
+    assert one[0].keys() == other[0].keys()
+    assert all(torch.equal(one[0][key], other[0][key]) for key in one[0])
+    assert all(torch.equal(a, b) for a, b in zip(one[1], other[1], strict=True))
+    assert one[2] == other[2]
+
+
+@pytest.fixture(scope="module")
+def unbroken(toy_tasks, tmp_path_factory):
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("unbroken")
+    run(frozen(folder))
+    return outcome(folder)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+def test_stopped_between_two_steps(toy_tasks, unbroken, tmp_path, monkeypatch, steps):
+    """Two batches an epoch: stops in the middle and at the end of epochs."""
+    made = 0
+    after_step = SimpleTrainer.after_step
+
+    def stop_here(self, next_batch):
+        nonlocal made
+        made += 1
+        if made == steps:
+            os.kill(os.getpid(), signal.SIGINT)
+        after_step(self, next_batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SimpleTrainer, "after_step", stop_here)
+        with pytest.raises(Interrupted):
+            run(frozen(tmp_path))
+    assert '"state": "interrupted"' in (tmp_path / "run.json").read_text()
+    assert not (tmp_path / "results.jsonl").exists()
+    torch.manual_seed(12345)  # another process would start elsewhere
+    run(frozen(tmp_path, RESUME=str(tmp_path)))
+    assert_same(outcome(tmp_path), unbroken)
+    assert not (tmp_path / "resume.pth.tar").exists()
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+import torch
+torch.set_num_threads(1)
+import mvlpt.trainers
+from mvlpt.data.datasets import DATASET_REGISTRY
+from mvlpt.datasets.embedded import embedded_names, embedded_task
+from mvlpt.engine import simple_trainer
+from mvlpt.engine.run import run
+from pathlib import Path
+from support.toy import toy_config
+root = Path({root!r})
+DATASET_REGISTRY.register_family(lambda: embedded_names(root), lambda name: embedded_task(name, root))
+place, count = {place!r}, {count!r}
+original = getattr(simple_trainer.SimpleTrainer, place)
+def killed(self, *args, **kwargs):
+    global count
+    count -= 1
+    if count == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(self, *args, **kwargs)
+setattr(simple_trainer.SimpleTrainer, place, killed)
+cfg = toy_config({folder!r}, RUN__SAVE_EVERY=0, **{options!r})
+cfg.freeze()
+run(cfg)
+"""
+
+
+@pytest.mark.parametrize(("place", "count"), [("after_step", 1), ("save_resume", 2), ("after_step", 6), ("after_train", 1)])
+def test_killed_without_warning(toy_tasks, unbroken, tmp_path, place, count):
+    script = KILLED.format(
+        tests=str(Path(__file__).parents[1]), root=str(toy_tasks), place=place, count=count, folder=str(tmp_path), options=OPTIONS
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with pytest.raises(RunFolderError, match="add --resume to go on"):
+        run(frozen(tmp_path))
+    run(frozen(tmp_path, RESUME=str(tmp_path)))
+    assert_same(outcome(tmp_path), unbroken)
+
+
+def test_a_second_run_repeats_nothing_and_reports(toy_tasks, tmp_path):
+    first = run(frozen(tmp_path))
+    stamp = (tmp_path / "run.json").stat().st_mtime_ns
+    second = run(frozen(tmp_path))
+    assert second.was_finished
+    assert second.rows == first.rows
+    assert (tmp_path / "run.json").stat().st_mtime_ns == stamp
+
+
+def test_another_run_in_the_folder_is_refused_with_the_difference(toy_tasks, tmp_path):
+    run(frozen(tmp_path))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(RunFolderError, match=r"OPTIM\.LR: 0\.005 there, 0\.1 here"):
+        run(frozen(tmp_path, OPTIM__LR=0.1))
+    with pytest.raises(RunFolderError, match=r"OPTIM\.LR"):
+        run(frozen(tmp_path, OPTIM__LR=0.1, RESUME=str(tmp_path)))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_the_same_command_gives_the_same_prompt(toy_tasks, unbroken, tmp_path):
+    torch.manual_seed(99)
+    run(frozen(tmp_path))
+    assert_same(outcome(tmp_path), unbroken)
+
+
+def test_a_state_of_other_options_or_a_broken_one_is_refused(toy_tasks, tmp_path):
+    trainer = build_trainer(frozen(tmp_path))
+    trainer.save_resume(1, 0)
+    other = build_trainer(frozen(tmp_path, OPTIM__LR=0.1))
+    with pytest.raises(CheckpointError, match="other options"):
+        other.resume_model_if_exist(tmp_path)
+    (tmp_path / "resume.pth.tar").write_bytes(b"broken")
+    with pytest.raises(CheckpointError, match=r"resume\.pth\.tar is not a readable checkpoint"):
+        trainer.resume_model_if_exist(tmp_path)
