@@ -1,5 +1,5 @@
 """The shipped trainers. Importing this package registers them."""
 
-from mvlpt.trainers import coop, mvlpt_coop, zeroshot
+from mvlpt.trainers import cocoop, linear_probe, mvlpt, mvlpt_coop, mvlpt_upt, mvlpt_vpt, zeroshot
 
-__all__ = ["coop", "mvlpt_coop", "zeroshot"]
+__all__ = ["cocoop", "linear_probe", "mvlpt", "mvlpt_coop", "mvlpt_upt", "mvlpt_vpt", "zeroshot"]

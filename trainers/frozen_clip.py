@@ -17,7 +17,7 @@ from mvlpt.engine.progress import counting
 from mvlpt.engine.resources import current_resources
 from mvlpt.errors import ConfigError
 from mvlpt.models import Backbone
-from mvlpt.models.backbone_names import COOP_NAMES
+from mvlpt.models.backbone_names import COOP_NAMES, known_architecture
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +142,7 @@ def weights_of(name: str, pretrained: bool | str) -> str:
         return "random"
     if name == "embedded" or name.startswith("local-dir:") or name in COOP_NAMES:
         return "" if name not in COOP_NAMES or "/" in name else "openai"
+    known_architecture(name)
     raise ConfigError(
         f"Backbone '{name}' has several weights; set MODEL.BACKBONE.PRETRAINED to open_clip's tag (for instance openai or "
         "laion2b_s34b_b88k), to a file, or to False for random weights"

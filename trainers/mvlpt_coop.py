@@ -1,4 +1,4 @@
-"""MVLPT-CoOp: one learned text context, shared by all tasks of the run."""
+"""MVLPT-CoOp and CoOp: a learned text context, shared by all tasks of the run, or for one task."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 from yacs.config import CfgNode
 
 from mvlpt.engine import TRAINER_REGISTRY
-from mvlpt.trainers.prompt_trainer import PromptTrainer
-
-DEFAULT_CONTEXTS = 16
+from mvlpt.trainers.prompt_options import text_options
+from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
 
 
 @TRAINER_REGISTRY.register(name="MVLPT-CoOp")
@@ -23,10 +22,15 @@ class MVLPTCoOp(PromptTrainer):
 
     def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
         """Length, position, start words and kind of the context."""
-        node = cfg.TRAINER.MVLPT.COOP
-        return {
-            "n_ctx": node.N_CTX or DEFAULT_CONTEXTS,
-            "ctx_init": node.CTX_INIT,
-            "csc": node.CSC,
-            "class_token_position": node.CLASS_TOKEN_POSITION,
-        }
+        return text_options(cfg.TRAINER.MVLPT.COOP)
+
+
+@TRAINER_REGISTRY.register()
+class CoOp(SingleTask, MVLPTCoOp):
+    """Context optimisation (Zhou et al. 2022) under the name and options that its users know: ``TRAINER.COOP``."""
+
+    section = "COOP"
+
+    def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
+        """Length, position, start words and kind of the context."""
+        return text_options(cfg.TRAINER.COOP)

@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from yacs.config import CfgNode
 
+from mvlpt.config import task_names
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
-from mvlpt.errors import TrainingError
+from mvlpt.errors import ConfigError, TrainingError
 from mvlpt.models import build_prompted_clip, load_prompt_state, save_prompt
+from mvlpt.models.builder import TEXT_CHUNK
 from mvlpt.randomness import derive_seed
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput, used_tasks
 from mvlpt.trainers.losses import prompt_loss, share_correct
@@ -39,6 +41,7 @@ class PromptTrainer(FrozenCLIPTrainer):
         cfg = self.cfg
         precision = self._precision()
         self.backbone = self.load_backbone("fp32" if precision == "amp" else precision)
+        chunk = {"text_chunk": TEXT_CHUNK // cfg.TRAINER.ACT_CKPT} if cfg.TRAINER.ACT_CKPT > 1 else {}
         self.model = build_prompted_clip(
             self.backbone,
             [name for task in self.dm.tasks for name in task.classnames],
@@ -48,6 +51,7 @@ class PromptTrainer(FrozenCLIPTrainer):
             legacy=cfg.TRAINER.LEGACY,
             seed=derive_seed("prompt", self.method, cfg.SEED),
             **self.prompt_options(cfg),
+            **chunk,
         )
         self.trains_images = self.model.trains_image
         self.scaler = torch.amp.GradScaler(self.device.type) if precision in ("fp16", "amp") else None
@@ -136,3 +140,18 @@ class PromptTrainer(FrozenCLIPTrainer):
 
     def _precision_context(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, dtype=self._autocast) if self._autocast else nullcontext()
+
+
+class SingleTask:
+    """Mixed into a trainer that tunes one task only."""
+
+    def check_cfg(self, cfg: CfgNode) -> None:
+        """Refuses several tasks.
+
+        Raises:
+            ConfigError: names the trainer that shares a prompt.
+        """
+        tasks, name = task_names(cfg), type(self).__name__
+        if len(tasks) > 1:
+            raise ConfigError(f"{name} tunes one task, not {len(tasks)}; use --trainer MVLPT-{name} to share a prompt")
+        super().check_cfg(cfg)

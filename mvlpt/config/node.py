@@ -14,19 +14,21 @@ from mvlpt.errors import ConfigError, suggest
 
 # Dassl declares this key as a flag; here it may also name a tag or a file of weights.
 FLAG_OR_TEXT = {"MODEL.BACKBONE.PRETRAINED"}
+BASE = "_BASE_"  # in a YAML file: the file whose options it changes
 
 
 class Config(CfgNode):
     """A yacs tree whose merges name every unknown key and wrong type at once, and change nothing when one fails."""
 
     def merge_from_file(self, cfg_filename: str | os.PathLike[str]) -> None:
-        """Merges a YAML file.
+        """Merges a YAML file, after the one that it names as its ``_BASE_``, if it does.
 
         Raises:
             ConfigError: the file is missing, is no YAML mapping, is a ``.py`` file, or holds keys or values that
                 do not fit.
         """
-        self._merge_flat(flatten(read_yaml(cfg_filename)), origin=str(cfg_filename))
+        for file, content in with_bases(Path(cfg_filename)):
+            self._merge_flat(flatten(content), origin=str(file))
 
     def merge_from_other_cfg(self, cfg_other: CfgNode) -> None:
         """Merges another tree of options."""
@@ -101,6 +103,23 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{file} must hold sections of options (KEY: value), not a {type(content).__name__}")
     return content
+
+
+def with_bases(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """A YAML file and, before it, the files it builds on: ``_BASE_: other.yaml``, relative to its own folder.
+
+    Raises:
+        ConfigError: a file cannot be read, or files name each other in a circle.
+    """
+    chain: list[tuple[Path, dict[str, Any]]] = []
+    while path is not None:
+        if path.resolve() in [file.resolve() for file, _ in chain]:
+            raise ConfigError(f"{path} builds on itself by its _BASE_")
+        content = read_yaml(path)
+        base = content.pop(BASE, None)
+        chain.insert(0, (path, content))
+        path = None if base is None else path.parent / str(base)
+    return chain
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -149,3 +149,16 @@ def test_task_names_prefers_the_papers_key():
     assert task_names(cfg) == ["x"]
     cfg.DATASET.DATASET = "b, a,"
     assert task_names(cfg) == ["b", "a"]
+
+
+def test_a_file_builds_on_its_base(tmp_path):
+    (tmp_path / "base.yaml").write_text("OPTIM: {LR: 0.5, MAX_EPOCH: 7}\n")
+    (tmp_path / "below").mkdir()
+    path = tmp_path / "below" / "own.yaml"
+    path.write_text("_BASE_: ../base.yaml\nOPTIM: {LR: 0.25}\n")
+    cfg = get_cfg_default()
+    cfg.merge_from_file(path)
+    assert (cfg.OPTIM.LR, cfg.OPTIM.MAX_EPOCH) == (0.25, 7)
+    (tmp_path / "base.yaml").write_text("_BASE_: below/own.yaml\n")
+    with pytest.raises(ConfigError, match="builds on itself"):
+        get_cfg_default().merge_from_file(path)

@@ -27,7 +27,7 @@ def draw(colour: str, number: int, task: str) -> Image.Image:
 
 
 def write_task(root: Path, name: str, classes: Iterable[str], splits: Iterable[str] = ("train", "val", "test")) -> dict:
-    """Writes one task's folder; returns its row for ``tasks.json``."""
+    """Writes one task's folder; returns its entry for ``tasks.json``."""
     classes = list(classes)
     folder = root / name
     folder.mkdir(parents=True)
@@ -44,18 +44,18 @@ def write_task(root: Path, name: str, classes: Iterable[str], splits: Iterable[s
                     archive.writestr(f"{colour}/{number}.png", data.getvalue())
                     lines.append(f"images.zip@{colour}/{number}.png {label}")
             (folder / f"{split}.txt").write_text("\n".join(lines) + ("\n" if lines else ""))
-    return {"name": name, "subject": "colours", "look": "toy", "classnames": classes}
+    return {"subject": "colours", "look": "toy", "classes": classes}
 
 
 def write_tasks(root: Path) -> Path:
     """Three tasks, and one without a validation split."""
-    rows = [
-        write_task(root, "toy-warm", ["red", "yellow", "white"]),
-        write_task(root, "toy-cold", ["blue", "green"]),
-        write_task(root, "toy-all", list(COLOURS)),
-        write_task(root, "toy-noval", ["red", "blue"], splits=("train", "test")),
-    ]
-    (root / "tasks.json").write_text(json.dumps({"format": 1, "tasks": rows}))
+    tasks = {
+        "toy-warm": write_task(root, "toy-warm", ["red", "yellow", "white"]),
+        "toy-cold": write_task(root, "toy-cold", ["blue", "green"]),
+        "toy-all": write_task(root, "toy-all", COLOURS),
+        "toy-noval": write_task(root, "toy-noval", ["red", "blue"], splits=("train", "test")),
+    }
+    (root / "tasks.json").write_text(json.dumps({"format_version": 1, "tasks": tasks}))
     return root
 
 

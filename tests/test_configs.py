@@ -1,0 +1,56 @@
+"""Every shipped configuration runs: trainers make one step, experiments expand into runs."""
+
+from pathlib import Path
+
+import pytest
+
+import mvlpt.trainers  # noqa: F401 - registers the trainers
+from mvlpt.config import get_cfg_default
+from mvlpt.config.shipped import find_config
+from mvlpt.engine import TRAINER_REGISTRY
+from mvlpt.engine.run import run
+from mvlpt.schedule import load_experiment
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+TRAINERS = sorted((CONFIGS / "trainers").glob("*/**/*.yaml"))  # those at the top are bases of others
+
+
+@pytest.mark.parametrize("path", TRAINERS, ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_every_trainer_config_makes_one_step(toy_tasks, tmp_path, path):
+    cfg = get_cfg_default()
+    cfg.merge_from_file(path)
+    cfg.merge_from_list(
+        ["OUTPUT_DIR", str(tmp_path), "SEED", 1, "DATASET.DATASET", "toy-warm", "DATASET.NUM_SHOTS", 1, "OPTIM.MAX_EPOCH", 1,
+         "VERBOSE", False, "RUN.TENSORBOARD", False, "DATALOADER.NUM_WORKERS", 0, "DATALOADER.TEST.BATCH_SIZE", 4]
+    )  # fmt: skip
+    if cfg.MODEL.BACKBONE.NAME != "embedded":
+        cfg.merge_from_list(["MODEL.BACKBONE.PRETRAINED", False])  # nothing is downloaded here
+    cfg.freeze()
+    outcome = run(cfg)
+    assert [row["task"] for row in outcome.rows] == ["toy-warm"]
+
+
+def test_every_trainer_has_a_config():
+    covered = {get_cfg(path).TRAINER.NAME for path in TRAINERS}
+    assert set(TRAINER_REGISTRY.registered_names()) - covered - {"ShortPrompt"} == set()
+
+
+def get_cfg(path):
+    cfg = get_cfg_default()
+    cfg.merge_from_file(path)
+    return cfg
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "experiments").rglob("*.yaml")), ids=lambda path: path.name)
+def test_every_experiment_expands_into_runs_with_good_configs(tmp_path, path):
+    specs = load_experiment(path).runs()
+    assert specs
+    assert len({spec.name for spec in specs}) == len(specs)
+    for spec in specs:
+        assert spec.config(tmp_path).is_frozen()
+
+
+def test_shipped_files_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_config("configs/trainers/MVLPT-CoOp/embedded.yaml").is_file()
+    assert find_config("absent.yaml") == Path("absent.yaml")

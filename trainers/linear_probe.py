@@ -1,0 +1,67 @@
+"""Linear probe: one linear layer on frozen image features, the baseline without any prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mvlpt.engine import TRAINER_REGISTRY
+from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
+from mvlpt.randomness import torch_stream
+from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
+from mvlpt.trainers.losses import prompt_loss, share_correct
+
+
+@TRAINER_REGISTRY.register()
+class LinearProbe(FrozenCLIPTrainer):
+    """Trains weights (K, D) and biases (K,) over the classes of all tasks by the run's optimiser.
+
+    Features have length one and logits the backbone's temperature, so that learning rates suit prompts and probes alike.
+    """
+
+    trains_images = False
+
+    def build_model(self) -> None:
+        """A linear layer, drawn from a stream of its own."""
+        self.backbone = self.load_backbone(self._precision())
+        self.model = nn.Linear(self.backbone.embed_dim, self.num_classes)
+        with torch.no_grad():
+            nn.init.normal_(self.model.weight, std=0.01, generator=torch_stream("linear probe", self.cfg.SEED))
+            nn.init.zeros_(self.model.bias)
+        self.model.to(self.device)
+        self.optim = build_optimizer(self.model, self.cfg.OPTIM)
+        self.sched = build_lr_scheduler(self.optim, self.cfg.OPTIM)
+        self.register_model("linear_probe", self.model, self.optim, self.sched)
+
+    def before_train(self) -> None:
+        """Puts image features in the place of images where that changes nothing."""
+        super().before_train()
+        self.train_loader_x = self.training_batches()
+
+    def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
+        """One step; the schedule moves on after the last batch of an epoch."""
+        input, label = self.parse_batch_train(batch)
+        logits = self.model_inference(input)
+        loss = prompt_loss(logits, label)
+        self.model_backward_and_update(loss)
+        if self.batch_idx + 1 == self.num_batches:
+            self.update_lr()
+        return {"loss": loss.item(), "acc": share_correct(logits.detach(), label).item()}
+
+    def model_inference(self, input: TaskInput) -> torch.Tensor:
+        """Scores (B, K) over the union of classes; under ``per_task`` an image's own classes alone."""
+        logits = self.model(self.features_of(input) * self.backbone.logit_scale.exp())
+        if not self.cfg.DATASET.MULTITASK_LABEL_PERTASK:
+            return logits
+        starts = torch.tensor([task.start for task in self.dm.tasks], device=self.device)[input.task, None]
+        stops = torch.tensor([task.stop for task in self.dm.tasks], device=self.device)[input.task, None]
+        classes = torch.arange(self.num_classes, device=self.device)
+        return logits.masked_fill((classes < starts) | (classes >= stops), -torch.inf)
+
+    @torch.no_grad()
+    def encode_images(self, images: torch.Tensor) -> torch.Tensor:
+        """Image features (B, D) of length one."""
+        return F.normalize(self.backbone.encode_image(images).float(), dim=-1)

@@ -1,0 +1,30 @@
+"""MVLPT-UPT and UPT: text and visual prompts that meet in a small network, shared by tasks, or for one task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yacs.config import CfgNode
+
+from mvlpt.engine import TRAINER_REGISTRY
+from mvlpt.trainers.prompt_options import unified_options
+from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
+
+
+@TRAINER_REGISTRY.register(name="MVLPT-UPT")
+class MVLPTUPT(PromptTrainer):
+    """Unified prompts (Zang et al., UPT, 2022) shared across tasks (Shen et al., MVLPT, 2022, section 3).
+
+    Options under ``TRAINER.MVLPT``: ``COOP``, ``VPT``, ``PROJECT_METHOD``, ``PROJECT_DIM``; ``N_CTX`` 0 means 4 of each.
+    """
+
+    method = "upt"
+
+    def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
+        """Both prompts, and how they meet."""
+        return unified_options(cfg.TRAINER.MVLPT)
+
+
+@TRAINER_REGISTRY.register()
+class UPT(SingleTask, MVLPTUPT):
+    """Unified prompt tuning (Zang et al. 2022) on one task."""
