@@ -55,7 +55,11 @@ def imported_rooms(path: Path) -> set[str]:
     return rooms
 
 
-SOURCES = sorted(path for folder in ("mvlpt", "trainers", "datasets", "tools", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+SOURCES = sorted(
+    path
+    for folder in ("mvlpt", "trainers", "datasets", "tools", "benchmarks")
+    for path in (ROOT / folder).rglob("*.py")
+)
 
 
 def test_every_room_has_a_floor():
@@ -112,7 +116,9 @@ assert not mine, mine
 
 
 def test_importing_everything_reads_nothing_prints_nothing_and_changes_nothing(tmp_path):
-    done = subprocess.run([sys.executable, "-c", IMPORT_EVERYTHING], capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_EVERYTHING], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []

@@ -39,7 +39,13 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
 def results_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     """One line per task, and their mean where there are several."""
     table = Table(title=title, title_justify="left")
-    for column, justify in (("task", "left"), ("split", "left"), ("metric", "left"), ("score %", "right"), ("images", "right")):
+    for column, justify in (
+        ("task", "left"),
+        ("split", "left"),
+        ("metric", "left"),
+        ("score %", "right"),
+        ("images", "right"),
+    ):
         table.add_column(column, justify=justify)
     for row in rows:
         table.add_row(row["task"], row["split"], row["metric"], f"{row['value']:.2f}", f"{row['n']:,}")

@@ -30,8 +30,15 @@ def build_parser() -> argparse.ArgumentParser:
         description="Compare a frozen model without training, a prompt for each task alone, and one prompt shared by all"
         " tasks. Every image is visited equally often in every arm. Finished runs are kept: run it again to go on.",
     )
-    parser.add_argument("--config-file", default="configs/experiments/demo.yaml", metavar="YAML", help="the experiment (default: %(default)s)")
-    parser.add_argument("--output-dir", default="output/demo", metavar="DIR", help="where runs and results go (default: %(default)s)")
+    parser.add_argument(
+        "--config-file",
+        default="configs/experiments/demo.yaml",
+        metavar="YAML",
+        help="the experiment (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output-dir", default="output/demo", metavar="DIR", help="where runs and results go (default: %(default)s)"
+    )
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes; default: one per CPU core")
     return parser
 
@@ -58,7 +65,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(specs: list[RunSpec], root: Path, workers: int) -> list[dict[str, Any]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(f"{len(specs)} runs", total=sum(spec.cost for spec in specs))
 
@@ -80,7 +93,14 @@ def _table(experiment: Experiment, rows: list[dict[str, Any]], looks: dict[str, 
     for group in groups:
         table.add_column(group, justify="right")
     order = {arm: place for place, arm in enumerate(ARM_NAMES)}
-    for trainer, arm, shots in sorted(summary, key=lambda kind: (kind[0] != "ZeroshotCLIP", kind[0], kind[2], order[kind[1]])):
+    for trainer, arm, shots in sorted(
+        summary, key=lambda kind: (kind[0] != "ZeroshotCLIP", kind[0], kind[2], order[kind[1]])
+    ):
         cells = summary[trainer, arm, shots]
-        table.add_row(trainer, ARM_NAMES[arm], str(shots or ""), *(str(cells[group]) if group in cells else "" for group in groups))
+        table.add_row(
+            trainer,
+            ARM_NAMES[arm],
+            str(shots or ""),
+            *(str(cells[group]) if group in cells else "" for group in groups),
+        )
     return table

@@ -45,32 +45,52 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     what = parser.add_argument_group("what to run")
     what.add_argument("--config-file", default="", metavar="YAML", help="options of the trainer (configs/trainers/)")
-    what.add_argument("--dataset-config-file", default="", metavar="YAML", help="options of the data set (configs/datasets/)")
+    what.add_argument(
+        "--dataset-config-file", default="", metavar="YAML", help="options of the data set (configs/datasets/)"
+    )
     what.add_argument("--trainer", default="", help="a registered trainer; --list shows them")
     what.add_argument("--backbone", default="", help="an open_clip model, CoOp's spelling (ViT-B/16), or 'embedded'")
     what.add_argument("--head", default="", help=argparse.SUPPRESS)
-    what.add_argument("--dataset", default="", metavar="A,B,C", help="one task, or several separated by commas; --list shows them")
+    what.add_argument(
+        "--dataset", default="", metavar="A,B,C", help="one task, or several separated by commas; --list shows them"
+    )
     what.add_argument("--root", default="", help="folder of the data sets (embedded tasks need none)")
     what.add_argument("--shots", type=int, metavar="N", help="training images per class; -1 for all")
     what.add_argument("--seed", type=int, default=None, help="0 or above; without it a seed is drawn and recorded")
     where = parser.add_argument_group("where")
     where.add_argument("--output-dir", default="", help="folder of this run; refused if another run lives there")
-    where.add_argument("--resume", nargs="?", const="", default=None, metavar="DIR", help="go on with the run in --output-dir (or DIR)")
-    where.add_argument("--model-dir", default="", metavar="DIR", help="start from, or evaluate, the prompt of the run in DIR")
-    where.add_argument("--load-epoch", type=int, default=0, metavar="N", help="its checkpoint of epoch N; default: best, or else last")
+    where.add_argument(
+        "--resume", nargs="?", const="", default=None, metavar="DIR", help="go on with the run in --output-dir (or DIR)"
+    )
+    where.add_argument(
+        "--model-dir", default="", metavar="DIR", help="start from, or evaluate, the prompt of the run in DIR"
+    )
+    where.add_argument(
+        "--load-epoch", type=int, default=0, metavar="N", help="its checkpoint of epoch N; default: best, or else last"
+    )
     mode = parser.add_argument_group("how")
     mode.add_argument("--eval-only", action="store_true", help="evaluate the prompt in --model-dir; train nothing")
-    mode.add_argument("--no-train", action="store_true", help="build data and model, check that all fits, write nothing")
-    mode.add_argument("--multi-task", action="store_true", help="share one prompt among the tasks of --dataset (implied by several)")
+    mode.add_argument(
+        "--no-train", action="store_true", help="build data and model, check that all fits, write nothing"
+    )
+    mode.add_argument(
+        "--multi-task", action="store_true", help="share one prompt among the tasks of --dataset (implied by several)"
+    )
     mode.add_argument(
         "--multi-task-label-pertask", "--multi-task-label_pertask", action="store_true", dest="label_pertask",
         help="rank an image among its own task's classes in training too (default: among all tasks' classes)",
     )  # fmt: skip
-    mode.add_argument("--multi-task-evalkey", default="", metavar="TASK", help="task that selects the best epoch (default: average)")
-    mode.add_argument("--source-domains", nargs="+", metavar="D", help="source domains, for data sets that have domains")
+    mode.add_argument(
+        "--multi-task-evalkey", default="", metavar="TASK", help="task that selects the best epoch (default: average)"
+    )
+    mode.add_argument(
+        "--source-domains", nargs="+", metavar="D", help="source domains, for data sets that have domains"
+    )
     mode.add_argument("--target-domains", nargs="+", metavar="D", help="target domains, likewise")
     mode.add_argument("--transforms", nargs="+", metavar="T", help="training transforms, by Dassl's names")
-    mode.add_argument("--plugin", action="append", default=[], metavar="FILE.py", help="a file that registers trainers or data sets")
+    mode.add_argument(
+        "--plugin", action="append", default=[], metavar="FILE.py", help="a file that registers trainers or data sets"
+    )
     mode.add_argument("--quiet", action="store_true", help="no progress bar, no messages but warnings and the table")
     mode.add_argument("--list", action="store_true", help="list trainers and tasks, and stop")
     mode.add_argument("--dataset-coop", action="store_true", help=argparse.SUPPRESS)  # the paper's switches, accepted

@@ -17,6 +17,8 @@ CHOICES = {
     "TRAIN.COUNT_ITER": ("train_x", "train_u", "smaller_one"),
     "DATASET.SUBSAMPLE_CLASSES": ("all", "base", "new"),
     "DATASET.ON_BAD_IMAGE": ("error", "skip"),
+    "DATASET.SAMPLING": ("independent", "elevater", "mvlpt", "coop"),
+    "DATALOADER.TASK_BATCHES": ("mixed", "single"),
     "DATALOADER.TASK_SAMPLING": ("proportional", "uniform", "temperature"),
     "TRAINER.COOP.CLASS_TOKEN_POSITION": ("end", "middle", "front"),
     "TRAINER.MVLPT.COOP.CLASS_TOKEN_POSITION": ("end", "middle", "front"),

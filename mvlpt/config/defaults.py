@@ -17,7 +17,7 @@ def get_cfg_default() -> Config:
     cfg.VERSION = 1
     cfg.OUTPUT_DIR = "./output"
     cfg.RESUME = ""  # folder of the run to go on with
-    cfg.SEED = -1  # negative: no seed is set, every run differs
+    cfg.SEED = -1  # negative: the tools draw one and record it
     cfg.USE_CUDA = True
     cfg.VERBOSE = True
     cfg.INPUT = _input()
@@ -113,6 +113,7 @@ def _dataloader() -> CN:
     node.VIEWS = 0  # ours: 0 draws an augmented view anew every epoch; K > 0 keeps K fixed views per image
     node.TASK_SAMPLING = "proportional"  # ours: how tasks share a batch: proportional, uniform, temperature
     node.TASK_TEMPERATURE = 1.0  # ours: tasks are drawn with probability ~ size ** (1 / temperature)
+    node.TASK_BATCHES = "mixed"  # ours: "single" keeps every batch to one task, as many steps per task as if alone
     node.EPOCH_STEPS = 0  # ours: steps per epoch; 0 makes one pass over the training images
     node.CACHE_MB = 512  # ours: decoded training images kept in memory
     node.FEATURE_CACHE_MB = 2048  # ours: frozen image features kept in memory; 0 turns the feature cache off
@@ -170,9 +171,7 @@ def _trainer() -> CN:
     node.COCOOP = CN({"N_CTX": 16, "CTX_INIT": "", "PREC": "fp32"})
     node.ZEROSHOT = CN({"ENSEMBLE": True, "TEMPLATE": ""})  # ours: all of the task's templates, or this one
     node.MVLPT = CN({"PREC": "fp32", "PROJECT_METHOD": "transformer", "PROJECT_DIM": 128})
-    node.MVLPT.VPT = CN(
-        {"N_CTX": 0, "CSC": False, "CTX_INIT": "", "DROPOUT": 0.0, "PROJECT": -1, "DEEP": True}
-    )
+    node.MVLPT.VPT = CN({"N_CTX": 0, "CSC": False, "CTX_INIT": "", "DROPOUT": 0.0, "PROJECT": -1, "DEEP": True})
     node.MVLPT.COOP = CN({"N_CTX": 0, "CSC": False, "CTX_INIT": "", "CLASS_TOKEN_POSITION": "middle"})
     node.MVLPT.COCOOP = CN({"N_CTX": 0, "CTX_INIT": "", "PREC": "fp32"})
     return node

@@ -170,7 +170,14 @@ class Classification(EvaluatorBase):
         if self.cfg.TEST.PER_CLASS_RESULT:
             for label in np.flatnonzero(counts.sum(axis=1)):
                 seen, right = counts[label].sum(), counts[label, label]
-                log.info("%s: %s: %d of %d images, %.1f %%", info.name, info.classnames[label], right, seen, 100 * right / seen)
+                log.info(
+                    "%s: %s: %d of %d images, %.1f %%",
+                    info.name,
+                    info.classnames[label],
+                    right,
+                    seen,
+                    100 * right / seen,
+                )
         if self.cfg.TEST.COMPUTE_CMAT:
             path = Path(self.cfg.OUTPUT_DIR) / f"confusion_{info.name}.csv"
             with atomic_write(path) as handle:

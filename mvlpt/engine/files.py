@@ -29,7 +29,9 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
             os.fsync(handle.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        raise RunFolderError(f"Cannot write {target}: {error.strerror or error}; free or choose another folder") from error
+        raise RunFolderError(
+            f"Cannot write {target}: {error.strerror or error}; free or choose another folder"
+        ) from error
     finally:
         with suppress(OSError):
             temporary.unlink()

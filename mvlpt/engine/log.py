@@ -22,7 +22,9 @@ def setup_logging(verbose: bool = True) -> None:
     logger.propagate = False
     for handler in [handler for handler in logger.handlers if isinstance(handler, RichHandler)]:
         logger.removeHandler(handler)
-    handler = RichHandler(console=Console(stderr=True), show_path=False, show_time=False, show_level=False, markup=False)
+    handler = RichHandler(
+        console=Console(stderr=True), show_path=False, show_time=False, show_level=False, markup=False
+    )
     handler.setLevel(logging.INFO if verbose else logging.WARNING)
     logger.addHandler(handler)
     logging.captureWarnings(True)

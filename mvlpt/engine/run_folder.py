@@ -129,7 +129,9 @@ class RunFolder:
         while not nearest.exists():
             nearest = nearest.parent
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-            raise RunFolderError(f"OUTPUT_DIR {self.path} cannot be written: {nearest} is read-only; choose another folder")
+            raise RunFolderError(
+                f"OUTPUT_DIR {self.path} cannot be written: {nearest} is read-only; choose another folder"
+            )
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -137,12 +139,16 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path, os.O_RDONLY)
         except OSError as error:
-            raise RunFolderError(f"Cannot make OUTPUT_DIR {self.path}: {error.strerror}; choose another folder") from error
+            raise RunFolderError(
+                f"Cannot make OUTPUT_DIR {self.path}: {error.strerror}; choose another folder"
+            ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
-            raise RunFolderError(f"Another process is writing to OUTPUT_DIR {self.path}; wait for it or stop it") from None
+            raise RunFolderError(
+                f"Another process is writing to OUTPUT_DIR {self.path}; wait for it or stop it"
+            ) from None
         except OSError:
             log.debug("%s is on a file system without locks; nothing keeps a second process out", self.path)
         try:

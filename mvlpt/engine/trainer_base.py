@@ -215,7 +215,9 @@ class TrainerBase:
             TrainingError: names epoch, batch and learning rate.
         """
         if not torch.isfinite(loss).all():
-            rates = {group["lr"] for optim in self._optims.values() if optim is not None for group in optim.param_groups}
+            rates = {
+                group["lr"] for optim in self._optims.values() if optim is not None for group in optim.param_groups
+            }
             rate = ", ".join(f"{value:g}" for value in sorted(rates)) or "unknown"
             raise TrainingError(
                 f"The loss is {loss.detach().float().mean().item()} in epoch {getattr(self, 'epoch', 0) + 1}, batch "

@@ -63,7 +63,9 @@ def test_a_source_prompt_starts_a_target_and_is_evaluated(toy_tasks, tmp_path):
     assert train("--dataset", "toy-cold,toy-warm", "--shots", 1, "--seed", 1, output=source) == 0
     words = ["--dataset", "toy-all", "--shots", 1, "--seed", 1, "--model-dir", source]
     assert train(*words, output=target, opts=["OPTIM.LR", "1e-12"]) == 0
-    begun, ended = (torch.load(folder / "prompt_learner" / "model.pth.tar-2", weights_only=True) for folder in (source, target))
+    begun, ended = (
+        torch.load(folder / "prompt_learner" / "model.pth.tar-2", weights_only=True) for folder in (source, target)
+    )
     torch.testing.assert_close(begun["state_dict"]["ctx"], ended["state_dict"]["ctx"], atol=1e-6, rtol=0)
     words = ["--dataset", "toy-all", "--seed", 1, "--model-dir", target, "--load-epoch", 2, "--eval-only"]
     assert train(*words, output=again) == 0
@@ -132,7 +134,9 @@ def broken_run(folder, kind):
     elif kind == "length":
         save_checkpoint({"state_dict": {"ctx": torch.zeros(7, 128)}, "epoch": 1}, folder / "prompt_learner")
     elif kind == "names":
-        save_checkpoint({"state_dict": {"vpt_embeddings": torch.zeros(1, 4, 160)}, "epoch": 1}, folder / "prompt_learner")
+        save_checkpoint(
+            {"state_dict": {"vpt_embeddings": torch.zeros(1, 4, 160)}, "epoch": 1}, folder / "prompt_learner"
+        )
     elif kind == "cut":
         path = save_checkpoint({"state_dict": {"ctx": torch.zeros(4, 128)}, "epoch": 1}, folder / "prompt_learner")
         path.write_bytes(path.read_bytes()[:100])
@@ -153,7 +157,11 @@ WRONG = {
     "which weights": (["--backbone", "ViT-B-16"], [], "set MODEL.BACKBONE.PRETRAINED to open_clip's tag"),
     "no weights": (["--backbone", "ViT-B-16"], ["MODEL.BACKBONE.PRETRAINED", "/nowhere/w.pt"], "/nowhere/w.pt"),
     "image size": ([], ["INPUT.SIZE", "(224, 224)"], "takes images of 48 x 48 pixels"),
-    "no val": (["--dataset", "toy-noval"], ["TEST.FINAL_MODEL", "best_val"], "no validation split; test data never selects"),
+    "no val": (
+        ["--dataset", "toy-noval"],
+        ["TEST.FINAL_MODEL", "best_val"],
+        "no validation split; test data never selects",
+    ),
     "evaluate what": (["--eval-only"], [], "--eval-only needs --model-dir"),
     "no checkpoint": (["--eval-only", "--model-dir", "/nowhere"], [], "No checkpoint in /nowhere/prompt_learner"),
     "plugin missing": (["--plugin", "absent.py"], [], "No plugin file at absent.py"),
@@ -170,7 +178,19 @@ def test_mistakes_are_one_sentence_with_status_2_and_nothing_written(toy_tasks, 
     flags, overrides, expected = WRONG[kind]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.py").write_text("raise SystemExit('ran')")
-    line = ["train", "--config-file", str(CONFIG), "--dataset", "toy-warm", "--shots", "1", "--seed", "1", "--output-dir", "run"]
+    line = [
+        "train",
+        "--config-file",
+        str(CONFIG),
+        "--dataset",
+        "toy-warm",
+        "--shots",
+        "1",
+        "--seed",
+        "1",
+        "--output-dir",
+        "run",
+    ]
     assert main([*line, *flags, "--quiet", *overrides]) == 2
     said = capsys.readouterr().err.strip()
     assert said.startswith("error: ")
@@ -181,7 +201,12 @@ def test_mistakes_are_one_sentence_with_status_2_and_nothing_written(toy_tasks, 
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [("width", "another width"), ("length", "it has 7 contexts"), ("names", "it lacks ctx"), ("cut", "not a readable checkpoint")],
+    [
+        ("width", "another width"),
+        ("length", "it has 7 contexts"),
+        ("names", "it lacks ctx"),
+        ("cut", "not a readable checkpoint"),
+    ],
 )
 def test_checkpoints_that_do_not_fit(toy_tasks, tmp_path, capsys, kind, expected):
     source = broken_run(tmp_path / "source", kind)
@@ -198,7 +223,12 @@ def test_an_empty_task_is_named(toy_tasks, tmp_path, capsys):
     from support.toy import write_task
 
     (tmp_path / "tasks.json").write_text(
-        json.dumps({"format_version": 1, "tasks": {"toy-empty": write_task(tmp_path, "toy-empty", ["red", "blue"], splits=("test",))}})
+        json.dumps(
+            {
+                "format_version": 1,
+                "tasks": {"toy-empty": write_task(tmp_path, "toy-empty", ["red", "blue"], splits=("test",))},
+            }
+        )
     )
     DATASET_REGISTRY.register(embedded_task("toy-empty", tmp_path), name="toy-empty", force=True)
     assert train("--dataset", "toy-empty", "--shots", 1, output=tmp_path / "run") == 2
@@ -212,7 +242,14 @@ def test_a_folder_where_nothing_can_be_made(toy_tasks, capsys):
 
 
 def test_ctrl_c_saves_and_exits_130_and_resume_finishes(tmp_path):
-    line = [sys.executable, str(ROOT / "tools" / "train.py"), "--config-file", str(CONFIG), "--dataset", "weather-plain"]
+    line = [
+        sys.executable,
+        str(ROOT / "tools" / "train.py"),
+        "--config-file",
+        str(CONFIG),
+        "--dataset",
+        "weather-plain",
+    ]
     line += ["--shots", "1", "--seed", "1", "--output-dir", str(tmp_path / "run")]
     opts = ["OPTIM.MAX_EPOCH", "100000", "RUN.TENSORBOARD", "False", "RUN.THREADS", "1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

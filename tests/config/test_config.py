@@ -132,7 +132,12 @@ def test_checks_report_every_problem():
     with pytest.raises(ConfigError) as caught:
         check_config(cfg)
     message = str(caught.value)
-    for part in ("did you mean 'cosine'?", "DATASET.NUM_SHOTS is 0", "task 'a' is named 2 times", "MULTITASK_EVALKEY is 'c'"):
+    for part in (
+        "did you mean 'cosine'?",
+        "DATASET.NUM_SHOTS is 0",
+        "task 'a' is named 2 times",
+        "MULTITASK_EVALKEY is 'c'",
+    ):
         assert part in message
 
 

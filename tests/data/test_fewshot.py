@@ -140,6 +140,9 @@ def test_elevater_and_mvlpt_cut_val_from_train():
     split = _split("elevater", shots=5, val=_items(count=3))
     assert (len(split.train), len(split.val)) == (12, 3)
     assert not {item.impath for item in split.train} & {item.impath for item in split.val}
+    one = _split("elevater", shots=1)
+    assert (len(one.train), len(one.val)) == (3, 3)
+    assert not {item.impath for item in one.train} & {item.impath for item in one.val}
     same = _split("mvlpt", shots=1)
     assert same.train == same.val
     assert len(same.train) == 3

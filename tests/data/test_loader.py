@@ -2,13 +2,18 @@
 
 import gc
 import multiprocessing
+import os
+import pickle
 import random
+import signal
 
 import numpy as np
 import pytest
 import torch
 
 from mvlpt.data import DatasetWrapper, Datum, build_data_loader, build_transform
+from mvlpt.data.cache import image_cache
+from mvlpt.data.items import collate
 from mvlpt.errors import ConfigError, DataError
 
 
@@ -72,6 +77,23 @@ def test_worker_processes_end(make_cfg, make_items):
     del train
     gc.collect()
     assert set(multiprocessing.active_children()) <= before
+
+
+def test_ctrl_c_leaves_the_workers_to_the_parent(make_cfg, make_items):
+    before = set(multiprocessing.active_children())
+    loader = _loader(make_cfg(DATALOADER__NUM_WORKERS=1), make_items(per_class=8))
+    batches = iter(loader)
+    next(batches)
+    for worker in set(multiprocessing.active_children()) - before:
+        os.kill(worker.pid, signal.SIGINT)
+    assert len(list(batches)) == 5
+    loader.close()
+
+
+def test_loader_can_be_sent_to_spawned_workers(make_cfg, make_items):
+    loader = _loader(make_cfg(), make_items())
+    items, batch_sampler = pickle.loads(pickle.dumps((loader.items, loader.batch_sampler)))
+    _equal([collate(items.__getitems__(places)).content for places in batch_sampler], list(loader))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -201,9 +223,7 @@ def test_multi_label_items_become_float_rows(make_cfg, make_items):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_bad_image_is_an_error_of_one_sentence_or_is_left_out_and_noted(
-    make_cfg, make_items, tmp_path, workers, caplog
-):
+def test_bad_image_is_an_error_or_left_out_and_noted(make_cfg, make_items, tmp_path, workers, caplog):
     bad = tmp_path / "bad.png"
     bad.write_text("not an image")
     items = [*make_items(per_class=2), Datum(str(bad), 0)]
@@ -227,10 +247,38 @@ def test_no_image_at_all_is_an_error(make_cfg):
 
 def test_large_splits_stream_past_the_cache(make_cfg, make_items):
     items = make_items()
-    cfg = make_cfg(DATALOADER__CACHE_MB=0.02)  # twelve images of 16 x 16 do not fit into half of it
     cfg = make_cfg(DATALOADER__CACHE_MB=0)
     assert DatasetWrapper(cfg, items, is_train=True).cache_bytes == 0
     cfg = make_cfg(DATALOADER__CACHE_MB=1, INPUT__SIZE=(224, 224))
     assert DatasetWrapper(cfg, items, is_train=True).cache_bytes == 2**20
     assert DatasetWrapper(cfg, items).cache_bytes == 0
     assert DatasetWrapper(cfg, items[:2]).cache_bytes == 2**20
+    assert DatasetWrapper(cfg, items[:2], build_transform(cfg, False)).cache_bytes == 0  # finished: floats
+    image_cache(2**20).clear()
+    list(_loader(cfg, items, is_train=False))
+    assert len(image_cache(2**20)) == 0
+
+
+@pytest.mark.parametrize("is_train", [True, False])
+def test_cached_images_equal_fresh_ones_and_belong_to_the_caller(make_cfg, make_items, is_train):
+    items = make_items()
+    for names in (("normalize",), ("random_flip", "normalize")):
+        fresh_cfg = make_cfg(DATALOADER__CACHE_MB=0, INPUT__TRANSFORMS=names)
+        fresh = _epochs(_loader(fresh_cfg, items, is_train))
+        loader = _loader(make_cfg(INPUT__TRANSFORMS=names), items, is_train)
+        loader.dataset[0]["img"].zero_()
+        for one, other in zip(_epochs(loader), fresh, strict=True):
+            _equal(one, other)
+    # Another transform of the same images is another entry.
+    light = make_cfg(INPUT__TRANSFORMS=("normalize",), INPUT__PIXEL_MEAN=[0.0, 0.0, 0.0])
+    (batch, *_) = _loader(light, items, is_train)
+    assert not torch.equal(batch["img"], fresh[0][0]["img"])
+
+
+def test_deterministic_images_are_transformed_once(make_cfg, make_items):
+    image_cache(2**29).clear()
+    loader = _loader(make_cfg(INPUT__TRANSFORMS=("normalize",)), make_items())
+    list(loader)
+    hits = image_cache(2**29).hits
+    list(loader)
+    assert image_cache(2**29).hits - hits == 12

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from mvlpt.data import Datum, build_sampler
-from mvlpt.data.batches import EpochBatchSampler
+from mvlpt.data.batches import EpochBatchSampler, TaskBatchSampler
 from mvlpt.data.samplers import (
     RandomClassSampler,
     RandomDomainSampler,
@@ -165,3 +165,23 @@ def test_views_are_new_each_epoch_or_go_round():
     twice = views(0, 7, 6)
     assert len(set(twice)) == 2
     assert not set(twice[3:]) & {view for epoch in range(100) for view in views(0, epoch)}
+
+
+def test_task_batches_hold_one_task_each_and_as_many_steps_as_tasks_alone():
+    items = [Datum("x", label=0, domain=domain) for domain, size in enumerate((5, 9, 2)) for _ in range(size)]
+    sampler = TaskBatchSampler(RandomSampler(items, 3), 4, drop_last=True, views=0)
+    alone = [len(EpochBatchSampler(RandomSampler(items[:n], 3), min(4, n), drop_last=True)) for n in (5, 9, 2)]
+    orders = set()
+    for epoch in range(5):
+        sampler.set_epoch(epoch)
+        batches = list(sampler)
+        tasks = [{items[position].domain for position, _ in batch} for batch in batches]
+        assert all(len(task) == 1 for task in tasks)
+        assert [sum(task == {domain} for task in tasks) for domain in range(3)] == alone
+        assert len(sampler) == len(batches) == sum(alone)
+        drawn = [position for batch in batches for position, _ in batch]
+        assert len(set(drawn)) == len(drawn)
+        orders.add(tuple(min(task) for task in tasks))
+        sampler.set_epoch(epoch, start_batch=2)
+        assert list(sampler) == batches[2:]
+    assert len(orders) > 1

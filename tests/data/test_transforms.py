@@ -75,3 +75,14 @@ def test_cutout_clears_squares_only():
     gone = int((image[0] == 0).sum())
     assert 4 <= gone <= 16
     assert torch.equal(image[0], image[2])
+
+
+def test_text_of_a_pipeline_tells_it_from_every_other(make_cfg):
+    texts = {
+        repr(build_transform(make_cfg(INPUT__TRANSFORMS=(name,)))) for name in AVAI_CHOICES if name != "center_crop"
+    }
+    assert len(texts) == len(AVAI_CHOICES) - 2  # the two variants of RandAugment are one
+    assert not any(" at 0x" in text for text in texts)
+    assert repr(build_transform(make_cfg(INPUT__CUTOUT_LEN=3, INPUT__TRANSFORMS=("cutout",)))) not in texts
+    assert build_transform(make_cfg(), is_train=False).deterministic
+    assert not build_transform(make_cfg()).deterministic

@@ -15,7 +15,9 @@ BASE = 0.02
 
 def make(**options):
     cfg = get_cfg_default()
-    cfg.merge_from_list([word for key, value in {"NAME": "sgd", "LR": BASE, **options}.items() for word in (f"OPTIM.{key}", value)])
+    cfg.merge_from_list(
+        [word for key, value in {"NAME": "sgd", "LR": BASE, **options}.items() for word in (f"OPTIM.{key}", value)]
+    )
     return build_optimizer(nn.Linear(2, 2), cfg.OPTIM), cfg.OPTIM
 
 
@@ -134,7 +136,9 @@ def test_staged_rates():
     model.add_module("old", nn.Linear(2, 2))
     model.add_module("new", nn.Linear(2, 2))
     cfg = get_cfg_default()
-    cfg.merge_from_list(["OPTIM.STAGED_LR", True, "OPTIM.NEW_LAYERS", ("new",), "OPTIM.LR", 0.1, "OPTIM.BASE_LR_MULT", 0.5])
+    cfg.merge_from_list(
+        ["OPTIM.STAGED_LR", True, "OPTIM.NEW_LAYERS", ("new",), "OPTIM.LR", 0.1, "OPTIM.BASE_LR_MULT", 0.5]
+    )
     base, new = build_optimizer(model, cfg.OPTIM).param_groups
     assert (base["lr"], new["lr"]) == (0.05, 0.1)
     cfg.OPTIM.NEW_LAYERS = ("newt",)

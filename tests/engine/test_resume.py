@@ -33,7 +33,12 @@ def outcome(folder):
     best = torch.load(folder / "prompt_learner" / "model-best.pth.tar", weights_only=True)
     tensors = {f"{n}/{k}": v for n, c in (("last", last), ("best", best)) for k, v in c["state_dict"].items()}
     momentum = [v for s in last["optimizer"]["state"].values() for v in s.values() if isinstance(v, torch.Tensor)]
-    rest = (best["epoch"], best["val_result"], (folder / "results.jsonl").read_text(), (folder / "prompt.safetensors").read_bytes())
+    rest = (
+        best["epoch"],
+        best["val_result"],
+        (folder / "results.jsonl").read_text(),
+        (folder / "prompt.safetensors").read_bytes(),
+    )
     return tensors, momentum, rest
 
 
@@ -106,10 +111,17 @@ run(cfg)
 """
 
 
-@pytest.mark.parametrize(("place", "count"), [("after_step", 1), ("save_resume", 2), ("after_step", 6), ("after_train", 1)])
+@pytest.mark.parametrize(
+    ("place", "count"), [("after_step", 1), ("save_resume", 2), ("after_step", 6), ("after_train", 1)]
+)
 def test_killed_without_warning(toy_tasks, unbroken, tmp_path, place, count):
     script = KILLED.format(
-        tests=str(Path(__file__).parents[1]), root=str(toy_tasks), place=place, count=count, folder=str(tmp_path), options=OPTIONS
+        tests=str(Path(__file__).parents[1]),
+        root=str(toy_tasks),
+        place=place,
+        count=count,
+        folder=str(tmp_path),
+        options=OPTIONS,
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr

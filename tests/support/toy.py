@@ -13,7 +13,13 @@ from PIL import Image
 
 from mvlpt.config import Config, get_cfg_default
 
-COLOURS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (40, 60, 220), "yellow": (230, 220, 40), "white": (250, 250, 250)}
+COLOURS = {
+    "red": (220, 40, 40),
+    "green": (40, 200, 60),
+    "blue": (40, 60, 220),
+    "yellow": (230, 220, 40),
+    "white": (250, 250, 250),
+}
 PER_CLASS = {"train": 3, "val": 2, "test": 4}
 
 

@@ -55,9 +55,7 @@ def build_optimizer(
         case "radam":
             return torch.optim.RAdam(parameters, betas=betas, **common)
         case "rmsprop":
-            return torch.optim.RMSprop(
-                parameters, momentum=optim_cfg.MOMENTUM, alpha=optim_cfg.RMSPROP_ALPHA, **common
-            )
+            return torch.optim.RMSprop(parameters, momentum=optim_cfg.MOMENTUM, alpha=optim_cfg.RMSPROP_ALPHA, **common)
         case _:
             return torch.optim.SGD(
                 parameters,
@@ -76,7 +74,9 @@ def _staged(model: nn.Module | Iterable[Any], optim_cfg: CfgNode) -> list[dict[s
     children = dict(model.named_children())
     for name in new_layers:
         if name not in children:
-            raise ConfigError(f"OPTIM.NEW_LAYERS names '{name}', which the model does not have{suggest(name, children)}")
+            raise ConfigError(
+                f"OPTIM.NEW_LAYERS names '{name}', which the model does not have{suggest(name, children)}"
+            )
     if not new_layers:
         warnings.warn("OPTIM.NEW_LAYERS is empty, so STAGED_LR trains every layer at BASE_LR_MULT", stacklevel=3)
     new, base = [], []

@@ -1,0 +1,5 @@
+"""The shipped data sets. Importing this package registers them; their tables are read when a name is first asked for."""
+
+from mvlpt.datasets import embedded
+
+__all__ = ["embedded"]

@@ -1,0 +1,121 @@
+"""The embedded tasks: real few-shot tasks that ship with the package, each registered under its own name.
+
+A folder of tasks holds ``tasks.json`` and, for each task, ``labels.txt``, ``train.txt``, ``val.txt``, ``test.txt`` and
+``images.zip``. The table is read when a name is first asked for, never on import.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from mvlpt.data.datasets import DATASET_REGISTRY, DatasetBase
+from mvlpt.data.fewshot import few_shot_split
+from mvlpt.data.index_files import read_index, read_labels
+from mvlpt.data.subsample import subsample_classes
+from mvlpt.errors import DataError, UnknownNameError, suggest
+
+FORMAT_VERSION = 1
+
+
+class EmbeddedTask(DatasetBase):
+    """One task of a folder in the embedded layout. ``DATASET.ROOT`` plays no part; ``val.txt`` may be empty.
+
+    Attributes:
+        folder: the task's folder.
+        subject: what its classes have in common, as the table says.
+        look: how its images are rendered.
+    """
+
+    folder: Path = Path()
+    subject: str = ""
+    look: str = ""
+
+    def __init__(self, cfg: Any) -> None:
+        classnames = read_labels(self.folder / "labels.txt")
+        train, val, test = (
+            read_index(self.folder / f"{split}.txt", classnames, allow_empty=split == "val")
+            for split in ("train", "val", "test")
+        )
+        train, val, test = subsample_classes(train, val, test, subsample=cfg.DATASET.SUBSAMPLE_CLASSES)
+        if cfg.DATASET.SUBSAMPLE_CLASSES != "all":
+            classnames = self.get_lab2cname(train)[1]
+        split = few_shot_split(
+            train,
+            val,
+            protocol=cfg.DATASET.SAMPLING,
+            task=self.name,
+            num_classes=len(classnames),
+            shots=cfg.DATASET.NUM_SHOTS,
+            seed=cfg.SEED,
+        )
+        super().__init__(train_x=split.train, val=split.val, test=test, classnames=classnames)
+
+
+def embedded_root() -> Path:
+    """The folder of the tasks that ship with the package."""
+    return Path(str(resources.files("mvlpt"))) / "assets" / "tasks"
+
+
+def read_table(root: Path) -> dict[str, dict[str, Any]]:
+    """The rows of a folder's ``tasks.json`` by task name.
+
+    Raises:
+        DataError: the table is missing or not one.
+    """
+    return _read_table(root, (root / "tasks.json").stat().st_mtime_ns if (root / "tasks.json").exists() else 0)
+
+
+@functools.lru_cache(maxsize=16)
+def _read_table(root: Path, _changed: int) -> dict[str, dict[str, Any]]:
+    path = root / "tasks.json"
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if table["format_version"] != FORMAT_VERSION:
+            raise DataError(f"{path} has format {table['format_version']}; this version reads format {FORMAT_VERSION}")
+        return dict(table["tasks"])
+    except FileNotFoundError:
+        raise DataError(f"The table of tasks {path} does not exist") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"The table of tasks {path} cannot be read: {error!r}") from error
+
+
+def embedded_names(root: Path | None = None) -> list[str]:
+    """Names of the tasks in a folder, by default of those that ship; none where there is no table."""
+    root = root or embedded_root()
+    return list(read_table(root)) if (root / "tasks.json").exists() else []
+
+
+def embedded_task(name: str, root: Path | None = None) -> type[EmbeddedTask]:
+    """The data-set class of one task.
+
+    Args:
+        name: the task's name in the table.
+        root: the folder of tasks, by default the one that ships.
+
+    Raises:
+        UnknownNameError: the table has no such task.
+    """
+    root = root or embedded_root()
+    table = read_table(root)
+    if name not in table:
+        raise UnknownNameError(f"{root / 'tasks.json'} has no task '{name}'{suggest(name, table)}")
+    row = table[name]
+    fields = {
+        "name": name,
+        "folder": root / name,
+        "subject": row.get("subject", ""),
+        "look": row.get("look", ""),
+        "templates": tuple(row.get("templates", DatasetBase.templates)),
+        "__doc__": f"The embedded task '{name}'.",
+        "__module__": __name__,
+    }
+    return type("EmbeddedTask", (EmbeddedTask,), fields)
+
+
+DATASET_REGISTRY.register_family(embedded_names, embedded_task)

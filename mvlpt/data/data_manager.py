@@ -1,0 +1,222 @@
+"""From a run's config to its data: tasks, transforms and loaders. Dassl's ``DataManager``, for one task or many."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from mvlpt.data.batches import EpochBatchSampler, TaskBatchSampler
+from mvlpt.data.datasets import build_dataset, checked_task_names
+from mvlpt.data.datum import Datum
+from mvlpt.data.fewshot import stream_seed
+from mvlpt.data.items import Items
+from mvlpt.data.loader import EpochLoader
+from mvlpt.data.samplers import build_sampler
+from mvlpt.data.tasks import MultiTaskDataset, TaskInfo
+from mvlpt.data.transforms import build_transform
+from mvlpt.data.wrapper import DatasetWrapper
+from mvlpt.errors import DataError
+
+__all__ = ["DataManager", "DatasetWrapper", "build_data_loader"]
+
+logger = logging.getLogger(__name__)
+
+
+def build_data_loader(
+    cfg: Any,
+    sampler_type: str = "SequentialSampler",
+    data_source: Sequence[Datum] | None = None,
+    batch_size: int = 64,
+    n_domain: int = 0,
+    n_ins: int = 2,
+    tfm: Any = None,
+    is_train: bool = True,
+    dataset_wrapper: Callable[..., Any] | None = None,
+    *,
+    num_classes: int | None = None,
+    multi_task: bool = False,
+    purpose: str = "train_x",
+) -> EpochLoader:
+    """Builds a loader of dictionaries ``img, label, domain, task, impath, index``.
+
+    A short last batch is left out in training where there is a full one.
+
+    Args:
+        cfg: the run's config.
+        sampler_type: a name of :data:`mvlpt.data.samplers.SAMPLERS`.
+        data_source: the items.
+        batch_size, n_domain, n_ins: see the samplers.
+        tfm: the transform, or a list of them.
+        is_train: for training: obeys ``DATALOADER.VIEWS``, ``TASK_SAMPLING`` and ``EPOCH_STEPS``.
+        dataset_wrapper: a class in place of :class:`DatasetWrapper`, called as Dassl calls it.
+        num_classes: give labels as float vectors (K,) of this length; for multi-label tasks.
+        multi_task: the items' domains are task positions.
+        purpose: names the random streams of this loader.
+
+    Raises:
+        DataError: there is no item.
+    """
+    if not data_source:
+        raise DataError(f"There is no image to load for '{purpose}'; check the data set's files and DATASET.NUM_SHOTS")
+    sampler = build_sampler(
+        sampler_type, cfg, data_source, batch_size, n_domain, n_ins, task_mixing=is_train, purpose=purpose
+    )
+    batch_size = min(batch_size, len(data_source))
+    if len(sampler) == 0:
+        raise DataError(f"{sampler_type} finds no batch of {batch_size} in {len(data_source)} images")
+    wrapper = (dataset_wrapper or DatasetWrapper)(cfg, data_source, transform=tfm, is_train=is_train)
+    views = cfg.DATALOADER.get("VIEWS", 0) if is_train else None
+    by_task = is_train and multi_task and cfg.DATALOADER.TASK_BATCHES == "single"
+    return EpochLoader(
+        Items(wrapper, data_source, seed=stream_seed(cfg.SEED), num_classes=num_classes, multi_task=multi_task),
+        (TaskBatchSampler if by_task else EpochBatchSampler)(sampler, batch_size, drop_last=is_train, views=views),
+        num_workers=cfg.DATALOADER.NUM_WORKERS,
+        pin_memory=cfg.USE_CUDA and torch.cuda.is_available(),
+        keep_workers=is_train,
+        on_bad_image=cfg.DATASET.get("ON_BAD_IMAGE", "error"),
+    )
+
+
+class DataManager:
+    """The data of a run.
+
+    One task is its own data set; several are merged by :class:`mvlpt.data.tasks.MultiTaskDataset` in the order in
+    which the config names them. Labels are class ids, or float vectors over all classes as soon as one task is
+    multi-label.
+
+    Args:
+        cfg: the run's config.
+        custom_tfm_train, custom_tfm_test: transforms in place of the config's.
+        dataset_wrapper: a class in place of :class:`DatasetWrapper`.
+
+    Attributes:
+        dataset: the data set.
+        tasks: a :class:`TaskInfo` for each task.
+        train_loader_x: labelled training images.
+        train_loader_u: unlabelled ones, or ``None``.
+        val_loader: validation images, or ``None`` where there are none: nothing else takes their place.
+        test_loader: test images.
+        tfm_train, tfm_test: the transforms in use.
+    """
+
+    def __init__(
+        self,
+        cfg: Any,
+        custom_tfm_train: Any = None,
+        custom_tfm_test: Any = None,
+        dataset_wrapper: Callable[..., Any] | None = None,
+    ) -> None:
+        members = [build_dataset(cfg, name) for name in checked_task_names(cfg)]
+        self.dataset = members[0] if len(members) == 1 else MultiTaskDataset(members)
+        self.tasks: list[TaskInfo] = [TaskInfo.of(members[0])] if len(members) == 1 else self.dataset.tasks
+        self.tfm_train = build_transform(cfg, is_train=True) if custom_tfm_train is None else custom_tfm_train
+        self.tfm_test = build_transform(cfg, is_train=False) if custom_tfm_test is None else custom_tfm_test
+        self._num_source_domains = len(cfg.DATASET.SOURCE_DOMAINS)
+        self._cfg = cfg
+        self._wrapper = dataset_wrapper
+        train_u = cfg.DATALOADER.TRAIN_X if cfg.DATALOADER.TRAIN_U.SAME_AS_X else cfg.DATALOADER.TRAIN_U
+        self.train_loader_x = self._train_loader("train_x", self.dataset.train_x, cfg.DATALOADER.TRAIN_X)
+        self.train_loader_u = self._train_loader("train_u", self.dataset.train_u, train_u)
+        self.val_loader = self._eval_loader("val", self.dataset.val)
+        self.test_loader = self._eval_loader("test", self.dataset.test)
+        if cfg.VERBOSE:
+            self.show_dataset_summary(cfg)
+
+    @property
+    def num_classes(self) -> int:
+        return self.dataset.num_classes
+
+    @property
+    def num_source_domains(self) -> int:
+        return self._num_source_domains
+
+    @property
+    def lab2cname(self) -> dict[int, str]:
+        return self.dataset.lab2cname
+
+    @property
+    def multi_label(self) -> bool:
+        """Labels are float vectors over all classes."""
+        return any(task.multi_label for task in self.tasks)
+
+    def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
+        """Makes the training loaders give this epoch next, from batch ``start_batch`` on."""
+        for loader in (self.train_loader_x, self.train_loader_u):
+            if loader is not None:
+                loader.set_epoch(epoch, start_batch)
+
+    def close(self) -> None:
+        """Ends all worker processes."""
+        for loader in (self.train_loader_x, self.train_loader_u, self.val_loader, self.test_loader):
+            if loader is not None:
+                loader.close()
+
+    def __enter__(self) -> DataManager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def show_dataset_summary(self, cfg: Any) -> None:
+        """Logs a table of the tasks and the sizes of their splits."""
+        table = Table(title=None, show_footer=len(self.tasks) > 1)
+        sizes = [task.sizes for task in self.tasks]
+        columns = [
+            ("task", [task.name for task in self.tasks], f"{len(self.tasks)} tasks"),
+            ("classes", [task.num_classes for task in self.tasks], self.num_classes),
+            *((split, [getattr(size, split) for size in sizes], None) for split in ("train", "val", "test")),
+            ("metric", [task.metric for task in self.tasks], ""),
+        ]
+        for title, values, foot in columns:
+            total = sum(values) if foot is None else foot
+            table.add_column(title, footer=_text(total), justify="left" if title in ("task", "metric") else "right")
+        for row in zip(*(values for _, values, _ in columns), strict=True):
+            table.add_row(*map(_text, row))
+        page = io.StringIO()
+        Console(file=page, width=100, color_system=None).print(table)
+        for key in ("SOURCE_DOMAINS", "TARGET_DOMAINS"):
+            if cfg.DATASET[key]:
+                page.write(f"{key}: {', '.join(map(str, cfg.DATASET[key]))}\n")
+        logger.info("Tasks\n%s", page.getvalue().rstrip())
+
+    def _train_loader(self, purpose: str, items: list[Datum] | None, node: Any) -> EpochLoader | None:
+        if not items:
+            return None
+        return self._loader(
+            purpose,
+            items,
+            sampler_type=node.SAMPLER,
+            batch_size=node.BATCH_SIZE,
+            n_domain=node.N_DOMAIN,
+            n_ins=node.N_INS,
+        )
+
+    def _eval_loader(self, purpose: str, items: list[Datum] | None) -> EpochLoader | None:
+        if not items:
+            return None
+        node = self._cfg.DATALOADER.TEST
+        return self._loader(purpose, items, sampler_type=node.SAMPLER, batch_size=node.BATCH_SIZE)
+
+    def _loader(self, purpose: str, items: list[Datum], **options: Any) -> EpochLoader:
+        is_train = purpose.startswith("train")
+        return build_data_loader(
+            self._cfg,
+            data_source=items,
+            tfm=self.tfm_train if is_train else self.tfm_test,
+            is_train=is_train,
+            dataset_wrapper=self._wrapper,
+            num_classes=self.num_classes if self.multi_label else None,
+            multi_task=len(self.tasks) > 1,
+            purpose=purpose,
+            **options,
+        )
+
+
+def _text(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

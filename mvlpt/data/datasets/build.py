@@ -1,0 +1,58 @@
+"""The registry of data sets and the step from a config to one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mvlpt.config import task_names
+from mvlpt.data.datasets.base_dataset import DatasetBase
+from mvlpt.errors import ConfigError
+from mvlpt.registry import Registry
+
+DATASET_REGISTRY = Registry("data set")
+
+
+def checked_task_names(cfg: Any) -> list[str]:
+    """The tasks a config asks for (``DATASET.DATASET`` "a,b,c" where it is set, else ``DATASET.NAME``), at least one.
+
+    Raises:
+        ConfigError: none is named, or one is named twice.
+    """
+    names = task_names(cfg)
+    if not names:
+        raise ConfigError("No data set is named; set DATASET.NAME, or pass --dataset NAME[,NAME...]")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"The data set '{twice[0]}' is named twice; a task can be in a run only once")
+    return names
+
+
+def build_dataset(cfg: Any, name: str | None = None) -> Any:
+    """Builds one registered data set.
+
+    Args:
+        cfg: the run's config; the data set sees it with ``DATASET.NAME`` set to its own name.
+        name: which one; by default the only one that ``cfg`` names.
+
+    Raises:
+        ConfigError: ``name`` is not given and ``cfg`` names several.
+        UnknownNameError: nothing is registered under the name.
+    """
+    if name is None:
+        names = checked_task_names(cfg)
+        if len(names) > 1:
+            raise ConfigError(f"build_dataset builds one data set, but the config names {len(names)}: use DataManager")
+        name = names[0]
+    entry = DATASET_REGISTRY.get(name)
+    if name != cfg.DATASET.NAME:
+        cfg = cfg.clone()
+        cfg.defrost()
+        cfg.DATASET.NAME = name
+        cfg.freeze()
+    if not (isinstance(entry, type) and issubclass(entry, DatasetBase)):
+        return entry(cfg)
+    dataset = entry.__new__(entry, cfg)
+    if not entry.name:
+        dataset.name = name  # before __init__, which may draw a few-shot sample from the stream of this name
+    dataset.__init__(cfg)
+    return dataset

@@ -1,0 +1,117 @@
+"""Several tasks as one: their union of classes, their merged splits, and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from mvlpt.data.datasets.base_dataset import DatasetBase
+from mvlpt.data.datum import Datum
+from mvlpt.errors import DataError
+
+
+class SplitSizes(NamedTuple):
+    """Number of images in each split."""
+
+    train: int
+    val: int
+    test: int
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """What the rest of the house knows of a task.
+
+    Attributes:
+        name: the task's name.
+        classnames: its class names in label order.
+        start, stop: its classes' range in the union's label space.
+        metric: name of its metric.
+        multi_label: its images may have several labels.
+        templates: its prompt templates.
+        sizes: images a split.
+    """
+
+    name: str
+    classnames: tuple[str, ...]
+    start: int
+    stop: int
+    metric: str
+    multi_label: bool
+    templates: tuple[str, ...]
+    sizes: SplitSizes
+
+    @property
+    def num_classes(self) -> int:
+        return self.stop - self.start
+
+    @classmethod
+    def of(cls, dataset: Any, start: int = 0) -> TaskInfo:
+        """Describes a data set whose first class has the id ``start`` in the union.
+
+        Args:
+            dataset: a :class:`DatasetBase`, or anything with Dassl's attributes.
+        """
+        return cls(
+            name=getattr(dataset, "name", "") or type(dataset).__name__,
+            classnames=tuple(dataset.classnames),
+            start=start,
+            stop=start + dataset.num_classes,
+            metric=getattr(dataset, "metric", DatasetBase.metric),
+            multi_label=bool(getattr(dataset, "multi_label", False)),
+            templates=tuple(getattr(dataset, "templates", DatasetBase.templates)),
+            sizes=SplitSizes(*(len(getattr(dataset, split) or ()) for split in ("train_x", "val", "test"))),
+        )
+
+
+class MultiTaskDataset(DatasetBase):
+    """The union of several data sets, in the order given.
+
+    Labels move up by the number of classes before them, and an item's domain is its task's position. Items are new
+    objects: the members keep their labels, and a list that a member uses for two splits is offset once.
+
+    Args:
+        members: the data sets, of different names.
+
+    Attributes:
+        tasks: one :class:`TaskInfo` for each member.
+        members: the data sets themselves.
+
+    Raises:
+        DataError: no member, or two of one name.
+    """
+
+    def __init__(self, members: Sequence[Any]) -> None:
+        if not members:
+            raise DataError("A multitask data set needs at least one task")
+        self.members = list(members)
+        self.tasks: list[TaskInfo] = []
+        start = 0
+        for member in self.members:
+            self.tasks.append(TaskInfo.of(member, start))
+            start = self.tasks[-1].stop
+        names = [task.name for task in self.tasks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DataError(f"Two tasks are named '{twice[0]}'; give each task a name of its own")
+        self.name = ",".join(names)
+        self.multi_label = any(task.multi_label for task in self.tasks)
+        self.domains = names
+        super().__init__(
+            train_x=self._merged("train_x"),
+            train_u=self._merged("train_u"),
+            val=self._merged("val"),
+            test=self._merged("test"),
+            classnames=[name for task in self.tasks for name in task.classnames],
+        )
+
+    def _merged(self, split: str) -> list[Datum] | None:
+        """The members' items of one split, or ``None`` where no member has any."""
+        merged: list[Datum] = []
+        for position, (member, task) in enumerate(zip(self.members, self.tasks, strict=True)):
+            for item in getattr(member, split, None) or ():
+                label = item.label
+                moved = tuple(one + task.start for one in label) if isinstance(label, tuple) else label + task.start
+                merged.append(Datum(item.impath, moved, position, item.classname))
+        return merged or None

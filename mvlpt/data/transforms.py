@@ -1,0 +1,217 @@
+"""Image transforms by Dassl's names. They draw from torch's global generator only, which the loader seeds per image."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision import transforms as T
+from torchvision.transforms import functional as F
+from torchvision.transforms.functional import InterpolationMode
+
+from mvlpt.errors import ConfigError, suggest
+
+logger = logging.getLogger(__name__)
+
+AVAI_CHOICES = [
+    "random_flip",
+    "random_resized_crop",
+    "normalize",
+    "instance_norm",
+    "random_crop",
+    "random_translation",
+    "center_crop",
+    "cutout",
+    "imagenet_policy",
+    "cifar10_policy",
+    "svhn_policy",
+    "randaugment",
+    "randaugment_fixmatch",
+    "randaugment2",
+    "gaussian_noise",
+    "colorjitter",
+    "randomgrayscale",
+    "gaussian_blur",
+]
+DETERMINISTIC_CHOICES = frozenset({"normalize", "instance_norm", "center_crop"})
+
+INTERPOLATION_MODES = {
+    "bilinear": InterpolationMode.BILINEAR,
+    "bicubic": InterpolationMode.BICUBIC,
+    "nearest": InterpolationMode.NEAREST,
+}
+
+
+def is_random(choices: Iterable[str]) -> bool:
+    """Whether training transforms of these names differ from draw to draw."""
+    return not set(choices) <= DETERMINISTIC_CHOICES
+
+
+class Pipeline(T.Compose):
+    """The steps that :func:`build_transform` chose. Its text names every step with its options.
+
+    Attributes:
+        deterministic: no step draws at random.
+    """
+
+    def __init__(self, steps: list[Callable], *, deterministic: bool) -> None:
+        super().__init__(steps)
+        self.deterministic = deterministic
+
+
+class Random2DTranslation:
+    """With probability ``p`` resizes to 9/8 of the size and crops at a random place; else resizes to the size."""
+
+    def __init__(
+        self, height: int, width: int, p: float = 0.5, interpolation: InterpolationMode = InterpolationMode.BILINEAR
+    ) -> None:
+        self.height, self.width, self.p, self.interpolation = height, width, p, interpolation
+
+    def __repr__(self) -> str:
+        return f"Random2DTranslation({self.height}, {self.width}, p={self.p}, interpolation={self.interpolation.value})"
+
+    def __call__(self, img: Image.Image) -> Image.Image:
+        if torch.rand(()) > self.p:
+            return F.resize(img, [self.height, self.width], self.interpolation)
+        tall, wide = round(self.height * 1.125), round(self.width * 1.125)
+        resized = F.resize(img, [tall, wide], self.interpolation)
+        top = int(torch.randint(tall - self.height + 1, ()))
+        left = int(torch.randint(wide - self.width + 1, ()))
+        return F.crop(resized, top, left, self.height, self.width)
+
+
+class InstanceNormalization:
+    """Brings each channel of an image (C, H, W) to mean 0 and standard deviation 1."""
+
+    def __init__(self, eps: float = 1e-8) -> None:
+        self.eps = eps
+
+    def __repr__(self) -> str:
+        return f"InstanceNormalization(eps={self.eps})"
+
+    def __call__(self, img: Tensor) -> Tensor:
+        mean, std = img.mean((1, 2), keepdim=True), img.std((1, 2), keepdim=True)
+        return (img - mean) / (std + self.eps)
+
+
+class Cutout:
+    """Sets ``n_holes`` squares of side ``length`` with random centres to 0 in an image (C, H, W)."""
+
+    def __init__(self, n_holes: int = 1, length: int = 16) -> None:
+        self.n_holes, self.length = n_holes, length
+
+    def __repr__(self) -> str:
+        return f"Cutout(n_holes={self.n_holes}, length={self.length})"
+
+    def __call__(self, img: Tensor) -> Tensor:
+        height, width = img.shape[1:]
+        kept, half = torch.ones(height, width, dtype=img.dtype), self.length // 2
+        for _ in range(self.n_holes):
+            y, x = int(torch.randint(height, ())), int(torch.randint(width, ()))
+            kept[max(y - half, 0) : y + half, max(x - half, 0) : x + half] = 0
+        return img * kept
+
+
+class GaussianNoise:
+    """With probability ``p`` adds normal noise to an image (C, H, W)."""
+
+    def __init__(self, mean: float = 0.0, std: float = 0.15, p: float = 0.5) -> None:
+        self.mean, self.std, self.p = mean, std, p
+
+    def __repr__(self) -> str:
+        return f"GaussianNoise(mean={self.mean}, std={self.std}, p={self.p})"
+
+    def __call__(self, img: Tensor) -> Tensor:
+        if torch.rand(()) > self.p:
+            return img
+        return img + torch.randn(img.shape) * self.std + self.mean
+
+
+def build_transform(cfg: Any, is_train: bool = True, choices: Iterable[str] | None = None) -> Pipeline | None:
+    """Makes the transform that a config describes.
+
+    Training: resize to the size (unless a random crop is chosen), then the chosen ones in Dassl's order. Testing:
+    resize the shorter side to the larger of height and width, crop the centre, normalise.
+
+    Args:
+        cfg: the run's config (section ``INPUT``).
+        is_train: for training or for testing.
+        choices: names that replace ``INPUT.TRANSFORMS``.
+
+    Returns:
+        A callable from an RGB image to a tensor (3, H, W); ``None`` with ``INPUT.NO_TRANSFORM``.
+
+    Raises:
+        ConfigError: an unknown transform or interpolation.
+    """
+    node = cfg.INPUT
+    if node.NO_TRANSFORM:
+        return None
+    chosen = list(node.TRANSFORMS if choices is None else choices)
+    for name in chosen:
+        if name not in AVAI_CHOICES:
+            raise ConfigError(f"No transform is named '{name}'{suggest(name, AVAI_CHOICES)}")
+    if node.INTERPOLATION not in INTERPOLATION_MODES:
+        known = suggest(node.INTERPOLATION, INTERPOLATION_MODES)
+        raise ConfigError(f"INPUT.INTERPOLATION is '{node.INTERPOLATION}'{known}")
+    steps = _train_steps(node, set(chosen)) if is_train else _test_steps(node, set(chosen))
+    logger.debug("%s transform: %s", "training" if is_train else "test", steps)
+    return Pipeline(steps, deterministic=not is_train or not is_random(chosen))
+
+
+def _train_steps(node: Any, chosen: set[str]) -> list[Callable]:
+    size, mode = list(node.SIZE), INTERPOLATION_MODES[node.INTERPOLATION]
+    on_image = [
+        ("random_translation", lambda: Random2DTranslation(*size)),
+        ("random_crop", lambda: T.RandomCrop(size, padding=node.CROP_PADDING)),
+        ("random_resized_crop", lambda: T.RandomResizedCrop(size, tuple(node.RRCROP_SCALE), interpolation=mode)),
+        ("random_flip", lambda: T.RandomHorizontalFlip()),
+        ("imagenet_policy", lambda: T.AutoAugment(T.AutoAugmentPolicy.IMAGENET)),
+        ("cifar10_policy", lambda: T.AutoAugment(T.AutoAugmentPolicy.CIFAR10)),
+        ("svhn_policy", lambda: T.AutoAugment(T.AutoAugmentPolicy.SVHN)),
+        ("randaugment", lambda: T.RandAugment(node.RANDAUGMENT_N, node.RANDAUGMENT_M)),
+        ("randaugment_fixmatch", lambda: _trivial_augments(node.RANDAUGMENT_N)),
+        ("randaugment2", lambda: _trivial_augments(node.RANDAUGMENT_N)),
+        (
+            "colorjitter",
+            lambda: T.ColorJitter(node.COLORJITTER_B, node.COLORJITTER_C, node.COLORJITTER_S, node.COLORJITTER_H),
+        ),
+        ("randomgrayscale", lambda: T.RandomGrayscale(node.RGS_P)),
+        ("gaussian_blur", lambda: T.RandomApply([T.GaussianBlur(node.GB_K)], p=node.GB_P)),
+    ]
+    on_tensor = [
+        ("cutout", lambda: Cutout(node.CUTOUT_N, node.CUTOUT_LEN)),
+        ("normalize", lambda: T.Normalize(node.PIXEL_MEAN, node.PIXEL_STD)),
+        ("gaussian_noise", lambda: GaussianNoise(node.GN_MEAN, node.GN_STD)),
+        ("instance_norm", InstanceNormalization),
+    ]
+    resize = [] if chosen & {"random_crop", "random_resized_crop"} else [T.Resize(size, interpolation=mode)]
+    return [
+        *resize,
+        *(make() for name, make in on_image if name in chosen),
+        T.ToTensor(),
+        *(make() for name, make in on_tensor if name in chosen),
+    ]
+
+
+def _test_steps(node: Any, chosen: set[str]) -> list[Callable]:
+    size = list(node.SIZE)
+    steps = [
+        T.Resize(max(size), interpolation=INTERPOLATION_MODES[node.INTERPOLATION]),
+        T.CenterCrop(size),
+        T.ToTensor(),
+    ]
+    if "normalize" in chosen:
+        steps.append(T.Normalize(node.PIXEL_MEAN, node.PIXEL_STD))
+    if "instance_norm" in chosen:
+        steps.append(InstanceNormalization())
+    return steps
+
+
+def _trivial_augments(number: int) -> T.Compose:
+    """``number`` random operations of random strength, as these two variants of RandAugment apply them."""
+    return T.Compose([T.TrivialAugmentWide() for _ in range(number)])

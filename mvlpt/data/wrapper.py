@@ -1,0 +1,86 @@
+"""From an item to a dictionary with its image: Dassl's ``DatasetWrapper``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PIL import Image
+from torch.utils.data import Dataset
+from torchvision import transforms as T
+
+from mvlpt.data.cache import read_image_cached, transform_cached
+from mvlpt.data.datum import Datum
+from mvlpt.data.transforms import INTERPOLATION_MODES, Pipeline
+from mvlpt.errors import ConfigError
+
+Transform = Callable[[Image.Image], Any]
+
+
+class DatasetWrapper(Dataset):
+    """A map-style data set of dictionaries ``img, label, domain, impath, index``.
+
+    With a list of transforms the images are ``img, img2, ...``; with ``DATALOADER.K_TRANSFORMS`` above 1, for
+    training, each of them is a list of views; with ``DATALOADER.RETURN_IMG0`` there is ``img0`` without augmentation.
+
+    The process keeps images in a cache of ``DATALOADER.CACHE_MB``: finished ones where the transform is deterministic,
+    else decoded ones. Those of training always enter it, those of other splits when the whole split fits into half of
+    it, so that large test sets stream past.
+
+    Args:
+        cfg: the run's config.
+        data_source: the items.
+        transform: from an RGB image to a tensor; a list of these; or ``None``, which gives the image itself.
+        is_train: for training.
+    """
+
+    def __init__(
+        self,
+        cfg: Any,
+        data_source: Sequence[Datum],
+        transform: Transform | Sequence[Transform] | None = None,
+        is_train: bool = False,
+    ) -> None:
+        self.cfg = cfg
+        self.data_source = data_source
+        self.transform = transform
+        self.is_train = is_train
+        self.k_tfm = cfg.DATALOADER.K_TRANSFORMS if is_train else 1
+        self.return_img0 = cfg.DATALOADER.RETURN_IMG0
+        if self.k_tfm > 1 and transform is None:
+            raise ConfigError(f"DATALOADER.K_TRANSFORMS is {self.k_tfm}, but INPUT.NO_TRANSFORM leaves no transform")
+        steps: list[Transform] = [T.Resize(list(cfg.INPUT.SIZE), INTERPOLATION_MODES[cfg.INPUT.INTERPOLATION])]
+        steps.append(T.ToTensor())
+        if "normalize" in cfg.INPUT.TRANSFORMS:
+            steps.append(T.Normalize(cfg.INPUT.PIXEL_MEAN, cfg.INPUT.PIXEL_STD))
+        self.to_tensor = T.Compose(steps)
+        simple = self.k_tfm == 1 and not self.return_img0 and isinstance(transform, Pipeline)
+        self._fixed = repr(transform) if simple and transform.deterministic else ""
+        budget = int(cfg.DATALOADER.get("CACHE_MB", 0) * 2**20 / max(cfg.DATALOADER.NUM_WORKERS, 1))
+        needed = 3 * cfg.INPUT.SIZE[0] * cfg.INPUT.SIZE[1] * len(data_source) * (4 if self._fixed else 1)
+        self.cache_bytes = budget if is_train or needed <= budget / 2 else 0
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+    def __getitem__(self, idx: int) -> dict[str, Any]:
+        item = self.data_source[idx]
+        output = {"label": item.label, "domain": item.domain, "impath": item.impath, "index": idx}
+        if self._fixed:
+            output["img"] = transform_cached(item.impath, self.transform, self._fixed, self.cache_bytes)
+            return output
+        img0 = read_image_cached(item.impath, self.cache_bytes)
+        if self.transform is None:
+            output["img"] = img0
+        elif isinstance(self.transform, (list, tuple)):
+            for place, transform in enumerate(self.transform, start=1):
+                output["img" if place == 1 else f"img{place}"] = self._transform_image(transform, img0)
+        else:
+            output["img"] = self._transform_image(self.transform, img0)
+        if self.return_img0:
+            output["img0"] = self.to_tensor(img0)
+        return output
+
+    def _transform_image(self, tfm: Transform, img0: Image.Image) -> Any:
+        views = [tfm(img0) for _ in range(self.k_tfm)]
+        return views[0] if len(views) == 1 else views
