@@ -1,4 +1,4 @@
-"""The shipped data sets. Importing this package registers them; their tables are read when a name is first asked for."""
+"""The shipped data sets. Importing this package registers them; their tables are read when a name is asked for."""
 
 from mvlpt.datasets import embedded
 

@@ -47,7 +47,9 @@ class Registry:
 
     def _add(self, name: str, obj: Any, force: bool) -> None:
         if name in self._entries and not force and self._entries[name] is not obj:
-            raise KeyError(f"A {self._name} named '{name}' is registered already; choose another name or pass force=True")
+            raise KeyError(
+                f"A {self._name} named '{name}' is registered already; choose another name or pass force=True"
+            )
         self._entries[name] = obj
 
     def register_family(self, names: Callable[[], Iterable[str]], build: Callable[[str], Any]) -> None:

@@ -18,9 +18,10 @@ def one_thread():
 @pytest.fixture(scope="session")
 def toy_tasks(tmp_path_factory):
     """Registers the toy tasks; their folder."""
+    from support.toy import write_tasks
+
     from mvlpt.data.datasets import DATASET_REGISTRY
     from mvlpt.datasets.embedded import embedded_names, embedded_task
-    from support.toy import write_tasks
 
     root = write_tasks(tmp_path_factory.mktemp("toy"))
     DATASET_REGISTRY.register_family(lambda: embedded_names(root), lambda name: embedded_task(name, root))

@@ -84,8 +84,8 @@ def test_models_and_graph_never_see_a_config():
 
 IMPORT_EVERYTHING = """
 import builtins, io, importlib, os, pkgutil, random, socket, sys, warnings
-import numpy, torch, torchvision, open_clip, yacs.config, rich.progress, scipy, PIL.Image  # the libraries' own effects come first
-import rich.logging, safetensors.torch
+import numpy, torch, torchvision, open_clip, yacs.config, scipy, PIL.Image  # the libraries' own effects come first
+import rich.logging, rich.progress, safetensors.torch
 before = (random.getstate(), torch.get_rng_state().sum().item(), torch.get_num_threads(), torch.get_default_dtype(),
           sys.stdout, sys.stderr, dict(os.environ), PIL.Image.MAX_IMAGE_PIXELS, warnings.filters[:],
           __import__("PIL.ImageFile").ImageFile.LOAD_TRUNCATED_IMAGES)
@@ -107,7 +107,7 @@ for package in (mvlpt, mvlpt.trainers, mvlpt.datasets):
 after = (random.getstate(), torch.get_rng_state().sum().item(), torch.get_num_threads(), torch.get_default_dtype(),
          sys.stdout, sys.stderr, dict(os.environ), PIL.Image.MAX_IMAGE_PIXELS, warnings.filters[:],
          __import__("PIL.ImageFile").ImageFile.LOAD_TRUNCATED_IMAGES)
-names = ("random", "torch rng", "threads", "dtype", "stdout", "stderr", "environ", "PIL limit", "filters", "PIL truncated")
+names = "random, torch rng, threads, dtype, stdout, stderr, environ, PIL limit, filters, PIL truncated".split(", ")
 changed = [name for name, a, b in zip(names, before, after) if a != b]
 mine = [name for name in opened if "/mvlpt/" in name or name.startswith(os.getcwd())]
 assert not changed, changed

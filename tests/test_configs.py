@@ -19,10 +19,10 @@ TRAINERS = sorted((CONFIGS / "trainers").glob("*/**/*.yaml"))  # those at the to
 def test_every_trainer_config_makes_one_step(toy_tasks, tmp_path, path):
     cfg = get_cfg_default()
     cfg.merge_from_file(path)
-    cfg.merge_from_list(
-        ["OUTPUT_DIR", str(tmp_path), "SEED", 1, "DATASET.DATASET", "toy-warm", "DATASET.NUM_SHOTS", 1, "OPTIM.MAX_EPOCH", 1,
-         "VERBOSE", False, "RUN.TENSORBOARD", False, "DATALOADER.NUM_WORKERS", 0, "DATALOADER.TEST.BATCH_SIZE", 4]
-    )  # fmt: skip
+    small = {"DATALOADER.NUM_WORKERS": 0, "DATALOADER.TEST.BATCH_SIZE": 4, "RUN.TENSORBOARD": False, "VERBOSE": False}
+    which = {"DATASET.DATASET": "toy-warm", "DATASET.NUM_SHOTS": 1, "SEED": 1, "OUTPUT_DIR": str(tmp_path)}
+    options = {**small, **which, "OPTIM.MAX_EPOCH": 1}
+    cfg.merge_from_list([word for pair in options.items() for word in pair])
     if cfg.MODEL.BACKBONE.NAME != "embedded":
         cfg.merge_from_list(["MODEL.BACKBONE.PRETRAINED", False])  # nothing is downloaded here
     cfg.freeze()

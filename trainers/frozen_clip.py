@@ -1,4 +1,4 @@
-"""What all trainers on a frozen CLIP share: the backbone, and image features that are computed once where they can be."""
+"""What all trainers on a frozen CLIP share: the backbone, and image features computed once where they can be."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ def weights_of(name: str, pretrained: bool | str) -> str:
         return "" if name not in COOP_NAMES or "/" in name else "openai"
     known_architecture(name)
     raise ConfigError(
-        f"Backbone '{name}' has several weights; set MODEL.BACKBONE.PRETRAINED to open_clip's tag (for instance openai or "
-        "laion2b_s34b_b88k), to a file, or to False for random weights"
+        f"Backbone '{name}' has several weights; set MODEL.BACKBONE.PRETRAINED to open_clip's tag (for instance "
+        "openai or laion2b_s34b_b88k), to a file, or to False for random weights"
     )
 
 

@@ -19,7 +19,7 @@ from mvlpt.trainers.losses import prompt_loss, share_correct
 class LinearProbe(FrozenCLIPTrainer):
     """Trains weights (K, D) and biases (K,) over the classes of all tasks by the run's optimiser.
 
-    Features have length one and logits the backbone's temperature, so that learning rates suit prompts and probes alike.
+    Features have length one and logits the backbone's temperature, so that rates suit prompts and probes alike.
     """
 
     trains_images = False

@@ -6,7 +6,7 @@ Shapes: B batch, K classes of all tasks.
 from __future__ import annotations
 
 import torch
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 
 def prompt_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:

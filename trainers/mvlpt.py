@@ -34,8 +34,8 @@ class MVLPT(PromptTrainer):
         except KeyError:
             told = ", ".join(f"TRAINER.MVLPT.{name}.N_CTX {length}" for name, length in lengths.items())
             raise ConfigError(
-                f"The trainer MVLPT takes its method from the context lengths, but they are {told}; set COOP.N_CTX (text),"
-                " VPT.N_CTX (visual), both (unified), or COCOOP.N_CTX alone"
+                f"The trainer MVLPT takes its method from the context lengths, but they are {told}; set COOP.N_CTX"
+                " (text), VPT.N_CTX (visual), both (unified), or COCOOP.N_CTX alone"
             ) from None
 
     def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:

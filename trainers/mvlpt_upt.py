@@ -15,7 +15,7 @@ from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
 class MVLPTUPT(PromptTrainer):
     """Unified prompts (Zang et al., UPT, 2022) shared across tasks (Shen et al., MVLPT, 2022, section 3).
 
-    Options under ``TRAINER.MVLPT``: ``COOP``, ``VPT``, ``PROJECT_METHOD``, ``PROJECT_DIM``; ``N_CTX`` 0 means 4 of each.
+    Options under ``TRAINER.MVLPT``: ``COOP``, ``VPT``, ``PROJECT_METHOD``, ``PROJECT_DIM``; ``N_CTX`` 0 means 4.
     """
 
     method = "upt"

@@ -18,8 +18,9 @@ log = logging.getLogger(__name__)
 class ZeroshotCLIP(FrozenCLIPTrainer):
     """Classifies by text features of class names (Radford et al. 2021, section 3.1).
 
-    ``TRAINER.ZEROSHOT.ENSEMBLE`` averages the features over all of a task's templates (the default), otherwise its first is
-    taken; ``TRAINER.ZEROSHOT.TEMPLATE`` puts one template, with ``{}`` for the name, in the place of every task's own.
+    ``TRAINER.ZEROSHOT.ENSEMBLE`` averages the features over all of a task's templates (the default); otherwise its
+    first is taken. ``TRAINER.ZEROSHOT.TEMPLATE`` puts one template, with ``{}`` for the name, in
+    the place of every task's own.
     """
 
     trains_images = False

@@ -1,4 +1,4 @@
-"""``mvlpt demo``: zero-shot against each task alone against one shared prompt, on tasks and a model that ship inside."""
+"""``mvlpt demo``: zero-shot, each task alone, one shared prompt, on tasks and a model that ship with the package."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The options of the demo."""
     parser = argparse.ArgumentParser(
         prog="mvlpt demo",
-        description="Compare a frozen model without training, a prompt for each task alone, and one prompt shared by all"
-        " tasks. Every image is visited equally often in every arm. Finished runs are kept: run it again to go on.",
+        description="Compare a frozen model without training, a prompt for each task alone, and one prompt shared by"
+        " all tasks. Every image is visited equally often in every arm. Finished runs are kept: run it again to go on.",
     )
     parser.add_argument(
         "--config-file",
@@ -84,8 +84,9 @@ def _run(specs: list[RunSpec], root: Path, workers: int) -> list[dict[str, Any]]
 def _table(experiment: Experiment, rows: list[dict[str, Any]], looks: dict[str, str]) -> Table:
     summary = summarise(rows, looks)
     groups = [*dict.fromkeys(looks.values()), OVERALL]
+    seeds = ", ".join(map(str, experiment.seeds))
     table = Table(
-        title=f"Test score %, {len(experiment.tasks)} tasks, seeds {', '.join(map(str, experiment.seeds))}: mean over tasks, ± sd over seeds",
+        title=f"Test score %, {len(experiment.tasks)} tasks, seeds {seeds}: mean over tasks, ± sd over seeds",
         title_justify="left",
     )
     for column in ("trainer", "arm", "shots"):

@@ -13,24 +13,28 @@ from mvlpt.engine.registries import extend_config, load_entry_points, load_plugi
 from mvlpt.engine.results import arm_of
 
 EXAMPLES = """\
-examples:
+examples (CONFIG stands for configs/trainers/MVLPT-CoOp/embedded.yaml):
   # one prompt for one embedded task, one image per class
-  python tools/train.py --config-file configs/trainers/MVLPT-CoOp/embedded.yaml --dataset weather-plain --shots 1 --seed 1 \\
-      --output-dir output/weather
+  python tools/train.py --config-file CONFIG --dataset weather-plain --shots 1 --seed 1 --output-dir output/weather
 
   # one prompt shared by three tasks
-  python tools/train.py --config-file configs/trainers/MVLPT-CoOp/embedded.yaml --dataset weather-dark,food-dark,tools-dark \\
-      --multi-task --shots 1 --seed 1 --output-dir output/shared
+  python tools/train.py --config-file CONFIG --dataset weather-dark,files-dark,tools-dark --multi-task \\
+      --shots 1 --seed 1 --output-dir output/shared
 
   # start a task from that prompt, with another learning rate
-  python tools/train.py --config-file configs/trainers/MVLPT-CoOp/embedded.yaml --dataset media-dark --shots 1 --seed 1 \\
+  python tools/train.py --config-file CONFIG --dataset medical-dark --shots 1 --seed 1 \\
       --model-dir output/shared --output-dir output/adapted OPTIM.LR 0.001
 
-  # evaluate it again; go on with an interrupted run
-  python tools/train.py ... --eval-only --model-dir output/adapted --output-dir output/evaluated
-  python tools/train.py ... --output-dir output/weather --resume
+  # evaluate it again
+  python tools/train.py --config-file CONFIG --dataset medical-dark --seed 1 \\
+      --model-dir output/adapted --eval-only --output-dir output/evaluated
 
-Any option of the configuration can be set at the end of the line as KEY VALUE. Exit status: 0 done, 2 bad input, 130 interrupted.
+  # go on with an interrupted run: the same command, and --resume
+  python tools/train.py --config-file CONFIG --dataset weather-plain --shots 1 --seed 1 \\
+      --output-dir output/weather --resume
+
+Any option of the configuration can be set at the end of the line as KEY VALUE.
+Exit status: 0 done, 2 bad input, 130 interrupted.
 """
 
 

@@ -6,7 +6,7 @@ unchanged; what only this framework knows stands in sections or keys of its own,
 
 from __future__ import annotations
 
-from yacs.config import CfgNode as CN
+from yacs.config import CfgNode
 
 from mvlpt.config.node import Config
 
@@ -25,8 +25,8 @@ def get_cfg_default() -> Config:
     cfg.DATALOADER = _dataloader()
     cfg.MODEL = _model()
     cfg.OPTIM = _optim()
-    cfg.TRAIN = CN({"CHECKPOINT_FREQ": 0, "PRINT_FREQ": 10, "COUNT_ITER": "train_x"})
-    cfg.TEST = CN(
+    cfg.TRAIN = CfgNode({"CHECKPOINT_FREQ": 0, "PRINT_FREQ": 10, "COUNT_ITER": "train_x"})
+    cfg.TEST = CfgNode(
         {
             "EVALUATOR": "Classification",
             "PER_CLASS_RESULT": False,
@@ -37,7 +37,7 @@ def get_cfg_default() -> Config:
         }
     )
     cfg.TRAINER = _trainer()
-    cfg.RUN = CN()  # ours: what a run is called in the results, and how it is kept
+    cfg.RUN = CfgNode()  # ours: what a run is called in the results, and how it is kept
     cfg.RUN.ARM = ""  # zero_shot, single, all or grouped; empty: told from the trainer and the tasks
     cfg.RUN.GROUP = ""  # name of the task group, as in groups.yaml
     cfg.RUN.INIT_FROM = ""  # folder of the run whose prompt this one starts from (--model-dir)
@@ -49,8 +49,8 @@ def get_cfg_default() -> Config:
     return cfg
 
 
-def _input() -> CN:
-    node = CN()
+def _input() -> CfgNode:
+    node = CfgNode()
     node.SIZE = (224, 224)
     node.INTERPOLATION = "bilinear"
     node.TRANSFORMS = ()
@@ -75,8 +75,8 @@ def _input() -> CN:
     return node
 
 
-def _dataset() -> CN:
-    node = CN()
+def _dataset() -> CfgNode:
+    node = CfgNode()
     node.ROOT = ""
     node.NAME = ""  # one task, or several separated by commas
     node.DATASET = ""  # the same under the paper code's name (--dataset); wins over NAME
@@ -105,8 +105,8 @@ def _dataset() -> CN:
     return node
 
 
-def _dataloader() -> CN:
-    node = CN()
+def _dataloader() -> CfgNode:
+    node = CfgNode()
     node.NUM_WORKERS = 4
     node.K_TRANSFORMS = 1
     node.RETURN_IMG0 = False
@@ -118,24 +118,24 @@ def _dataloader() -> CN:
     node.CACHE_MB = 512  # ours: decoded training images kept in memory
     node.FEATURE_CACHE_MB = 2048  # ours: frozen image features kept in memory; 0 turns the feature cache off
     for split in ("TRAIN_X", "TRAIN_U"):
-        node[split] = CN({"SAMPLER": "RandomSampler", "BATCH_SIZE": 32, "N_DOMAIN": 0, "N_INS": 16})
+        node[split] = CfgNode({"SAMPLER": "RandomSampler", "BATCH_SIZE": 32, "N_DOMAIN": 0, "N_INS": 16})
     node.TRAIN_U.SAME_AS_X = True
-    node.TEST = CN({"SAMPLER": "SequentialSampler", "BATCH_SIZE": 32})
+    node.TEST = CfgNode({"SAMPLER": "SequentialSampler", "BATCH_SIZE": 32})
     return node
 
 
-def _model() -> CN:
-    node = CN()
+def _model() -> CfgNode:
+    node = CfgNode()
     node.INIT_WEIGHTS = ""
-    node.BACKBONE = CN()
+    node.BACKBONE = CfgNode()
     node.BACKBONE.NAME = ""
     node.BACKBONE.PRETRAINED = True  # True: the weights the name stands for; a tag of open_clip; a path; False: random
-    node.HEAD = CN({"NAME": "", "ACTIVATION": "relu", "BN": True, "HIDDEN_LAYERS": (), "DROPOUT": 0.0})
+    node.HEAD = CfgNode({"NAME": "", "ACTIVATION": "relu", "BN": True, "HIDDEN_LAYERS": (), "DROPOUT": 0.0})
     return node
 
 
-def _optim() -> CN:
-    node = CN()
+def _optim() -> CfgNode:
+    node = CfgNode()
     node.NAME = "adam"
     node.LR = 0.0003
     node.WEIGHT_DECAY = 5e-4
@@ -160,18 +160,18 @@ def _optim() -> CN:
     return node
 
 
-def _trainer() -> CN:
-    node = CN()
+def _trainer() -> CfgNode:
+    node = CfgNode()
     node.NAME = ""
     node.CUT_CONTEXTLEN = False  # accepted; text is always cut to the longest prompt, which changes no result
     node.ACT_CKPT = 1  # > 1: recompute activations of the text tower in that many chunks of classes
     node.LEGACY = False  # ours: repeat the slips of the paper's code that docs/models.md lists
     node.COMPILE = False  # ours: torch.compile
-    node.COOP = CN({"N_CTX": 16, "CSC": False, "CTX_INIT": "", "PREC": "fp32", "CLASS_TOKEN_POSITION": "end"})
-    node.COCOOP = CN({"N_CTX": 16, "CTX_INIT": "", "PREC": "fp32"})
-    node.ZEROSHOT = CN({"ENSEMBLE": True, "TEMPLATE": ""})  # ours: all of the task's templates, or this one
-    node.MVLPT = CN({"PREC": "fp32", "PROJECT_METHOD": "transformer", "PROJECT_DIM": 128})
-    node.MVLPT.VPT = CN({"N_CTX": 0, "CSC": False, "CTX_INIT": "", "DROPOUT": 0.0, "PROJECT": -1, "DEEP": True})
-    node.MVLPT.COOP = CN({"N_CTX": 0, "CSC": False, "CTX_INIT": "", "CLASS_TOKEN_POSITION": "middle"})
-    node.MVLPT.COCOOP = CN({"N_CTX": 0, "CTX_INIT": "", "PREC": "fp32"})
+    node.COOP = CfgNode({"N_CTX": 16, "CSC": False, "CTX_INIT": "", "PREC": "fp32", "CLASS_TOKEN_POSITION": "end"})
+    node.COCOOP = CfgNode({"N_CTX": 16, "CTX_INIT": "", "PREC": "fp32"})
+    node.ZEROSHOT = CfgNode({"ENSEMBLE": True, "TEMPLATE": ""})  # ours: all of the task's templates, or this one
+    node.MVLPT = CfgNode({"PREC": "fp32", "PROJECT_METHOD": "transformer", "PROJECT_DIM": 128})
+    node.MVLPT.VPT = CfgNode({"N_CTX": 0, "CSC": False, "CTX_INIT": "", "DROPOUT": 0.0, "PROJECT": -1, "DEEP": True})
+    node.MVLPT.COOP = CfgNode({"N_CTX": 0, "CSC": False, "CTX_INIT": "", "CLASS_TOKEN_POSITION": "middle"})
+    node.MVLPT.COCOOP = CfgNode({"N_CTX": 0, "CTX_INIT": "", "PREC": "fp32"})
     return node

@@ -42,7 +42,7 @@ class Config(CfgNode):
         """
         if len(cfg_list) % 2:
             raise ConfigError(
-                f"Overrides come in pairs KEY VALUE, but {len(cfg_list)} words were given; '{cfg_list[-1]}' has no partner"
+                f"Overrides come in pairs KEY VALUE; of {len(cfg_list)} words, '{cfg_list[-1]}' has no partner"
             )
         pairs = list(zip(cfg_list[0::2], cfg_list[1::2], strict=True))
         self._merge_flat([(str(key), value) for key, value in pairs], origin="the command line")

@@ -75,7 +75,7 @@ class EpochBatchSampler(Sampler[list[Place]]):
 class TaskBatchSampler(EpochBatchSampler):
     """Batches of one task each, in random order.
 
-    Every task is cut into batches as if it were alone, so a task makes as many steps in an epoch as in a run of its own.
+    Every task is cut into batches as if it were alone, so it makes as many steps an epoch as in a run of its own.
     Arguments as :class:`EpochBatchSampler`'s; an item's domain is its task's position.
     """
 

@@ -1,8 +1,8 @@
 """Checkpoints in Dassl's layout: ``<folder>/<model name>/model.pth.tar-N``, ``model-best.pth.tar``, ``checkpoint``.
 
-Each file holds ``state_dict, epoch, optimizer, scheduler, val_result``, with tensors and plain containers only, so that it
-loads with ``weights_only=True``. Files are whole or absent. Dassl's old files are read too, without running anything
-in them (:mod:`mvlpt.engine.restricted_pickle`).
+Each file holds ``state_dict, epoch, optimizer, scheduler, val_result``, with tensors and plain containers only, so
+that it loads with ``weights_only=True``. Files are whole or absent. Dassl's old files are read too, without running
+anything in them (:mod:`mvlpt.engine.restricted_pickle`).
 """
 
 from __future__ import annotations

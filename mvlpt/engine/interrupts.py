@@ -15,7 +15,8 @@ class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for i
 class StopRequest:
     """Context in which the first SIGINT or SIGTERM sets :attr:`requested` and the second raises KeyboardInterrupt.
 
-    Outside the main thread, where signals cannot be handled, it does nothing.
+    A signal that is ignored stays ignored; a request made of an outer context counts for the inner one. Outside the
+    main thread, where signals cannot be handled, nothing is done.
     """
 
     def __init__(self) -> None:
@@ -25,7 +26,11 @@ class StopRequest:
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._handle)
+                before = signal.getsignal(number)
+                outer = getattr(before, "__self__", None)
+                self.requested |= isinstance(outer, StopRequest) and outer.requested
+                if before != signal.SIG_IGN:
+                    self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:

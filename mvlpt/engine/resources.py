@@ -1,7 +1,8 @@
 """What several runs in one process may share: frozen backbones and the image features they gave.
 
 A trainer takes them from :func:`current_resources`. By default every trainer has its own; inside
-``with shared_resources():`` all trainers built there use the same, so that a backbone is loaded and an image encoded once.
+``with shared_resources():`` all trainers built there use the same, so that a backbone is loaded once and an image
+encoded once.
 """
 
 from __future__ import annotations

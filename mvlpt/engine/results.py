@@ -1,6 +1,6 @@
 """Results as data: one JSON object a line, one line for each score of a task.
 
-``value`` is in percent. Fields: run, trainer, arm, group, task, split, metric, value, higher_is_better, shots, seed, epoch, n.
+``value`` is in percent. :data:`FIELDS` names the fields.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from mvlpt.errors import RunFolderError
 
 FILE = "results.jsonl"
 FIELDS = (
-    "run", "trainer", "arm", "group", "task", "split", "metric", "value", "higher_is_better", "shots", "seed", "epoch", "n",
+    "run", "trainer", "arm", "group", "task", "split", "metric", "value", "higher_is_better",
+    "shots", "seed", "epoch", "n",
 )  # fmt: skip
 _KEY = ("run", "task", "split", "metric", "epoch")
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from yacs.config import CfgNode
 
+from mvlpt.config import task_names
 from mvlpt.data import DataManager
 from mvlpt.engine.checkpoints import find_checkpoint, load_checkpoint
 from mvlpt.engine.evaluation import TaskScore, build_evaluator
@@ -264,7 +265,8 @@ class SimpleTrainer(TrainerBase):
 
     def _check_validation(self) -> None:
         if self._selects_on_validation() and self.val_loader is None:
+            tasks = ", ".join(task_names(self.cfg))
             raise ConfigError(
-                f"TEST.FINAL_MODEL is best_val, but {self.cfg.DATASET.DATASET or self.cfg.DATASET.NAME} has no validation"
-                " split; test data never selects a model: set TEST.FINAL_MODEL last_step, or take a task with a val split"
+                f"TEST.FINAL_MODEL is best_val, but {tasks} has no validation split; test data never selects a model:"
+                " set TEST.FINAL_MODEL last_step, or take a task with a validation split"
             )

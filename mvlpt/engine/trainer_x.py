@@ -25,7 +25,8 @@ class TrainerX(SimpleTrainer):
         start = self.begin_epoch()
         self.num_batches = len(self.train_loader_x)
         end = time.monotonic()
-        for self.batch_idx, batch in enumerate(self.train_loader_x, start=start):
+        for batch_idx, batch in enumerate(self.train_loader_x, start=start):
+            self.batch_idx = batch_idx
             data_time.update(time.monotonic() - end)
             summary = self.forward_backward(batch)
             batch_time.update(time.monotonic() - end)

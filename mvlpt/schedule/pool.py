@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from mvlpt.engine.interrupts import Interrupted
+from mvlpt.engine.interrupts import Interrupted, StopRequest
 from mvlpt.engine.log import setup_logging
 from mvlpt.engine.registries import load_entry_points, load_shipped
 from mvlpt.engine.resources import Resources, shared_resources
@@ -17,6 +19,7 @@ from mvlpt.engine.run import run
 from mvlpt.schedule.experiment import RunSpec
 
 _resources: Resources | None = None  # of this worker process
+_stop = StopRequest()  # of this worker process: set once the pool is told to stop
 
 
 def run_specs(
@@ -50,12 +53,26 @@ def run_specs(
         try:
             for future in as_completed(futures):
                 rows += _finish(futures[future], future.result(), done)
-        except BaseException as error:
+        except KeyboardInterrupt:
+            _stop_workers(pool)
+            raise Interrupted("Stopped; finished runs are kept") from None
+        except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
-            if isinstance(error, KeyboardInterrupt):
-                raise Interrupted("Stopped; finished runs are kept") from None
             raise
     return rows
+
+
+def _stop_workers(pool: ProcessPoolExecutor) -> None:
+    """Lets the runs under way save their state; a second Ctrl-C does not wait for that."""
+    children = multiprocessing.active_children()
+    try:
+        for child in children:
+            child.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
+    except KeyboardInterrupt:
+        for child in children:
+            child.kill()
+        raise
 
 
 def _finish(
@@ -67,13 +84,30 @@ def _finish(
 
 
 def _start_worker() -> None:
+    """Prepares a worker: it obeys the pool, not the terminal, and does not outlive it."""
     global _resources
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _stop.__enter__()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     setup_logging(verbose=False)
     load_shipped()
     load_entry_points()
     _resources = Resources()
 
 
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _run_one(spec: RunSpec, root: Path) -> list[dict[str, Any]]:
-    with shared_resources(_resources):
-        return run(spec.config(root)).rows
+    if _stop.requested:
+        raise Interrupted("Stopped before it began")
+    try:
+        with shared_resources(_resources):
+            return run(spec.config(root)).rows
+    except Interrupted:
+        _stop.requested = True
+        raise

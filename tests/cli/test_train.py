@@ -218,9 +218,10 @@ def test_checkpoints_that_do_not_fit(toy_tasks, tmp_path, capsys, kind, expected
 
 
 def test_an_empty_task_is_named(toy_tasks, tmp_path, capsys):
+    from support.toy import write_task
+
     from mvlpt.data.datasets import DATASET_REGISTRY
     from mvlpt.datasets.embedded import embedded_task
-    from support.toy import write_task
 
     (tmp_path / "tasks.json").write_text(
         json.dumps(

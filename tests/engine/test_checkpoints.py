@@ -60,7 +60,7 @@ def test_old_dassl_files_are_read_without_running_them(tmp_path):
     content["optimizer"] = optim.state_dict()
     path = tmp_path / "model.pth.tar-3"
     torch.save(content, path)
-    with pytest.raises(Exception, match="weights_only|Weights only"):
+    with pytest.raises(Exception, match=r"weights_only|Weights only"):
         torch.load(path, weights_only=True)
     loaded = load_checkpoint(path)
     assert torch.equal(loaded["state_dict"]["ctx"], STATE["ctx"])
@@ -143,5 +143,5 @@ def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(RunFolderError, match="Cannot write .*file/below"), atomic_write(tmp_path / "file" / "below"):
+    with pytest.raises(RunFolderError, match=r"Cannot write .*file/below"), atomic_write(tmp_path / "file" / "below"):
         pass

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.toy import toy_config
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.engine.interrupts import Interrupted
@@ -15,7 +16,6 @@ from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.run import run
 from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import CheckpointError, RunFolderError
-from support.toy import toy_config
 
 EPOCHS, TASKS = 3, "toy-warm,toy-cold"
 OPTIONS = {"DATASET__DATASET": TASKS, "OPTIM__MAX_EPOCH": EPOCHS, "TEST__FINAL_MODEL": "best_val"}
