@@ -45,12 +45,14 @@ def log_to_file(path: str | Path) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.setLevel(logging.DEBUG)
     logger = logging.getLogger(ROOT)
-    previous = logger.level
+    previous, propagates = logger.level, logger.propagate
     logger.setLevel(logging.DEBUG)
+    logger.propagate = False  # or the root logger, which other libraries configure, would print every step
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
         logger.setLevel(previous)
+        logger.propagate = propagates
         handler.close()

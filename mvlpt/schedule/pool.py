@@ -43,6 +43,8 @@ def run_specs(
     workers = min(workers or len(os.sched_getaffinity(0)), len(specs)) or 1
     rows: list[dict[str, Any]] = []
     if workers == 1:
+        load_shipped()
+        load_entry_points()
         with shared_resources():
             for spec in specs:
                 rows += _finish(spec, run(spec.config(root)).rows, done)
