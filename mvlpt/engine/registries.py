@@ -48,12 +48,17 @@ def load_entry_points() -> None:
 def load_plugin(path: str | Path) -> None:
     """Runs a Python file that registers trainers or data sets (``--plugin``). Its code is trusted like any import.
 
+    It may import Dassl's names; where Dassl is not installed they lead to this engine.
+
     Raises:
         ConfigError: the file is missing or fails.
     """
+    from mvlpt.engine.dassl_names import provide_dassl_names  # it imports this package
+
     file = Path(path)
     if not file.is_file():
         raise ConfigError(f"No plugin file at {file}")
+    provide_dassl_names()
     name = f"mvlpt_plugin_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:

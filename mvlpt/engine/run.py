@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import random
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from yacs.config import CfgNode
 
@@ -18,6 +16,7 @@ from mvlpt.data.features import fingerprint_items
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.results import FILE, read_results, result_rows, write_results
 from mvlpt.engine.run_folder import RunFolder
+from mvlpt.engine.seeding import set_random_seed
 from mvlpt.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -81,14 +80,6 @@ def run(cfg: CfgNode) -> RunOutcome:
         if rows:
             write_results(rows, folder.path / FILE)
     return RunOutcome(rows, folder.path)
-
-
-def set_random_seed(seed: int) -> None:
-    """Seeds the global generators of Python, NumPy and torch; a negative seed leaves them alone."""
-    if seed >= 0:
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
 
 
 def _facts(trainer: Any) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""Small helpers by Dassl's names, for trainers and data sets that import them from ``dassl.utils``."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mvlpt.engine.checkpoints import load_checkpoint, save_checkpoint
+from mvlpt.engine.files import read_json, write_json
+from mvlpt.engine.log import setup_logging
+from mvlpt.engine.meters import AverageMeter, MetricMeter
+from mvlpt.engine.seeding import set_random_seed
+from mvlpt.errors import CheckpointError
+
+__all__ = [
+    "AverageMeter",
+    "MetricMeter",
+    "check_isfile",
+    "collect_env_info",
+    "count_num_param",
+    "listdir_nohidden",
+    "load_checkpoint",
+    "load_pretrained_weights",
+    "mkdir_if_missing",
+    "read_json",
+    "resume_from_checkpoint",
+    "save_checkpoint",
+    "set_random_seed",
+    "setup_logger",
+    "tolist_if_not",
+    "write_json",
+]
+
+
+def mkdir_if_missing(dirname: str | os.PathLike[str]) -> None:
+    """Makes a folder and those above it."""
+    Path(dirname).mkdir(parents=True, exist_ok=True)
+
+
+def check_isfile(fpath: str | os.PathLike[str]) -> bool:
+    """Whether there is a file."""
+    return Path(fpath).is_file()
+
+
+def listdir_nohidden(path: str | os.PathLike[str], sort: bool = False) -> list[str]:
+    """Names in a folder, without hidden ones."""
+    names = [name for name in os.listdir(path) if not name.startswith(".")]
+    return sorted(names) if sort else names
+
+
+def tolist_if_not(x: Any) -> list[Any]:
+    """A list as it is, anything else as the only entry of one."""
+    return x if isinstance(x, list) else [x]
+
+
+def setup_logger(output: str | None = None) -> None:
+    """Sends messages to the console; a run writes its own ``log.txt``, so ``output`` is not needed."""
+    setup_logging()
+
+
+def collect_env_info() -> str:
+    """Versions and devices, a line each."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return f"Python {platform.python_version()}\nPyTorch {torch.__version__}\nDevice {device}"
+
+
+def count_num_param(model: nn.Module | None = None, params: Sequence[Any] | None = None) -> int:
+    """Number of values in a model's parameters, or in a list of parameters or parameter groups."""
+    if model is not None:
+        return sum(parameter.numel() for parameter in model.parameters())
+    if params is None:
+        raise ValueError("Give a model or a list of parameters")
+    return sum(sum(p.numel() for p in x["params"]) if isinstance(x, dict) else x.numel() for x in params)
+
+
+def load_pretrained_weights(model: nn.Module, weight_path: str | os.PathLike[str]) -> None:
+    """Copies the weights that fit by name and shape; the fixed buffers of class names are never taken.
+
+    Raises:
+        CheckpointError: the file cannot be read, or nothing in it fits.
+    """
+    own = model.state_dict()
+    given = load_checkpoint(weight_path)["state_dict"]
+    names = {key.removeprefix("module."): value for key, value in given.items()}
+    fitting = {
+        key: value
+        for key, value in names.items()
+        if key in own and own[key].shape == value.shape and not key.endswith(("token_prefix", "token_suffix"))
+    }
+    if not fitting:
+        raise CheckpointError(f"Nothing in {weight_path} fits the model by name and shape")
+    model.load_state_dict({**own, **fitting})
+
+
+def resume_from_checkpoint(
+    fdir: str | os.PathLike[str],
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    scheduler: Any = None,
+) -> int:
+    """Loads the checkpoint that ``fdir/checkpoint`` points to; returns the epoch to start with."""
+    pointed = Path((Path(fdir) / "checkpoint").read_text(encoding="utf-8").strip()).name
+    content = load_checkpoint(Path(fdir) / pointed)
+    model.load_state_dict(content["state_dict"])
+    for part, key in ((optimizer, "optimizer"), (scheduler, "scheduler")):
+        if part is not None and content.get(key) is not None:
+            part.load_state_dict(content[key])
+    return content["epoch"]
