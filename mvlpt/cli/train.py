@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mvlpt.cli.common import exit_status, results_table, show
 from mvlpt.config import Config, check_config, flatten, get_cfg_default, read_yaml, task_names
+from mvlpt.config.shipped import find_config
 from mvlpt.engine.log import setup_logging
 from mvlpt.engine.registries import extend_config, load_entry_points, load_plugin, load_shipped
 from mvlpt.engine.results import arm_of
@@ -118,7 +119,7 @@ def setup_cfg(args: argparse.Namespace) -> Config:
     extend_config(cfg)
     for file in (args.dataset_config_file, args.config_file):
         if file:
-            cfg.merge_from_file(file)
+            cfg.merge_from_file(find_config(file))
     _apply_options(cfg, args)
     cfg.merge_from_list(args.opts)
     if args.resume is not None:
