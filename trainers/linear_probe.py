@@ -12,7 +12,7 @@ from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.randomness import torch_stream
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
-from mvlpt.trainers.losses import prompt_loss, share_correct
+from mvlpt.trainers.losses import correct, prompt_losses
 
 
 @TRAINER_REGISTRY.register()
@@ -45,11 +45,11 @@ class LinearProbe(FrozenCLIPTrainer):
         """One step; the schedule moves on after the last batch of an epoch."""
         input, label = self.parse_batch_train(batch)
         logits = self.model_inference(input)
-        loss = prompt_loss(logits, label)
+        loss = prompt_losses(logits, label).mean()
         self.model_backward_and_update(loss)
         if self.batch_idx + 1 == self.num_batches:
             self.update_lr()
-        return {"loss": loss.item(), "acc": share_correct(logits.detach(), label).item()}
+        return {"loss": loss.item(), "acc": 100 * correct(logits.detach(), label).float().mean().item()}
 
     def model_inference(self, input: TaskInput) -> torch.Tensor:
         """Scores (B, K) over the union of classes; under ``per_task`` an image's own classes alone."""

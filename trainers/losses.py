@@ -9,28 +9,29 @@ import torch
 from torch.nn import functional as F
 
 
-def prompt_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy over a batch.
+def prompt_losses(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of every image.
 
-    A row with several labels is compared with the distribution that gives each the same share (the paper's rule for
-    multi-label tasks); a row without any label counts as zero. Logits may be ``-inf`` outside an image's task.
+    An image with several labels is compared with the distribution that gives each the same share (the paper's rule for
+    multi-label tasks); an image without any counts as zero. Logits may be ``-inf`` outside an image's task.
 
     Args:
         logits: (B, K).
         label: class ids (B,), int64, or multi-hot rows (B, K), float.
 
     Returns:
-        A scalar.
+        (B,), fp32.
     """
     if label.ndim == 1:
-        return F.cross_entropy(logits.float(), label)
+        return F.cross_entropy(logits.float(), label, reduction="none")
     shares = label / label.sum(dim=1, keepdim=True).clamp_min(1)
     log_likelihood = F.log_softmax(logits.float(), dim=1)
-    return -(shares * log_likelihood.masked_fill(shares == 0, 0)).sum(dim=1).mean()
+    return -(shares * log_likelihood.masked_fill(shares == 0, 0)).sum(dim=1)
 
 
-def share_correct(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-    """Percent of rows whose highest class is (one of) their labels; a scalar."""
+def correct(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    """Whether each row's highest class is (one of) its labels: (B,), bool."""
     predicted = logits.argmax(dim=1)
-    hits = predicted == label if label.ndim == 1 else label.gather(1, predicted.unsqueeze(1)).squeeze(1) > 0
-    return 100 * hits.float().mean()
+    if label.ndim == 1:
+        return predicted == label
+    return label.gather(1, predicted.unsqueeze(1)).squeeze(1) > 0

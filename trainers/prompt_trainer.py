@@ -17,7 +17,8 @@ from mvlpt.models import build_prompted_clip, load_prompt_state, save_prompt
 from mvlpt.models.builder import TEXT_CHUNK
 from mvlpt.randomness import derive_seed
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput, used_tasks
-from mvlpt.trainers.losses import prompt_loss, share_correct
+from mvlpt.trainers.losses import correct, prompt_losses
+from mvlpt.trainers.task_meter import TaskMeter
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class PromptTrainer(FrozenCLIPTrainer):
         self.optim = build_optimizer(self.model.prompt_learner, cfg.OPTIM)
         self.sched = build_lr_scheduler(self.optim, cfg.OPTIM)
         self.register_model("prompt_learner", self.model.prompt_learner, self.optim, self.sched)
+        self.task_meter = TaskMeter([task.name for task in self.dm.tasks], self.device)
 
     def before_train(self) -> None:
         """Puts image features in the place of images where that changes nothing."""
@@ -72,11 +74,26 @@ class PromptTrainer(FrozenCLIPTrainer):
         self._tasks_in_batch = input.task
         with self._precision_context():
             logits = self._forward(input)
-        loss = prompt_loss(logits, label)
+        losses = prompt_losses(logits, label)
+        loss = losses.mean()
+        hits = correct(logits.detach(), label)
+        if len(self.dm.tasks) > 1:
+            self.detect_anomaly(loss)
+            self.task_meter.update(losses, hits, input.task)
+            self.task_meter.measure_gradients(losses, input.task, self.model.prompt_learner.parameters())
         self.model_backward_and_update(loss)
         if self.batch_idx + 1 == self.num_batches:
             self.update_lr()
-        return {"loss": loss.item(), "acc": share_correct(logits.detach(), label).item()}
+        return {"loss": loss.item(), "acc": 100 * hits.float().mean().item()}
+
+    def after_epoch(self) -> None:
+        """Logs how each task fared, then validates and saves."""
+        for name, values in self.task_meter.summary().items():
+            log.debug("epoch %d, %s: %s", self.epoch + 1, name, ", ".join(f"{k} {v:.4g}" for k, v in values.items()))
+            for key, value in values.items():
+                self.write_scalar(f"train/{name}/{key}", value, self.epoch)
+        self.task_meter.reset()
+        super().after_epoch()
 
     def model_backward_and_update(self, loss: torch.Tensor, names: Any = None) -> None:
         """As Dassl's, with the gradient scaler where half precision needs one."""

@@ -10,6 +10,7 @@ import mvlpt
 
 COMMANDS = {
     "train": "tune or evaluate prompts on one task or many",
+    "average": "average the prompts of several runs",
     "demo": "compare zero-shot, single-task and shared prompts on the embedded tasks",
 }
 
