@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 REQUIREMENTS = [
     "torch>=2.6",
     "torchvision>=0.21",
-    "open_clip_torch>=2.30",
+    "open_clip_torch>=3.0",
     "yacs>=0.1.8",
     "networkx>=3.2",
     "scipy>=1.11",
@@ -37,7 +37,7 @@ def _packages() -> list[str]:
     packages = find_packages(include=["mvlpt", "mvlpt.*"])
     for room in ("trainers", "datasets"):
         packages += [f"mvlpt.{room}"] + [f"mvlpt.{room}.{name}" for name in find_packages(room)]
-    return packages
+    return [*packages, "mvlpt.configs"]  # YAML files only
 
 
 setup(
@@ -49,8 +49,8 @@ setup(
     license="MIT",
     python_requires=">=3.10",
     packages=_packages(),
-    package_dir={"mvlpt.trainers": "trainers", "mvlpt.datasets": "datasets"},
-    package_data={"mvlpt": ["VERSION", "py.typed", "assets/**/*"]},
+    package_dir={"mvlpt.trainers": "trainers", "mvlpt.datasets": "datasets", "mvlpt.configs": "configs"},
+    package_data={"mvlpt": ["VERSION", "py.typed", "assets/**/*", "data/facts/*"], "mvlpt.configs": ["**/*.yaml"]},
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["mvlpt = mvlpt.cli:main"]},

@@ -71,7 +71,7 @@ def toy_config(output: Path, **options: object) -> Config:
     cfg.merge_from_file(Path(__file__).parents[2] / "configs" / "trainers" / "MVLPT-CoOp" / "embedded.yaml")
     cfg.merge_from_list(
         ["OUTPUT_DIR", str(output), "SEED", 1, "DATASET.NUM_SHOTS", 2, "DATALOADER.TRAIN_X.BATCH_SIZE", 4,
-         "VERBOSE", False, "OPTIM.MAX_EPOCH", 3, "RUN.TENSORBOARD", False, "DATASET.DATASET", "toy-warm"]
+         "VERBOSE", False, "OPTIM.MAX_EPOCH", 3, "OPTIM.LR", 0.005, "RUN.TENSORBOARD", False, "DATASET.DATASET", "toy-warm"]
     )  # fmt: skip
     cfg.merge_from_list([word for key, value in options.items() for word in (key.replace("__", "."), value)])
     return cfg
