@@ -66,6 +66,11 @@ class FrozenCLIPTrainer(TrainerX):
                 log.warning("INPUT.%s is %s, but %s was trained with %s", key, list(given), node.NAME, list(own))
         return backbone
 
+    def before_train(self) -> None:
+        """Puts image features in the place of images where that changes nothing."""
+        super().before_train()
+        self.train_loader_x = self.training_batches()
+
     # Batches -------------------------------------------------------------------------------------------------
 
     def training_batches(self) -> Any:

@@ -36,11 +36,6 @@ class LinearProbe(FrozenCLIPTrainer):
         self.sched = build_lr_scheduler(self.optim, self.cfg.OPTIM)
         self.register_model("linear_probe", self.model, self.optim, self.sched)
 
-    def before_train(self) -> None:
-        """Puts image features in the place of images where that changes nothing."""
-        super().before_train()
-        self.train_loader_x = self.training_batches()
-
     def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
         """One step; the schedule moves on after the last batch of an epoch."""
         input, label = self.parse_batch_train(batch)

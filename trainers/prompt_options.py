@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from yacs.config import CfgNode
+
+log = logging.getLogger(__name__)
 
 TEXT_CONTEXTS, VISUAL_CONTEXTS, UNIFIED_CONTEXTS = 16, 16, 4  # where N_CTX is 0
 
 
 def text_options(node: CfgNode, default: int = TEXT_CONTEXTS) -> dict[str, Any]:
-    """Of a section like ``TRAINER.COOP`` or ``TRAINER.MVLPT.COOP``."""
+    """Of a section like ``TRAINER.COOP`` or ``TRAINER.MVLPT.COOP``; ``CTX_INIT`` decides over ``N_CTX``, as in CoOp."""
+    words = len(node.CTX_INIT.split())
+    if words and node.N_CTX not in (0, words):
+        log.warning("CTX_INIT '%s' makes %d contexts; N_CTX %d is ignored", node.CTX_INIT, words, node.N_CTX)
     return {
         "n_ctx": node.N_CTX or default,
         "ctx_init": node.CTX_INIT,

@@ -63,11 +63,6 @@ class PromptTrainer(FrozenCLIPTrainer):
         self.register_model("prompt_learner", self.model.prompt_learner, self.optim, self.sched)
         self.task_meter = TaskMeter([task.name for task in self.dm.tasks], self.device)
 
-    def before_train(self) -> None:
-        """Puts image features in the place of images where that changes nothing."""
-        super().before_train()
-        self.train_loader_x = self.training_batches()
-
     def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
         """One step; the schedule moves on after the last batch of an epoch."""
         input, label = self.parse_batch_train(batch)

@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from mvlpt.cli.common import exit_status, show
 from mvlpt.data.datasets import DATASET_REGISTRY
+from mvlpt.engine.console import stderr_console
 from mvlpt.engine.log import setup_logging
 from mvlpt.engine.registries import load_entry_points, load_shipped
 from mvlpt.engine.results import FILE, write_results
@@ -72,7 +72,7 @@ def _run(specs: list[RunSpec], root: Path, workers: int) -> list[dict[str, Any]]
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=stderr_console()) as bar:
         task = bar.add_task(f"{len(specs)} runs", total=sum(spec.cost for spec in specs))
 
         def done(spec: RunSpec, _: list[dict[str, Any]]) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
 from rich.logging import RichHandler
 
+from mvlpt.engine.console import stderr_console
 from mvlpt.errors import RunFolderError
 
 ROOT = "mvlpt"
@@ -22,9 +22,7 @@ def setup_logging(verbose: bool = True) -> None:
     logger.propagate = False
     for handler in [handler for handler in logger.handlers if isinstance(handler, RichHandler)]:
         logger.removeHandler(handler)
-    handler = RichHandler(
-        console=Console(stderr=True), show_path=False, show_time=False, show_level=False, markup=False
-    )
+    handler = RichHandler(console=stderr_console(), show_path=False, show_time=False, show_level=False, markup=False)
     handler.setLevel(logging.INFO if verbose else logging.WARNING)
     logger.addHandler(handler)
     logging.captureWarnings(True)

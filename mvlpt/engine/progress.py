@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from mvlpt.engine.console import stderr_console
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def counting(what: str, shown: bool = True) -> Iterator[Callable[[int, int], Non
         yield lambda done, total: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=stderr_console(), transient=True) as bar:
         task = None
 
         def move(done: int, total: int) -> None:
@@ -49,7 +50,7 @@ class TrainingProgress:
         if shown:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
             self._bar = Progress(
-                *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
+                *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=stderr_console(), transient=True
             )
             self._task = self._bar.add_task("training", total=total, completed=done)
 

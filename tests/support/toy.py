@@ -69,9 +69,9 @@ def toy_config(output: Path, **options: object) -> Config:
     """A quick run of MVLPT-CoOp on the embedded model; ``options`` with ``__`` for dots."""
     cfg = get_cfg_default()
     cfg.merge_from_file(Path(__file__).parents[2] / "configs" / "trainers" / "MVLPT-CoOp" / "embedded.yaml")
-    cfg.merge_from_list(
-        ["OUTPUT_DIR", str(output), "SEED", 1, "DATASET.NUM_SHOTS", 2, "DATALOADER.TRAIN_X.BATCH_SIZE", 4,
-         "VERBOSE", False, "OPTIM.MAX_EPOCH", 3, "OPTIM.LR", 0.005, "RUN.TENSORBOARD", False, "DATASET.DATASET", "toy-warm"]
-    )  # fmt: skip
+    small = {"DATASET.NUM_SHOTS": 2, "DATALOADER.TRAIN_X.BATCH_SIZE": 4, "OPTIM.MAX_EPOCH": 3, "OPTIM.LR": 0.005}
+    quiet = {"VERBOSE": False, "RUN.TENSORBOARD": False, "OUTPUT_DIR": str(output)}
+    defaults = {**small, **quiet, "SEED": 1, "DATASET.DATASET": "toy-warm"}
+    cfg.merge_from_list([word for pair in defaults.items() for word in pair])
     cfg.merge_from_list([word for key, value in options.items() for word in (key.replace("__", "."), value)])
     return cfg

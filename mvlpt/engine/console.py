@@ -1,0 +1,13 @@
+"""The one console on the standard error, so that log lines print above a live bar and not through it."""
+
+from __future__ import annotations
+
+import functools
+
+from rich.console import Console
+
+
+@functools.cache
+def stderr_console() -> Console:
+    """The console; made at the first call."""
+    return Console(stderr=True)
