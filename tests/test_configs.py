@@ -8,6 +8,7 @@ import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.config import get_cfg_default
 from mvlpt.config.shipped import find_config
 from mvlpt.engine import TRAINER_REGISTRY
+from mvlpt.engine.resources import Resources, shared_resources
 from mvlpt.engine.run import run
 from mvlpt.schedule import load_experiment
 
@@ -15,8 +16,14 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 TRAINERS = sorted((CONFIGS / "trainers").glob("*/**/*.yaml"))  # those at the top are bases of others
 
 
+@pytest.fixture(scope="module")
+def backbones():
+    """Loaded once for all configs."""
+    return Resources()
+
+
 @pytest.mark.parametrize("path", TRAINERS, ids=lambda path: str(path.relative_to(CONFIGS)))
-def test_every_trainer_config_makes_one_step(toy_tasks, tmp_path, path):
+def test_every_trainer_config_makes_one_step(toy_tasks, tmp_path, path, backbones):
     cfg = get_cfg_default()
     cfg.merge_from_file(path)
     small = {"DATALOADER.NUM_WORKERS": 0, "DATALOADER.TEST.BATCH_SIZE": 4, "RUN.TENSORBOARD": False, "VERBOSE": False}
@@ -24,9 +31,11 @@ def test_every_trainer_config_makes_one_step(toy_tasks, tmp_path, path):
     options = {**small, **which, "OPTIM.MAX_EPOCH": 1}
     cfg.merge_from_list([word for pair in options.items() for word in pair])
     if cfg.MODEL.BACKBONE.NAME != "embedded":
-        cfg.merge_from_list(["MODEL.BACKBONE.PRETRAINED", False])  # nothing is downloaded here
+        # Nothing is downloaded here, and a quarter of the tokens takes a quarter of the time.
+        cfg.merge_from_list(["MODEL.BACKBONE.PRETRAINED", False, "MODEL.BACKBONE.NAME", "ViT-B-32"])
     cfg.freeze()
-    outcome = run(cfg)
+    with shared_resources(backbones):
+        outcome = run(cfg)
     assert [row["task"] for row in outcome.rows] == ["toy-warm"]
 
 

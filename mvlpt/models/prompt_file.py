@@ -1,0 +1,230 @@
+"""``prompt.safetensors``: the tuned prompt and a JSON header that says what it belongs to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mvlpt.errors import CheckpointError
+from mvlpt.models.backbone import Backbone, fingerprint_state
+from mvlpt.models.builder import build_prompted_clip
+from mvlpt.models.prompted_clip import PromptedCLIP
+from mvlpt.models.state import load_prompt_state
+
+FORMAT = 1
+HEADER_KEY = "mvlpt"
+OPTIONS = {
+    "method": str,
+    "n_ctx": int,
+    "ctx_init": str,
+    "class_token_position": str,
+    "csc": bool,
+    "vpt_n_ctx": int,
+    "vpt_deep": bool,
+    "vpt_dropout": float,
+    "vpt_project": int,
+    "project_method": str,
+    "project_dim": int,
+    "legacy": bool,
+    "label_space": str,
+}
+
+
+@dataclass(frozen=True)
+class PromptFile:
+    """A tuned prompt as it was read from its file.
+
+    Attributes:
+        tensors: the prompt learner's parameters by name.
+        method: ``coop``, ``vpt``, ``upt`` or ``cocoop``.
+        backbone: the backbone's name.
+        pretrained: tag or file name of its weights.
+        fingerprint: SHA-256 of its weights, ``""`` if unknown.
+        tasks: the tasks it was trained on: name and class names.
+        class_names: all classes, in the order of the logits.
+        options: the arguments of ``build_prompted_clip`` that shaped it.
+        sha256: of the tensors.
+        extra: whatever else the writer added.
+    """
+
+    tensors: dict[str, Tensor]
+    method: str
+    backbone: str
+    pretrained: str
+    fingerprint: str
+    tasks: tuple[dict[str, Any], ...]
+    class_names: tuple[str, ...]
+    options: dict[str, Any]
+    sha256: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def load_into(self, prompted: PromptedCLIP, *, source: str = "the prompt file") -> None:
+        """Copies the prompt into a model.
+
+        Raises:
+            CheckpointError: the prompt belongs to another method, backbone or, if class-specific, other classes.
+        """
+        if self.method != prompted.options["method"]:
+            raise CheckpointError(
+                f"{source} holds a prompt of method '{self.method}', not '{prompted.options['method']}'"
+            )
+        if self.fingerprint and self.fingerprint != prompted.backbone.fingerprint:
+            raise CheckpointError(
+                f"{source} was trained with backbone '{self.backbone}' ({self.pretrained or 'random weights'}); "
+                f"the weights of '{prompted.backbone.name}' are not the same"
+            )
+        if prompted.layout.class_specific and self.class_names != prompted.class_names:
+            raise CheckpointError(f"{source} holds class-specific contexts of other classes")
+        load_prompt_state(prompted.prompt_learner, self.tensors, source=source)
+
+    def build(self, backbone: Backbone, class_names: Sequence[str] | None = None) -> PromptedCLIP:
+        """A model that carries the prompt.
+
+        Args:
+            backbone: the backbone that it was trained with.
+            class_names: other classes; the prompt's own by default.
+
+        Raises:
+            CheckpointError: the header's options are damaged, or the prompt does not fit.
+        """
+        options = dict(self.options)
+        longest = max((size for tensor in self.tensors.values() for size in tensor.shape), default=0)
+        for name, kind in OPTIONS.items():
+            value = options.get(name)
+            if type(value) is not kind or (kind is int and value > max(longest, 1024)):
+                raise CheckpointError(f"The prompt file's option '{name}' is damaged: {value!r}")
+        if set(options) != set(OPTIONS):
+            raise CheckpointError(f"The prompt file has unknown options: {', '.join(set(options) - set(OPTIONS))}")
+        options["label_space"] = "joint"
+        options["vpt_n_ctx"] = options["vpt_n_ctx"] or None
+        prompted = build_prompted_clip(backbone, self.class_names if class_names is None else class_names, **options)
+        self.load_into(prompted)
+        return prompted.eval()
+
+
+def save_prompt(
+    path: str | Path,
+    prompted: PromptedCLIP,
+    *,
+    tasks: Sequence[Mapping[str, Any]] = (),
+    extra: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes the prompt, to a temporary name first, then renamed.
+
+    Args:
+        path: the file.
+        prompted: the model whose prompt is saved.
+        tasks: name and class names of each task; by default one nameless task per range of the label space.
+        extra: further plain data for the header.
+
+    Returns:
+        The path.
+    """
+    from safetensors.torch import save
+
+    path = Path(path)
+    tensors = {key: value.detach().cpu().contiguous() for key, value in prompted.prompt_learner.state_dict().items()}
+    ranges = prompted.label_space.ranges
+    listed = [dict(task) for task in tasks] or [
+        {"name": "", "class_names": list(prompted.class_names[start:stop])} for start, stop in ranges
+    ]
+    header = {
+        "format": FORMAT,
+        "method": prompted.options["method"],
+        "backbone": prompted.backbone.name,
+        "pretrained": prompted.backbone.pretrained,
+        "fingerprint": prompted.backbone.fingerprint,
+        "tasks": listed,
+        "class_names": list(prompted.class_names),
+        "options": prompted.options,
+        "sha256": hash_tensors(tensors),
+        "extra": dict(extra or {}),
+    }
+    payload = save(tensors, metadata={HEADER_KEY: json.dumps(header, ensure_ascii=False)})
+    write_atomically(path, payload)
+    return path
+
+
+def load_prompt(path: str | Path) -> PromptFile:
+    """Reads a prompt file.
+
+    Raises:
+        CheckpointError: missing, not of this format, damaged, or with values that are not finite.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"There is no prompt file {path}")
+    try:
+        with safe_open(str(path), framework="pt", device="cpu") as opened:
+            metadata = opened.metadata() or {}
+            tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is not a safetensors file that can be read ({error})") from error
+    header = _header(path, metadata)
+    if header["sha256"] != hash_tensors(tensors):
+        raise CheckpointError(f"{path} is damaged: its tensors do not have the hash in its header")
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{path} holds values that are not finite in '{key}'")
+    return PromptFile(
+        tensors=tensors,
+        method=header["method"],
+        backbone=header["backbone"],
+        pretrained=header["pretrained"],
+        fingerprint=header["fingerprint"],
+        tasks=tuple(header["tasks"]),
+        class_names=tuple(header["class_names"]),
+        options=header["options"],
+        sha256=header["sha256"],
+        extra=header["extra"],
+    )
+
+
+def hash_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes."""
+    return hashlib.sha256(fingerprint_state(dict(tensors)).encode()).hexdigest()
+
+
+def write_atomically(path: Path, payload: bytes) -> None:
+    """Writes to a temporary name in the same folder, flushes to the disk, renames."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(payload)
+            out.flush()
+            os.fsync(out.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        header = json.loads(metadata[HEADER_KEY])
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} has no MVLPT header; it is not a prompt that this framework saved") from error
+    kinds = {
+        "method": str, "backbone": str, "pretrained": str, "fingerprint": str, "tasks": list, "class_names": list,
+        "options": dict, "sha256": str, "extra": dict,
+    }  # fmt: skip
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        found = header.get("format") if isinstance(header, dict) else None
+        raise CheckpointError(f"{path} has format {found!r}; this version reads format {FORMAT}")
+    wrong = [key for key, kind in kinds.items() if not isinstance(header.get(key), kind)]
+    if wrong:
+        raise CheckpointError(f"{path} has a damaged header: {', '.join(wrong)} missing or of the wrong kind")
+    return header

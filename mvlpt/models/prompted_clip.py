@@ -1,0 +1,193 @@
+"""A frozen CLIP with a trained prompt: images in, logits over class names out.
+
+Shape legend: B images, K classes, E features' width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mvlpt.errors import PromptError
+from mvlpt.models.backbone import Backbone
+from mvlpt.models.conditional_prompt import ConditionalPromptLearner
+from mvlpt.models.economy import Economy
+from mvlpt.models.image_tower import ImageTower
+from mvlpt.models.label_space import LabelSpace
+from mvlpt.models.prompts import Prompts
+from mvlpt.models.text_layout import TextLayout
+from mvlpt.models.text_tower import TextTower
+
+
+class PromptedCLIP(nn.Module):
+    """Joins a prompt learner to the towers of a backbone.
+
+    Only ``prompt_learner`` has parameters that require gradients. The backbone is shared, never changed and always in
+    eval mode.
+
+    Args:
+        backbone: the frozen model.
+        prompt_learner: holds the trained parameters; its call gives the ``Prompts``.
+        layout: the text of each class.
+        label_space: which classes an image competes with.
+        economy: the savings to use.
+        text_chunk: most text tokens that are encoded at once.
+        options: how the prompt was built, for its file's header.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        prompt_learner: nn.Module,
+        layout: TextLayout,
+        label_space: LabelSpace,
+        *,
+        economy: Economy,
+        text_chunk: int,
+        class_names: Sequence[str],
+        options: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self.prompt_learner = prompt_learner
+        self.clip = backbone.model
+        self.backbone = backbone
+        self.layout = layout
+        self.label_space = label_space
+        self.economy = economy
+        self.class_names = tuple(class_names)
+        self.options = dict(options)
+        self.text_tower = TextTower(backbone, economy, text_chunk)
+        self.image_tower = ImageTower(backbone, economy)
+        self.conditional = isinstance(prompt_learner, ConditionalPromptLearner)
+        self.trains_text = layout.n_ctx > 0
+        self.trains_image = hasattr(prompt_learner, "vpt_embeddings")
+        self._kept: tuple[tuple, list[Tensor], Tensor] | None = None
+        self.to(backbone.device)
+
+    def train(self, mode: bool = True) -> PromptedCLIP:
+        """Sets the prompt learner's mode; the backbone stays in eval mode."""
+        super().train(mode)
+        self.clip.eval()
+        return self
+
+    # -- features -------------------------------------------------------------------------------------------------
+
+    def image_features(self, images: Tensor) -> Tensor:
+        """Normalised image features, fp32 or better: (B, 3, height, width) -> (B, E)."""
+        return self._image_features(images, self.prompt_learner() if self.trains_image else Prompts())
+
+    def _image_features(self, images: Tensor, prompts: Prompts) -> Tensor:
+        features = self.image_tower.encode(images, prompts.first, prompts.deep, prompts.dropout)
+        return unit(features)
+
+    def text_features(self) -> Tensor:
+        """Normalised text features of all classes: (K, E); for an image-conditioned prompt, before any shift."""
+        return self._text_features(None, None)
+
+    def _text_features(self, prompts: Prompts | None, classes: list[int] | None) -> Tensor:
+        keep = self.economy.text_reuse and not (self.trains_text and torch.is_grad_enabled())
+        if not keep:
+            if self.trains_text and prompts is None:
+                prompts = self.prompt_learner()
+            return self._encode_text(prompts.text if self.trains_text else None, classes)
+        parameters = list(self.prompt_learner.parameters()) if self.trains_text else []
+        state = (self.backbone.device, self.backbone.text_dtype, _autocast_dtype(self.backbone.device))
+        if self._kept is None or self._kept[0] != state or not _equal(self._kept[1], parameters):
+            # never an inference tensor: a later training step may save it for its backward pass
+            with torch.inference_mode(False), torch.no_grad():
+                text = self.prompt_learner().text if self.trains_text else None
+                features = self._encode_text(text, None)
+                self._kept = (state, [parameter.detach().clone() for parameter in parameters], features)
+        features = self._kept[2]
+        return features if classes is None else features[torch.tensor(classes, device=features.device)]
+
+    def _encode_text(self, contexts: Tensor | None, classes: Sequence[int] | None, copies: int = 1) -> Tensor:
+        return unit(self.text_tower.encode(self.layout, contexts, classes, copies=copies))
+
+    # -- logits ---------------------------------------------------------------------------------------------------
+
+    def forward(self, images: Tensor, task: Tensor | None = None) -> Tensor:
+        """Logits (B, K).
+
+        Args:
+            images: (B, 3, height, width), normalised as the backbone wants them.
+            task: (B,) the task of every image; needed under ``per_task``.
+        """
+        prompts = Prompts() if self.conditional else self.prompt_learner()
+        return self._classify(self._image_features(images, prompts), task, prompts)
+
+    def forward_features(self, image_features: Tensor, task: Tensor | None = None) -> Tensor:
+        """Logits (B, K) from normalised image features (B, E) that were computed before.
+
+        Raises:
+            PromptError: the prompt changes image features, so that they cannot be reused.
+        """
+        if self.trains_image:
+            raise PromptError("Image features depend on the visual prompt that is trained; give images")
+        return self._classify(image_features.to(self.backbone.device), task, None)
+
+    def logits(self, image_features: Tensor, text_features: Tensor, task: Tensor | None = None) -> Tensor:
+        """exp(logit_scale) * image . text: (B, E) and (K, E) -> (B, K); other tasks' classes -inf under per_task."""
+        products = self._scaled_products(image_features, text_features)
+        return self._restrict(products, task, None)
+
+    def _classify(self, image_features: Tensor, task: Tensor | None, prompts: Prompts | None) -> Tensor:
+        classes = self._needed_classes(task)
+        if self.conditional:
+            products = self._conditional_products(image_features, classes)
+        else:
+            products = self._scaled_products(image_features, self._text_features(prompts, classes))
+        return self._restrict(products, task, classes)
+
+    def _scaled_products(self, image_features: Tensor, text_features: Tensor) -> Tensor:
+        dtype = torch.promote_types(image_features.dtype, text_features.dtype)
+        # at a scale of 100 half precision would round logits to eighths
+        with torch.autocast(self.backbone.device.type, enabled=False):
+            products = image_features.to(dtype) @ text_features.to(dtype).t()
+            return self.backbone.logit_scale.to(dtype).exp() * products
+
+    def _conditional_products(self, image_features: Tensor, classes: list[int] | None) -> Tensor:
+        """Every image meets class texts whose contexts it shifts: (B, K')."""
+        contexts = self.prompt_learner.contexts_for(image_features)
+        rows = [
+            self._scaled_products(feature[None], self._encode_text(shifted, classes, len(contexts)))
+            for feature, shifted in zip(image_features, contexts, strict=True)
+        ]
+        return torch.cat(rows)
+
+    def _needed_classes(self, task: Tensor | None) -> list[int] | None:
+        """The classes of the batch's tasks, or ``None`` for all."""
+        if not self.label_space.per_task:
+            return None
+        if task is None:
+            raise PromptError("Under the label space 'per_task' every batch must say the task of each image")
+        tasks = self.label_space.tasks_in(task)
+        if not self.economy.task_classes or len(tasks) == len(self.label_space.ranges):
+            return None
+        return self.label_space.classes_of(tasks)
+
+    def _restrict(self, logits: Tensor, task: Tensor | None, classes: list[int] | None) -> Tensor:
+        if not self.label_space.per_task:
+            return logits
+        if task is None:
+            raise PromptError("Under the label space 'per_task' every batch must say the task of each image")
+        return self.label_space.restrict(logits, task, classes)
+
+
+def unit(features: Tensor) -> Tensor:
+    """Features of length one, in fp32 or better whatever the towers computed in."""
+    return F.normalize(features.to(torch.promote_types(features.dtype, torch.float32)), dim=-1)
+
+
+def _autocast_dtype(device: torch.device) -> torch.dtype | None:
+    return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None
+
+
+def _equal(kept: list[Tensor], parameters: list[nn.Parameter]) -> bool:
+    return len(kept) == len(parameters) and all(
+        a.shape == b.shape and a.dtype == b.dtype and torch.equal(a, b) for a, b in zip(kept, parameters, strict=True)
+    )

@@ -1,0 +1,134 @@
+"""Reads the tensors of a TorchScript archive, the form of OpenAI's published weights, without running its code.
+
+The archive is a zip file: ``data.pkl`` describes nested objects, ``data/N`` holds raw storages, ``code/`` is never
+opened. The unpickler below knows storages, tensors and plain containers, and replaces every module class by an inert
+record of attributes.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mvlpt.errors import BackboneError
+
+_STORAGES = {
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "DoubleStorage": torch.float64,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
+
+
+class _Record:
+    """Stands for any module of the archive: attributes, no behaviour."""
+
+    def __init__(self, *_: Any) -> None:
+        self.attributes: dict[str, Any] = {}
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, dict):
+            self.attributes = state
+
+
+class _StorageType:
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+
+
+def _rebuild_tensor(storage: Tensor, offset: int, size: tuple, stride: tuple, *_: Any) -> Tensor:
+    return torch.as_strided(storage, tuple(size), tuple(stride), offset).clone()
+
+
+def _plain(value: Any, *_: Any) -> Any:
+    return value
+
+
+class _Reader(pickle.Unpickler):
+    """Builds tensors and plain containers only."""
+
+    def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
+        super().__init__(archive.open(f"{root}/data.pkl"))
+        self._archive, self._root, self._storages = archive, root, {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "torch" and name in _STORAGES:
+            return _StorageType(_STORAGES[name])
+        if module == "torch._utils" and name in ("_rebuild_tensor", "_rebuild_tensor_v2"):
+            return _rebuild_tensor
+        if module == "torch._utils" and name == "_rebuild_parameter":
+            return _plain
+        if module == "torch.jit._pickle":  # build_intlist and its kin: typed lists
+            return _plain
+        if module == "collections" and name == "OrderedDict":
+            return OrderedDict
+        if module.startswith("__torch__"):
+            return _Record
+        raise BackboneError(f"the archive asks for '{module}.{name}', which is refused")
+
+    def persistent_load(self, pid: Any) -> Tensor:
+        kind, storage_type, key, _, numel = pid
+        if kind != "storage" or not isinstance(storage_type, _StorageType):
+            raise BackboneError("the archive's storages are not in a known form")
+        if key not in self._storages:
+            info = self._archive.getinfo(f"{self._root}/data/{key}")
+            if info.file_size != numel * storage_type.dtype.itemsize:
+                raise BackboneError(f"the archive's storage {key} is not as long as it says")
+            raw = bytearray(self._archive.read(info))
+            self._storages[key] = (
+                torch.frombuffer(raw, dtype=storage_type.dtype) if raw else torch.empty(0, dtype=storage_type.dtype)
+            )
+        return self._storages[key]
+
+
+def is_script_archive(path: Path) -> bool:
+    """Whether the file is a TorchScript archive: a zip with ``data.pkl`` and a ``code`` folder."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    return any(name.endswith("/data.pkl") for name in names) and any("/code/" in name for name in names)
+
+
+def read_script_archive(path: Path) -> dict[str, Any]:
+    """The archive's state dict: parameters, buffers and plain attributes of its modules by dotted name.
+
+    Raises:
+        BackboneError: the archive holds something else than modules and tensors.
+    """
+    with zipfile.ZipFile(path) as archive:
+        root = next(name for name in archive.namelist() if name.endswith("/data.pkl")).removesuffix("/data.pkl")
+        try:
+            top = _Reader(archive, root).load()
+        except BackboneError as error:
+            raise BackboneError(f"{path} cannot be read: {error}") from error
+    if not isinstance(top, _Record):
+        raise BackboneError(f"{path} holds no module")
+    state: dict[str, Any] = {}
+    _collect(top, "", state, depth=0)
+    return state
+
+
+def _collect(record: _Record, prefix: str, state: dict[str, Any], depth: int) -> None:
+    if depth > 32:
+        raise BackboneError("The archive's modules are nested too deeply")
+    for name, value in record.attributes.items():
+        if isinstance(value, Tensor):
+            if name != "attn_mask":  # follows from the context length
+                state[prefix + name] = value
+        elif isinstance(value, _Record):
+            _collect(value, f"{prefix}{name}.", state, depth + 1)
+        elif depth == 0 and name in ("input_resolution", "context_length", "vocab_size"):
+            state[name] = value

@@ -1,0 +1,67 @@
+"""Zero-shot text features: class names in hand-written templates, no training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mvlpt.errors import PromptError
+from mvlpt.models.backbone import Backbone
+from mvlpt.models.economy import Economy
+from mvlpt.models.prompted_clip import unit
+from mvlpt.models.text_layout import PLAIN_TEMPLATE, clean_class_names, plain_layout
+from mvlpt.models.text_tower import TextTower
+
+CHUNK_TOKENS = 8192
+
+
+@torch.no_grad()
+def zero_shot_text_features(
+    backbone: Backbone,
+    class_names: Sequence[str],
+    templates: Sequence[str] = (PLAIN_TEMPLATE,),
+    *,
+    economy: Economy | None = None,
+) -> Tensor:
+    """One feature per class: each template's feature normalised, their mean normalised again.
+
+    Args:
+        backbone: the frozen model.
+        class_names: the classes; ``_`` is read as a space.
+        templates: sentences with ``{}`` where the name goes.
+        economy: the savings to use, all by default.
+
+    Returns:
+        (K, embed_dim).
+
+    Raises:
+        PromptError: no class names, no templates, a template without ``{}``, a text that is too long.
+    """
+    if isinstance(templates, str):
+        templates = [templates]
+    if not templates:
+        raise PromptError("Zero-shot classification needs at least one template such as 'a photo of a {}.'")
+    names = clean_class_names(class_names)
+    total = 0
+    for template in templates:
+        texts = _fill(template, names)
+        total = total + unit(_encode(backbone, texts, economy or Economy()))
+    return unit(total / len(templates))
+
+
+def _fill(template: str, names: Sequence[str]) -> list[str]:
+    if "{}" not in template:
+        raise PromptError(f"The template '{template}' has no {{}} where the class name goes")
+    return [template.replace("{}", name) for name in names]
+
+
+def _encode(backbone: Backbone, texts: list[str], economy: Economy) -> Tensor:
+    if backbone.can_step_texts:
+        layout = plain_layout(backbone.tokenizer, texts, backbone.context_length)
+        return TextTower(backbone, economy, CHUNK_TOKENS).encode(layout, None)
+    chunk = max(1, CHUNK_TOKENS // backbone.context_length)
+    return torch.cat(
+        [backbone.encode_text(backbone.tokenize(texts[i : i + chunk])) for i in range(0, len(texts), chunk)]
+    )
