@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,12 +17,15 @@ from mvlpt.data.datasets import build_dataset, checked_task_names
 from mvlpt.data.datum import Datum
 from mvlpt.data.fewshot import stream_seed
 from mvlpt.data.items import Items
+from mvlpt.data.joint_sampling import joint_sample
 from mvlpt.data.loader import EpochLoader
+from mvlpt.data.sample_files import keep_sample, sample_record
 from mvlpt.data.samplers import build_sampler
-from mvlpt.data.tasks import MultiTaskDataset, TaskInfo
+from mvlpt.data.tasks import MultiTaskDataset, TaskInfo, check_names
 from mvlpt.data.transforms import build_transform
 from mvlpt.data.wrapper import DatasetWrapper
 from mvlpt.errors import DataError
+from mvlpt.randomness import derive_seed
 
 __all__ = ["DataManager", "DatasetWrapper", "build_data_loader"]
 
@@ -112,7 +116,7 @@ class DataManager:
         custom_tfm_test: Any = None,
         dataset_wrapper: Callable[..., Any] | None = None,
     ) -> None:
-        members = [build_dataset(cfg, name) for name in checked_task_names(cfg)]
+        members = self._members(cfg)
         self.dataset = members[0] if len(members) == 1 else MultiTaskDataset(members)
         self.tasks: list[TaskInfo] = [TaskInfo.of(members[0])] if len(members) == 1 else self.dataset.tasks
         self.tfm_train = build_transform(cfg, is_train=True) if custom_tfm_train is None else custom_tfm_train
@@ -125,6 +129,8 @@ class DataManager:
         self.train_loader_u = self._train_loader("train_u", self.dataset.train_u, train_u)
         self.val_loader = self._eval_loader("val", self.dataset.val)
         self.test_loader = self._eval_loader("test", self.dataset.test)
+        if cfg.DATASET.get("SAMPLES_DIR", ""):
+            self.keep_samples(cfg.DATASET.SAMPLES_DIR)
         if cfg.VERBOSE:
             self.show_dataset_summary(cfg)
 
@@ -144,6 +150,53 @@ class DataManager:
     def multi_label(self) -> bool:
         """Labels are float vectors over all classes."""
         return any(task.multi_label for task in self.tasks)
+
+    @staticmethod
+    def _members(cfg: Any) -> list[Any]:
+        """The data sets that the config names. Those of the paper's multitask runs are sampled together."""
+        names = checked_task_names(cfg)
+        if len(names) == 1 or cfg.DATASET.get("SAMPLING") != "mvlpt":
+            return [build_dataset(cfg, name) for name in names]
+        whole = cfg.clone()
+        whole.defrost()
+        whole.DATASET.NUM_SHOTS, whole.DATASET.SAMPLING, whole.DATASET.MERGE_VAL = -1, "independent", False
+        whole.freeze()
+        members = [build_dataset(whole, name) for name in names]
+        check_names([TaskInfo.of(member).name for member in members])
+        return joint_sample(members, cfg.DATASET.NUM_SHOTS, cfg.SEED, merge_val=cfg.DATASET.MERGE_VAL)
+
+    def keep_samples(self, folder: str | Path) -> list[Path]:
+        """Writes each task's few-shot sample as JSON, or checks it against the file that is there.
+
+        Args:
+            folder: where to; made when it is missing.
+
+        Returns:
+            The files; none where all images are used.
+
+        Raises:
+            DataError: a file holds another sample, or is damaged.
+        """
+        node = self._cfg.DATASET
+        if node.NUM_SHOTS < 1:
+            return []
+        members = self.dataset.members if isinstance(self.dataset, MultiTaskDataset) else [self.dataset]
+        names = sorted(task.name for task in self.tasks)
+        protocol, half = node.get("SAMPLING", "independent"), node.SUBSAMPLE_CLASSES
+        if protocol == "mvlpt" and len(names) > 1:  # the sample depends on which tasks took part
+            protocol = f"mvlpt over {', '.join(names)}"
+        if node.get("MERGE_VAL", False):
+            protocol += ", val merged"
+        if half != "all":
+            protocol += f", {half} classes"
+        paths = []
+        for member, task in zip(members, self.tasks, strict=True):
+            settings = {"task": task.name, "protocol": protocol, "shots": node.NUM_SHOTS, "seed": self._cfg.SEED}
+            record = sample_record(member.train_x or [], member.val or [], root=node.ROOT, **settings)
+            tag = derive_seed(protocol) % 16**6 if protocol != node.SAMPLING else ""
+            name = f"{task.name}-{node.SAMPLING}{tag and f'-{tag:06x}'}-shots{node.NUM_SHOTS}-seed{self._cfg.SEED}"
+            paths.append(keep_sample(Path(folder), name, record))
+        return paths
 
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
         """Makes the training loaders give this epoch next, from batch ``start_batch`` on."""
@@ -188,11 +241,13 @@ class DataManager:
     def _train_loader(self, purpose: str, items: list[Datum] | None, node: Any) -> EpochLoader | None:
         if not items:
             return None
+        # The paper's code never shuffles ELEVATER's multitask batches and always makes them of 64.
+        legacy = self._cfg.TRAINER.get("LEGACY", False) and len(self.tasks) > 1 and not self._cfg.DATASET.COOP
         return self._loader(
             purpose,
             items,
-            sampler_type=node.SAMPLER,
-            batch_size=node.BATCH_SIZE,
+            sampler_type="SequentialSampler" if legacy else node.SAMPLER,
+            batch_size=64 if legacy else node.BATCH_SIZE,
             n_domain=node.N_DOMAIN,
             n_ins=node.N_INS,
         )
