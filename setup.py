@@ -28,7 +28,7 @@ EXTRAS = {
     "ray": ["ray>=2.40"],
     "slurm": ["submitit>=1.5"],
     "dassl": ["wilds>=2.0", "tabulate", "gdown", "ftfy", "regex", "tqdm"],
-    "embedded": ["resvg_py>=0.2"],
+    "embedded": ["resvg_py>=0.5"],
 }
 EXTRAS["dev"] = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.9", "hypothesis>=6.100", *EXTRAS["report"]]
 
