@@ -72,11 +72,14 @@ class PromptTrainer(FrozenCLIPTrainer):
         losses = prompt_losses(logits, label)
         loss = losses.mean()
         hits = correct(logits.detach(), label)
-        if len(self.dm.tasks) > 1:
+        several = len(self.dm.tasks) > 1
+        if several:
             self.detect_anomaly(loss)
             self.task_meter.update(losses, hits, input.task)
             self.task_meter.measure_gradients(losses, input.task, self.model.prompt_learner.parameters())
         self.model_backward_and_update(loss)
+        if several:
+            self.task_meter.read_gradients(input.task, self.model.prompt_learner.parameters())
         if self.batch_idx + 1 == self.num_batches:
             self.update_lr()
         return {"loss": loss.item(), "acc": 100 * hits.float().mean().item()}

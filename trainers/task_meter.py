@@ -36,18 +36,24 @@ class TaskMeter:
     def measure_gradients(
         self, losses: torch.Tensor, task: torch.Tensor, parameters: Iterable[torch.nn.Parameter]
     ) -> None:
-        """Notes the gradient norm of each task in the batch that has none yet in this epoch; leaves ``.grad`` alone.
+        """Notes the gradient norm of each task in a mixed batch that has none yet in this epoch; ``.grad`` stays.
 
         Each costs a backward pass, so a task is measured on the first batch of the epoch that it occurs in. The norm is
-        that of the mean loss over the task's images.
+        that of the mean loss over the task's images. A batch of one task costs nothing: :meth:`read_gradients`.
         """
+        present = task.unique().tolist()
         trained = [parameter for parameter in parameters if parameter.requires_grad]
-        for identity in task.unique().tolist():
+        for identity in present if len(present) > 1 else ():
             if identity not in self._norms:
                 loss = losses[task == identity].mean()
                 gradients = torch.autograd.grad(loss, trained, retain_graph=True, allow_unused=True)
-                squares = sum(g.float().square().sum() for g in gradients if g is not None)
-                self._norms[identity] = float(squares) ** 0.5
+                self._norms[identity] = _norm(gradients)
+
+    def read_gradients(self, task: torch.Tensor, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """After the backward pass of a batch of one task, notes the norm of ``.grad`` for it, once an epoch."""
+        identity = int(task[0])
+        if identity not in self._norms and bool((task == identity).all()):
+            self._norms[identity] = _norm([parameter.grad for parameter in parameters])
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Mean loss, accuracy in percent, gradient norm (where measured) and images of every task seen."""
@@ -60,3 +66,8 @@ class TaskMeter:
                 if identity in self._norms:
                     table[name]["grad_norm"] = self._norms[identity]
         return table
+
+
+def _norm(gradients: Iterable[torch.Tensor | None]) -> float:
+    """Euclidean norm of all entries together."""
+    return float(sum(g.float().square().sum() for g in gradients if g is not None)) ** 0.5

@@ -79,6 +79,15 @@ def test_the_task_meter_against_separate_backward_passes():
         assert table[name]["loss"] == pytest.approx(loss.item(), rel=1e-5)
         assert table[name]["grad_norm"] == pytest.approx(gradient.norm().item(), rel=1e-5)
         assert table[name]["images"] == len(rows)
+    meter.reset()
+    rows = task == 2
+    prompt_losses(inputs[rows] @ weight, label[rows]).mean().backward()
+    meter.measure_gradients(losses, task[rows], [weight])
+    meter.read_gradients(task[rows], [weight])
+    meter.read_gradients(task, [weight])  # a mixed batch says nothing about its first task
+    meter.update(losses, torch.ones(6), task)
+    assert meter.summary()["c"]["grad_norm"] == pytest.approx(table["c"]["grad_norm"], rel=1e-5)
+    assert "grad_norm" not in meter.summary()["a"]
 
 
 def test_each_tasks_loss_accuracy_and_gradient_norm_are_logged(toy_tasks, tmp_path):
