@@ -28,9 +28,14 @@ EXTRAS = {
     "ray": ["ray>=2.40"],
     "slurm": ["submitit>=1.5"],
     "dassl": ["wilds>=2.0", "tabulate", "gdown", "ftfy", "regex", "tqdm"],
+    "torchvision": ["h5py>=3.8"],
     "embedded": ["resvg_py>=0.5"],
 }
-EXTRAS["dev"] = ["pytest>=8.0", "pytest-xdist>=3.5", "ruff>=0.9", "hypothesis>=6.100", *EXTRAS["report"]]
+EXTRAS["dev"] = [
+    *("pytest>=8.0", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.9"),
+    *EXTRAS["report"],
+    *EXTRAS["torchvision"],
+]
 
 
 def _packages() -> list[str]:

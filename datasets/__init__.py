@@ -1,5 +1,5 @@
 """The shipped data sets. Importing this package registers them; their tables are read when a name is asked for."""
 
-from mvlpt.datasets import embedded
+from mvlpt.datasets import coop, elevater, embedded, own
 
-__all__ = ["embedded"]
+__all__ = ["coop", "elevater", "embedded", "own"]

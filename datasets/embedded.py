@@ -12,16 +12,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mvlpt.data.datasets import DATASET_REGISTRY, DatasetBase
-from mvlpt.data.fewshot import few_shot_split
+from mvlpt.data.datasets import DATASET_REGISTRY, DatasetBase, SampledDataset
+from mvlpt.data.datum import Datum
 from mvlpt.data.index_files import read_index, read_labels
-from mvlpt.data.subsample import subsample_classes
 from mvlpt.errors import DataError, UnknownNameError, suggest
 
 FORMAT_VERSION = 1
 
 
-class EmbeddedTask(DatasetBase):
+class EmbeddedTask(SampledDataset):
     """One task of a folder in the embedded layout. ``DATASET.ROOT`` plays no part; ``val.txt`` may be empty.
 
     Attributes:
@@ -34,25 +33,16 @@ class EmbeddedTask(DatasetBase):
     subject: str = ""
     look: str = ""
 
-    def __init__(self, cfg: Any) -> None:
+    split_origin = "official"
+
+    def read(self, cfg: Any) -> tuple[dict[str, list[Datum]], list[str]]:
+        self.dataset_dir = str(self.folder)
         classnames = read_labels(self.folder / "labels.txt")
-        train, val, test = (
-            read_index(self.folder / f"{split}.txt", classnames, allow_empty=split == "val")
+        splits = {
+            split: read_index(self.folder / f"{split}.txt", classnames, allow_empty=split == "val")
             for split in ("train", "val", "test")
-        )
-        train, val, test = subsample_classes(train, val, test, subsample=cfg.DATASET.SUBSAMPLE_CLASSES)
-        if cfg.DATASET.SUBSAMPLE_CLASSES != "all":
-            classnames = self.get_lab2cname(train)[1]
-        split = few_shot_split(
-            train,
-            val,
-            protocol=cfg.DATASET.SAMPLING,
-            task=self.name,
-            num_classes=len(classnames),
-            shots=cfg.DATASET.NUM_SHOTS,
-            seed=cfg.SEED,
-        )
-        super().__init__(train_x=split.train, val=split.val, test=test, classnames=classnames)
+        }
+        return splits, classnames
 
 
 def embedded_root() -> Path:

@@ -11,6 +11,8 @@ import mvlpt
 COMMANDS = {
     "train": "tune or evaluate prompts on one task or many",
     "average": "average the prompts of several runs",
+    "tasks": "list, check, show and get the tasks",
+    "submission": "write, join and check prediction files of a leaderboard",
     "demo": "compare zero-shot, single-task and shared prompts on the embedded tasks",
 }
 

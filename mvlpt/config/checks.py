@@ -17,6 +17,7 @@ CHOICES = {
     "TRAIN.COUNT_ITER": ("train_x", "train_u", "smaller_one"),
     "DATASET.SUBSAMPLE_CLASSES": ("all", "base", "new"),
     "DATASET.ON_BAD_IMAGE": ("error", "skip"),
+    "DATASET.SOURCE": ("auto", "official", "torchvision", "folder"),
     "DATASET.SAMPLING": ("independent", "elevater", "mvlpt", "coop"),
     "DATALOADER.TASK_BATCHES": ("mixed", "single"),
     "DATALOADER.TASK_SAMPLING": ("proportional", "uniform", "temperature"),
@@ -91,6 +92,8 @@ def _problems(cfg: CfgNode) -> Iterator[str]:
     shots = cfg.DATASET.NUM_SHOTS
     if shots == 0 or shots < -1:
         yield f"DATASET.NUM_SHOTS is {shots}; give a positive number of images per class, or -1 for all"
+    if cfg.DATASET.MERGE_VAL and cfg.DATASET.SAMPLING not in ("elevater", "mvlpt"):
+        yield "DATASET.MERGE_VAL needs DATASET.SAMPLING elevater or mvlpt, which cut a fifth off for validation"
     if len(cfg.INPUT.SIZE) != 2 or min(cfg.INPUT.SIZE) < 1:
         yield f"INPUT.SIZE is {cfg.INPUT.SIZE}; give height and width in pixels, for instance (224, 224)"
     if cfg.DATALOADER.TASK_TEMPERATURE <= 0:
@@ -99,5 +102,6 @@ def _problems(cfg: CfgNode) -> Iterator[str]:
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"task '{name}' is named {names.count(name)} times; name every task once"
     evaluation_key = cfg.DATASET.MULTITASK_EVALKEY
-    if names and evaluation_key not in ("average", *names):
+    paths = any("/" in name or name.endswith((".yaml", ".yml")) for name in names)  # their tasks' names stand inside
+    if names and not paths and evaluation_key not in ("average", *names):
         yield f"DATASET.MULTITASK_EVALKEY is '{evaluation_key}'{suggest(evaluation_key, ['average', *names])}"

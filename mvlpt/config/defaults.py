@@ -34,6 +34,7 @@ def get_cfg_default() -> Config:
             "NO_TEST": False,
             "SPLIT": "test",
             "FINAL_MODEL": "last_step",  # or best_val
+            "PREDICTIONS": False,  # ours: leave the probabilities of the test images in OUTPUT_DIR/predictions
         }
     )
     cfg.TRAINER = _trainer()
@@ -101,6 +102,9 @@ def _dataset() -> CfgNode:
     node.MULTITASK_LABEL_PERTASK = False  # per_task label space: other tasks' classes are masked out of the softmax
     node.MULTITASK_EVALKEY = "average"  # what selects the best epoch: the mean over tasks, or one task by name
     node.SAMPLING = "independent"  # ours: few-shot protocol
+    node.MERGE_VAL = False  # ours: train on what the protocols elevater and mvlpt cut off for validation, too
+    node.SOURCE = "auto"  # ours: where ELEVATER's tasks are read from: auto, official, torchvision, folder
+    node.SAMPLES_DIR = ""  # ours: keep few-shot samples as JSON in this folder, and refuse to run on others
     node.ON_BAD_IMAGE = "error"  # ours: error or skip
     return node
 

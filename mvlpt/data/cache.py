@@ -8,9 +8,9 @@ from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 from PIL import Image
-from torch import Tensor
 
 from mvlpt.data.images import file_stamp, read_image
+from mvlpt.data.pixels import PixelPlan, Pixels
 
 Value = TypeVar("Value")
 
@@ -62,17 +62,15 @@ class ByteLRU(Generic[Value]):
         self.num_bytes = 0
 
 
-def _size_of(value: Image.Image | Tensor) -> int:
-    if isinstance(value, Tensor):
-        return value.numel() * value.element_size()
-    return 3 * value.width * value.height
+def _size_of(value: Image.Image | Pixels) -> int:
+    return 3 * value.width * value.height if isinstance(value, Image.Image) else value.nbytes
 
 
 _CACHES: dict[int, ByteLRU[Any]] = {}
 
 
 def image_cache(max_bytes: int) -> ByteLRU[Any]:
-    """This process's cache of decoded images and finished tensors, with its bound set to ``max_bytes``.
+    """This process's cache of decoded images, with its bound set to ``max_bytes``.
 
     A forked worker has one of its own.
     """
@@ -105,24 +103,23 @@ def read_image_cached(impath: str, max_bytes: int) -> Image.Image:
     return image.copy()
 
 
-def transform_cached(impath: str, transform: Callable[[Image.Image], Tensor], name: str, max_bytes: int) -> Tensor:
-    """The image after a transform that draws nothing at random, computed once while it fits.
+def pixels_cached(impath: str, plan: PixelPlan, max_bytes: int) -> Pixels:
+    """What a plan does to an image once, computed once while it fits.
 
     Args:
         impath: a file, or ``archive.zip@entry``.
-        transform: deterministic.
-        name: tells this transform from all others.
+        plan: the transform.
         max_bytes: bound on what this process keeps; 0 computes anew every time.
 
     Returns:
-        A tensor of the caller's own.
+        Pixels (H, W, 3), not to be changed.
     """
     if max_bytes <= 0:
-        return transform(read_image(impath))
+        return plan.once(read_image(impath))
     cache = image_cache(max_bytes)
-    key = (name, impath, *file_stamp(impath))
-    tensor = cache.get(key)
-    if tensor is None:
-        tensor = transform(read_image(impath))
-        cache.put(key, tensor)
-    return tensor.clone()
+    key = (plan.name, impath, *file_stamp(impath))
+    pixels = cache.get(key)
+    if pixels is None:
+        pixels = plan.once(read_image(impath))
+        cache.put(key, pixels)
+    return pixels

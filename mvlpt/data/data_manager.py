@@ -24,7 +24,7 @@ from mvlpt.data.samplers import build_sampler
 from mvlpt.data.tasks import MultiTaskDataset, TaskInfo, check_names
 from mvlpt.data.transforms import build_transform
 from mvlpt.data.wrapper import DatasetWrapper
-from mvlpt.errors import DataError
+from mvlpt.errors import ConfigError, DataError, suggest
 from mvlpt.randomness import derive_seed
 
 __all__ = ["DataManager", "DatasetWrapper", "build_data_loader"]
@@ -119,6 +119,7 @@ class DataManager:
         members = self._members(cfg)
         self.dataset = members[0] if len(members) == 1 else MultiTaskDataset(members)
         self.tasks: list[TaskInfo] = [TaskInfo.of(members[0])] if len(members) == 1 else self.dataset.tasks
+        self._check_evaluation_key(cfg)
         self.tfm_train = build_transform(cfg, is_train=True) if custom_tfm_train is None else custom_tfm_train
         self.tfm_test = build_transform(cfg, is_train=False) if custom_tfm_test is None else custom_tfm_test
         self._num_source_domains = len(cfg.DATASET.SOURCE_DOMAINS)
@@ -165,6 +166,12 @@ class DataManager:
         check_names([TaskInfo.of(member).name for member in members])
         return joint_sample(members, cfg.DATASET.NUM_SHOTS, cfg.SEED, merge_val=cfg.DATASET.MERGE_VAL)
 
+    def _check_evaluation_key(self, cfg: Any) -> None:
+        """Results bear the tasks' own names, not the aliases or paths by which the config may have named them."""
+        key, names = cfg.DATASET.MULTITASK_EVALKEY, [task.name for task in self.tasks]
+        if len(names) > 1 and key not in ("average", *names):
+            raise ConfigError(f"DATASET.MULTITASK_EVALKEY is '{key}'{suggest(key, ['average', *names])}")
+
     def keep_samples(self, folder: str | Path) -> list[Path]:
         """Writes each task's few-shot sample as JSON, or checks it against the file that is there.
 
@@ -192,7 +199,8 @@ class DataManager:
         paths = []
         for member, task in zip(members, self.tasks, strict=True):
             settings = {"task": task.name, "protocol": protocol, "shots": node.NUM_SHOTS, "seed": self._cfg.SEED}
-            record = sample_record(member.train_x or [], member.val or [], root=node.ROOT, **settings)
+            root = str(getattr(member, "dataset_dir", ""))
+            record = sample_record(member.train_x or [], member.val or [], root=root, **settings)
             tag = derive_seed(protocol) % 16**6 if protocol != node.SAMPLING else ""
             name = f"{task.name}-{node.SAMPLING}{tag and f'-{tag:06x}'}-shots{node.NUM_SHOTS}-seed{self._cfg.SEED}"
             paths.append(keep_sample(Path(folder), name, record))

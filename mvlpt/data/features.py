@@ -144,7 +144,11 @@ def encode_views(
     """
     if len(wrapper) == 0:
         raise DataError("There is no image to encode")
-    items = Items(wrapper, wrapper.data_source, seed=seed)
+    width = None
+    if any(isinstance(item.label, tuple) for item in wrapper.data_source):
+        # label sets differ in size and could not be stacked; as vectors they can, and nobody reads them here
+        width = 1 + max(max(labels_of(item), default=0) for item in wrapper.data_source)
+    items = Items(wrapper, wrapper.data_source, seed=seed, num_classes=width)
     features: Tensor | None = None
     done, skipped = 0, set()
     for view in range(views):

@@ -82,6 +82,7 @@ def few_shot_split(
     num_classes: int,
     shots: int,
     seed: int,
+    merge_val: bool = False,
 ) -> Split:
     """Chooses a task's training and validation images by one of the protocols.
 
@@ -97,22 +98,29 @@ def few_shot_split(
         num_classes: number of the task's classes.
         shots: images a class; below 1 all images.
         seed: the run's seed; a negative one counts as 0.
+        merge_val: give the fifth that ``elevater`` or ``mvlpt`` cut off back to train, as the toolkit's final run
+            does; val is then empty. One shot stays as it is, since there the toolkit does not merge.
 
     Returns:
         New lists; the given ones stay as they are.
 
     Raises:
-        ConfigError: there is no such protocol.
+        ConfigError: there is no such protocol, or ``merge_val`` with one that cuts nothing off.
     """
     if protocol not in PROTOCOLS:
         raise ConfigError(f"DATASET.SAMPLING is '{protocol}'{suggest(protocol, PROTOCOLS)}")
+    if merge_val and protocol not in ("elevater", "mvlpt"):
+        raise ConfigError(f"DATASET.MERGE_VAL gives back what elevater or mvlpt cut off; SAMPLING is '{protocol}'")
     train, val = list(train), list(val or [])
     train_labels, val_labels = [item.label for item in train], [item.label for item in val]
     val_shots = min(shots, MAX_VAL_SHOTS)
     if protocol in ("elevater", "mvlpt"):
         drawn = 2 if protocol == "elevater" and shots == 1 else shots
         order = elevater_sample([labels_of(item) for item in train], num_classes, drawn, stream_seed(seed))
+        warn_small_classes(train_labels, drawn, task=task, split="train")
         sample = [train[position] for position in order]
+        if merge_val and shots != 1:
+            return Split(sample, [], protocol)
         if protocol == "mvlpt" and shots == 1:
             return Split(sample, list(sample), protocol)
         cut = elevater_split([labels_of(item) for item in sample], num_classes)

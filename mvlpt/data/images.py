@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import re
@@ -9,6 +10,7 @@ import stat
 import threading
 import zipfile
 from collections import OrderedDict
+from types import ModuleType
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -18,11 +20,13 @@ MAX_PIXELS = 89_000_000  # just below the count at which Pillow itself begins to
 MAX_ENTRY_BYTES = 256 * 2**20
 MAX_OPEN_ARCHIVES = 16
 
-_ARCHIVE = re.compile(r"\.zip(@)", re.IGNORECASE)
+ARRAYS = ".torchvision"  # ends the name of a data set whose images torchvision keeps in arrays
+
+_ARCHIVE = re.compile(r"\.(?:zip|torchvision)(@)", re.IGNORECASE)
 
 
 def split_impath(impath: str) -> tuple[str, str | None]:
-    """Takes ``archive.zip@entry`` apart at the first ``@`` that follows ``.zip``.
+    """Takes ``archive.zip@entry`` apart at the first ``@`` that follows ``.zip`` (or ``.torchvision``).
 
     Returns:
         The file and the entry; the entry is ``None`` for a plain file. An existing plain file wins.
@@ -35,8 +39,11 @@ def split_impath(impath: str) -> tuple[str, str | None]:
 
 def file_stamp(path: str) -> tuple[int, int]:
     """Size and time of change of a file, or of the archive that holds an image; (-1, -1) where there is none."""
+    path = split_impath(path)[0]
+    if path.endswith(ARRAYS):
+        return _arrays().array_stamp(path)
     try:
-        status = os.stat(split_impath(path)[0])
+        status = os.stat(path)
     except OSError:
         return (-1, -1)
     return (status.st_size, status.st_mtime_ns)
@@ -53,6 +60,8 @@ def read_image(impath: str) -> Image.Image:
     """
     path, entry = split_impath(impath)
     try:
+        if entry is not None and path.endswith(ARRAYS):
+            return _arrays().read_array_image(path, entry).convert("RGB")
         source = io.BytesIO(read_entry(path, entry)) if entry is not None else path
         with Image.open(source) as image:
             width, height = image.size
@@ -109,6 +118,11 @@ def read_entry(path: str, entry: str) -> bytes:
 def _is_regular(info: zipfile.ZipInfo) -> bool:
     kind = stat.S_IFMT(info.external_attr >> 16)
     return not info.is_dir() and kind in (0, stat.S_IFREG)
+
+
+def _arrays() -> ModuleType:
+    """The reader of torchvision's arrays, which most runs never need."""
+    return importlib.import_module("mvlpt.data.torchvision_source")
 
 
 class _ArchivePool:

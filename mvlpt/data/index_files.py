@@ -7,6 +7,7 @@ class name a line. Blank lines do not count. Every complaint names the file and 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -65,9 +66,9 @@ def read_index(
                 raise DataError(f"{where}: label {label} is outside the {len(classnames)} classes of the label file")
         if not multi_label and len(labels) != 1:
             raise DataError(f"{where}: an image of a single-label data set has one label, this one has {len(labels)}")
-        impath = _inside(root, relative, where)
+        impath = unpacked(root, inside(root, relative, where))
         if check_files:
-            _check_exists(impath, entries, where)
+            check_exists(impath, entries, where)
         items.append(
             Datum(impath, tuple(labels)) if multi_label else Datum(impath, labels[0], 0, classnames[labels[0]])
         )
@@ -96,7 +97,12 @@ def _parse(line: str, where: str) -> tuple[str, list[int]]:
         raise DataError(f"{where}: '{text}' is not a label; a line reads 'path label' or 'path label,label'") from None
 
 
-def _inside(root: Path, relative: str, where: str) -> str:
+def inside(root: Path, relative: str, where: str) -> str:
+    """``root`` and a relative path joined, ``archive.zip@entry`` allowed.
+
+    Raises:
+        DataError: the path is absolute or climbs out of its folder; the message begins with ``where``.
+    """
     for part in relative.split("@"):
         for flavour in (PurePosixPath(part), PureWindowsPath(part)):
             if flavour.is_absolute() or flavour.drive or ".." in flavour.parts:
@@ -104,7 +110,28 @@ def _inside(root: Path, relative: str, where: str) -> str:
     return f"{root}/{relative}"
 
 
-def _check_exists(impath: str, entries: dict[str, set[str]], where: str) -> None:
+def unpacked(root: Path, impath: str) -> str:
+    """Where an archive is absent but was unpacked, into a folder of its name or beside the index: the file itself."""
+    archive, entry = split_impath(impath)
+    if entry is None or os.path.exists(archive):
+        return impath
+    for folder in (archive[: -len(".zip")], str(root)):
+        if os.path.isfile(f"{folder}/{entry}"):
+            return f"{folder}/{entry}"
+    return impath
+
+
+def check_exists(impath: str, entries: dict[str, set[str]], where: str) -> None:
+    """Looks up a file or an archive's entry.
+
+    Args:
+        impath: what an item names.
+        entries: names in the archives met so far; filled on the way.
+        where: begins the message.
+
+    Raises:
+        DataError: file, archive or entry is missing, or the archive is broken.
+    """
     file, entry = split_impath(impath)
     if entry is None:
         if not Path(file).is_file():

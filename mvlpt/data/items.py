@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -16,7 +17,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, default_collate
 
+from mvlpt.data.buffers import BatchBuffers
 from mvlpt.data.datum import Datum, labels_of
+from mvlpt.data.pixels import View, stack_views
 from mvlpt.errors import DataError
 from mvlpt.randomness import derive_seed
 
@@ -98,7 +101,8 @@ class Items(Dataset):
         return len(self.data_source)
 
     def __getitem__(self, place: Place) -> dict[str, Any] | BadImage:
-        return self.__getitems__([place])[0]
+        item = self.__getitems__([place])[0]
+        return {**item, "img": item["img"].finish()} if _is_pending(item) else item
 
     def __getitems__(self, places: Sequence[Place]) -> list[dict[str, Any] | BadImage]:
         """The items of a batch. Torch's worker processes call this, too."""
@@ -109,7 +113,8 @@ class Items(Dataset):
         item = self.data_source[index]
         seed_generators(view_seed(self.seed, view, item.impath))
         try:
-            output = dict(self.wrapper[index])
+            defers = getattr(self.wrapper, "defers", False)
+            output = self.wrapper.deferred(index) if defers else dict(self.wrapper[index])
         except DataError as error:
             return BadImage(item.impath, error)
         output["index"] = index
@@ -127,7 +132,26 @@ def encode_label(item: Datum, num_classes: int | None) -> int | torch.Tensor:
     return vector
 
 
-def collate(items: Sequence[dict[str, Any] | BadImage]) -> Batch:
-    """Stacks dictionaries into a batch; unreadable images are set apart."""
+def _is_pending(item: dict[str, Any] | BadImage) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("img"), View)
+
+
+def collate(
+    items: Sequence[dict[str, Any] | BadImage],
+    pool: Executor | None = None,
+    threads: int = 1,
+    buffers: BatchBuffers | None = None,
+) -> Batch:
+    """Stacks dictionaries into a batch; unreadable images are set apart.
+
+    Args:
+        items: what :class:`Items` gave for the places of a batch.
+        pool, threads, buffers: see :func:`mvlpt.data.pixels.stack_views`.
+    """
     good = [item for item in items if not isinstance(item, BadImage)]
-    return Batch(default_collate(good) if good else None, [item for item in items if isinstance(item, BadImage)])
+    bad = [item for item in items if isinstance(item, BadImage)]
+    if good and all(map(_is_pending, good)):
+        views = [item["img"] for item in good]
+        rest = default_collate([{key: value for key, value in item.items() if key != "img"} for item in good])
+        return Batch({**rest, "img": stack_views(views, pool, threads, buffers)}, bad)
+    return Batch(default_collate(good) if good else None, bad)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from mvlpt.data.batches import EpochBatchSampler
+from mvlpt.data.buffers import BatchBuffers
 from mvlpt.data.datum import Datum
 from mvlpt.data.items import Batch, Items, Place, collate
 from mvlpt.errors import ConfigError, DataError, suggest
@@ -55,6 +59,7 @@ class EpochLoader:
         self.num_workers = num_workers
         self.pin_memory = pin_memory
         self.keep_workers = keep_workers and num_workers > 0
+        self._buffers = BatchBuffers() if keep_workers and num_workers == 0 else None
         self.on_bad_image = on_bad_image
         self.skipped: set[str] = set()
         self._loader: DataLoader | None = None
@@ -114,8 +119,11 @@ class EpochLoader:
         return loader
 
     def _inline(self, batches: Iterator[list[Place]]) -> Iterator[Batch]:
-        for places in batches:
-            yield collate(self.items.__getitems__(places))
+        threads = torch.get_num_threads() if getattr(self.items.wrapper, "defers", False) else 1
+        buffers = self._buffers if self._buffers is not None else BatchBuffers()
+        with _view_threads(threads) as pool:
+            for places in batches:
+                yield collate(self.items.__getitems__(places), pool, threads, buffers)
 
     def _checked(self, batches: Iterator[Batch]) -> Iterator[dict[str, Any]]:
         for content, bad in batches:
@@ -127,6 +135,27 @@ class EpochLoader:
                     self.skipped.add(impath)
             if content is not None:
                 yield content
+            content = None  # so that its memory can be used again
+
+
+@contextmanager
+def _view_threads(count: int) -> Iterator[ThreadPoolExecutor | None]:
+    """Threads that work out views, each with one thread of torch's own; ``None`` for a count of 1."""
+    if count == 1:
+        yield None
+        return
+    started = threading.Barrier(count)
+
+    def begin() -> None:
+        torch.empty(1).add_(1)  # torch sets a thread's number of threads at its first operation
+        torch.set_num_threads(1)
+        started.wait()
+
+    with ThreadPoolExecutor(count, thread_name_prefix="views") as pool:
+        for thread in [pool.submit(begin) for _ in range(count)]:
+            thread.result()
+        torch.set_num_threads(count)  # what the rest of the process sees, changed by the threads
+        yield pool
 
 
 def _leave_interrupts_to_the_parent(_worker: int) -> None:

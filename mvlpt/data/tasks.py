@@ -31,6 +31,7 @@ class TaskInfo:
         multi_label: its images may have several labels.
         templates: its prompt templates.
         sizes: images a split.
+        split_origin: where the splits come from (:class:`DatasetBase`).
     """
 
     name: str
@@ -41,6 +42,7 @@ class TaskInfo:
     multi_label: bool
     templates: tuple[str, ...]
     sizes: SplitSizes
+    split_origin: str = ""
 
     @property
     def num_classes(self) -> int:
@@ -62,7 +64,19 @@ class TaskInfo:
             multi_label=bool(getattr(dataset, "multi_label", False)),
             templates=tuple(getattr(dataset, "templates", DatasetBase.templates)),
             sizes=SplitSizes(*(len(getattr(dataset, split) or ()) for split in ("train_x", "val", "test"))),
+            split_origin=getattr(dataset, "split_origin", ""),
         )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuses two tasks of one name, as an alias or a second folder may bring about.
+
+    Raises:
+        DataError: a name comes twice.
+    """
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"Two tasks are named '{twice[0]}'; give each task a name of its own")
 
 
 class MultiTaskDataset(DatasetBase):
@@ -92,9 +106,7 @@ class MultiTaskDataset(DatasetBase):
             self.tasks.append(TaskInfo.of(member, start))
             start = self.tasks[-1].stop
         names = [task.name for task in self.tasks]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise DataError(f"Two tasks are named '{twice[0]}'; give each task a name of its own")
+        check_names(names)
         self.name = ",".join(names)
         self.multi_label = any(task.multi_label for task in self.tasks)
         self.domains = names

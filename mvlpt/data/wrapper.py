@@ -9,8 +9,11 @@ from PIL import Image
 from torch.utils.data import Dataset
 from torchvision import transforms as T
 
-from mvlpt.data.cache import read_image_cached, transform_cached
+from mvlpt.data.cache import pixels_cached, read_image_cached
 from mvlpt.data.datum import Datum
+from mvlpt.data.images import file_stamp, read_image
+from mvlpt.data.pixels import PixelPlan, Pixels
+from mvlpt.data.shared_pixels import SharedPixels
 from mvlpt.data.transforms import INTERPOLATION_MODES, Pipeline
 from mvlpt.errors import ConfigError
 
@@ -23,9 +26,9 @@ class DatasetWrapper(Dataset):
     With a list of transforms the images are ``img, img2, ...``; with ``DATALOADER.K_TRANSFORMS`` above 1, for
     training, each of them is a list of views; with ``DATALOADER.RETURN_IMG0`` there is ``img0`` without augmentation.
 
-    The process keeps images in a cache of ``DATALOADER.CACHE_MB``: finished ones where the transform is deterministic,
-    else decoded ones. Those of training always enter it, those of other splits when the whole split fits into half of
-    it, so that large test sets stream past.
+    Images are kept, decoded and after the steps that draw nothing at random, in a cache of ``DATALOADER.CACHE_MB``: of
+    this process, or shared with the workers it forks. Those of training always enter it, those of other splits when
+    the whole split fits into half of it, so that large test sets stream past.
 
     Args:
         cfg: the run's config.
@@ -55,19 +58,44 @@ class DatasetWrapper(Dataset):
             steps.append(T.Normalize(cfg.INPUT.PIXEL_MEAN, cfg.INPUT.PIXEL_STD))
         self.to_tensor = T.Compose(steps)
         simple = self.k_tfm == 1 and not self.return_img0 and isinstance(transform, Pipeline)
-        self._fixed = repr(transform) if simple and transform.deterministic else ""
-        budget = int(cfg.DATALOADER.get("CACHE_MB", 0) * 2**20 / max(cfg.DATALOADER.NUM_WORKERS, 1))
-        needed = 3 * cfg.INPUT.SIZE[0] * cfg.INPUT.SIZE[1] * len(data_source) * (4 if self._fixed else 1)
+        self._plan = PixelPlan(transform.transforms) if simple else None
+        budget, workers = int(cfg.DATALOADER.get("CACHE_MB", 0) * 2**20), cfg.DATALOADER.NUM_WORKERS
+        needed = 3 * cfg.INPUT.SIZE[0] * cfg.INPUT.SIZE[1] * len(data_source)
         self.cache_bytes = budget if is_train or needed <= budget / 2 else 0
+        self._shared = self._share(len(data_source)) if workers and self._plan and self.cache_bytes else None
+        if workers and self._shared is None:
+            self.cache_bytes //= workers  # each worker keeps its own
+
+    def _share(self, num_images: int) -> SharedPixels | None:
+        """The memory for all workers; ``None`` where the system cannot share or grant it."""
+        try:
+            return SharedPixels(self.cache_bytes, num_images)
+        except (OSError, ValueError):
+            return None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A worker that is not forked cannot see the shared memory; it keeps images of its own."""
+        return {**self.__dict__, "_shared": None}
 
     def __len__(self) -> int:
         return len(self.data_source)
 
+    @property
+    def defers(self) -> bool:
+        """:meth:`deferred` may be asked in place of an index: a subclass has not changed what that gives."""
+        return self._plan is not None and self._plan.only_draws and type(self).__getitem__ is DatasetWrapper.__getitem__
+
+    def deferred(self, idx: int) -> dict[str, Any]:
+        """As an index, with a :class:`mvlpt.data.pixels.View` that is not worked out yet as ``img``."""
+        item = self.data_source[idx]
+        view = self._plan.draw(self._pixels(idx, item.impath))
+        return {"label": item.label, "domain": item.domain, "impath": item.impath, "index": idx, "img": view}
+
     def __getitem__(self, idx: int) -> dict[str, Any]:
         item = self.data_source[idx]
         output = {"label": item.label, "domain": item.domain, "impath": item.impath, "index": idx}
-        if self._fixed:
-            output["img"] = transform_cached(item.impath, self.transform, self._fixed, self.cache_bytes)
+        if self._plan is not None:
+            output["img"] = self._plan.view(self._pixels(idx, item.impath))
             return output
         img0 = read_image_cached(item.impath, self.cache_bytes)
         if self.transform is None:
@@ -80,6 +108,16 @@ class DatasetWrapper(Dataset):
         if self.return_img0:
             output["img0"] = self.to_tensor(img0)
         return output
+
+    def _pixels(self, idx: int, impath: str) -> Pixels:
+        if self._shared is None:
+            return pixels_cached(impath, self._plan, self.cache_bytes)
+        stamp = file_stamp(impath)
+        pixels = self._shared.get(idx, stamp)
+        if pixels is None:
+            pixels = self._plan.once(read_image(impath))
+            self._shared.put(idx, stamp, pixels)
+        return pixels
 
     def _transform_image(self, tfm: Transform, img0: Image.Image) -> Any:
         views = [tfm(img0) for _ in range(self.k_tfm)]

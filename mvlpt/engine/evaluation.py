@@ -35,6 +35,7 @@ class TaskScore:
         value: in percent.
         higher_is_better: how to read ``value``.
         n: images scored.
+        origin: where the task's splits come from (:attr:`mvlpt.data.TaskInfo.split_origin`).
     """
 
     task: str
@@ -42,6 +43,7 @@ class TaskScore:
     value: float
     higher_is_better: bool
     n: int
+    origin: str = ""
 
 
 class EvaluatorBase:
@@ -164,7 +166,7 @@ class Classification(EvaluatorBase):
     def _score(info: TaskInfo, labels: np.ndarray, scores: np.ndarray) -> TaskScore:
         metric = get_metric(info.metric)
         value = float(np.mean(scores == labels)) if scores.ndim == 1 else metric(labels, scores)
-        return TaskScore(info.name, info.metric, 100 * value, metric.higher_is_better, len(labels))
+        return TaskScore(info.name, info.metric, 100 * value, metric.higher_is_better, len(labels), info.split_origin)
 
     def _show_classes(self, info: TaskInfo, counts: np.ndarray) -> None:
         if self.cfg.TEST.PER_CLASS_RESULT:

@@ -1,6 +1,8 @@
 """Results as data: one JSON object a line, one line for each score of a task.
 
-``value`` is in percent. :data:`FIELDS` names the fields.
+``value`` is in percent. ``split`` is ``torchvision`` in the place of ``test`` where a benchmark's own test split
+cannot be reproduced and torchvision's stands in: such a score compares with others of its kind only.
+:data:`FIELDS` names the fields.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ FIELDS = (
     "run", "trainer", "arm", "group", "task", "split", "metric", "value", "higher_is_better",
     "shots", "seed", "epoch", "n",
 )  # fmt: skip
+TEST_SPLITS = ("test", "torchvision")
 _KEY = ("run", "task", "split", "metric", "epoch")
 
 
@@ -48,7 +51,7 @@ def result_rows(cfg: CfgNode, scores: Iterable[TaskScore], split: str, epoch: in
             "arm": arm,
             "group": cfg.RUN.GROUP,
             "task": score.task,
-            "split": split,
+            "split": "torchvision" if split == "test" and score.origin == "torchvision" else split,
             "metric": score.metric,
             "value": round(score.value, 6),
             "higher_is_better": score.higher_is_better,

@@ -17,7 +17,7 @@ from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.results import FILE, read_results, result_rows, write_results
 from mvlpt.engine.run_folder import RunFolder
 from mvlpt.engine.seeding import set_random_seed
-from mvlpt.errors import ConfigError
+from mvlpt.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,14 @@ def run(cfg: CfgNode) -> RunOutcome:
             trainer.load_model(cfg.RUN.INIT_FROM, epoch=cfg.RUN.INIT_EPOCH or None)
         elif trainer.get_model_names():
             raise ConfigError("--eval-only needs --model-dir, the folder of the run whose prompt is evaluated")
+    if cfg.RUN.MODE == "train" and trainer.get_model_names() and trainer.train_loader_x is None:
+        raise DataError(
+            f"{', '.join(task_names(cfg))} has no training images; evaluate with --eval-only --model-dir RUN"
+        )
     with folder.open(cfg, _facts(trainer)):
+        keep_samples = getattr(trainer.dm, "keep_samples", None)
+        if keep_samples is not None and cfg.RUN.MODE == "train" and trainer.get_model_names():
+            keep_samples(folder.path / "samples")
         epoch = 0
         if cfg.RUN.MODE == "eval":
             trainer.test()
@@ -79,7 +86,16 @@ def run(cfg: CfgNode) -> RunOutcome:
         ]  # fmt: skip
         if rows:
             write_results(rows, folder.path / FILE)
+        skipped = _skipped_images(trainer)
+        if skipped:
+            folder.note(skipped_images=skipped)
     return RunOutcome(rows, folder.path)
+
+
+def _skipped_images(trainer: Any) -> list[str]:
+    """Images left out because they cannot be read (``DATASET.ON_BAD_IMAGE skip``)."""
+    loaders = (trainer.train_loader_x, trainer.val_loader, trainer.test_loader)
+    return sorted({path for loader in loaders for path in getattr(loader, "skipped", ())})
 
 
 def _facts(trainer: Any) -> dict[str, Any]:

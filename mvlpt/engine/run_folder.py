@@ -45,6 +45,11 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._facts: dict[str, Any] = {}
+
+    def note(self, **facts: Any) -> None:
+        """Adds to what ``run.json`` tells, from the next change of state on."""
+        self._facts.update(facts)
 
     def finished_already(self, cfg: CfgNode) -> bool:
         """Whether the folder holds this very run, finished. Reads only.
@@ -121,6 +126,7 @@ class RunFolder:
     def _write_state(self, record: dict[str, Any], started: datetime.datetime) -> None:
         now = datetime.datetime.now(datetime.timezone.utc)
         record["updated"] = now.isoformat(timespec="seconds")
+        record.update(self._facts)
         record["seconds"] = round((now - started).total_seconds(), 2)
         write_json(record, self.path / STATE_FILE)
 

@@ -19,6 +19,7 @@ from mvlpt.engine.checkpoints import find_checkpoint, load_checkpoint
 from mvlpt.engine.evaluation import TaskScore, build_evaluator
 from mvlpt.engine.identity import config_identity
 from mvlpt.engine.interrupts import Interrupted, StopRequest
+from mvlpt.engine.predictions import recorded_predictions
 from mvlpt.engine.progress import TrainingProgress
 from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random_state
 from mvlpt.engine.trainer_base import TrainerBase
@@ -181,13 +182,15 @@ class SimpleTrainer(TrainerBase):
         if split == "val" and self.val_loader is None:
             raise ConfigError("TEST.SPLIT is 'val', but the task has no validation split; set TEST.SPLIT test")
         several = len(getattr(self.dm, "tasks", ())) > 1
-        for batch in self.evaluation_batches(split):
-            input, label = self.parse_batch_test(batch)
-            output = self.model_inference(input)
-            if several:
-                self.evaluator.process(output, label, task=batch["task"])
-            else:
-                self.evaluator.process(output, label)
+        with recorded_predictions(self, split) as record:
+            for batch in self.evaluation_batches(split):
+                input, label = self.parse_batch_test(batch)
+                output = self.model_inference(input)
+                if several:
+                    self.evaluator.process(output, label, task=batch["task"])
+                else:
+                    self.evaluator.process(output, label)
+                record(output, batch)
         results = self.evaluator.evaluate()
         self.task_scores[split] = list(getattr(self.evaluator, "task_scores", ()))
         for name, value in results.items():

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mvlpt.engine.results import TEST_SPLITS
+
 OVERALL = "all tasks"
 
 
@@ -48,7 +50,7 @@ def summarise(
     """
     scores: dict[tuple[str, str, int], dict[int, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
-        if row["split"] == "test":
+        if row["split"] in TEST_SPLITS:
             scores[row["trainer"], row["arm"], row["shots"]][row["seed"]][row["task"]] = row["value"]
     table = {}
     for kind, by_seed in scores.items():

@@ -161,3 +161,13 @@ def test_progress_and_sizes(make_cfg, make_items):
     loader = build_data_loader(cfg, data_source=make_items()[:3], tfm=build_transform(cfg))
     with pytest.raises(DataError, match="12 images, but the loader has 3"):
         FeatureLoader(bank, loader)
+
+
+def test_label_sets_of_different_sizes_can_be_encoded(make_items, make_cfg):
+    items = [Datum(item.impath, labels) for item, labels in zip(make_items(), [(0, 2), (1,), ()] * 4, strict=True)]
+    cfg = make_cfg(INPUT__TRANSFORMS=("normalize",))
+    loader = build_data_loader(
+        cfg, data_source=items, batch_size=5, tfm=build_transform(cfg, is_train=False), is_train=False, num_classes=3
+    )
+    features = build_feature_loader(loader, encode, cache=FeatureCache(10), key="k", random_views=False)
+    _check_equal(loader, features)

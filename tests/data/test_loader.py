@@ -253,7 +253,7 @@ def test_large_splits_stream_past_the_cache(make_cfg, make_items):
     assert DatasetWrapper(cfg, items, is_train=True).cache_bytes == 2**20
     assert DatasetWrapper(cfg, items).cache_bytes == 0
     assert DatasetWrapper(cfg, items[:2]).cache_bytes == 2**20
-    assert DatasetWrapper(cfg, items[:2], build_transform(cfg, False)).cache_bytes == 0  # finished: floats
+    assert DatasetWrapper(cfg, items[:2], build_transform(cfg, False)).cache_bytes == 2**20  # 8-bit pixels
     image_cache(2**20).clear()
     list(_loader(cfg, items, is_train=False))
     assert len(image_cache(2**20)) == 0

@@ -2,6 +2,7 @@
 
 from mvlpt.data.datasets.base_dataset import DatasetBase
 from mvlpt.data.datasets.build import DATASET_REGISTRY, build_dataset, checked_task_names
+from mvlpt.data.datasets.sampled import SampledDataset
 from mvlpt.data.datum import Datum
 
-__all__ = ["DATASET_REGISTRY", "DatasetBase", "Datum", "build_dataset", "checked_task_names"]
+__all__ = ["DATASET_REGISTRY", "DatasetBase", "Datum", "SampledDataset", "build_dataset", "checked_task_names"]

@@ -30,6 +30,9 @@ class DatasetBase:
         multi_label: images may have several labels; ``Datum.label`` is then a tuple.
         templates: prompt templates with one ``{}`` each, for zero-shot text.
         synonyms: further names of a class, by class id.
+        split_origin: where the splits come from: ``official``; ``torchvision`` where torchvision's form of the data
+            cannot give the official ones; ``folder`` where folders on disk say it; ``rule`` where our own rule made
+            them; empty where nobody said.
 
     Args:
         train_x: labelled training images.
@@ -49,6 +52,7 @@ class DatasetBase:
     multi_label: bool = False
     templates: Sequence[str] = ("a photo of a {}.",)
     synonyms: dict[int, Sequence[str]] = {}  # noqa: RUF012  (a default that subclasses replace, never written)
+    split_origin: str = ""
 
     _seed: int = 0
 

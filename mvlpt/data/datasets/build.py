@@ -6,10 +6,10 @@ from typing import Any
 
 from mvlpt.config import task_names
 from mvlpt.data.datasets.base_dataset import DatasetBase
+from mvlpt.data.datasets.registry import DatasetRegistry
 from mvlpt.errors import ConfigError
-from mvlpt.registry import Registry
 
-DATASET_REGISTRY = Registry("data set")
+DATASET_REGISTRY = DatasetRegistry("data set")
 
 
 def checked_task_names(cfg: Any) -> list[str]:

@@ -1,0 +1,108 @@
+"""CoOp's data sets and ImageNet's shifted versions, under the names CoOp registers.
+
+The splits come from the shared file ``split_zhou_NAME.json``. Where it is missing they are built by the same rules from
+the raw files, with a random stream of our own, and kept beside the data as ``split_mvlpt_NAME.json``: another split
+than CoOp's, so that results are marked (``split_origin`` is ``rule``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mvlpt.data.datasets import DATASET_REGISTRY, SampledDataset
+from mvlpt.data.datum import Datum
+from mvlpt.data.locate import locate, not_found, remedy
+from mvlpt.data.split_files import read_split, write_split
+from mvlpt.data.split_rules import COOP_SHARES, cut_by_shares
+from mvlpt.data.task_table import TaskFacts, known_tasks, task_facts
+from mvlpt.datasets.coop_raw import as_items, read_raw
+from mvlpt.datasets.imagenet import ImageNetTask, ImageNetVariant
+from mvlpt.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+VAL_SHARE = 0.2
+ALL_THREE = "per class round(50 %) train, round(20 %) val, the rest test, shuffled by a stream of the task's name"
+TRAINVAL = "official test; round(20 %) of each class of trainval is val, shuffled by a stream of the task's name"
+
+
+class CoopTask(SampledDataset):
+    """A data set with a split file, or raw files to build one from.
+
+    Attributes:
+        facts: its row of the table.
+        source: ``split file``, ``built`` or, where the raw data have all three lists, ``lists``.
+    """
+
+    facts: TaskFacts
+
+    def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
+        location = locate(cfg.DATASET.ROOT, self.facts)
+        if not location:
+            raise not_found(self.facts, location)
+        folder = location.path
+        images = folder / self.facts.images if self.facts.images else folder
+        self.dataset_dir = str(folder)
+        shared, own = folder / self.facts.split_file, folder / f"split_mvlpt_{self.name}.json"
+        if self.facts.split_file and shared.is_file():
+            self.source, self.split_origin = "split file", "official"
+            splits, names = read_split(shared, images)
+        elif self.facts.split_file and own.is_file():
+            self.source, self.split_origin = "built", "rule"
+            splits, names = read_split(own, images)
+        else:
+            splits, names = self._build(folder, images, own)
+        self._check_files(splits, own)
+        return splits, names
+
+    def _build(self, folder: Path, images: Path, own: Path) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
+        try:
+            raw = read_raw(folder, self.facts)
+        except DataError as error:
+            also = f" and no {folder / self.facts.split_file}" if self.facts.split_file else ""
+            raise DataError(f"{error}{also}. {remedy(self.facts)}") from error
+        lists = {split: as_items(rows, images, f"'{self.name}'") for split, rows in raw.items()}
+        if "all" in lists:
+            splits, rule = cut_by_shares(lists["all"], COOP_SHARES, task=self.name, rest="test"), ALL_THREE
+        elif "trainval" in lists:
+            cut = cut_by_shares(lists["trainval"], {"val": VAL_SHARE}, task=self.name)
+            splits, rule = {**cut, "test": lists["test"]}, TRAINVAL
+        else:
+            splits, rule = lists, ""
+        if not splits["train"]:
+            raise DataError(f"'{self.name}' has no training images in {images}. {remedy(self.facts)}")
+        self.source, self.split_origin = ("built", "rule") if rule else ("lists", "official")
+        if rule:
+            logger.warning("%s: %s is not there; the split is built (%s)", self.name, self.facts.split_file, rule)
+            write_split(own, splits, images, rule)
+        return splits, self.get_lab2cname([item for items in splits.values() for item in items])[1]
+
+    def _check_files(self, splits: Mapping[str, Sequence[Datum]], own: Path) -> None:
+        for split, items in splits.items():
+            missing = next((item.impath for item in items if not Path(item.impath).is_file()), None)
+            if missing is not None:
+                advice = f"; delete {own} to build the split anew" if self.source == "built" else ""
+                raise DataError(f"'{self.name}' lists {missing} in {split}, but there is no such file{advice}")
+
+
+def coop_task(name: str) -> type[SampledDataset]:
+    """The data-set class of one task."""
+    facts = task_facts(name)
+    base: type[SampledDataset] = CoopTask
+    if facts.format == "imagenet":
+        base = ImageNetVariant if facts.test_only else ImageNetTask
+    fields = {
+        "name": facts.name,
+        "facts": facts,
+        "metric": facts.metric,
+        "templates": tuple(facts.extra["templates"]),
+        "__doc__": f"CoOp's data set {facts.name}.",
+        "__module__": __name__,
+    }
+    return type(base.__name__, (base,), fields)
+
+
+DATASET_REGISTRY.register_family(lambda: [facts.name for facts in known_tasks("coop")], coop_task)

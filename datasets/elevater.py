@@ -1,0 +1,137 @@
+"""ELEVATER's 20 image-classification tasks, driven by one table (:mod:`mvlpt.data.task_table`).
+
+Images are read straight from the benchmark's archives, or from torchvision's copy of the data, or from class folders;
+``DATASET.SOURCE`` chooses, ``auto`` takes the first that is there. Class names and templates are the benchmark's own,
+whatever the source, so that class ids mean the same everywhere.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mvlpt.data.class_folders import class_folders, match_by_name, normalized, read_class_folders, split_folders
+from mvlpt.data.coco_index import read_categories, read_coco
+from mvlpt.data.datasets import DATASET_REGISTRY, SampledDataset
+from mvlpt.data.datum import Datum
+from mvlpt.data.index_files import read_index, read_labels
+from mvlpt.data.locate import Location, locate, not_found, remedy
+from mvlpt.data.split_rules import benchmark_shares, cut_by_shares
+from mvlpt.data.task_table import TaskFacts, alias_table, ambiguity, known_tasks, prompt_facts, task_facts
+from mvlpt.data.torchvision_source import read_torchvision
+from mvlpt.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+Splits = dict[str, list[Datum]]
+
+
+class ElevaterTask(SampledDataset):
+    """One of the 20 tasks.
+
+    Attributes:
+        facts: its row of the table.
+        source: where it was read from: ``official``, ``torchvision`` or ``folder``.
+        location: what was found on disk.
+    """
+
+    facts: TaskFacts
+
+    def read(self, cfg: Any) -> tuple[Splits, list[str]]:
+        location = locate(cfg.DATASET.ROOT, self.facts, cfg.DATASET.SOURCE)
+        if not location:
+            raise not_found(self.facts, location, cfg.DATASET.SOURCE)
+        self.location, self.source = location, location.source
+        self.dataset_dir = str(location.path)
+        classnames = list(prompt_facts(self.name).classnames)
+        splits = {"official": self._official, "torchvision": self._torchvision, "folder": self._folder}[self.source](
+            location, classnames
+        )
+        for split in ("train", "test"):
+            if not splits.get(split):
+                raise DataError(f"'{self.name}' has no {split} images in {location.path}. {remedy(self.facts)}")
+        return splits, classnames
+
+    def _official(self, location: Location, classnames: Sequence[str]) -> Splits:
+        self.split_origin = "official"
+        folder = location.path
+        for name in location.missing:
+            split = next((s for s, files in self.facts.splits.items() if name in (files.index, *files.archives)), "")
+            if split != "val":  # nothing but validation on the official split needs its files
+                raise DataError(f"'{self.name}': {folder / name} does not exist. {remedy(self.facts)}")
+        self._check_names(folder, classnames)
+        splits: Splits = {}
+        for split, files in self.facts.splits.items():
+            if split == "val" and {files.index, *files.archives} & set(location.missing):
+                logger.warning("%s: %s is not complete in %s; there are no val images", self.name, files.index, folder)
+                continue
+            read = read_coco if self.facts.format == "coco" else read_index
+            splits[split] = read(folder / files.index, classnames, multi_label=self.multi_label)
+        return splits
+
+    def _check_names(self, folder: Path, classnames: Sequence[str]) -> None:
+        """The data's own class list must be as long as the benchmark's; another order is only reported, since the
+        benchmark scores by number."""
+        path = folder / (self.facts.labels_file or self.facts.splits["train"].index)
+        own = read_categories(path) if self.facts.format == "coco" else read_labels(path)
+        if len(own) != len(classnames):
+            raise DataError(f"{path} names {len(own)} classes, but '{self.name}' has {len(classnames)}")
+        theirs, ours = [normalized(name) for name in own], [normalized(name) for name in classnames]
+        if theirs != ours and sorted(theirs) == sorted(ours):
+            logger.warning("%s: %s has the benchmark's class names in another order", self.name, path)
+
+    def _torchvision(self, location: Location, classnames: Sequence[str]) -> Splits:
+        source = self.facts.torchvision
+        self.split_origin = "torchvision" if source.differs else "official"
+        if source.differs:
+            logger.warning("%s: %s; results are marked with the split 'torchvision'", *(self.name, source.differs))
+        try:
+            return read_torchvision(location.path, self.facts, classnames)
+        except DataError as error:
+            raise DataError(f"{error}. {remedy(self.facts)}") from error
+
+    def _folder(self, location: Location, classnames: Sequence[str]) -> Splits:
+        """Class folders below folders of splits, or without splits: these are cut by rule in the benchmark's shares."""
+        if self.multi_label:
+            raise DataError(f"'{self.name}' is multi-label, which class folders cannot say: {location.path}")
+        splits = {
+            split: read_class_folders(folder, self._labels(folder, classnames), classnames)
+            for split, folder in split_folders(location.path).items()
+        }
+        self.split_origin = "folder" if splits else "rule"
+        if splits:
+            return splits
+        logger.warning("%s: %s has no splits; they are cut by rule", self.name, location.path)
+        items = read_class_folders(location.path, self._labels(location.path, classnames), classnames)
+        return cut_by_shares(items, benchmark_shares(self.facts.sizes._asdict()), task=self.name)
+
+    @staticmethod
+    def _labels(folder: Path, classnames: Sequence[str]) -> dict[str, int]:
+        """Labels of class folders, which are named like the classes or by their numbers."""
+        names = class_folders(folder)
+        if all(name.isdigit() for name in names):
+            return {name: int(name) for name in names if int(name) < len(classnames)}
+        return match_by_name(names, classnames, str(folder))
+
+
+def elevater_task(name: str) -> type[ElevaterTask]:
+    """The data-set class of one task, by canonical name or alias."""
+    facts = task_facts(name)
+    prompts = prompt_facts(facts.name)
+    fields = {
+        "name": facts.name,
+        "facts": facts,
+        "metric": facts.metric,
+        "multi_label": facts.multi_label,
+        "templates": prompts.templates,
+        "synonyms": dict(prompts.synonyms),
+        "__doc__": f"ELEVATER's task '{facts.name}'.",
+        "__module__": __name__,
+    }
+    return type("ElevaterTask", (ElevaterTask,), fields)
+
+
+DATASET_REGISTRY.register_family(lambda: [facts.name for facts in known_tasks("elevater")], elevater_task)
+DATASET_REGISTRY.register_aliases(alias_table, ambiguity)

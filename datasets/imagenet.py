@@ -1,0 +1,118 @@
+"""ImageNet-1k and the test sets that shift it: V2, Sketch, A and R.
+
+Labels of ImageNet are ranks of its 1000 folders; ImageNet-A and -R number their own 200 folders from 0. Class names
+come from ``classnames.txt`` (lines ``wnid name``) beside the images, or from the list that ships with the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mvlpt.data.class_folders import class_folders, image_files
+from mvlpt.data.datasets import SampledDataset
+from mvlpt.data.datum import Datum
+from mvlpt.data.locate import locate, not_found, remedy
+from mvlpt.data.task_table import TaskFacts, read_facts
+from mvlpt.errors import DataError
+
+
+class ImageNetTask(SampledDataset):
+    """ImageNet-1k: ``images/train`` and ``images/val`` (or ``train`` and ``val``).
+
+    The official validation images are the test set, as everywhere; there is no val split, since CoOp's, which are the
+    test images again, would select on the test set.
+    """
+
+    facts: TaskFacts
+    split_origin = "official"
+
+    def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
+        location = locate(cfg.DATASET.ROOT, self.facts)
+        if not location:
+            raise not_found(self.facts, location)
+        self.dataset_dir = str(location.path)
+        known = wordnet_names(location.path)
+        images = next((one for one in (location.path / "images", location.path) if (one / "train").is_dir()), None)
+        if images is None:
+            raise DataError(f"ImageNet: {location.path / 'images' / 'train'} does not exist. {remedy(self.facts)}")
+        train, names = by_wordnet_id(images / "train", known, self.facts)
+        test, test_names = by_wordnet_id(images / "val", known, self.facts)
+        if names != test_names:
+            raise DataError(f"ImageNet: {images / 'train'} and {images / 'val'} hold different class folders")
+        return {"train": train, "test": test}, names
+
+
+class ImageNetVariant(SampledDataset):
+    """A test set; it has nothing to train on, and ``NUM_SHOTS`` and ``SUBSAMPLE_CLASSES`` do not apply."""
+
+    facts: TaskFacts
+    split_origin = "official"
+    obeys_config = False
+
+    def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
+        location = locate(cfg.DATASET.ROOT, self.facts)
+        if not location:
+            raise not_found(self.facts, location)
+        self.dataset_dir = str(location.path)
+        known = wordnet_names(location.path)
+        images = location.path / self.facts.images
+        if self.name == "ImageNetV2":
+            test, names = by_number(images, known, self.facts)
+        else:
+            test, names = by_wordnet_id(images, known, self.facts)
+        return {"test": test}, names
+
+
+def wordnet_names(folder: Path) -> dict[str, str]:
+    """Class names by WordNet id, from ``classnames.txt`` or else from the package, in the file's order."""
+    path = folder / "classnames.txt"
+    if not path.is_file():
+        return dict(read_facts("imagenet_classes")["classes"])
+    names = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        wordnet_id, _, name = line.strip().partition(" ")
+        if wordnet_id:
+            names[wordnet_id] = name.strip()
+    return names
+
+
+def by_wordnet_id(images: Path, known: Mapping[str, str], facts: TaskFacts) -> tuple[list[Datum], list[str]]:
+    """Class folders named by WordNet ids; the label is the rank of the folder."""
+    folders = _folders(images, facts)
+    unknown = next((name for name in folders if name not in known), None)
+    if unknown is not None:
+        raise DataError(f"{facts.name}: the folder {images / unknown} is named in no line of classnames.txt")
+    return _items(images, [(name, known[name]) for name in folders], facts), [known[name] for name in folders]
+
+
+def by_number(images: Path, known: Mapping[str, str], facts: TaskFacts) -> tuple[list[Datum], list[str]]:
+    """Class folders named by label numbers, which count the lines of ``classnames.txt``."""
+    names = list(known.values())
+    folders = _folders(images, facts)
+    wrong = next((name for name in folders if not name.isdigit() or int(name) >= len(names)), None)
+    if wrong is not None:
+        raise DataError(f"{facts.name}: the folder {images / wrong} is not a number below {len(names)}")
+    if len(folders) != len(names):
+        raise DataError(
+            f"{facts.name}: {images} holds {len(folders)} class folders, but there are {len(names)} classes"
+        )
+    return _items(images, [(str(label), name) for label, name in enumerate(names)], facts), names
+
+
+def _folders(images: Path, facts: TaskFacts) -> list[str]:
+    if not images.is_dir():
+        raise DataError(f"{facts.name}: {images} does not exist. {remedy(facts)}")
+    return class_folders(images)
+
+
+def _items(images: Path, classes: Sequence[tuple[str, str]], facts: TaskFacts) -> list[Datum]:
+    items = [
+        Datum(f"{images}/{folder}/{file}", label, 0, name)
+        for label, (folder, name) in enumerate(classes)
+        for file in image_files(images / folder)
+    ]
+    if not items:
+        raise DataError(f"{facts.name}: {images} holds no image. {remedy(facts)}")
+    return items

@@ -1,0 +1,93 @@
+"""A user's own images as a task, without Python: ``--dataset path/to/task.yaml`` or ``--dataset path/to/folder/``.
+
+Splits that are missing are cut from the training images, class by class, by a random stream of the task's name, so that
+a test set never changes with the run's seed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mvlpt.data.class_folders import class_folders, read_class_folders, split_folders
+from mvlpt.data.class_list import ClassList
+from mvlpt.data.datasets import DATASET_REGISTRY, DatasetBase, SampledDataset
+from mvlpt.data.datum import Datum
+from mvlpt.data.manifest import ManifestRow, manifest_items, read_manifest
+from mvlpt.data.split_rules import OWN_SHARES, fill_splits
+from mvlpt.datasets.task_file import TaskFile, checked_name, read_task_file
+from mvlpt.errors import DataError
+
+SUFFIXES = (".yaml", ".yml")
+
+
+class OwnTask(SampledDataset):
+    """A task described by a :class:`TaskFile`. Its name, class names and metric are the file's."""
+
+    spec: TaskFile
+
+    def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
+        spec = self.spec
+        self.dataset_dir = str(spec.images)
+        if not spec.images.is_dir():
+            raise DataError(f"{spec.where}: the folder of the images, {spec.images}, does not exist")
+        splits, classes = self._manifest() if spec.manifests else self._folders()
+        filled = fill_splits(splits, spec.shares or OWN_SHARES, task=self.name)
+        self.split_origin = "own" if {"val", "test"} <= set(splits) or "train" not in splits else "rule"
+        self.synonyms = dict(classes.synonyms)
+        self.templates = spec.templates or classes.templates or DatasetBase.templates
+        self.metric = spec.metric or ("11point_mAP" if self.multi_label else "accuracy")
+        return filled, list(classes.names)
+
+    def _folders(self) -> tuple[dict[str, list[Datum]], ClassList]:
+        root = self.spec.images
+        folders = split_folders(root) or {"train": root}
+        names = sorted({name for folder in folders.values() for name in class_folders(folder)})
+        if not names:
+            raise DataError(f"{root} holds no class folders; a task needs one folder for each class, or a manifest")
+        classes = self.spec.classes or ClassList(tuple(name.replace("_", " ") for name in names), tuple(names))
+        labels = {name: classes.label(name, str(root)) for name in names}
+        return {split: read_class_folders(folder, labels, classes.names) for split, folder in folders.items()}, classes
+
+    def _manifest(self) -> tuple[dict[str, list[Datum]], ClassList]:
+        rows: list[ManifestRow] = []
+        for split, path in self.spec.manifests.items():
+            for row in read_manifest(path):
+                if split and row.split not in ("", split):
+                    raise DataError(f"{row.where}: the split is '{row.split}', but the file is listed as '{split}'")
+                rows.append(row._replace(split=split or row.split))
+        self.multi_label = self.spec.multi_label
+        if self.multi_label is None:
+            self.multi_label = any(len(row.words) != 1 for row in rows)
+        classes = self.spec.classes or ClassList(tuple(sorted({word for row in rows for word in row.words})))
+        if not classes.names:
+            raise DataError(f"{self.spec.where}: no image has a label")
+        splits = manifest_items(rows, classes, self.spec.images, multi_label=self.multi_label)
+        if "" in splits and len(splits) > 1:
+            first = next(row for row in rows if not row.split)
+            raise DataError(f"{first.where}: this line names no split, but others do")
+        return ({"train": splits[""]} if "" in splits else splits), classes
+
+
+def own_task(path: str) -> type[OwnTask]:
+    """The data-set class of a task file, or of a folder that needs none.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    file = Path(path)
+    if file.suffix.lower() in SUFFIXES:
+        spec = read_task_file(file)
+    else:
+        spec = TaskFile(where=file, name=checked_name(file.resolve().name, file), images=file, manifests={})
+    return type("OwnTask", (OwnTask,), {"name": spec.name, "spec": spec, "__module__": __name__})
+
+
+def is_task_path(name: str) -> bool:
+    """Names that end in ``.yaml``, and existing folders written with a slash, are paths."""
+    return name.lower().endswith(SUFFIXES) or ("/" in name.replace(os.sep, "/") and Path(name).is_dir())
+
+
+DATASET_REGISTRY.register_paths(is_task_path, own_task)

@@ -1,0 +1,131 @@
+"""The YAML file that makes a folder a task.
+
+It may say (``images`` or ``manifest`` must be there, the rest can be left out; paths are relative to the file)::
+
+    name: birds                 # in results; default: the file's name
+    images: photos              # class folders, perhaps below train/, val/, test/; or where a manifest's paths begin
+    manifest: labels.csv        # CSV or JSON lines; or one for each split: {train: a.csv, test: b.csv}
+    classes: classes.txt        # or a list, or a mapping from folder names to names; default: what the data say
+    templates: ["a photo of a {}, a type of bird."]
+    metric: accuracy            # default; 11point_mAP for images with several labels
+    val_share: 0.2              # of each class's training images, where there is no val split
+    test_share: 0.3             # likewise
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mvlpt.data.class_list import ClassList, checked_templates, class_list, read_class_list
+from mvlpt.data.split_rules import OWN_SHARES
+from mvlpt.errors import DataError, suggest
+from mvlpt.metrics import get_metric
+
+SPLITS = ("train", "val", "test")
+KEYS = ("name", "images", "manifest", "classes", "templates", "metric", "multi_label", "val_share", "test_share")
+
+
+@dataclass(frozen=True)
+class TaskFile:
+    """What a task file says.
+
+    Attributes:
+        where: the file, or the folder that stands for itself.
+        name: the task's name.
+        images: folder of the images.
+        manifests: manifest of each split, or one for all under ``""``; empty for class folders.
+        classes: the class list, or ``None`` to take it from the data.
+        templates: prompt templates; empty for the default or those of the class list.
+        metric: the metric's name, or empty for the default.
+        multi_label: whether images may have several labels; ``None`` asks the data.
+        shares: shares of ``val`` and ``test`` where they are missing.
+    """
+
+    where: Path
+    name: str
+    images: Path
+    manifests: Mapping[str, Path]
+    classes: ClassList | None = None
+    templates: tuple[str, ...] = ()
+    metric: str = ""
+    multi_label: bool | None = None
+    shares: Mapping[str, float] | None = None
+
+
+def read_task_file(path: Path) -> TaskFile:
+    """Reads and checks a task file.
+
+    Raises:
+        DataError: the file is missing, not YAML, or says something that is not known.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise DataError(f"The task file {path} does not exist") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"The task file {path} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"The task file {path} must hold keys and values, for instance 'images: photos'")
+    unknown = next((str(key) for key in content if key not in KEYS), None)
+    if unknown is not None:
+        raise DataError(f"{path}: there is no key '{unknown}'{suggest(unknown, KEYS)}")
+    if not content.get("images") and not content.get("manifest"):
+        raise DataError(f"{path}: a task needs 'images', a folder of class folders, or 'manifest', a file with labels")
+    images = _path(path, content.get("images") or ".", "images")
+    spec = TaskFile(
+        where=path,
+        name=checked_name(str(content.get("name") or path.stem), path),
+        images=images,
+        manifests=_manifests(path, content.get("manifest")),
+        templates=checked_templates(content.get("templates") or (), str(path)),
+        metric=str(content.get("metric") or ""),
+        multi_label=content.get("multi_label"),
+        shares={split: _share(path, f"{split}_share", content, OWN_SHARES[split]) for split in ("val", "test")},
+    )
+    if spec.metric:
+        get_metric(spec.metric)  # refuses unknown names
+    if spec.multi_label not in (None, True, False):
+        raise DataError(f"{path}: multi_label is true or false, not {spec.multi_label!r}")
+    if spec.multi_label and not spec.manifests:
+        raise DataError(f"{path}: class folders give an image one class; multi_label needs a manifest")
+    classes = content.get("classes")
+    if classes is None:
+        return spec
+    listed = read_class_list(_path(path, classes, "classes")) if isinstance(classes, str) else None
+    return replace(spec, classes=listed or class_list(classes, str(path)))
+
+
+def _path(file: Path, value: Any, key: str) -> Path:
+    if not isinstance(value, str):
+        raise DataError(f"{file}: '{key}' must be a path, not {value!r}")
+    return file.parent / Path(value).expanduser()
+
+
+def _manifests(file: Path, value: Any) -> dict[str, Path]:
+    if not value:
+        return {}
+    if not isinstance(value, dict):
+        return {"": _path(file, value, "manifest")}
+    unknown = next((str(split) for split in value if split not in SPLITS), None)
+    if unknown is not None:
+        raise DataError(f"{file}: 'manifest' has no split '{unknown}'{suggest(unknown, SPLITS)}")
+    return {split: _path(file, path, f"manifest: {split}") for split, path in value.items()}
+
+
+def _share(file: Path, key: str, content: Mapping[str, Any], default: float) -> float:
+    value = content.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise DataError(f"{file}: {key} is {value!r}; give a number from 0 to below 1")
+    return float(value)
+
+
+def checked_name(name: str, file: Path) -> str:
+    """``name`` itself, if it can be a task's name."""
+    if not name or any(sign in name for sign in ",/\\\n") or name.startswith("."):
+        raise DataError(f"{file}: '{name}' cannot be a task's name; it may hold no comma and no slash")
+    return name

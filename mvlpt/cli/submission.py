@@ -1,0 +1,147 @@
+"""``tools/submission.py`` and ``mvlpt submission``: write, join and check a leaderboard's prediction files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mvlpt.cli.common import exit_status, show
+from mvlpt.engine.files import read_json
+from mvlpt.errors import ConfigError
+from mvlpt.report.run_predictions import write_run
+from mvlpt.report.submission import Progress, TaskShape, Verdict, merge, validate
+
+DESCRIPTION = """\
+Prediction files for the ELEVATER image-classification leaderboard: 20 data sets, one JSON file for each data set and
+seed, joined into all_predictions.zip. Files are written and read in pieces, so memory stays small.
+"""
+EXAMPLES = """\
+examples:
+  # 1. let runs record their probabilities: add TEST.PREDICTIONS True to each (seeds 0, 1, 2; 5 shots)
+  python tools/train.py --config-file CONFIG --dataset dtd --root DATA --shots 5 --seed 0 \\
+      --output-dir output/dtd-0 DATASET.SAMPLING elevater TEST.PREDICTIONS True
+
+  # 2. one JSON for each task of each run
+  python tools/submission.py write output/dtd-0 output/dtd-1 output/dtd-2 --out output/predictions --model-name "My prompt"
+
+  # 3. check them and join them; refused, with every reason, unless all 20 are there and right
+  python tools/submission.py merge output/predictions
+
+  # check what somebody else made: a file, a folder or the zip
+  python tools/submission.py validate all_predictions.zip
+
+What is checked: all 20 data sets, their shapes, seeds 0, 1, 2 in this order for 5 shots (0 alone for zero-shot and
+for all data), n_shot, fields equal within a data set, numbers in [0, 1], rows that sum to 1 within 0.001 where an
+image has one label, nothing twice, no stray files.
+
+Exit status: 0 right, 1 problems found, 2 bad input, 130 interrupted.
+"""  # noqa: E501 - a command to copy
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The three verbs and their options."""
+    layout = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = argparse.ArgumentParser(prog="submission.py", description=DESCRIPTION, epilog=EXAMPLES, **layout)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="write | merge | validate")
+    write = verbs.add_parser("write", help="prediction files from runs", description="One JSON for each task of a run.")
+    write.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run with TEST.PREDICTIONS True")
+    write.add_argument("--out", required=True, metavar="DIR", help="where the files go")
+    write.add_argument("--model-name", default="", help="as the leaderboard shows it; default: trainer and backbone")
+    write.add_argument(
+        "--any-order", action="store_true", help="accept data that was not read from the benchmark's own index files"
+    )
+    join = verbs.add_parser(
+        "merge", help="check a folder and make the zip", description="Joins a folder of JSON files."
+    )
+    join.add_argument("folder", metavar="DIR", help="folder of the prediction files")
+    join.add_argument("--out", default="", metavar="ZIP", help="default: all_predictions.zip in the folder")
+    join.add_argument("--partial", action="store_true", help="data sets may be missing (the leaderboard: no average)")
+    check = verbs.add_parser(
+        "validate", help="check a file, a folder or a zip", description="Checks, and changes nothing."
+    )
+    check.add_argument("path", metavar="PATH", help="x.json, a folder of them, or all_predictions.zip")
+    for verb in (write, join, check):
+        verb.add_argument(
+            "--shapes",
+            default="",
+            metavar="JSON",
+            help='another benchmark: {"data set": [test images, classes], ...}; default: ELEVATER\'s 20',
+        )
+    return parser
+
+
+@exit_status
+def main(argv: list[str] | None = None) -> int:
+    """Runs the program; returns its exit status."""
+    args = build_parser().parse_args(argv)
+    shapes = _read_shapes(args.shapes) if args.shapes else None
+    if args.verb == "write":
+        for run in args.runs:
+            for path, shape in write_run(run, args.out, shapes, args.model_name, any_order=args.any_order):
+                show(f"{path}: {' x '.join(f'{size:,}' for size in shape)}")
+        return 0
+    with _counting() as progress:
+        if args.verb == "merge":
+            target, verdict = merge(args.folder, args.out, shapes, partial=args.partial, progress=progress)
+        else:
+            target, verdict = None, validate(args.path, shapes, progress=progress)
+    show(_table(verdict))
+    for problem in verdict.problems:
+        Console(width=10_000, highlight=False).print(f"problem: {problem}", markup=False)
+    if verdict.problems:
+        show(f"{len(verdict.problems)} problem{'s' * (len(verdict.problems) > 1)}; nothing was written"
+             if target else f"{len(verdict.problems)} problem{'s' * (len(verdict.problems) > 1)}")  # fmt: skip
+        return 1
+    show(f"submission: {target} ({target.stat().st_size / 2**20:.1f} MiB)" if target else "nothing is wrong")
+    return 0
+
+
+def _read_shapes(path: str) -> dict[str, TaskShape]:
+    """The table of another benchmark.
+
+    Raises:
+        ConfigError: the file is not of that form.
+    """
+    table = read_json(Path(path))
+    try:
+        return {str(name): TaskShape(*row) for name, row in table.items()}
+    except (AttributeError, TypeError) as error:
+        raise ConfigError(f'{path} must read {{"data set": [test images, classes], ...}}: {error}') from error
+
+
+@contextmanager
+def _counting() -> Iterator[Progress]:
+    """A line that tells the file being read; on a terminal only."""
+    console = Console(stderr=True)
+    with console.status("reading") as status:
+        yield lambda name: status.update(f"reading {name}")
+
+
+def _table(verdict: Verdict) -> Table:
+    table = Table(title="Predictions", title_justify="left")
+    for column, justify in (
+        ("data set", "left"),
+        ("shots", "right"),
+        ("seeds", "left"),
+        ("images", "right"),
+        ("classes", "right"),
+        ("worst row sum", "right"),
+        ("", "left"),
+    ):
+        table.add_column(column, justify=justify)
+    for entry in sorted(verdict.entries, key=lambda entry: (entry.dataset, entry.seeds)):
+        table.add_row(
+            entry.dataset or entry.source,
+            str(entry.fields.get("n_shot", "")),
+            ", ".join(map(str, entry.seeds)),
+            ", ".join(f"{rows:,}" for rows in sorted(set(entry.rows))),
+            ", ".join(map(str, sorted(entry.widths))),
+            f"{entry.worst_sum[0]:.6f}",
+            "[red]wrong[/red]" if entry.problems else "ok",
+        )
+    return table

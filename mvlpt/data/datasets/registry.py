@@ -1,0 +1,64 @@
+"""The registry of data sets: names, other names for them, and files that describe a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mvlpt.errors import UnknownNameError
+from mvlpt.registry import Registry
+
+
+class DatasetRegistry(Registry):
+    """A registry that also knows aliases, ambiguous names, and paths.
+
+    Aliases and paths are not listed by ``registered_names``; everything is looked up when a name is asked for.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._aliases: list[Callable[[], Mapping[str, str]]] = []
+        self._objections: list[Callable[[str], str]] = []
+        self._paths: list[tuple[Callable[[str], bool], Callable[[str], Any]]] = []
+
+    def register_aliases(self, table: Callable[[], Mapping[str, str]], objection: Callable[[str], str]) -> None:
+        """Adds other names.
+
+        Args:
+            table: gives the canonical name of each alias.
+            objection: a sentence for a name that could mean several things, else an empty string.
+        """
+        self._aliases.append(table)
+        self._objections.append(objection)
+
+    def register_paths(self, accepts: Callable[[str], bool], build: Callable[[str], Any]) -> None:
+        """Adds names that are paths.
+
+        Args:
+            accepts: tells whether a name is such a path.
+            build: makes the entry for it.
+        """
+        self._paths.append((accepts, build))
+
+    def get(self, name: str) -> Any:
+        """The data set registered under ``name``, its alias, or described by the file of that path.
+
+        Raises:
+            UnknownNameError: there is none, or the name could mean several; the message says what to write.
+        """
+        for accepts, build in self._paths:
+            if accepts(name):
+                return build(name)  # never kept: the file may change
+        try:
+            return super().get(name)
+        except UnknownNameError:
+            canonical = next((table()[name] for table in self._aliases if name in table()), None)
+            if canonical is not None:
+                return super().get(canonical)
+            objection = next(filter(None, (objects(name) for objects in self._objections)), "")
+            if objection:
+                raise UnknownNameError(objection) from None
+            raise
+
+    def __contains__(self, name: str) -> bool:
+        return super().__contains__(name) or any(name in table() for table in self._aliases)

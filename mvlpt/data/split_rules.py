@@ -1,0 +1,88 @@
+"""Rules for data that comes without splits: each class is shuffled by a stream of its own and cut by shares.
+
+The cut depends on the task's name and on the names of the class's images, not on the order in which a disk lists them,
+on other tasks or on the run's seed: a data set has one test set.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+from mvlpt.data.datum import Datum, labels_of
+from mvlpt.errors import DataError
+from mvlpt.randomness import python_stream
+
+COOP_SHARES = {"train": 0.5, "val": 0.2}  # the rest is for testing
+OWN_SHARES = {"val": 0.2, "test": 0.3}
+
+
+def cut_by_shares(
+    items: Sequence[Datum], shares: Mapping[str, float], *, task: str, rest: str = "train"
+) -> dict[str, list[Datum]]:
+    """Cuts every class into splits.
+
+    With n images in a class each split of ``shares`` gets round(share x n), and ``rest`` what remains, at least one
+    image: classes with few images give up their other splits, the last named first. A multi-label image counts for its
+    first class.
+
+    Args:
+        items: all images.
+        shares: share of each split but the rest; together below 1.
+        task: names the random stream.
+        rest: name of the split that gets the rest.
+
+    Returns:
+        Items by split, classes in ascending order, images in the order of their shuffled class.
+
+    Raises:
+        DataError: the shares do not leave anything.
+    """
+    if sum(shares.values()) >= 1 or any(share < 0 for share in shares.values()):
+        raise DataError(f"'{task}': the shares {dict(shares)} must not be negative and must add up to less than 1")
+    members: dict[int, list[Datum]] = defaultdict(list)
+    for item in items:
+        members[min(labels_of(item), default=-1)].append(item)
+    output: dict[str, list[Datum]] = {rest: [], **{split: [] for split in shares}}
+    for label in sorted(members):
+        ordered = sorted(members[label], key=lambda item: _tail(item.impath))
+        python_stream("split", task, label).shuffle(ordered)
+        sizes = {split: round(share * len(ordered)) for split, share in shares.items()}
+        for split in reversed(sizes):
+            sizes[split] -= min(sizes[split], max(0, sum(sizes.values()) - len(ordered) + 1))
+        start = 0
+        for split, size in sizes.items():
+            output[split] += ordered[start : start + size]
+            start += size
+        output[rest] += ordered[start:]
+    return output
+
+
+def benchmark_shares(sizes: Mapping[str, int]) -> dict[str, float]:
+    """The shares that a benchmark's val and test have of all its images; a split it does not have is left out."""
+    total = sum(sizes.values())
+    return {split: size / total for split, size in sizes.items() if split != "train" and size}
+
+
+def fill_splits(
+    splits: Mapping[str, Sequence[Datum]], shares: Mapping[str, float], *, task: str
+) -> dict[str, list[Datum]]:
+    """Makes the splits that are missing, out of the training images.
+
+    A missing test split gets ``shares["test"]`` of each class, a missing val split ``shares["val"]``, both of the
+    images that train has. A split that is there, empty or not, stays as it is; a share of 0 makes none.
+
+    Args:
+        splits: what there is.
+        shares: shares of ``val`` and ``test``.
+        task: names the random stream.
+    """
+    wanted = {split: share for split, share in shares.items() if split not in splits and share}
+    cut = cut_by_shares(splits.get("train", ()), wanted, task=task)
+    return {split: cut[split] if split in cut else list(splits.get(split, ())) for split in ("train", "val", "test")}
+
+
+def _tail(impath: str) -> tuple[str, ...]:
+    """The last two parts of a path: class folder and file, wherever the data lie."""
+    return (*PurePosixPath(impath.replace("\\", "/")).parts[-2:], impath)

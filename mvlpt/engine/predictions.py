@@ -1,0 +1,159 @@
+"""The probabilities of a run's test images on disk, task by task: what leaderboards and error analyses read.
+
+With ``TEST.PREDICTIONS True`` an evaluation of the test split leaves, below ``OUTPUT_DIR/predictions/``, one ``.npy``
+file (N, K) of float32 for each task, rows in the order of the task's test index, columns in label order, and
+``index.json``, which says what they are. Rows are written as they come: memory does not grow with the test set.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+
+from mvlpt.data import TaskInfo
+from mvlpt.engine.files import atomic_write, write_json
+from mvlpt.engine.results import arm_of
+from mvlpt.errors import ConfigError
+
+FOLDER, INDEX, FORMAT = "predictions", "index.json", 1
+
+
+@contextmanager
+def recorded_predictions(trainer: Any, split: str) -> Iterator[Callable[[torch.Tensor, dict[str, Any]], None]]:
+    """A call that takes each batch's scores; the files appear when the block ends without an exception.
+
+    Args:
+        trainer: a :class:`mvlpt.engine.SimpleTrainer`; its options say whether anything is written.
+        split: only the test split is recorded.
+
+    Yields:
+        A function of scores (B, K) over the union of classes, and the batch, of which ``index`` and ``task`` are read.
+
+    Raises:
+        ConfigError: predictions are asked for and the trainer's loaders do not say which task an image belongs to.
+    """
+    cfg = trainer.cfg
+    if not cfg.TEST.PREDICTIONS or split != "test":
+        yield lambda scores, batch: None
+        return
+    tasks = getattr(trainer.dm, "tasks", None)
+    if not tasks:
+        raise ConfigError(f"TEST.PREDICTIONS needs loaders that know their tasks; those of {cfg.TRAINER.NAME} do not")
+    folder = Path(cfg.OUTPUT_DIR) / FOLDER
+    with ExitStack() as stack:
+        files = [stack.enter_context(_RowFile.open(folder / file_name(task.name), task)) for task in tasks]
+        starts = np.cumsum([0, *(task.sizes.test for task in tasks)])
+
+        def record(scores: torch.Tensor, batch: dict[str, Any]) -> None:
+            owners = batch["task"].tolist() if len(tasks) > 1 else [0] * len(scores)
+            owners = np.asarray(owners)
+            index = np.asarray(batch["index"])
+            for owner in np.unique(owners).tolist():
+                rows, task = owners == owner, tasks[owner]
+                own = scores.detach()[torch.from_numpy(rows).to(scores.device), task.start : task.stop]
+                files[owner].put(index[rows] - starts[owner], own.float().softmax(dim=1).cpu().numpy())
+
+        yield record
+        for file in files:
+            file.finish()
+    write_json(_description(trainer, tasks, files), folder / INDEX)
+
+
+def file_name(task: str) -> str:
+    """The file of a task; characters that some file system refuses become ``_``."""
+    return re.sub(r"[^\w.-]+", "_", task) + ".npy"
+
+
+class _RowFile:
+    """A ``.npy`` file whose rows may be written in any order.
+
+    Args:
+        handle: the file, opened for writing bytes.
+        task: gives the shape.
+    """
+
+    def __init__(self, handle: IO[bytes], task: TaskInfo) -> None:
+        self._handle = handle
+        self._shape = (task.sizes.test, task.num_classes)
+        self._width = 4 * task.num_classes
+        self._seen = np.zeros(task.sizes.test, dtype=bool)
+        header = {"descr": "<f4", "fortran_order": False, "shape": self._shape}
+        np.lib.format.write_array_header_1_0(handle, header)
+        self._start = handle.tell()
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, task: TaskInfo) -> Iterator[_RowFile]:
+        """Replaces ``path`` when the block ends without an exception."""
+        with atomic_write(path, "wb") as handle:
+            yield cls(handle, task)
+
+    @property
+    def missing(self) -> int:
+        """Rows not written so far."""
+        return int((~self._seen).sum())
+
+    def put(self, places: np.ndarray, rows: np.ndarray) -> None:
+        """Writes ``rows[b]`` to row ``places[b]``."""
+        for cut in np.split(np.arange(len(places)), np.flatnonzero(np.diff(places) != 1) + 1):
+            if len(cut):
+                self._handle.seek(self._start + int(places[cut[0]]) * self._width)
+                self._handle.write(np.ascontiguousarray(rows[cut], dtype="<f4").tobytes())
+        self._seen[places] = True
+
+    def finish(self) -> None:
+        """Fills rows that never came with NaN."""
+        empty = np.full(self._shape[1], np.nan, dtype="<f4").tobytes()
+        for place in np.flatnonzero(~self._seen).tolist():
+            self._handle.seek(self._start + place * self._width)
+            self._handle.write(empty)
+        self._handle.seek(0, os.SEEK_END)
+
+
+def _description(trainer: Any, tasks: Sequence[TaskInfo], files: Sequence[_RowFile]) -> dict[str, Any]:
+    cfg, arm = trainer.cfg, arm_of(trainer.cfg)
+    datasets = getattr(trainer.dm.dataset, "members", [trainer.dm.dataset])
+    return {
+        "format": FORMAT,
+        "trainer": cfg.TRAINER.NAME,
+        "backbone": cfg.MODEL.BACKBONE.NAME,
+        "arm": arm,
+        "shots": 0 if arm == "zero_shot" else cfg.DATASET.NUM_SHOTS,
+        "seed": cfg.SEED,
+        "parameters": parameter_counts(trainer),
+        "tasks": [
+            {
+                "name": task.name,
+                "file": file_name(task.name),
+                "images": task.sizes.test,
+                "classes": list(task.classnames),
+                "metric": task.metric,
+                "multi_label": task.multi_label,
+                "source": getattr(dataset, "source", ""),
+                "missing": file.missing,
+            }
+            for task, file, dataset in zip(tasks, files, datasets, strict=True)
+        ],
+    }
+
+
+def parameter_counts(trainer: Any) -> dict[str, int]:
+    """Numbers of parameters: ``trainable``, ``all`` (frozen and trained), ``visual``, ``backbone``."""
+    registered = [trainer._models[name] for name in trainer.get_model_names()]
+    own = {id(p): p for model in registered for p in model.parameters()}
+    frozen = getattr(getattr(trainer, "backbone", None), "model", None)
+    backbone = {id(p): p for p in frozen.parameters()} if frozen is not None else {}
+    visual = trainer.backbone.visual.parameters() if frozen is not None else ()
+    return {
+        "trainable": sum(p.numel() for p in own.values() if p.requires_grad),
+        "all": sum(p.numel() for p in {**own, **backbone}.values()),
+        "visual": sum(p.numel() for p in visual),
+        "backbone": sum(p.numel() for p in backbone.values()),
+    }

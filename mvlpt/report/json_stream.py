@@ -1,0 +1,137 @@
+"""Reads large JSON files in pieces: objects and lists are walked, tables of numbers come row by row.
+
+Memory stays bounded by :data:`MAX_VALUE` whatever the file holds; every complaint names the file and the byte.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import IO, Any, NoReturn
+
+from mvlpt.errors import DataError
+
+CHUNK = 1 << 18
+MAX_VALUE = 1 << 22  # bytes of one value or row
+_NUMBERS = b"0123456789eE+-.,[ \n\t\r"
+_DECODER = json.JSONDecoder()
+
+
+class JsonStream:
+    """A position in a JSON file, which only moves forward.
+
+    Args:
+        handle: opened for reading bytes.
+        name: what messages call it.
+    """
+
+    def __init__(self, handle: IO[bytes], name: str) -> None:
+        self.name = name
+        self._handle = handle
+        self._buffer = b""
+        self._at = 0  # next byte to read in the buffer
+        self._before = 0  # bytes of the file before the buffer
+
+    def members(self) -> Iterator[str]:
+        """The keys of the object that begins here; the caller reads each key's value before it takes the next."""
+        self._take(b"{")
+        if self._next() == b"}":
+            self._take(b"}")
+            return
+        seen: set[str] = set()
+        while True:
+            key = self.value()
+            if not isinstance(key, str):
+                self.fail("a name in quotes is missing")
+            if key in seen:
+                self.fail(f"the field '{key}' stands there twice")
+            seen.add(key)
+            self._take(b":")
+            yield key
+            if self._next() == b"}":
+                self._take(b"}")
+                return
+            self._take(b",")
+
+    def elements(self) -> Iterator[int]:
+        """Positions in the list that begins here; the caller reads each element before it takes the next."""
+        self._take(b"[")
+        if self._next() == b"]":
+            self._take(b"]")
+            return
+        number = 0
+        while True:
+            yield number
+            number += 1
+            if self._next() == b"]":
+                self._take(b"]")
+                return
+            self._take(b",")
+
+    def value(self) -> Any:
+        """The value that begins here, whatever it is, if it is not large."""
+        self._next()
+        while True:
+            text = self._buffer[self._at : self._at + MAX_VALUE].decode("utf-8", "surrogateescape")
+            try:
+                value, end = _DECODER.raw_decode(text)
+            except (ValueError, RecursionError):
+                if len(self._buffer) - self._at < MAX_VALUE and self._fill():
+                    continue
+                self.fail("this is not JSON, or it is cut short")
+            if len(text) - end < 32 and self._fill():
+                continue  # a number might go on
+            self._at += len(text[:end].encode("utf-8", "surrogateescape"))
+            return value
+
+    def row_text(self) -> bytes:
+        """The list of numbers that begins here, as it is written. Anything but plain numbers is refused."""
+        self._next()
+        if self._buffer[self._at : self._at + 1] != b"[":
+            self.fail("a row of numbers is missing")
+        searched = 0  # from the row's start, which _fill moves to the buffer's
+        while (end := self._buffer.find(b"]", self._at + searched)) < 0:
+            searched = len(self._buffer) - self._at
+            if searched > MAX_VALUE or not self._fill():
+                self.fail("a row of numbers does not end")
+        row = self._buffer[self._at : end + 1]
+        if row[:-1].translate(None, _NUMBERS) or row.count(b"[") != 1:
+            self.fail("a row holds something that is not a number")
+        self._at = end + 1
+        return row
+
+    def end(self) -> None:
+        """Checks that nothing follows."""
+        if self._next():
+            self.fail("something follows after the end")
+
+    def fail(self, what: str) -> NoReturn:
+        """Raises a :class:`DataError` that names the place."""
+        raise DataError(f"{self.name}, byte {self._before + self._at}: {what}")
+
+    def _next(self) -> bytes:
+        """The next byte that is not space, left where it is; empty at the end of the file."""
+        while True:
+            while self._at < len(self._buffer):
+                byte = self._buffer[self._at : self._at + 1]
+                if byte not in (b" ", b"\n", b"\t", b"\r"):
+                    return byte
+                self._at += 1
+            if not self._fill():
+                return b""
+
+    def _take(self, expected: bytes) -> None:
+        if self._next() != expected:
+            self.fail(f"'{expected.decode()}' is missing")
+        self._at += 1
+
+    def _fill(self) -> bool:
+        """Reads on, and forgets what was passed over; whether there was more."""
+        try:
+            more = self._handle.read(CHUNK)
+        except Exception as error:  # a broken archive raises what zlib and zipfile like
+            raise DataError(f"{self.name} cannot be read: {error}") from error
+        self._buffer = self._buffer[self._at :] + more
+        self._before += self._at
+        self._at = 0
+        return bool(more)

@@ -1,0 +1,119 @@
+"""``mvlpt submission`` as a person uses it: from runs to a checked zip, in small."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mvlpt.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "configs" / "trainers" / "MVLPT-CoOp" / "embedded.yaml"
+SHAPES = {"toy-warm": [12, 3], "toy-cold": [8, 2]}
+
+
+@pytest.fixture(scope="module")
+def made(toy_tasks, tmp_path_factory):
+    """Three seeds of a shared prompt, their files, and the table of the small benchmark."""
+    root = tmp_path_factory.mktemp("submission")
+    (root / "shapes.json").write_text(json.dumps(SHAPES))
+    for seed in (0, 1, 2):
+        line = ["train", "--config-file", CONFIG, "--dataset", "toy-warm,toy-cold", "--shots", 5, "--seed", seed]
+        line += ["--output-dir", root / f"run{seed}", "--quiet", "OPTIM.MAX_EPOCH", 1, "RUN.TENSORBOARD", False]
+        assert main([str(word) for word in [*line, "TEST.PREDICTIONS", True]]) == 0
+    return root
+
+
+def submission(made, *words):
+    return main(["submission", *map(str, words), "--shapes", str(made / "shapes.json")])
+
+
+def test_from_runs_to_a_zip(made, tmp_path, capsys):
+    out = tmp_path / "predictions"
+    assert (
+        submission(made, "write", made / "run0", made / "run1", made / "run2", "--out", out, "--model-name", "toy") == 0
+    )
+    assert len(list(out.glob("seed?_toy-*.json"))) == 6
+    assert submission(made, "validate", out) == 0
+    assert submission(made, "merge", out) == 0
+    shown = capsys.readouterr().out
+    assert "submission: " in shown
+    assert submission(made, "validate", out / "all_predictions.zip") == 0
+    assert "nothing is wrong" in capsys.readouterr().out
+    (out / "seed1_toy-warm.json").unlink()
+    (out / "all_predictions.zip").unlink()
+    assert submission(made, "merge", out) == 1
+    assert "problem: toy-warm: its seeds are 0, 2; the leaderboard asks for 0, 1, 2" in capsys.readouterr().out
+    assert not (out / "all_predictions.zip").exists()
+    assert submission(made, "validate", out / "seed0_toy-warm.json") == 0
+
+
+def test_mistakes_are_one_sentence_with_status_2(made, tmp_path, capsys):
+    (tmp_path / "bad.json").write_text("[1]")
+    wrong = [
+        (["write", tmp_path, "--out", tmp_path / "x"], "recorded no predictions; repeat its command with --eval-only"),
+        (["merge", tmp_path / "absent"], "There is no folder"),
+        (["validate", tmp_path / "absent.json"], "absent.json does not exist"),
+        (["validate", tmp_path / "bad.json"], "bad.json, byte 0: '{' is missing"),
+    ]
+    for words, expected in wrong:
+        assert submission(made, *words) == 2
+        said = capsys.readouterr().err.strip()
+        assert said.startswith("error: ")
+        assert expected in said
+        assert "\n" not in said
+    assert main(["submission", "validate", str(tmp_path), "--shapes", str(tmp_path / "bad.json")]) == 2
+    assert "must read" in capsys.readouterr().err
+    assert main(["submission", "write", str(made / "run0"), "--out", str(tmp_path / "x")]) == 2
+    assert "'toy-warm' of the run" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_runs_that_do_not_fit_the_benchmark(made, tmp_path, capsys):
+    for table, expected in (
+        ({"toy-warm": [13, 3], "toy-cold": [8, 2]}, "predictions of shape (12, 3) for toy-warm"),
+        ({"toy-warm": [12, 3]}, "'toy-cold' of the run"),
+    ):
+        (tmp_path / "shapes.json").write_text(json.dumps(table))
+        line = ["submission", "write", made / "run0", "--out", tmp_path / "x", "--shapes", tmp_path / "shapes.json"]
+        assert main([str(word) for word in line]) == 2
+        assert expected in capsys.readouterr().err
+        assert not (tmp_path / "x").exists()
+
+
+def test_incomplete_predictions_are_refused(made, tmp_path, capsys):
+    folder = tmp_path / "run" / "predictions"
+    folder.mkdir(parents=True)
+    index = json.loads((made / "run0" / "predictions" / "index.json").read_text())
+    index["tasks"] = [{**index["tasks"][0], "missing": 2}]
+    (folder / "index.json").write_text(json.dumps(index))
+    (folder / index["tasks"][0]["file"]).write_bytes(
+        (made / "run0/predictions" / index["tasks"][0]["file"]).read_bytes()
+    )
+    assert submission(made, "write", tmp_path / "run", "--out", tmp_path / "x") == 2
+    assert "2 of 12 test images of toy-warm could not be read" in capsys.readouterr().err
+
+
+def test_rows_in_the_order_of_another_source_are_refused(made, tmp_path, capsys):
+    folder = tmp_path / "run" / "predictions"
+    folder.mkdir(parents=True)
+    index = json.loads((made / "run0" / "predictions" / "index.json").read_text())
+    for task in index["tasks"]:
+        task["source"] = "torchvision"
+        (folder / task["file"]).write_bytes((made / "run0/predictions" / task["file"]).read_bytes())
+    (folder / "index.json").write_text(json.dumps(index))
+    assert submission(made, "write", tmp_path / "run", "--out", tmp_path / "x") == 2
+    assert "whose order of test images need not be the benchmark's" in capsys.readouterr().err
+    assert submission(made, "write", tmp_path / "run", "--out", tmp_path / "x", "--any-order") == 0
+
+
+def test_help_teaches_and_the_tool_does_not_load_torch():
+    code = "import sys; from mvlpt.cli import main; main(['submission', '--help'])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import atexit, sys; atexit.register(lambda: print('torch' in sys.modules)); {code}"],
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert "examples:" in done.stdout
+    assert done.stdout.strip().endswith("False")
