@@ -60,4 +60,4 @@ def show(*renderables: Any) -> None:
     """Prints to the standard output, in full width where it is not a terminal."""
     console = Console() if sys.stdout.isatty() else Console(width=120)
     for item in renderables:
-        console.print(item)
+        console.print(item, soft_wrap=isinstance(item, str))  # a path is never broken into two lines
