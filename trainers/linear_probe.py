@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
+from mvlpt.models import LabelSpace
 from mvlpt.randomness import torch_stream
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
 from mvlpt.trainers.losses import correct, prompt_losses
@@ -27,6 +28,9 @@ class LinearProbe(FrozenCLIPTrainer):
     def build_model(self) -> None:
         """A linear layer, drawn from a stream of its own."""
         self.backbone = self.load_backbone(self._precision())
+        kind = "per_task" if self.cfg.DATASET.MULTITASK_LABEL_PERTASK else "joint"
+        ranges = tuple((task.start, task.stop) for task in self.dm.tasks)
+        self.label_space = LabelSpace(kind, ranges, self.num_classes)
         self.model = nn.Linear(self.backbone.embed_dim, self.num_classes)
         with torch.no_grad():
             nn.init.normal_(self.model.weight, std=0.01, generator=torch_stream("linear probe", self.cfg.SEED))
@@ -49,12 +53,7 @@ class LinearProbe(FrozenCLIPTrainer):
     def model_inference(self, input: TaskInput) -> torch.Tensor:
         """Scores (B, K) over the union of classes; under ``per_task`` an image's own classes alone."""
         logits = self.model(self.features_of(input) * self.backbone.logit_scale.exp())
-        if not self.cfg.DATASET.MULTITASK_LABEL_PERTASK:
-            return logits
-        starts = torch.tensor([task.start for task in self.dm.tasks], device=self.device)[input.task, None]
-        stops = torch.tensor([task.stop for task in self.dm.tasks], device=self.device)[input.task, None]
-        classes = torch.arange(self.num_classes, device=self.device)
-        return logits.masked_fill((classes < starts) | (classes >= stops), -torch.inf)
+        return self.label_space.restrict(logits, input.task) if self.label_space.per_task else logits
 
     @torch.no_grad()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:

@@ -96,7 +96,7 @@ def _dataset() -> CfgNode:
     node.TRAIN_SET = "train"
     node.VAL_SET = ""
     node.TEST_SET = "val"
-    node.CENTER_CROP = False
+    node.CENTER_CROP = False  # accepted; testing always crops the centre, as Dassl does
     node.COOP = False
     node.MULTITASK = False
     node.MULTITASK_LABEL_PERTASK = False  # per_task label space: other tasks' classes are masked out of the softmax

@@ -117,9 +117,6 @@ class SimpleTrainer(TrainerBase):
         live = None if self.cfg.VERBOSE else False
         self._progress = self._stack.enter_context(TrainingProgress(steps * self.max_epoch, done, live))
 
-    def before_epoch(self) -> None:
-        """Hook before each epoch; the data manager is told its number in :meth:`begin_epoch`, override or not."""
-
     def begin_epoch(self) -> int:
         """Tells the data manager the epoch; returns the batch to start at, 0 but right after a resume."""
         start, self._next_batch = self._next_batch, 0
