@@ -49,6 +49,18 @@ class TrainingError(MvlptError, RuntimeError):
     """Training cannot go on, for instance because the loss is not finite."""
 
 
+class GraphError(MvlptError, ValueError):
+    """A task graph, a similarity, a table of scores or a grouping cannot be used, or its constraints contradict."""
+
+
+class PlanError(MvlptError, ValueError):
+    """A plan of jobs, or the experiment it follows from, cannot be used."""
+
+
+class ScheduleError(MvlptError, RuntimeError):
+    """Jobs cannot be run: the folder belongs to another plan or scheduler, or the executor does not answer."""
+
+
 class MissingExtraError(MvlptError, ImportError):
     """An optional library is not installed; the message names the extra that brings it."""
 
