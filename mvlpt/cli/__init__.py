@@ -10,11 +10,17 @@ import mvlpt
 
 COMMANDS = {
     "train": "tune or evaluate prompts on one task or many",
+    "group": "build the task graph and pick the groups that should share a prompt",
+    "experiment": "the whole way: embed, group, plan, run, compare",
+    "schedule": "plan, run, watch, cancel and retry the jobs of an experiment",
+    "results": "tables of results: mean and deviation, gains, ranks, paired tests",
+    "features": "encode images once, for all runs that leave the image tower as it is",
     "average": "average the prompts of several runs",
     "tasks": "list, check, show and get the tasks",
     "submission": "write, join and check prediction files of a leaderboard",
     "demo": "compare zero-shot, single-task and shared prompts on the embedded tasks",
 }
+HIDDEN = ("worker",)  # started by the scheduler, not by people
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments[0] == "--version":
         print(mvlpt.__version__)
         return 0
-    if arguments[0] not in COMMANDS:
+    if arguments[0] not in (*COMMANDS, *HIDDEN):
         from mvlpt.errors import suggest
 
         print(f"error: no command '{arguments[0]}'{suggest(arguments[0], COMMANDS)}", file=sys.stderr)

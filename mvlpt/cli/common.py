@@ -13,7 +13,7 @@ from rich.table import Table
 from mvlpt.engine.interrupts import Interrupted
 from mvlpt.errors import MvlptError
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT, OUT_OF_MEMORY, INTERRUPTED = 2, 12, 130
 
 
 def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
