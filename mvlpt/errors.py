@@ -65,6 +65,14 @@ class MissingExtraError(MvlptError, ImportError):
     """An optional library is not installed; the message names the extra that brings it."""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory, the device's or the machine's, was not enough."""
+    told = str(error)
+    return type(error).__name__ in ("OutOfMemoryError", "MemoryError") or (
+        isinstance(error, RuntimeError) and ("out of memory" in told or "can't allocate memory" in told)
+    )
+
+
 def suggest(name: str, options: Iterable[str]) -> str:
     """Ends an error sentence: the nearest known name, or all of them when they are few.
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mvlpt.data import EpochLoader
-from mvlpt.data.feature_loader import build_feature_loader
+from mvlpt.data.feature_loader import FeatureLoader, build_feature_loader
 from mvlpt.data.transforms import is_random
 from mvlpt.engine import TrainerX
 from mvlpt.engine.progress import counting
@@ -35,6 +35,11 @@ class TaskInput:
     images: torch.Tensor | None
     features: torch.Tensor | None
     task: torch.Tensor
+
+    def __getitem__(self, rows: slice) -> TaskInput:
+        """Some of the images."""
+        images, features = (None if part is None else part[rows] for part in (self.images, self.features))
+        return TaskInput(images, features, self.task[rows])
 
 
 class FrozenCLIPTrainer(TrainerX):
@@ -71,6 +76,25 @@ class FrozenCLIPTrainer(TrainerX):
         super().before_train()
         self.train_loader_x = self.training_batches()
 
+    def keep_features(self) -> dict[str, int]:
+        """Encodes every split whose features a run reads, into the caches; returns the images of each.
+
+        Raises:
+            ConfigError: the image tower carries a prompt, or every view is drawn anew, so that nothing can be kept.
+        """
+        name = self.cfg.TRAINER.NAME
+        if self.trains_images:
+            raise ConfigError(f"{name} trains a prompt in the image tower, so image features cannot be kept for it")
+        loaders = {"train": self.training_batches() if self.train_loader_x is not None else None}
+        loaders |= {split: self.evaluation_batches(split) for split in ("val", "test")}
+        kept = {split: len(loader.bank) for split, loader in loaders.items() if isinstance(loader, FeatureLoader)}
+        if not kept:
+            raise ConfigError(
+                f"{name} can keep no features: DATALOADER.FEATURE_CACHE_MB is"
+                f" {self.cfg.DATALOADER.FEATURE_CACHE_MB}, too small for one split"
+            )
+        return kept
+
     # Batches -------------------------------------------------------------------------------------------------
 
     def training_batches(self) -> Any:
@@ -101,6 +125,7 @@ class FrozenCLIPTrainer(TrainerX):
                 random_views=split == "train" and self._random_views(),
                 batch_size=self.cfg.DATALOADER.TEST.BATCH_SIZE,
                 num_workers=self.cfg.DATALOADER.NUM_WORKERS,
+                folder=self.cfg.DATALOADER.FEATURE_DIR,
                 progress=progress,
             )
 

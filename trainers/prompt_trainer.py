@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -64,25 +65,39 @@ class PromptTrainer(FrozenCLIPTrainer):
         self.task_meter = TaskMeter([task.name for task in self.dm.tasks], self.device)
 
     def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
-        """One step; the schedule moves on after the last batch of an epoch."""
+        """One step; the schedule moves on after the last batch of an epoch.
+
+        ``RUN.MICRO_BATCHES`` parts of the batch add up their gradients one after the other, so that memory holds one.
+        """
         input, label = self.parse_batch_train(batch)
         self._tasks_in_batch = input.task
-        with self._precision_context():
-            logits = self._forward(input)
-        losses = prompt_losses(logits, label)
-        loss = losses.mean()
-        hits = correct(logits.detach(), label)
-        several = len(self.dm.tasks) > 1
-        if several:
-            self.detect_anomaly(loss)
-            self.task_meter.update(losses, hits, input.task)
-            self.task_meter.measure_gradients(losses, input.task, self.model.prompt_learner.parameters())
-        self.model_backward_and_update(loss)
-        if several:
+        self.model_zero_grad()
+        loss, hits = 0.0, 0.0
+        size = math.ceil(len(label) / self.cfg.RUN.MICRO_BATCHES)
+        for start in range(0, len(label), size):
+            rows = slice(start, start + size)
+            part_loss, part_hits = self._backward(input[rows], label[rows], whole=len(label))
+            loss, hits = loss + part_loss, hits + part_hits
+        self.model_update()
+        if len(self.dm.tasks) > 1:
             self.task_meter.read_gradients(input.task, self.model.prompt_learner.parameters())
         if self.batch_idx + 1 == self.num_batches:
             self.update_lr()
-        return {"loss": loss.item(), "acc": 100 * hits.float().mean().item()}
+        return {"loss": float(loss), "acc": 100 * float(hits) / len(label)}
+
+    def _backward(self, input: TaskInput, label: torch.Tensor, whole: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Adds the gradients of some images of a batch of ``whole``; returns their share of the loss, and the hits."""
+        with self._precision_context():
+            logits = self._forward(input)
+        losses = prompt_losses(logits, label)
+        loss = losses.sum() / whole
+        hits = correct(logits.detach(), label)
+        if len(self.dm.tasks) > 1:
+            self.detect_anomaly(loss)
+            self.task_meter.update(losses, hits, input.task)
+            self.task_meter.measure_gradients(losses, input.task, self.model.prompt_learner.parameters())
+        self.model_backward(loss)
+        return loss.detach(), hits.sum()
 
     def after_epoch(self) -> None:
         """Logs how each task fared, then validates and saves."""
@@ -93,14 +108,16 @@ class PromptTrainer(FrozenCLIPTrainer):
         self.task_meter.reset()
         super().after_epoch()
 
-    def model_backward_and_update(self, loss: torch.Tensor, names: Any = None) -> None:
+    def model_backward(self, loss: torch.Tensor) -> None:
+        """As Dassl's, with the gradient scaler where half precision needs one."""
+        self.detect_anomaly(loss)
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+
+    def model_update(self, names: Any = None) -> None:
         """As Dassl's, with the gradient scaler where half precision needs one."""
         if self.scaler is None:
-            super().model_backward_and_update(loss, names)
+            super().model_update(names)
             return
-        self.model_zero_grad(names)
-        self.detect_anomaly(loss)
-        self.scaler.scale(loss).backward()
         self.scaler.step(self.optim)
         self.scaler.update()
 

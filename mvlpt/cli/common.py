@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from mvlpt.engine.interrupts import Interrupted
-from mvlpt.errors import MvlptError
+from mvlpt.errors import MvlptError, is_out_of_memory
 
 BAD_INPUT, OUT_OF_MEMORY, INTERRUPTED = 2, 12, 130
 
 
 def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
-    """Turns what a user can mend into one sentence and status 2, and Ctrl-C into status 130."""
+    """Turns what a user can mend into one sentence and status 2, too little memory into 12, and Ctrl-C into 130."""
 
     @functools.wraps(program)
     def guarded(*args: Any, **kwargs: Any) -> int:
@@ -32,6 +32,15 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
         except KeyboardInterrupt:
             print("interrupted; what was saved before stays usable", file=sys.stderr)
             return INTERRUPTED
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            print(
+                f"error: out of memory ({str(error).splitlines()[0]}); set RUN.MICRO_BATCHES 2 or more, which splits"
+                " each batch and changes no result, or a smaller DATALOADER.TEST.BATCH_SIZE",
+                file=sys.stderr,
+            )
+            return OUT_OF_MEMORY
 
     return guarded
 

@@ -28,8 +28,8 @@ CHOICES = {
     "TRAINER.COCOOP.PREC": ("fp32", "fp16", "bf16", "amp"),
     "TRAINER.MVLPT.PREC": ("fp32", "fp16", "bf16", "amp"),
     "TRAINER.MVLPT.COCOOP.PREC": ("fp32", "fp16", "bf16", "amp"),
-    "RUN.ARM": ("", "zero_shot", "single", "all", "grouped"),
-    "RUN.MODE": ("train", "eval", "build"),
+    "RUN.ARM": ("", "zero_shot", "single", "all", "grouped", "pair", "transfer"),
+    "RUN.MODE": ("train", "eval", "build", "features"),
 }
 AT_LEAST = {
     "OPTIM.MAX_EPOCH": 1,
@@ -54,6 +54,7 @@ AT_LEAST = {
     "RUN.SAVE_EVERY": 0,
     "RUN.INIT_EPOCH": 0,
     "RUN.THREADS": 0,
+    "RUN.MICRO_BATCHES": 1,
 }
 
 

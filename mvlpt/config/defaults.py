@@ -39,14 +39,15 @@ def get_cfg_default() -> Config:
     )
     cfg.TRAINER = _trainer()
     cfg.RUN = CfgNode()  # ours: what a run is called in the results, and how it is kept
-    cfg.RUN.ARM = ""  # zero_shot, single, all or grouped; empty: told from the trainer and the tasks
+    cfg.RUN.ARM = ""  # zero_shot, single, all, grouped, pair or transfer; empty: told from the trainer and the tasks
     cfg.RUN.GROUP = ""  # name of the task group, as in groups.yaml
     cfg.RUN.INIT_FROM = ""  # folder of the run whose prompt this one starts from (--model-dir)
     cfg.RUN.INIT_EPOCH = 0  # which of its checkpoints: 0 takes the best, or else the last (--load-epoch)
     cfg.RUN.SAVE_EVERY = 60.0  # seconds between saves of the state that --resume reads
     cfg.RUN.TENSORBOARD = True  # scalars for TensorBoard, where it is installed
     cfg.RUN.THREADS = 0  # CPU threads of torch; 0 leaves torch's own choice
-    cfg.RUN.MODE = "train"  # train; eval (--eval-only); build (--no-train)
+    cfg.RUN.MICRO_BATCHES = 1  # parts in which a batch is computed, one after the other, where memory is short
+    cfg.RUN.MODE = "train"  # train; eval (--eval-only); build (--no-train); features (`mvlpt features`)
     return cfg
 
 
@@ -121,6 +122,7 @@ def _dataloader() -> CfgNode:
     node.EPOCH_STEPS = 0  # ours: steps per epoch; 0 makes one pass over the training images
     node.CACHE_MB = 512  # ours: decoded training images kept in memory
     node.FEATURE_CACHE_MB = 2048  # ours: frozen image features kept in memory; 0 turns the feature cache off
+    node.FEATURE_DIR = ""  # ours: a folder in which they are kept, too, for other runs and other machines
     for split in ("TRAIN_X", "TRAIN_U"):
         node[split] = CfgNode({"SAMPLER": "RandomSampler", "BATCH_SIZE": 32, "N_DOMAIN": 0, "N_INS": 16})
     node.TRAIN_U.SAME_AS_X = True

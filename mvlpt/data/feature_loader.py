@@ -15,6 +15,7 @@ from torch.utils.data import Subset
 
 from mvlpt.data.datum import Datum, labels_of
 from mvlpt.data.epoch_samplers import by_domain
+from mvlpt.data.feature_files import read_or_build
 from mvlpt.data.features import FeatureBank, FeatureCache, encode_views, fingerprint_items
 from mvlpt.data.items import Place
 from mvlpt.data.loader import EpochLoader
@@ -116,6 +117,7 @@ def build_feature_loader(
     random_views: bool,
     batch_size: int = 256,
     num_workers: int = 0,
+    folder: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> FeatureLoader:
     """Replaces a loader of images by one of features, encoding only what the cache does not hold.
@@ -128,6 +130,7 @@ def build_feature_loader(
         cache: where features are kept.
         key: names backbone, precision and transform.
         random_views: the loader's transform draws at random. Then it must have a fixed number of views.
+        folder: where features are kept on disk, too; ``""`` for nowhere.
         batch_size, num_workers, progress: see :func:`mvlpt.data.features.encode_views`; progress counts per task.
 
     Raises:
@@ -147,6 +150,8 @@ def build_feature_loader(
         part = _Part(loader.dataset, source, positions)
         name = f"{key}|{views}|{seed}|{loader.on_bad_image}|{fingerprint_items(part.data_source, labels=False)}"
         build = partial(encode_views, part, encode, views=views, seed=seed, progress=progress, **options)
+        if folder:
+            build = partial(read_or_build, folder, name, build)
         banks.append(cache.get_or_build(name, build))
         order += positions
     bank = FeatureBank.join(banks)

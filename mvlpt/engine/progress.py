@@ -1,12 +1,15 @@
-"""Progress of training: a live bar on a terminal, lines in the log."""
+"""Progress of training: a live bar on a terminal, lines in the log, a small file for who watches from outside."""
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -14,6 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mvlpt.engine.console import stderr_console
 
 log = logging.getLogger(__name__)
+
+FILE_VARIABLE = "MVLPT_PROGRESS_FILE"  # names a file that tells other processes how far the run is
+FILE_SECONDS = 1.0
 
 
 @contextmanager
@@ -41,10 +47,15 @@ class TrainingProgress:
         total: steps from the first to the last epoch.
         done: steps that an earlier part of the run has made.
         live: draw a bar; by default where the standard error is a terminal.
+        file: kept up to date, at most once a second, as ``{"done": steps, "total": steps, "text": ...}``; by default
+            what the environment variable ``MVLPT_PROGRESS_FILE`` names.
     """
 
-    def __init__(self, total: int, done: int = 0, live: bool | None = None) -> None:
+    def __init__(self, total: int, done: int = 0, live: bool | None = None, file: str | None = None) -> None:
         shown = sys.stderr.isatty() if live is None else live
+        named = os.environ.get(FILE_VARIABLE, "") if file is None else file
+        self._file = Path(named) if named else None
+        self._told_at = -FILE_SECONDS
         self._bar: Progress | None = None
         self._started, self._first, self._done, self._total = time.monotonic(), done, done, total
         if shown:
@@ -68,8 +79,19 @@ class TrainingProgress:
     def step(self, text: str) -> None:
         """One step is done; ``text`` stands before the bar."""
         self._done += 1
+        now = time.monotonic()
+        if self._file is not None and (now - self._told_at >= FILE_SECONDS or self._done == self._total):
+            self._told_at = now
+            self._tell(text)
         if self._bar is not None:
             self._bar.update(self._task, advance=1, description=text)
+
+    def _tell(self, text: str) -> None:
+        """Replaces the file; a reader sees the old one or the new one. A run does not fail over it."""
+        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}")
+        with suppress(OSError):
+            temporary.write_text(json.dumps({"done": self._done, "total": self._total, "text": text}))
+            os.replace(temporary, self._file)
 
     def remaining(self) -> float:
         """Seconds to go, judged by the steps of this process."""

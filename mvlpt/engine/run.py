@@ -13,6 +13,7 @@ from yacs.config import CfgNode
 from mvlpt.config import check_config, task_names
 from mvlpt.data import Datum
 from mvlpt.data.features import fingerprint_items
+from mvlpt.engine.files import write_json
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.results import FILE, read_results, result_rows, write_results
 from mvlpt.engine.run_folder import RunFolder
@@ -20,6 +21,8 @@ from mvlpt.engine.seeding import set_random_seed
 from mvlpt.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
+
+FEATURES_FILE = "features.json"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class RunOutcome:
 def run(cfg: CfgNode) -> RunOutcome:
     """Builds the trainer, then trains and evaluates (``RUN.MODE`` train), only evaluates (eval), or stops (build).
 
+    ``features`` encodes the images of a frozen image tower into ``DATALOADER.FEATURE_DIR`` and leaves ``features.json``.
+
     Nothing is written before data and model are built. ``cfg`` should be frozen.
 
     Raises:
@@ -52,7 +57,7 @@ def run(cfg: CfgNode) -> RunOutcome:
     if not task_names(cfg):
         raise ConfigError("No task is named; give --dataset, for instance --dataset weather-plain")
     folder = RunFolder(cfg.OUTPUT_DIR)
-    if cfg.RUN.MODE != "build" and folder.finished_already(cfg):
+    if cfg.RUN.MODE in ("train", "eval") and folder.finished_already(cfg):
         results = folder.path / FILE
         return RunOutcome(read_results(results) if results.exists() else [], folder.path, was_finished=True)
     if cfg.RUN.THREADS:
@@ -61,6 +66,8 @@ def run(cfg: CfgNode) -> RunOutcome:
     trainer = build_trainer(cfg)
     if cfg.RUN.MODE == "build":
         return RunOutcome([], folder.path)
+    if cfg.RUN.MODE == "features":
+        return _features(trainer, cfg)
     if cfg.RUN.MODE == "eval" or cfg.RUN.INIT_FROM:
         if cfg.RUN.INIT_FROM:
             trainer.load_model(cfg.RUN.INIT_FROM, epoch=cfg.RUN.INIT_EPOCH or None)
@@ -90,6 +97,16 @@ def run(cfg: CfgNode) -> RunOutcome:
         if skipped:
             folder.note(skipped_images=skipped)
     return RunOutcome(rows, folder.path)
+
+
+def _features(trainer: Any, cfg: CfgNode) -> RunOutcome:
+    """Encodes every split; the record is written last, so that its presence says that all features are there."""
+    keep = getattr(trainer, "keep_features", None)
+    if keep is None:
+        raise ConfigError(f"{cfg.TRAINER.NAME} does not say which image features it reads, so none can be kept for it")
+    record = {"tasks": task_names(cfg), "folder": cfg.DATALOADER.FEATURE_DIR, "images": keep()}
+    write_json(record, Path(cfg.OUTPUT_DIR) / FEATURES_FILE)
+    return RunOutcome([], Path(cfg.OUTPUT_DIR))
 
 
 def _skipped_images(trainer: Any) -> list[str]:

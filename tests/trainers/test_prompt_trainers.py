@@ -190,3 +190,76 @@ def test_average_of_seeds(toy_tasks, tmp_path, capsys):
     run(frozen(tmp_path / "long", OPTIM__MAX_EPOCH=1, TRAINER__MVLPT__COOP__N_CTX=6, TRAINER__MVLPT__COOP__CTX_INIT=""))
     assert main(["average", str(folders[0]), str(tmp_path / "long"), "--output-dir", str(tmp_path / "other")]) == 2
     assert "ctx is (4, 128)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("config", ["MVLPT-CoOp", "MVLPT-VPT"])
+@pytest.mark.parametrize("tasks", ["toy-warm", "toy-warm,toy-cold"])
+def test_micro_batches_change_nothing_but_rounding(toy_tasks, tmp_path, config, tasks):
+    for parts in (1, 3):
+        cfg = toy_config(tmp_path / str(parts), DATASET__DATASET=tasks, OPTIM__NAME="sgd")
+        cfg.merge_from_file(CONFIGS / config / "embedded.yaml")
+        cfg.merge_from_list(["OPTIM.NAME", "sgd", "DATALOADER.TRAIN_X.BATCH_SIZE", 5, "OPTIM.MAX_EPOCH", 2])
+        cfg.merge_from_list(["RUN.MICRO_BATCHES", parts, "RUN.TENSORBOARD", False, "DATASET.NUM_SHOTS", 3])
+        cfg.freeze()
+        trainer = build_trainer(cfg)
+        sizes = []
+        forward = trainer._forward
+        trainer._forward = lambda input, forward=forward, sizes=sizes: (sizes.append(len(input.task)), forward(input))[
+            1
+        ]
+        trainer.train()
+        assert sizes[0] == (5 if parts == 1 else 2)
+    one, other = (prompt_of(tmp_path / name, 2) for name in ("1", "3"))
+    for key in one:
+        torch.testing.assert_close(one[key], other[key], rtol=1e-4, atol=1e-6)
+
+
+def test_features_kept_on_disk_are_read_in_place_of_images(toy_tasks, tmp_path, monkeypatch):
+    line = ["--config-file", str(CONFIGS / "MVLPT-CoOp" / "embedded.yaml"), "--dataset", "toy-warm,toy-cold", "--quiet"]
+    line += ["--shots", "2", "--seed", "1"]
+    keys = ["OPTIM.MAX_EPOCH", "2", "RUN.TENSORBOARD", "False"]
+    assert main(["train", *line, "--output-dir", str(tmp_path / "images"), *keys]) == 0
+    assert main(["features", *line, "--output-dir", str(tmp_path / "kept")]) == 0
+    assert json.loads((tmp_path / "kept" / "features.json").read_text())["images"]["train"] == 10
+
+    def refuse(*_):
+        raise AssertionError("an image was encoded")
+
+    monkeypatch.setattr("mvlpt.trainers.prompt_trainer.PromptTrainer.encode_images", refuse)
+    keys += ["DATALOADER.FEATURE_DIR", str(tmp_path / "kept")]
+    assert main(["train", *line, "--output-dir", str(tmp_path / "read"), *keys]) == 0
+    one, other = (prompt_of(tmp_path / name, 2) for name in ("images", "read"))
+    assert torch.equal(one["ctx"], other["ctx"])
+
+
+@pytest.mark.parametrize(
+    ("trainer", "expected"),
+    [("MVLPT-VPT", "trains a prompt in the image tower"), ("MVLPT-CoOp", "too small for one split")],
+)
+def test_features_that_cannot_be_kept_are_refused(toy_tasks, tmp_path, capsys, trainer, expected):
+    line = ["--config-file", str(CONFIGS / trainer / "embedded.yaml"), "--dataset", "toy-warm", "--seed", "1"]
+    line += ["--output-dir", str(tmp_path / "out"), "--quiet", "DATALOADER.FEATURE_CACHE_MB", "0"]
+    assert main(["features", *line]) == 2
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_little_memory_has_a_status_of_its_own(toy_tasks, tmp_path, capsys, monkeypatch):
+    def exhausted(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nand more")
+
+    monkeypatch.setattr("mvlpt.trainers.prompt_trainer.PromptTrainer._forward", exhausted)
+    line = ["--config-file", str(CONFIGS / "MVLPT-CoOp" / "embedded.yaml"), "--dataset", "toy-warm", "--seed", "1"]
+    assert main(["train", *line, "--output-dir", str(tmp_path / "out"), "--quiet"]) == 12
+    said = capsys.readouterr().err
+    assert "out of memory" in said
+    assert "RUN.MICRO_BATCHES" in said
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["state"] == "failed"
+
+
+def test_who_watches_from_outside_sees_how_far_the_run_is(toy_tasks, tmp_path, monkeypatch):
+    monkeypatch.setenv("MVLPT_PROGRESS_FILE", str(tmp_path / "progress.json"))
+    run(frozen(tmp_path / "run"))
+    told = json.loads((tmp_path / "progress.json").read_text())
+    assert told["done"] == told["total"] == 3  # one batch an epoch
+    assert told["text"].startswith("epoch 3/3 loss")

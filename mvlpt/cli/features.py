@@ -1,0 +1,40 @@
+"""``mvlpt features``: encode the images of tasks once, for all runs that leave the image tower as it is."""
+
+from __future__ import annotations
+
+from mvlpt.cli.common import exit_status, show
+from mvlpt.cli.train import build_parser, setup_cfg
+from mvlpt.config import task_names
+from mvlpt.engine.files import read_json
+from mvlpt.engine.log import setup_logging
+
+EXAMPLES = """\
+example:
+  mvlpt features --config-file configs/trainers/MVLPT-CoOp/embedded.yaml --dataset weather-plain,tools-plain \\
+      --shots 1 --seed 1 --output-dir output/features
+
+Runs with the same images, backbone and transform that are given DATALOADER.FEATURE_DIR output/features read them instead
+of encoding. All options of `mvlpt train` are accepted; those that say where images come from and how they are
+transformed matter. Trainers with visual prompts have no use for it.
+"""
+
+
+@exit_status
+def main(argv: list[str] | None = None) -> int:
+    """Runs the program; returns its exit status."""
+    parser = build_parser()
+    parser.prog, parser.epilog = "mvlpt features", EXAMPLES
+    parser.description = "Encode the images of tasks with the frozen backbone and keep the features on disk."
+    args = parser.parse_args(argv)
+    args.opts = [*args.opts, "RUN.MODE", "features"]
+    if "DATALOADER.FEATURE_DIR" not in args.opts:
+        args.opts += ["DATALOADER.FEATURE_DIR", args.output_dir or "output"]
+    from mvlpt.engine.run import FEATURES_FILE, run
+
+    cfg = setup_cfg(args)
+    setup_logging(cfg.VERBOSE)
+    folder = run(cfg).folder
+    images = read_json(folder / FEATURES_FILE)["images"]
+    told = ", ".join(f"{count:,} {split}" for split, count in images.items())
+    show(f"features of {told} images of {', '.join(task_names(cfg))} are in {cfg.DATALOADER.FEATURE_DIR}")
+    return 0
