@@ -13,8 +13,8 @@ example:
   mvlpt features --config-file configs/trainers/MVLPT-CoOp/embedded.yaml --dataset weather-plain,tools-plain \\
       --shots 1 --seed 1 --output-dir output/features
 
-Runs with the same images, backbone and transform that are given DATALOADER.FEATURE_DIR output/features read them instead
-of encoding. All options of `mvlpt train` are accepted; those that say where images come from and how they are
+Runs with the same images, backbone and transform that are given DATALOADER.FEATURE_DIR output/features read them and
+encode nothing. All options of `mvlpt train` are accepted; those that say where images come from and how they are
 transformed matter. Trainers with visual prompts have no use for it.
 """
 

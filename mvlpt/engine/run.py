@@ -43,7 +43,8 @@ class RunOutcome:
 def run(cfg: CfgNode) -> RunOutcome:
     """Builds the trainer, then trains and evaluates (``RUN.MODE`` train), only evaluates (eval), or stops (build).
 
-    ``features`` encodes the images of a frozen image tower into ``DATALOADER.FEATURE_DIR`` and leaves ``features.json``.
+    ``features`` encodes the images of a frozen image tower into ``DATALOADER.FEATURE_DIR``, then writes
+    ``features.json``.
 
     Nothing is written before data and model are built. ``cfg`` should be frozen.
 
