@@ -3,6 +3,7 @@
 import json
 from collections import OrderedDict
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -202,13 +203,9 @@ def test_micro_batches_change_nothing_but_rounding(toy_tasks, tmp_path, config, 
         cfg.merge_from_list(["RUN.MICRO_BATCHES", parts, "RUN.TENSORBOARD", False, "DATASET.NUM_SHOTS", 3])
         cfg.freeze()
         trainer = build_trainer(cfg)
-        sizes = []
-        forward = trainer._forward
-        trainer._forward = lambda input, forward=forward, sizes=sizes: (sizes.append(len(input.task)), forward(input))[
-            1
-        ]
-        trainer.train()
-        assert sizes[0] == (5 if parts == 1 else 2)
+        with mock.patch.object(trainer, "_forward", side_effect=trainer._forward) as forward:
+            trainer.train()
+        assert len(forward.call_args_list[0].args[0].task) == (5 if parts == 1 else 2)
     one, other = (prompt_of(tmp_path / name, 2) for name in ("1", "3"))
     for key in one:
         torch.testing.assert_close(one[key], other[key], rtol=1e-4, atol=1e-6)
