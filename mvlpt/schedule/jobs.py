@@ -13,7 +13,7 @@ import networkx as nx
 
 from mvlpt.errors import PlanError
 
-KINDS = ("features", "train", "average", "adapt", "evaluate", "report")
+KINDS = ("features", "train", "average", "adapt", "evaluate", "report", "command")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Job:
 
     Attributes:
         id: 12 hexadecimal digits, the hash of what determines the result; see :func:`job_id`.
-        kind: one of :data:`KINDS`.
+        kind: one of :data:`KINDS`; ``command`` is any program of a plan made by hand.
         name: readable and unique in its plan, such as ``MVLPT-VPT/grouped/1shot/seed1/g2``; also the job's folder below
             the experiment's.
         command: the argument vector. One that begins with ``mvlpt`` may be run inside a worker process that is warm.
