@@ -1,6 +1,8 @@
-"""From an experiment file to the runs it stands for, and their execution."""
+"""From an experiment file to a plan of jobs, and their execution."""
 
-from mvlpt.schedule.experiment import Experiment, RunSpec, load_experiment
-from mvlpt.schedule.pool import run_specs
+from mvlpt.schedule.experiment import Experiment, load_experiment
+from mvlpt.schedule.jobs import Job, Plan, job_id
+from mvlpt.schedule.plan_file import load_plan, save_plan
+from mvlpt.schedule.slots import Slot
 
-__all__ = ["Experiment", "RunSpec", "load_experiment", "run_specs"]
+__all__ = ["Experiment", "Job", "Plan", "Slot", "job_id", "load_experiment", "load_plan", "save_plan"]

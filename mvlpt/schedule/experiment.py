@@ -1,45 +1,18 @@
-"""An experiment file: tasks, trainers, arms, shots and seeds, and the runs that follow from them."""
+"""An experiment file: tasks, trainers, arms, shots, seeds, and how and where the jobs that follow are run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mvlpt.config import Config, check_config, get_cfg_default, read_yaml
+from mvlpt.config import read_yaml
 from mvlpt.config.shipped import find_config
-from mvlpt.errors import ConfigError, suggest
+from mvlpt.errors import ConfigError
+from mvlpt.schedule.experiment_checks import problems, unknown_keys
 
-ARMS = ("single", "all")
-
-
-@dataclass(frozen=True)
-class RunSpec:
-    """One run of an experiment.
-
-    Attributes:
-        name: its folder below the experiment's.
-        config_file: the trainer's configuration.
-        overrides: ``KEY, VALUE, ...`` on top of it.
-        cost: image visits, to start long runs first.
-    """
-
-    name: str
-    config_file: str
-    overrides: tuple[Any, ...]
-    cost: float = 1.0
-
-    def config(self, root: Path) -> Config:
-        """The frozen configuration of the run in ``root / name``; goes on by itself where it was interrupted."""
-        cfg = get_cfg_default()
-        cfg.merge_from_file(find_config(self.config_file))
-        folder = root / self.name
-        cfg.merge_from_list([*self.overrides, "OUTPUT_DIR", str(folder), "VERBOSE", False, "RUN.TENSORBOARD", False])
-        cfg.merge_from_list(["RUN.THREADS", 1, "RESUME", str(folder) if (folder / "run.json").exists() else ""])
-        check_config(cfg)
-        cfg.freeze()
-        return cfg
+_FILE_KEYS = ("dataset_options",)  # folded into the options when the file is read
 
 
 @dataclass(frozen=True)
@@ -47,88 +20,104 @@ class Experiment:
     """What to compare.
 
     Attributes:
-        tasks: names of registered tasks.
+        tasks: names of registered tasks; by default the targets, or else the sources.
         trainers: configuration files of trainers, each run in every arm.
         zero_shot: configuration file of the untrained baseline, ``""`` for none.
-        arms: ``single`` (each task alone), ``all`` (one prompt for all tasks).
+        arms: ``single`` (each task alone), ``all`` (one prompt for all tasks), ``grouped`` (one prompt for each group),
+            ``pair`` (one for each two tasks: measured affinity), ``transfer`` (source prompts, averaged over the seeds,
+            are adapted to each target).
         shots: training images per class.
         seeds: of sampling, prompt and order.
         options: overrides for every run.
         arm_options: overrides for the runs of one arm.
+        backbone: ``name`` and, where given, ``pretrained``; in the place of the trainers' own.
+        root: folder of the data sets.
+        sources: tasks on which source prompts are tuned; by default ``tasks``.
+        source_prompts: ``together`` (one prompt for all sources) or ``alone`` (one for each).
+        source_options: overrides for the runs that tune source prompts.
+        targets: tasks to which source prompts are adapted; by default ``tasks``.
+        grouping: how groups are picked: ``similarity`` or ``affinity``, ``method``, ``groups``, ``max_size``, ...; or
+            ``file``, a groups.yaml.
+        executor: ``name`` (local, inline, ray, slurm), ``slots``, ``retries``, ``time_limit``, and its own options.
+        features: keep image features of frozen towers on disk, for all runs that read them.
+
+    Raises:
+        ConfigError: something cannot be used; one sentence that lists every problem.
     """
 
-    tasks: tuple[str, ...]
-    trainers: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
+    trainers: tuple[str, ...] = ()
     zero_shot: str = ""
-    arms: tuple[str, ...] = ARMS
+    arms: tuple[str, ...] = ("single", "all")
     shots: tuple[int, ...] = (1,)
     seeds: tuple[int, ...] = (1, 2, 3)
-    options: dict[str, Any] = field(default_factory=dict)
-    arm_options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    arm_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    backbone: Mapping[str, Any] = field(default_factory=dict)
+    root: str = ""
+    sources: tuple[str, ...] = ()
+    source_prompts: str = "together"
+    source_options: Mapping[str, Any] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    grouping: Mapping[str, Any] = field(default_factory=dict)
+    executor: Mapping[str, Any] = field(default_factory=dict)
+    features: bool = True
 
     def __post_init__(self) -> None:
-        problems = []
-        if not self.tasks:
-            problems.append("tasks is empty")
-        if len(set(self.tasks)) < len(self.tasks):
-            problems.append("a task is named twice")
-        for arm in (*self.arms, *self.arm_options):
-            if arm not in ARMS:
-                problems.append(f"arm '{arm}' is unknown{suggest(arm, ARMS)}")
-        for name in ("shots", "seeds"):
-            values = getattr(self, name)
-            if not values or not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-                problems.append(f"{name} must list whole numbers, not {list(values)}")
-        if problems:
-            raise ConfigError("The experiment cannot be used: " + "; ".join(problems))
+        set_field = object.__setattr__.__get__(self)  # the dataclass is frozen
+        set_field("tasks", tuple(self.tasks or self.targets or self.sources))
+        found = problems(vars(self))
+        if found:
+            raise ConfigError("The experiment cannot be used: " + "; ".join(found))
+        if isinstance(self.backbone, str):
+            set_field("backbone", {"name": self.backbone} if self.backbone else {})
+        if "transfer" in self.arms:
+            set_field("sources", tuple(self.sources or self.tasks))
+            set_field("targets", tuple(self.targets or self.tasks))
 
-    def runs(self) -> list[RunSpec]:
-        """All runs, the longest first."""
-        specs = []
-        if self.zero_shot:
-            specs += [
-                self._spec("zero_shot", self.zero_shot, (task,), 0, self.seeds[0], cost=0.1) for task in self.tasks
-            ]
-        for trainer in self.trainers:
-            for shots in self.shots:
-                for seed in self.seeds:
-                    if "all" in self.arms:
-                        specs.append(self._spec("all", trainer, self.tasks, shots, seed, cost=len(self.tasks)))
-                    if "single" in self.arms:
-                        specs += [self._spec("single", trainer, (task,), shots, seed) for task in self.tasks]
-        return sorted(specs, key=lambda spec: -spec.cost)
+    @property
+    def all_tasks(self) -> tuple[str, ...]:
+        """Every task that some run reads, in the order in which they are named."""
+        return tuple(dict.fromkeys((*self.tasks, *self.sources, *self.targets)))
 
-    def _spec(
-        self, arm: str, config_file: str, tasks: Sequence[str], shots: int, seed: int, cost: float = 1.0
-    ) -> RunSpec:
-        where = Path(config_file).parent.name or Path(config_file).stem
-        name = "/".join(
-            (where, arm, *((f"{shots}shot", f"seed{seed}") if shots else ()), *(tasks if len(tasks) == 1 else ()))
-        )
-        options = {**self.options, **self.arm_options.get(arm, {})}
-        overrides = [word for pair in options.items() for word in pair]
-        overrides += ["DATASET.DATASET", ",".join(tasks), "SEED", seed, "RUN.ARM", arm]
-        overrides += ["DATASET.NUM_SHOTS", shots] if shots else []
-        return RunSpec(name, config_file, tuple(overrides), cost * max(1, shots))
+    def overrides(self, arm: str = "") -> dict[str, Any]:
+        """The options that the runs of an arm set on top of their trainer's file; ``source`` stands for sources."""
+        backbone = {
+            f"MODEL.BACKBONE.{key.upper()}": value for key, value in self.backbone.items() if value not in (None, "")
+        }
+        special = self.source_options if arm == "source" else self.arm_options.get(arm, {})
+        root = {"DATASET.ROOT": self.root} if self.root else {}
+        return {**root, **backbone, **self.options, **special}
+
+    def trainer_names(self) -> dict[str, str]:
+        """Each trainer's configuration file and the name of its folder: the file's own, or with the file's name."""
+        files = [*self.trainers, *([self.zero_shot] if self.zero_shot else [])]
+        names = {file: Path(file).parent.name or Path(file).stem for file in files}
+        return {
+            file: name if list(names.values()).count(name) == 1 else f"{name}-{Path(file).stem}"
+            for file, name in names.items()
+        }
 
 
 def load_experiment(path: str | Path) -> Experiment:
     """Reads an experiment file.
 
     Raises:
-        ConfigError: missing, not YAML, or with keys that are unknown or of a wrong type.
+        ConfigError: missing, not YAML, or with keys and values that cannot be used, all told together.
     """
     file = find_config(path)
     content = read_yaml(file)
-    known = Experiment.__dataclass_fields__
-    for key, value in content.items():
-        if key not in known:
-            raise ConfigError(f"{file}: unknown key '{key}'{suggest(str(key), known)}")
-        wanted = dict if key.endswith("options") else str if key == "zero_shot" else list
-        if not isinstance(value, wanted):
-            raise ConfigError(f"{file}: {key} takes a {wanted.__name__}, not {value!r}")
-    for key in ("tasks", "trainers"):
-        if key not in content:
-            raise ConfigError(f"{file}: the experiment does not say its {key}")
+    known = (*Experiment.__dataclass_fields__, *_FILE_KEYS)
+    found = [*unknown_keys(content, known), *problems(content)]
+    if not any(key in content for key in ("tasks", "targets", "sources")):
+        found.append("it does not say its tasks")
+    if not content.get("trainers") and not content.get("zero_shot"):
+        found.append("it does not say its trainers; name configuration files, such as those in configs/trainers/")
+    if found:
+        raise ConfigError(f"{file}: {'; '.join(found)}")
+    dataset = content.pop("dataset_options", {})
+    if dataset:
+        named = {key if key.startswith("DATASET.") else f"DATASET.{key}": value for key, value in dataset.items()}
+        content["options"] = {**named, **content.get("options", {})}
     fields = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
     return Experiment(**fields)

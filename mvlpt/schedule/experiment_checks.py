@@ -1,0 +1,138 @@
+"""What can be wrong with an experiment: every problem is found, and told with key, value and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mvlpt.errors import suggest
+
+ARMS = ("single", "all", "grouped", "pair", "transfer")
+SOURCE_PROMPTS = ("together", "alone")
+TEXTS = ("tasks", "trainers", "arms", "sources", "targets")
+NUMBERS = ("shots", "seeds")
+MAPPINGS = ("options", "arm_options", "source_options", "dataset_options", "grouping", "executor")
+GROUPING = (
+    "similarity", "affinity", "rescale", "method", "groups", "max_size", "max_classes", "must_link", "cannot_link",
+    "threshold", "budget", "seed", "file", "trainer",
+)  # fmt: skip
+BACKBONE = ("name", "pretrained")
+
+
+def unknown_keys(content: Mapping[str, Any], known: Sequence[str], where: str = "") -> Iterator[str]:
+    """A sentence for each key that means nothing."""
+    for key in content:
+        if key not in known:
+            yield f"unknown key '{where}{key}'{suggest(str(key), known)}"
+
+
+def problems(content: Mapping[str, Any]) -> list[str]:
+    """Everything that is wrong with the values of an experiment; keys that are missing keep their defaults.
+
+    Args:
+        content: the experiment file as a mapping, or the fields of an experiment.
+    """
+    wrong_type = dict(_types(content))
+    found = list(wrong_type.values())
+    sound = {key: value for key, value in content.items() if key not in wrong_type}
+    for check in (_tasks, _trainers, _arms, _numbers, _grouping, _backbone, _executor, _needs):
+        found += check(sound)
+    return found
+
+
+def _types(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in content.items():
+        if key in (*TEXTS, *NUMBERS) and not isinstance(value, (list, tuple)):
+            yield key, f"{key} takes a list, not {value!r}"
+        elif key in TEXTS and not all(isinstance(item, str) and item for item in value):
+            yield key, f"{key} must list names, not {list(value)}"
+        elif key in MAPPINGS and not isinstance(value, Mapping):
+            yield key, f"{key} takes a mapping (KEY: value), not {value!r}"
+        elif key in ("zero_shot", "root", "source_prompts") and not isinstance(value, str):
+            yield key, f"{key} takes a text, not {value!r}"
+        elif key == "features" and not isinstance(value, bool):
+            yield key, f"features takes true or false, not {value!r}"
+        elif key == "backbone" and not isinstance(value, (str, Mapping)):
+            yield key, f"backbone takes a name, or name and pretrained, not {value!r}"
+
+
+def _tasks(content: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("tasks", "sources", "targets"):
+        names = list(content.get(key, ()))
+        if key in content and not names and key == "tasks" and not content.get("targets"):
+            yield "tasks is empty; name at least one, such as weather-plain"
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"{key}: task '{name}' is named twice; name every task once"
+        yield from (f"{key}: '{name}' holds a comma; list each task by itself" for name in names if "," in name)
+
+
+def _trainers(content: Mapping[str, Any]) -> Iterator[str]:
+    names = list(content.get("trainers", ()))
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"trainers: '{name}' is named twice; name every configuration once"
+
+
+def _arms(content: Mapping[str, Any]) -> Iterator[str]:
+    options = content.get("arm_options", {})
+    for arm in (*content.get("arms", ()), *options):
+        if arm not in ARMS:
+            yield f"arm '{arm}' is unknown{suggest(str(arm), ARMS)}"
+    for arm, given in options.items():
+        if not isinstance(given, Mapping):
+            yield f"arm_options.{arm} takes a mapping (KEY: value), not {given!r}"
+    where = content.get("source_prompts", SOURCE_PROMPTS[0])
+    if where not in SOURCE_PROMPTS:
+        yield f"source_prompts is '{where}'{suggest(where, SOURCE_PROMPTS)}"
+
+
+def _numbers(content: Mapping[str, Any]) -> Iterator[str]:
+    for key in NUMBERS:
+        values = list(content.get(key, (1,)))
+        if not values or not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            yield f"{key} must list whole numbers, not {values}"
+        elif len(set(values)) < len(values):
+            yield f"{key} names a number twice: {values}"
+        elif key == "shots" and any(value == 0 or value < -1 for value in values):
+            yield f"shots is {values}; give images per class, at least 1, or -1 for all"
+        elif key == "seeds" and min(values) < 0:
+            yield f"seeds is {values}; a seed is at least 0"
+
+
+def _grouping(content: Mapping[str, Any]) -> Iterator[str]:
+    grouping = content.get("grouping", {})
+    yield from unknown_keys(grouping, GROUPING, "grouping.")
+    if grouping.get("similarity") and grouping.get("affinity"):
+        yield "grouping names a similarity and an affinity; tasks are grouped by one of them"
+    for key in ("groups", "max_size", "max_classes"):
+        value = grouping.get(key)
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        if value is not None and not whole:
+            yield f"grouping.{key} is {value!r}; give a whole number of at least 1"
+
+
+def _backbone(content: Mapping[str, Any]) -> Iterator[str]:
+    backbone = content.get("backbone") or {}
+    if isinstance(backbone, Mapping):
+        yield from unknown_keys(backbone, BACKBONE, "backbone.")
+        if backbone and not backbone.get("name"):
+            yield "backbone has no name; give one, such as ViT-B/16 or embedded"
+
+
+def _executor(content: Mapping[str, Any]) -> Iterator[str]:
+    executor = content.get("executor", {})
+    for key, least in (("retries", 0), ("slots", 1), ("time_limit", 1e-9)):
+        value = executor.get(key)
+        if value is not None and (not isinstance(value, (int, float)) or isinstance(value, bool) or value < least):
+            yield f"executor.{key} is {value!r}; give a number {'above 0' if least == 1e-9 else f'of at least {least}'}"
+
+
+def _needs(content: Mapping[str, Any]) -> Iterator[str]:
+    """What an arm cannot do without."""
+    arms = content.get("arms", ())
+    tasks = content.get("tasks") or content.get("targets") or ()
+    if ("tasks" in content or "targets" in content) and tasks and len(tasks) < 2:
+        for arm in ("pair", "grouped"):
+            if arm in arms:
+                yield f"arm {arm} needs at least two tasks, not {len(tasks)}"
+    if "transfer" not in arms and content.get("sources"):
+        yield "sources are named, but nothing is transferred; add transfer to arms, or leave the sources out"
