@@ -104,8 +104,8 @@ def check_symmetric(matrix: Any, tasks: Sequence[str] | int | None = None, *, na
         i, j = np.unravel_index(np.argmax(gap), gap.shape)
         names = tuple(map(str, range(len(array)))) if tasks is None or isinstance(tasks, int) else tuple(tasks)
         raise GraphError(
-            f"The {name} is not symmetric: {array[i, j]:.6g} from '{names[i]}' to '{names[j]}', {array[j, i]:.6g} back; "
-            "give a similarity, or average both directions"
+            f"The {name} is not symmetric: {array[i, j]:.6g} from '{names[i]}' to '{names[j]}', {array[j, i]:.6g} "
+            "back; give a similarity, or average both directions"
         )
     return array if not gap.any() else (array + array.T) / 2
 

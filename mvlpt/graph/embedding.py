@@ -26,7 +26,7 @@ HEADER = "header"
 MAX_BYTES = 2**31  # of one array in a file; a covariance of width 16,384 has half of it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TaskEmbedding:
     """A task as the frozen model sees it.
 
