@@ -1,0 +1,148 @@
+"""Each task's loss, and its gradient, as a function of the prompt that all tasks share.
+
+Shapes: B images, K classes of all tasks, E feature width, P trained values of the prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from mvlpt.errors import GraphError
+from mvlpt.models import PromptedCLIP
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class TaskLosses(Protocol):
+    """What the affinities need to know of the tasks: names, shared parameters, losses and gradients."""
+
+    tasks: Sequence[str]
+    parameters: Sequence[nn.Parameter]
+
+    def value(self, task: int) -> float:
+        """The task's loss at the present parameters."""
+
+    def gradient(self, task: int) -> tuple[float, Tensor]:
+        """The task's loss, and its gradient (P,) with the parameters one after the other, flattened."""
+
+
+@dataclass(frozen=True)
+class TaskBatch:
+    """A task's few-shot images with their labels in the label space of all tasks.
+
+    Attributes:
+        images: (B, 3, height, width), as the backbone wants them.
+        label: class ids (B,), int64, or multi-hot rows (B, K), float.
+    """
+
+    images: Tensor
+    label: Tensor
+
+
+class PromptLosses:
+    """The tasks' losses under one shared prompt of a frozen CLIP.
+
+    An image competes with its own task's classes only, so that a task's loss does not depend on which tasks stand
+    beside it. Where the image tower carries no prompt, image features are computed once.
+
+    Args:
+        model: a prompted CLIP with label space ``per_task``; the position of a name in ``batches`` is its task id.
+        batches: each task's images and labels, in the order of the model's tasks.
+        loss: logits (B, K) and labels to losses (B,), as the trainer takes it.
+        micro_batch: most images that are computed at once.
+
+    Raises:
+        GraphError: the model has another number of tasks or another label space, or a task has no image.
+    """
+
+    def __init__(
+        self, model: PromptedCLIP, batches: Mapping[str, TaskBatch], loss: Loss, *, micro_batch: int = 64
+    ) -> None:
+        if not model.label_space.per_task or len(model.label_space.ranges) != len(batches):
+            raise GraphError(
+                f"Affinities of {len(batches)} tasks need a prompt for as many, in the label space 'per_task', not "
+                f"{len(model.label_space.ranges)} in '{model.label_space.kind}'"
+            )
+        for name, batch in batches.items():
+            if not len(batch.images):
+                raise GraphError(f"Task '{name}' has no training images, so nothing can be said of its gradients")
+        self.tasks = tuple(batches)
+        self.parameters = [p for p in model.prompt_learner.parameters() if p.requires_grad]
+        self._model, self._loss, self._micro_batch = model, loss, micro_batch
+        device = model.backbone.device
+        self._labels = [batch.label.to(device) for batch in batches.values()]
+        self._inputs = [self._prepare(batch.images) for batch in batches.values()]
+
+    def value(self, task: int) -> float:
+        """The mean loss of the task's images."""
+        with torch.no_grad():
+            total = sum(float(self._part(task, part)) for part in self._parts(task))
+        return total / len(self._labels[task])
+
+    def gradient(self, task: int) -> tuple[float, Tensor]:
+        """The mean loss of the task's images, and its gradient (P,), fp32, on the model's device."""
+        flat, total = None, 0.0
+        for part in self._parts(task):
+            with torch.enable_grad():
+                loss = self._part(task, part)
+                grads = torch.autograd.grad(loss, self.parameters, allow_unused=True)
+            row = flatten(
+                [torch.zeros_like(p) if g is None else g for p, g in zip(self.parameters, grads, strict=True)]
+            )
+            flat = row if flat is None else flat + row
+            total += loss.item()
+        count = len(self._labels[task])
+        return total / count, flat / count
+
+    def _prepare(self, images: Tensor) -> Tensor:
+        """The images themselves, or their features (B, E) where no prompt changes them."""
+        images = images.to(self._model.backbone.device)
+        if self._model.trains_image:
+            return images
+        with torch.no_grad():
+            return torch.cat([self._model.image_features(part) for part in images.split(self._micro_batch)])
+
+    def _parts(self, task: int) -> Iterator[slice]:
+        for start in range(0, len(self._labels[task]), self._micro_batch):
+            yield slice(start, start + self._micro_batch)
+
+    def _part(self, task: int, part: slice) -> Tensor:
+        """The summed loss of some of a task's images."""
+        inputs, label = self._inputs[task][part], self._labels[task][part]
+        ids = torch.full((len(inputs),), task, device=inputs.device)
+        forward = self._model if self._model.trains_image else self._model.forward_features
+        return self._loss(forward(inputs, ids), label).sum()
+
+
+def flatten(tensors: Sequence[Tensor]) -> Tensor:
+    """The values of some tensors as one vector (P,), fp32 or better."""
+    flat = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
+    return flat.to(torch.promote_types(flat.dtype, torch.float32))
+
+
+@torch.no_grad()
+def assign(parameters: Sequence[nn.Parameter], values: Tensor) -> None:
+    """Writes a vector (P,) into the parameters."""
+    start = 0
+    for parameter in parameters:
+        parameter.copy_(values[start : start + parameter.numel()].view_as(parameter))
+        start += parameter.numel()
+
+
+@contextmanager
+def untouched(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Gives the parameters back their values, bit for bit, and their gradients when the block ends, however it ends."""
+    before = [(parameter.detach().clone(), parameter.grad) for parameter in parameters]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, (value, grad) in zip(parameters, before, strict=True):
+                parameter.copy_(value)
+                parameter.grad = grad
