@@ -103,7 +103,7 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
     """
     from scipy.stats import rankdata
 
-    ranks = [rankdata(np.round(side, 12)) for side in (a, b)]
+    ranks = [rankdata(np.round(side / (np.abs(side).max() or 1.0), 12)) for side in (a, b)]
     x, y = (rank - rank.mean() for rank in ranks)
     scale = np.sqrt((x @ x) * (y @ y))
     return float(x @ y / scale) if scale > 0 else 0.0

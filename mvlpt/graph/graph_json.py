@@ -1,0 +1,147 @@
+"""``task_graph.json``: networkx's node-link form, with the affinities under a key of their own.
+
+``networkx.node_link_graph(content, edges="edges")`` gives the similarity graph. The directed edges stand under
+``affinities`` in the same form; a pair or a measure that is not there was not known.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mvlpt.errors import GraphError, suggest
+from mvlpt.graph.checks import check_tasks
+
+if TYPE_CHECKING:
+    from mvlpt.graph.task_graph import TaskGraph
+
+FORMAT = "mvlpt-task-graph"
+VERSION = 1
+MAX_VALUES = 2**27  # 1 GiB of matrices
+
+
+def encode(graph: TaskGraph) -> dict[str, Any]:
+    """The content of the file."""
+    size = len(graph)
+    known = {name: ~np.isnan(matrix) for name, matrix in graph.affinities.items()}
+    for name, matrix in graph.affinities.items():
+        np.fill_diagonal(known[name], matrix.diagonal() != 0)
+    pairs = itertools.combinations(range(size), 2) if graph.similarities else ()
+    arrows = np.argwhere(np.any(list(known.values()), axis=0)) if known else ()
+
+    def edge(i: int, j: int, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        ends = {"source": graph.tasks[i], "target": graph.tasks[j]}
+        return {**ends, **{name: float(matrix[i, j]) for name, matrix in values.items()}}
+
+    facts = graph.facts
+    return {
+        "directed": False,
+        "multigraph": False,
+        "graph": {
+            "format": FORMAT,
+            "version": VERSION,
+            "similarities": list(graph.similarities),
+            "affinities": list(graph.affinities),
+            "settings": graph.settings,
+        },
+        "nodes": [{"id": task, **facts[task]} for task in graph.tasks],
+        "edges": [edge(i, j, graph.similarities) for i, j in pairs],
+        "affinities": [
+            edge(i, j, {name: matrix for name, matrix in graph.affinities.items() if known[name][i, j]})
+            for i, j in arrows
+        ],
+    }
+
+
+def decode(content: Any) -> dict[str, Any]:
+    """The arguments of :class:`mvlpt.graph.TaskGraph`.
+
+    Raises:
+        GraphError: see :meth:`mvlpt.graph.TaskGraph.load`; the sentence does not name the file.
+    """
+    head = content.get("graph") if isinstance(content, dict) else None
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise GraphError(f"not a task graph, since graph.format is not '{FORMAT}'; make one with mvlpt group")
+    if head.get("version") != VERSION:
+        raise GraphError(
+            f"a task graph of version {head.get('version')}, and this program reads version {VERSION}; make it again "
+            "with mvlpt group"
+        )
+    nodes = content.get("nodes")
+    if not isinstance(nodes, list) or not all(isinstance(node, dict) and "id" in node for node in nodes):
+        raise GraphError("'nodes' must be a list of tasks with an 'id' each")
+    tasks = check_tasks(node["id"] for node in nodes)
+    names = {key: _names(head, key) for key in ("similarities", "affinities")}
+    if len(tasks) ** 2 * sum(map(len, names.values())) > MAX_VALUES:
+        raise GraphError(f"{len(tasks)} tasks with {sum(map(len, names.values()))} measures need more than 1 GiB")
+    settings = head.get("settings", {})
+    if not isinstance(settings, dict):
+        raise GraphError("'graph.settings' must be a mapping")
+    return {
+        "tasks": tasks,
+        "similarities": _matrices(content, "edges", tasks, names["similarities"], directed=False),
+        "affinities": _matrices(content, "affinities", tasks, names["affinities"], directed=True),
+        "facts": {node["id"]: {key: value for key, value in node.items() if key != "id"} for node in nodes},
+        "settings": settings,
+    }
+
+
+def _names(head: Mapping[str, Any], key: str) -> list[str]:
+    names = head.get(key, [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len({*names}) < len(names):
+        raise GraphError(f"'graph.{key}' must be a list of different names")
+    return names
+
+
+def _matrices(
+    content: Mapping[str, Any], key: str, tasks: Sequence[str], names: Sequence[str], *, directed: bool
+) -> dict[str, np.ndarray]:
+    """Name to (T, T), from a list of edges; without ``directed``, every pair must have every value."""
+    edges = content.get(key, [])
+    if not isinstance(edges, list):
+        raise GraphError(f"'{key}' must be a list of edges")
+    places = {task: place for place, task in enumerate(tasks)}
+    matrices = {name: np.full((len(tasks),) * 2, np.nan) for name in names}
+    seen: set[tuple[int, int]] = set()
+    for edge in edges:
+        i, j, values = _ends(edge, key, places, directed)
+        shown = f"'{tasks[i]}' {'->' if directed else '-'} '{tasks[j]}' in '{key}'"
+        if (i, j) in seen:
+            raise GraphError(f"the edge {shown} stands twice")
+        seen.add((i, j))
+        for name, value in values.items():
+            if name not in matrices:
+                raise GraphError(
+                    f"the edge {shown} carries '{name}', which the file does not list{suggest(name, names)}"
+                )
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise GraphError(f"the edge {shown} has {value!r} for '{name}'; it must be a number")
+            matrices[name][i, j] = value
+            if not directed:
+                matrices[name][j, i] = value
+        if not directed and (lacking := sorted(matrices.keys() - values.keys())):
+            raise GraphError(f"the edge {shown} lacks '{lacking[0]}'")
+    if names and not directed:
+        for i, j in itertools.combinations(range(len(tasks)), 2):
+            if (i, j) not in seen:
+                raise GraphError(f"the edge '{tasks[i]}' - '{tasks[j]}' is missing; every pair of tasks has one")
+    return matrices
+
+
+def _ends(edge: Any, key: str, places: Mapping[str, int], directed: bool) -> tuple[int, int, dict[str, Any]]:
+    """Both places, the lesser first unless ``directed``, and the values."""
+    if not isinstance(edge, dict) or not isinstance(edge.get("source"), str) or not isinstance(edge.get("target"), str):
+        raise GraphError(f"an edge in '{key}' has no 'source' or no 'target': {str(edge)[:80]}")
+    for end in (edge["source"], edge["target"]):
+        if end not in places:
+            raise GraphError(f"an edge in '{key}' names the task '{end}', which is no node{suggest(end, places)}")
+    i, j = places[edge["source"]], places[edge["target"]]
+    if not directed and i == j:
+        raise GraphError(
+            f"an edge in '{key}' leads from '{edge['source']}' to itself; a similarity is between two tasks"
+        )
+    values = {name: value for name, value in edge.items() if name not in ("source", "target")}
+    return (i, j, values) if directed or i < j else (j, i, values)

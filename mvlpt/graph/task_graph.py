@@ -1,0 +1,258 @@
+"""The task graph: tasks, how alike they are, and how they help each other.
+
+Shapes: T tasks; every matrix is (T, T) float64 in the order of the tasks.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import numpy as np
+
+from mvlpt.engine.files import write_json
+from mvlpt.errors import GraphError, suggest
+from mvlpt.graph import graph_json, graphml
+from mvlpt.graph.checks import check_matrix, check_similarity, check_tasks, index_of
+from mvlpt.graph.combine import ALIASES, combine, parse_weights
+
+RESERVED = ("id", "source", "target", "key")  # words that node-link files use for themselves
+
+
+class TaskGraph:
+    """Tasks with their similarities (symmetric, in [0, 1]) and affinities (directed); it never changes.
+
+    Args:
+        tasks: T names.
+        similarities: name to matrix, such as :func:`mvlpt.graph.similarity_matrices` gives; the diagonal becomes 1.
+        affinities: name to matrix, ``[i, j]`` how much training on i helps j; NaN off the diagonal: not known.
+        facts: task to what is known of it: classes, images, metric, fingerprint, cost, or whatever JSON can hold.
+        settings: what the matrices were computed with; whatever JSON can hold.
+
+    Raises:
+        GraphError: names are missing, unprintable or stand twice, a matrix is not what it should be, facts of an
+            unknown task, or facts that JSON cannot hold.
+    """
+
+    def __init__(
+        self,
+        tasks: Iterable[str],
+        similarities: Mapping[str, Any] | None = None,
+        affinities: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Mapping[str, Any]] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._tasks = check_tasks(tasks)
+        self._similarities = {
+            name: _frozen(check_similarity(matrix, self._tasks, name=f"similarity '{name}'"))
+            for name, matrix in (similarities or {}).items()
+        }
+        self._affinities = {}
+        for name, matrix in (affinities or {}).items():
+            array = check_matrix(matrix, self._tasks, name=f"affinity '{name}'", missing=True)
+            if len(self._tasks) > 1 and np.isnan(array[~np.eye(len(array), dtype=bool)]).all():
+                raise GraphError(f"The affinity '{name}' is known for no pair of tasks; leave it out")
+            self._affinities[name] = _frozen(array)
+        for name in (*self._similarities, *self._affinities):
+            if not isinstance(name, str) or not name.strip() or not name.isprintable() or name in RESERVED:
+                raise GraphError(f"A similarity or affinity cannot be named {name!r}; choose another word")
+        if both := sorted(self._similarities.keys() & self._affinities.keys()):
+            raise GraphError(f"'{both[0]}' is the name of a similarity and of an affinity; rename one")
+        index_of(self._tasks, facts or {})
+        self._facts = {task: _plain((facts or {}).get(task, {}), f"the facts of '{task}'") for task in self._tasks}
+        for task, known in self._facts.items():
+            if not isinstance(known, dict) or "id" in known:
+                raise GraphError(f"The facts of '{task}' must be a mapping without the key 'id', not {known!r}")
+        self._settings = _plain(settings or {}, "the settings")
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The T names, in the order of the matrices."""
+        return self._tasks
+
+    @property
+    def similarities(self) -> dict[str, np.ndarray]:
+        """Name to matrix, read-only."""
+        return dict(self._similarities)
+
+    @property
+    def affinities(self) -> dict[str, np.ndarray]:
+        """Name to matrix, read-only; NaN where a pair is not known, and a diagonal without meaning."""
+        return dict(self._affinities)
+
+    @property
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """What is known of each task, as a copy."""
+        return copy.deepcopy(self._facts)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the matrices were computed with, as a copy."""
+        return copy.deepcopy(self._settings)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __repr__(self) -> str:
+        names = ", ".join((*self._similarities, *self._affinities)) or "no matrix"
+        return f"TaskGraph({len(self)} tasks; {names})"
+
+    def matrix(self, name: str) -> np.ndarray:
+        """One similarity or affinity, read-only; ``visual`` and ``label`` stand for their defaults.
+
+        Raises:
+            GraphError: the graph has none of that name; the nearest is suggested.
+        """
+        known = {**self._similarities, **self._affinities}
+        found = name if name in known else ALIASES.get(name, name)
+        if found not in known:
+            raise GraphError(f"The task graph has no similarity or affinity '{name}'{suggest(str(name), known)}")
+        return known[found]
+
+    def combined(self, weights: Mapping[str, float] | str, rescale: bool = True) -> np.ndarray:
+        """The weighted mean of similarities; see :func:`mvlpt.graph.combine`.
+
+        Args:
+            weights: name to weight, or text such as ``visual=0.5,label=0.5``.
+            rescale: whether each similarity is stretched over [0, 1] first.
+        """
+        return combine(self._similarities, parse_weights(weights) if isinstance(weights, str) else weights, rescale)
+
+    def subset(self, tasks: Iterable[str]) -> TaskGraph:
+        """The graph of some tasks, in the order given.
+
+        Raises:
+            GraphError: no task, a task twice, or one that is not there.
+        """
+        tasks = check_tasks(tasks)
+        places = np.ix_(*[index_of(self._tasks, tasks)] * 2)
+        return TaskGraph(
+            tasks,
+            {name: matrix[places] for name, matrix in self._similarities.items()},
+            {
+                name: matrix[places]
+                for name, matrix in self._affinities.items()
+                if len(tasks) == 1 or not np.isnan(matrix[places][~np.eye(len(tasks), dtype=bool)]).all()
+            },
+            {task: self._facts[task] for task in tasks},
+            self._settings,
+        )
+
+    def similarity_graph(self) -> nx.Graph:
+        """A node for each task with its facts; an edge for each pair with every similarity by name."""
+        graph = self._nodes(nx.Graph())
+        if self._similarities:
+            for i, j in zip(*np.triu_indices(len(self), 1), strict=True):
+                values = {name: float(matrix[i, j]) for name, matrix in self._similarities.items()}
+                graph.add_edge(self._tasks[i], self._tasks[j], **values)
+        return graph
+
+    def affinity_graph(self) -> nx.DiGraph:
+        """A node for each task with its facts; an edge i -> j with how much training on i helps j, where known."""
+        graph = self._nodes(nx.DiGraph())
+        for name, matrix in self._affinities.items():
+            for i, j in np.argwhere(~np.isnan(matrix) & ~np.eye(len(self), dtype=bool)):
+                graph.add_edge(self._tasks[i], self._tasks[j], **{name: float(matrix[i, j])})
+        return graph
+
+    def _nodes(self, graph: nx.Graph) -> nx.Graph:
+        for task, known in self.facts.items():
+            graph.add_node(task)
+            graph.nodes[task].update(known)  # a fact may have the name of one of add_node's arguments
+        return graph
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes ``task_graph.json``, from which :meth:`load` makes an equal graph.
+
+        Raises:
+            RunFolderError: the file cannot be written.
+        """
+        write_json(graph_json.encode(self), path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TaskGraph:
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            GraphError: the file is missing, not JSON, not a task graph, of another version, or an edge is missing,
+                stands twice, names an unknown task or lacks a value.
+        """
+        try:
+            return cls(**graph_json.decode(_read(Path(path))))
+        except (GraphError, OverflowError) as error:
+            raise GraphError(f"{path}: {error}") from None
+
+    def save_graphml(
+        self, path: str | os.PathLike[str], weights: Mapping[str, float] | str | None = None
+    ) -> list[Path]:
+        """Writes GraphML for Gephi, Cytoscape or networkx.
+
+        The similarities go to ``path``. If there are affinities, they go to a file beside it, ``x.graphml`` to
+        ``x.affinity.graphml``, because a GraphML graph is either undirected or directed.
+
+        Args:
+            path: the file to write.
+            weights: if given, every similarity edge also gets a ``weight``, the combination of its similarities.
+
+        Returns:
+            The files that were written.
+
+        Raises:
+            RunFolderError: a file cannot be written.
+        """
+        path = Path(path)
+        graph = self.similarity_graph()
+        if weights is not None:
+            mean = self.combined(weights)
+            for i, j in zip(*np.triu_indices(len(self), 1), strict=True):
+                graph.edges[self._tasks[i], self._tasks[j]]["weight"] = float(mean[i, j])
+        graphml.write(graph, path)
+        if not self._affinities:
+            return [path]
+        beside = path.with_name(f"{path.stem}.affinity{path.suffix}")
+        graphml.write(self.affinity_graph(), beside)
+        return [path, beside]
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array
+
+
+def _read(path: Path) -> Any:
+    """JSON, without the constants NaN and Infinity, which are not JSON."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not a number")
+
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    except FileNotFoundError:
+        raise GraphError("there is no such file; make one with mvlpt group") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise GraphError(f"not readable JSON ({error}); make it again with mvlpt group") from None
+
+
+def _plain(value: Any, where: str) -> Any:
+    """The value as JSON gives it back: lists for tuples, plain numbers for numpy's.
+
+    Raises:
+        GraphError: JSON cannot hold it.
+    """
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise GraphError(f"A key in {where} is not text, so task_graph.json cannot hold it")
+        return {key: _plain(item, where) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, where) for item in value]
+    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise GraphError(f"The value {value!r} in {where} cannot stand in task_graph.json; give text, numbers or lists")
