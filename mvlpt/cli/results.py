@@ -1,0 +1,176 @@
+"""``tools/results.py`` and ``mvlpt results``: tables of the scores of many runs."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from mvlpt.cli.common import exit_status, show
+from mvlpt.engine.files import atomic_write
+from mvlpt.errors import ConfigError
+from mvlpt.report.collect import collect_rows, write_collection
+from mvlpt.report.results_formats import (
+    SHOWN,
+    TABLES,
+    as_csv,
+    as_json,
+    as_latex,
+    as_markdown,
+    rich_tables,
+)
+from mvlpt.report.results_table import ResultsTable, results_table
+from mvlpt.report.selection import Selection
+
+FORMATS = ("terminal", "markdown", "csv", "latex", "json")
+EXAMPLES = """\
+examples:
+  mvlpt results output/demo                                   # every run below the folder
+  mvlpt results output/demo --trainer MVLPT-VPT --shots 1
+  mvlpt results output/demo --groups output/demo/groups.yaml  # means over each group of tasks
+  mvlpt results output/demo --compare MVLPT-VPT/grouped MVLPT-CoOp/grouped
+  mvlpt results output/pairs --arm transfer --split-groups --table gains
+  mvlpt results output/demo --format latex --out tables.tex
+  mvlpt results output/demo --format csv --table summary
+  mvlpt results output/demo --collect                         # writes output/demo/results.jsonl
+
+tables:
+  scores    task by method, mean and deviation over seeds, the best in bold
+  summary   each method: means over tasks, gains over zero-shot and over single-task tuning, average rank
+  tests     two methods over tasks: Wilcoxon's signed-rank test
+  gains     task by method, points over zero-shot and over single-task tuning
+
+docs/results.md gives the formulas.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(
+        prog="mvlpt results",
+        description="Compare methods over tasks from the results of many runs.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="folders, whose runs are found below them, or results.jsonl files"
+    )
+    out = parser.add_argument_group("output")
+    out.add_argument("--format", choices=FORMATS, help="default: what --out ends in, else tables for the terminal")
+    out.add_argument("--out", metavar="FILE", help="write there instead: .md, .csv, .tex, .json or .txt")
+    out.add_argument("--table", nargs="+", choices=TABLES, metavar="NAME", help=f"which of {', '.join(TABLES)} (below)")
+    out.add_argument("--digits", type=int, default=1, metavar="N", help="after the point (default: %(default)s)")
+    out.add_argument("--collect", action="store_true", help="write PATH/results.jsonl from the runs below PATH")
+    which = parser.add_argument_group("what to look at")
+    which.add_argument("--trainer", nargs="+", default=(), metavar="NAME", help="zero-shot stays, as the reference")
+    which.add_argument("--arm", nargs="+", default=(), metavar="NAME", help="zero_shot, single, all, grouped, ...")
+    which.add_argument("--shots", nargs="+", type=int, default=(), metavar="N", help="training images per class")
+    which.add_argument("--metric", nargs="+", default=(), metavar="NAME")
+    which.add_argument("--split", nargs="+", default=(), metavar="NAME", help="test or torchvision")
+    which.add_argument("--task", nargs="+", default=(), metavar="NAME")
+    which.add_argument("--seed", nargs="+", type=int, default=(), metavar="N")
+    which.add_argument("--groups", metavar="YAML", help="a groups file: means over the tasks of each group too")
+    which.add_argument(
+        "--split-groups", action="store_true", help="tell apart the groups (sources) that prompts were trained on"
+    )
+    which.add_argument(
+        "--compare",
+        nargs=2,
+        action="append",
+        metavar=("METHOD", "METHOD"),
+        help="test these two, each as TRAINER/ARM or TRAINER/ARM/SHOTS; may be given again",
+    )
+    return parser
+
+
+@exit_status
+def main(argv: list[str] | None = None) -> int:
+    """Runs the program; returns its exit status."""
+    args = build_parser().parse_args(argv)
+    if args.collect:
+        return _collect(args)
+    if not 0 <= args.digits <= 6:
+        raise ConfigError(f"--digits is {args.digits}; it takes 0 to 6")
+    kind = args.format or _format_of(args.out)
+    if kind == "csv" and args.table and len(args.table) > 1:
+        raise ConfigError(f"--format csv holds one table, not {len(args.table)}; name one with --table")
+    results = results_table(
+        collect_rows(args.paths),
+        groups=_read_groups(args.groups) if args.groups else None,
+        select=_selection(args),
+        split_groups=args.split_groups,
+        compare=args.compare,
+    )
+    tables = tuple(args.table or SHOWN)
+    if kind == "terminal" and not args.out:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
+        show(*rich_tables(results, tables, args.digits, width))
+        return 0
+    text = _text(results, kind, tables, args.digits)
+    if args.out:
+        with atomic_write(args.out) as handle:
+            handle.write(text)
+        show(f"{len(results.methods)} methods on {len(results.tasks)} tasks: {args.out}")
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+def _selection(args: argparse.Namespace) -> Selection:
+    return Selection(
+        trainers=tuple(args.trainer),
+        arms=tuple(args.arm),
+        shots=tuple(args.shots),
+        metrics=tuple(args.metric),
+        splits=tuple(args.split),
+        tasks=tuple(args.task),
+        seeds=tuple(args.seed),
+    )
+
+
+def _collect(args: argparse.Namespace) -> int:
+    if args.out or args.format:
+        raise ConfigError("--collect writes PATH/results.jsonl and takes neither --out nor --format")
+    for path in args.paths:
+        file, count = write_collection(path)
+        show(f"{count} results: {file}")
+    return 0
+
+
+def _format_of(out: str | None) -> str:
+    endings = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".json": "json", ".txt": "terminal"}
+    if not out:
+        return "terminal"
+    ending = Path(out).suffix.lower()
+    if ending not in endings:
+        raise ConfigError(f"--out {out} does not end in {', '.join(endings)}; say --format")
+    return endings[ending]
+
+
+def _read_groups(path: str) -> Mapping[str, str]:
+    """Task to the name of its group, in the order of the file."""
+    from mvlpt.graph.groups_file import read_groups
+
+    grouping = read_groups(path)
+    group_of = {task: grouping.group_of(task) for task in grouping.tasks}
+    return {task: group_of[task] for task in sorted(group_of, key=lambda task: grouping.names.index(group_of[task]))}
+
+
+def _text(results: ResultsTable, kind: str, tables: tuple[str, ...], digits: int) -> str:
+    if kind == "markdown":
+        return as_markdown(results, tables, digits)
+    if kind == "latex":
+        return as_latex(results, tables, digits)
+    if kind == "json":
+        return as_json(results)
+    if kind == "csv":
+        return as_csv(results, tables[0])
+    console = Console(file=io.StringIO(), width=160, color_system=None)
+    for item in rich_tables(results, tables, digits, width=160):
+        console.print(item, soft_wrap=isinstance(item, str))
+    return console.file.getvalue()

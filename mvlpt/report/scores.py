@@ -1,0 +1,174 @@
+"""Test scores sorted by method and task, checked for contradictions; every table of results starts from here."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mvlpt.engine.results import TEST_SPLITS
+from mvlpt.errors import RunFolderError
+
+ARM_NAMES = {"zero_shot": "zero-shot", "single": "single-task", "all": "all-together", "grouped": "grouped"}
+PLACE = "place"  # an extra key of a row: the file that it was read from, for messages
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is compared: a trainer, how it shares prompts, and how many images it sees.
+
+    Attributes:
+        trainer: its name, such as ``MVLPT-VPT``.
+        arm: ``zero_shot``, ``single``, ``all``, ``grouped``, ... as in the rows.
+        shots: training images per class; 0 without training.
+        group: the group that a prompt was trained on, where groups are told apart; else empty.
+    """
+
+    trainer: str
+    arm: str
+    shots: int
+    group: str = ""
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], split_groups: bool = False) -> Method:
+        """The method of a row; ``split_groups`` tells the groups of an arm apart."""
+        return cls(row["trainer"], row["arm"], row["shots"], (row["group"] or "") if split_groups else "")
+
+    @property
+    def zero_shot(self) -> bool:
+        """Whether nothing was trained."""
+        return self.arm == "zero_shot"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The parts of its name but for the shots, for the lines of a heading."""
+        arm = ARM_NAMES.get(self.arm, self.arm)
+        return (self.trainer, arm, self.group) if self.group else (self.trainer, arm)
+
+    def __str__(self) -> str:
+        return " ".join(self.words if self.zero_shot else (*self.words, f"{self.shots}-shot"))
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Sorts zero-shot first, then trainers, shots and arms, the known arms in the order of :data:`ARM_NAMES`."""
+        known = list(ARM_NAMES)
+        place = known.index(self.arm) if self.arm in known else len(known)
+        return (not self.zero_shot, self.trainer, self.shots, place, self.arm, _natural(self.group))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The values of every method on every task; what is absent is absent.
+
+    Attributes:
+        methods: in the order of the tables.
+        tasks: in the order of the tables.
+        values: (method, task) to seed to value, percent; at least one seed.
+        metric: task to the name of its metric.
+        higher_is_better: task to the direction of its metric.
+        split: task to the split it was measured on.
+    """
+
+    methods: tuple[Method, ...]
+    tasks: tuple[str, ...]
+    values: Mapping[tuple[Method, str], Mapping[int, float]]
+    metric: Mapping[str, str]
+    higher_is_better: Mapping[str, bool]
+    split: Mapping[str, str]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]], split_groups: bool = False) -> Scores:
+        """Sorts rows of ``results.jsonl``; rows of other splits than :data:`TEST_SPLITS` are passed over.
+
+        Raises:
+            RunFolderError: two rows contradict each other, a value is not a finite number, or a task was measured in
+                two ways that do not compare.
+        """
+        found: dict[tuple[Method, str], dict[int, Mapping[str, Any]]] = defaultdict(dict)
+        first: dict[str, Mapping[str, Any]] = {}
+        for row in rows:
+            if row["split"] not in TEST_SPLITS:
+                continue
+            method, task = Method.of(row, split_groups), row["task"]
+            if isinstance(row["value"], bool) or not isinstance(row["value"], (int, float)) or not _finite(row):
+                raise RunFolderError(f"The value of {_named(row, method)} is {row['value']!r}, not a number")
+            _check_measure(first.setdefault(task, row), row)
+            held = found[method, task].setdefault(row["seed"], row)
+            if not math.isclose(held["value"], row["value"], rel_tol=0, abs_tol=1e-6):
+                raise RunFolderError(_contradiction(held, row, method))
+        return cls(
+            methods=tuple(sorted({method for method, _ in found}, key=lambda method: method.order)),
+            tasks=tuple(sorted(first)),
+            values={
+                key: {seed: float(by_seed[seed]["value"]) for seed in sorted(by_seed)} for key, by_seed in found.items()
+            },
+            metric={task: row["metric"] for task, row in first.items()},
+            higher_is_better={task: bool(row["higher_is_better"]) for task, row in first.items()},
+            split={task: row["split"] for task, row in first.items()},
+        )
+
+    def mean(self, method: Method, task: str) -> float | None:
+        """Over seeds; ``None`` where there is no score."""
+        by_seed = self.values.get((method, task))
+        return float(np.mean(list(by_seed.values()))) if by_seed else None
+
+    def seeds(self, method: Method) -> tuple[int, ...]:
+        """All seeds of a method, over all tasks."""
+        return tuple(sorted({seed for (m, _), by_seed in self.values.items() if m == method for seed in by_seed}))
+
+    def tasks_of(self, method: Method) -> tuple[str, ...]:
+        """The tasks that the method has a score for."""
+        return tuple(task for task in self.tasks if (method, task) in self.values)
+
+    def common_tasks(self, methods: Sequence[Method]) -> tuple[str, ...]:
+        """The tasks that all of ``methods`` have a score for."""
+        return tuple(task for task in self.tasks if all((method, task) in self.values for method in methods))
+
+    def gain(self, method: Method, other: Method, task: str) -> float | None:
+        """How much better ``method`` is than ``other``, points; positive is better whatever the metric's direction."""
+        mine, theirs = self.mean(method, task), self.mean(other, task)
+        if mine is None or theirs is None:
+            return None
+        return mine - theirs if self.higher_is_better[task] else theirs - mine
+
+
+def _finite(row: Mapping[str, Any]) -> bool:
+    return math.isfinite(row["value"])
+
+
+def _natural(text: str) -> tuple[Any, ...]:
+    """Sorts ``g2`` before ``g10``."""
+    head = text.rstrip("0123456789")
+    return (head, int(text[len(head) :] or -1))
+
+
+def _named(row: Mapping[str, Any], method: Method) -> str:
+    place = f" ({row[PLACE]})" if row.get(PLACE) else ""
+    return f"{method} on task '{row['task']}', seed {row['seed']}{place}"
+
+
+def _check_measure(held: Mapping[str, Any], row: Mapping[str, Any]) -> None:
+    for key, option in (("metric", "--metric"), ("split", "--split"), ("higher_is_better", "--metric")):
+        if held[key] != row[key]:
+            places = [f" ({r[PLACE]})" if r.get(PLACE) else "" for r in (held, row)]
+            raise RunFolderError(
+                f"Task '{row['task']}' was measured with {key} '{held[key]}'{places[0]} and '{row[key]}'{places[1]},"
+                f" which do not compare; choose one with {option}"
+            )
+
+
+def _contradiction(held: Mapping[str, Any], row: Mapping[str, Any], method: Method) -> str:
+    """Names both rows and what tells them apart."""
+    told = []
+    for one in (held, row):
+        facts = [str(one[PLACE])] if one.get(PLACE) else []
+        facts += [f"{key} {one[key]}" for key in ("run", "epoch", "group") if held[key] != row[key]]
+        told.append(f"{one['value']:g} ({', '.join(facts) or 'the same run'})")
+    remedy = "take one of them out, or choose with --trainer, --arm or --shots"
+    if held["group"] != row["group"]:
+        remedy = "tell the groups of an arm apart with --split-groups"
+    return f"{method} on task '{row['task']}', seed {row['seed']}, has two values: {told[0]} and {told[1]}; {remedy}"

@@ -1,0 +1,181 @@
+"""Tables as plain data, drawn on a terminal, in Markdown or in LaTeX by the functions here."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading of one or more lines; ``left`` for words, else numbers."""
+
+    lines: tuple[str, ...]
+    left: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One field of a table."""
+
+    text: str = ""
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table.
+
+    Attributes:
+        title: above it.
+        columns: the headings.
+        rows: as many entries as columns each; ``None`` in the place of a row is a rule.
+        keys: how many columns at the left say what a row is.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Entry, ...] | None, ...]
+    keys: int = 1
+
+    def parts(self, width: int) -> list[Sheet]:
+        """Cut into tables no wider than ``width`` characters, each with the columns that say what a row is."""
+        widths = [
+            max([len(line) for line in column.lines] + [len(row[i].text) for row in self.rows if row is not None]) + 3
+            for i, column in enumerate(self.columns)
+        ]
+        keys = self.keys
+        room, cuts, used = max(width - 1 - sum(widths[:keys]), width // 2), [keys], 0
+        for place in range(keys, len(widths)):
+            if used and used + widths[place] > room:
+                cuts.append(place)
+                used = 0
+            used += widths[place]
+        if len(cuts) == 1:
+            return [self]
+        spans = itertools.pairwise([*cuts, len(widths)])
+        return [
+            Sheet(
+                self.title if start == keys else f"{self.title} (continued)",
+                (*self.columns[:keys], *self.columns[start:end]),
+                tuple(None if row is None else (*row[:keys], *row[start:end]) for row in self.rows),
+                keys,
+            )
+            for start, end in spans
+        ]
+
+
+def rich_table(sheet: Sheet) -> Table:
+    """For a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(sheet.title), title_justify="left", title_style="bold")
+    for column in sheet.columns:
+        heading = Text("\n".join(column.lines))
+        table.add_column(heading, justify="left" if column.left else "right", overflow="fold")
+    for row in sheet.rows:
+        if row is None:
+            table.add_section()
+        else:
+            table.add_row(*(Text(entry.text, style="bold" if entry.bold else "") for entry in row))
+    return table
+
+
+def markdown(sheet: Sheet) -> str:
+    """A GitHub table under its title; rules between rows are left out, for Markdown has none."""
+    lines = [f"**{_markdown_escape(sheet.title)}**", ""]
+    lines.append(_markdown_row([", ".join(filter(None, column.lines)) for column in sheet.columns]))
+    lines.append("|" + "|".join(":---" if column.left else "---:" for column in sheet.columns) + "|")
+    for row in sheet.rows:
+        if row is not None:
+            lines.append(_markdown_row([entry.text for entry in row], [entry.bold for entry in row]))
+    return "\n".join(lines)
+
+
+def _markdown_row(texts: Sequence[str], bold: Sequence[bool] = ()) -> str:
+    fields = [_markdown_escape(text) for text in texts]
+    fields = [f"**{field}**" if mark and field else field for field, mark in itertools.zip_longest(fields, bold)]
+    return "| " + " | ".join(fields) + " |"
+
+
+def _markdown_escape(text: str) -> str:
+    for character in "\\|*_`<":
+        text = text.replace(character, "\\" + character)
+    return text.replace("\n", " ")
+
+
+def latex(sheet: Sheet, notes: Sequence[str] = ()) -> str:
+    """A ``table`` that needs ``\\usepackage{booktabs}``; neighbours with the same first heading share it."""
+    columns = sheet.columns
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{latex_escape(sheet.title)}}}",
+        rf"\begin{{tabular}}{{{''.join('l' if column.left else 'r' for column in columns)}}}",
+        r"\toprule",
+        *_latex_headings(columns),
+        r"\midrule",
+    ]
+    for row in sheet.rows:
+        if row is None:
+            lines.append(r"\midrule")
+        else:
+            fields = [latex_escape(entry.text) for entry in row]
+            bold = [rf"\textbf{{{f}}}" if entry.bold and f else f for f, entry in zip(fields, row, strict=True)]
+            lines.append(" & ".join(bold) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    if notes:
+        lines += ["", r"\smallskip", r"{\footnotesize " + r" \\ ".join(latex_escape(f"{n}.") for n in notes) + "}"]
+    return "\n".join([*lines, r"\end{table}"])
+
+
+def _latex_headings(columns: Sequence[Column]) -> list[str]:
+    depth = max(len(column.lines) for column in columns)
+    rows = []
+    for level in range(depth):
+        words = [column.lines[level] if level < len(column.lines) else "" for column in columns]
+        fields, rules, place = [], [], 1
+        for text, same in itertools.groupby(words):
+            count = len(list(same))
+            if level == 0 and depth > 1 and text and count > 1:
+                fields.append(rf"\multicolumn{{{count}}}{{c}}{{{latex_escape(text)}}}")
+                rules.append(rf"\cmidrule(lr){{{place}-{place + count - 1}}}")
+            else:
+                fields += [latex_escape(text)] * count
+            place += count
+        rows.append(" & ".join(fields) + r" \\")
+        rows += [" ".join(rules)] if rules else []
+    return rows
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "–": "--",
+    "×": r"$\times$",
+    "\n": " ",
+}
+
+
+def latex_escape(text: str) -> str:
+    """Makes characters that mean something to LaTeX mean themselves."""
+    return "".join(_LATEX.get(character, character) for character in text)
