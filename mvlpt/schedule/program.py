@@ -1,0 +1,89 @@
+"""A job that is a program of its own: a process group that is ended as a whole."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mvlpt.schedule.executor import Attempt
+
+_PR_SET_PDEATHSIG = 1
+CANNOT_START = 2  # as bad input: it will not start next time either
+
+
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Lets Linux send this process a signal when the thread that started it ends; 0 takes that back."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number))
+
+
+class Program:
+    """The program of an attempt.
+
+    Args:
+        attempt: whose command is run, in a process group of its own.
+    """
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._lock = threading.RLock()  # a signal handler may come while the lock is held
+        self._process: subprocess.Popen[bytes] | None = None
+        self._asked: int | None = None
+        self._over = False
+
+    def run(self) -> tuple[int, str, float]:
+        """Starts the program and waits for it; what it leaves running is killed.
+
+        Returns:
+            Exit status (negative: number of a signal), reason or ``""``, peak main memory in MiB.
+        """
+        command = list(self._attempt.command)
+        if command[0] == "mvlpt":
+            command = [sys.executable, "-m", "mvlpt.cli", *command[1:]]
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=self._attempt.cwd or self._attempt.root,
+                env={**os.environ, **self._attempt.environment},
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            return CANNOT_START, f"'{command[0]}' cannot be started: {reason}", 0.0
+        with self._lock:
+            self._process = process
+            if self._asked is not None:
+                self._send(self._asked)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its id stays taken until we have killed the group
+        with self._lock:
+            self._send(signal.SIGKILL)
+            self._over = True
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        return process.returncode, "", usage.ru_maxrss / 1024
+
+    def terminate(self) -> None:
+        """Asks the program to end."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends it."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: int) -> None:
+        with self._lock:
+            if self._process is None:
+                self._asked = number
+            elif not self._over:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, number)
