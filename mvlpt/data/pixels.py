@@ -112,10 +112,10 @@ class PixelPlan:
 
     def _to_float(self, pixels: Tensor, out: Tensor | None = None) -> Tensor:
         """As ``ToTensor``, and as ``Normalize`` where that follows: (3, H, W), contiguous, of the caller's own."""
-        levels = pixels.contiguous()
+        levels = (torch.empty(pixels.shape) if out is None else out).copy_(pixels)
         if self._normal is None:
-            return torch.div(levels, 255, out=out)
-        return torch.sub(levels, self._normal[0], out=out).mul_(self._normal[1])
+            return levels.div_(255)
+        return levels.sub_(self._normal[0]).mul_(self._normal[1])
 
 
 class View(NamedTuple):
