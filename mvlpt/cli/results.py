@@ -34,7 +34,7 @@ examples:
   mvlpt results output/demo --trainer MVLPT-VPT --shots 1
   mvlpt results output/demo --groups output/demo/groups.yaml  # means over each group of tasks
   mvlpt results output/demo --compare MVLPT-VPT/grouped MVLPT-CoOp/grouped
-  mvlpt results output/pairs --arm transfer --split-groups --table gains
+  mvlpt results output/pairs --arm transfer --table gains     
   mvlpt results output/demo --format latex --out tables.tex
   mvlpt results output/demo --format csv --table summary
   mvlpt results output/demo --collect                         # writes output/demo/results.jsonl

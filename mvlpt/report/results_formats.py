@@ -90,7 +90,7 @@ def records(results: ResultsTable) -> dict[str, list[dict[str, Any]]]:
             "mean": row.overall and row.overall.mean,
             "sd": row.overall and row.overall.sd,
             "seeds": " ".join(map(str, results.scores.seeds(row.method))),
-            "tasks": len(results.common),
+            "tasks": len(results.common) or len(results.scores.tasks_of(row.method)),
             "gain_over_zero_shot": row.over_zero_shot,
             "gain_over_single": row.over_single,
             "average_rank": row.rank,
@@ -186,7 +186,7 @@ def _scores_sheet(results: ResultsTable, digits: int) -> Sheet:
         best = _best(cells, results.scores.higher_is_better[task])
         rows.append((Entry(task), *(_entry(cell, digits, best) for cell in cells)))
     overall = [row.overall for row in results.summaries]
-    if len(results.tasks) > 1 and any(overall):
+    if len(results.tasks) > 1 and results.common and any(overall):
         best = _best(overall, results.scores.higher_is_better[results.common[0]])
         name = "mean" if results.common == results.tasks else f"mean of {len(results.common)}"
         rows += [None, (Entry(name), *(_entry(cell, digits, best) for cell in overall))]
@@ -201,9 +201,11 @@ def _summary_sheet(results: ResultsTable, digits: int) -> Sheet:
     keys = len(columns)
     columns += [Column((name,)) for name in (*names, OVERALL)]
     columns += [Column(("over", "zero-shot")), Column(("over", "single")), Column(("average", "rank"))]
-    higher = all(results.scores.higher_is_better[task] for task in results.common)
+    columns += [] if results.common else [Column(("tasks",))]
+    higher = all(results.scores.higher_is_better[task] for task in results.tasks)
     best = [_best([row.by_group[name] for row in results.summaries], higher) for name in names]
     best.append(_best([row.overall for row in results.summaries], higher))
+    best = best if results.common else [None] * len(best)
     rows = []
     for row in results.summaries:
         trainer, *arm = row.method.words
@@ -216,14 +218,13 @@ def _summary_sheet(results: ResultsTable, digits: int) -> Sheet:
                 Entry(_signed(row.over_zero_shot, digits)),
                 Entry(_signed(row.over_single, digits)),
                 Entry("" if row.rank is None else f"{row.rank:.2f}"),
+                *([] if results.common else [Entry(str(len(results.scores.tasks_of(row.method))))]),
             )
         )
     count = len(results.common)
-    title = (
-        f"Mean test score % over {count} task{'s' * (count != 1)}{_shots_title(results)}, ± sd over seeds;"
-        " gains in points"
-    )
-    return Sheet(title, tuple(columns), tuple(rows) if count else (), keys)
+    over = f"{count} task{'s' * (count != 1)}" if count else "each method's own tasks"
+    title = f"Mean test score % over {over}{_shots_title(results)}, ± sd over seeds; gains in points"
+    return Sheet(title, tuple(columns), tuple(rows), keys)
 
 
 def _tests_sheet(results: ResultsTable, digits: int) -> Sheet:

@@ -39,8 +39,10 @@ def _missing_scores(
         absent = [task for task in tasks if (method, task) not in scores.values]
         if absent:
             notes.append(f"{method}: no score on {len(absent)} of {len(tasks)} tasks ({_some(absent)})")
+    if len(notes) > NAMED:
+        notes = [*notes[:NAMED], f"{len(notes) - NAMED} more methods lack scores"]
     if not common:
-        notes.append("No task has a score of every method: there are no means over tasks and no ranks")
+        notes.append("No task has a score of every method: means are over each method's own tasks, and do not compare")
     elif len(common) < len(tasks):
         notes.append(f"Means, gains and ranks are over the {len(common)} tasks that every method has")
     return notes

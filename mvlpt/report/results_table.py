@@ -16,13 +16,13 @@ from mvlpt.errors import RunFolderError
 from mvlpt.report.paired_test import PairedTest, holm, paired_test
 from mvlpt.report.results_notes import notes_on
 from mvlpt.report.scores import Method, Scores
-from mvlpt.report.selection import Selection, find_method
+from mvlpt.report.selection import ASIDE, Selection, find_method
 from mvlpt.report.summary import Cell, average
 
 
 @dataclass(frozen=True)
 class MethodSummary:
-    """One method over the tasks that all shown methods have.
+    """One method over the tasks that all shown methods have; where there is none, over its own, without a rank.
 
     Attributes:
         method: which.
@@ -113,10 +113,13 @@ def results_table(
         RunFolderError: rows contradict each other, or no test score is left.
         ConfigError: the selection or a pair names what is not there.
     """
-    select = select or Selection()
+    select, rows = select or Selection(), list(rows)
     scores = Scores.of(select.rows(rows), split_groups)
     methods = tuple(method for method in scores.methods if select.shows(method))
     if not methods:
+        aside = [] if select.arms else sorted({row["arm"] for row in rows} & set(ASIDE))
+        if aside:
+            raise RunFolderError(f"The results hold scores of the arm '{aside[0]}' only; name it with --arm")
         raise RunFolderError("The results hold no test score of what was asked for; has a run of it finished?")
     groups = {task: name for task, name in (groups or {}).items() if task in scores.tasks}
     shown = tuple(task for task in scores.tasks if any((method, task) in scores.values for method in methods))
@@ -128,16 +131,17 @@ def results_table(
     summaries = tuple(
         MethodSummary(
             method=method,
-            overall=average(scores, method, common),
+            overall=average(scores, method, over),
             by_group={
-                name: average(scores, method, [task for task in common if groups.get(task) == name])
+                name: average(scores, method, [task for task in over if groups.get(task) == name])
                 for name in dict.fromkeys(groups.values())
             },
-            over_zero_shot=_mean_gain(scores, method, None if method == zero_shot else zero_shot, common),
-            over_single=_mean_gain(scores, method, _single(scores, method), common),
+            over_zero_shot=_mean_gain(scores, method, None if method == zero_shot else zero_shot, over),
+            over_single=_mean_gain(scores, method, _single(scores, method), over),
             rank=ranks.get(method),
         )
         for method in methods
+        for over in (common or scores.tasks_of(method),)
     )
     pairs = (
         [(find_method(a, scores.methods), find_method(b, scores.methods)) for a, b in compare]

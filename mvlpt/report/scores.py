@@ -14,6 +14,7 @@ from mvlpt.engine.results import TEST_SPLITS
 from mvlpt.errors import RunFolderError
 
 ARM_NAMES = {"zero_shot": "zero-shot", "single": "single-task", "all": "all-together", "grouped": "grouped"}
+PER_GROUP = ("pair", "transfer")  # arms that score a task once for each group or source
 PLACE = "place"  # an extra key of a row: the file that it was read from, for messages
 
 
@@ -25,7 +26,7 @@ class Method:
         trainer: its name, such as ``MVLPT-VPT``.
         arm: ``zero_shot``, ``single``, ``all``, ``grouped``, ... as in the rows.
         shots: training images per class; 0 without training.
-        group: the group that a prompt was trained on, where groups are told apart; else empty.
+        group: the group or source that a prompt was trained on, where these are told apart; else empty.
     """
 
     trainer: str
@@ -35,8 +36,9 @@ class Method:
 
     @classmethod
     def of(cls, row: Mapping[str, Any], split_groups: bool = False) -> Method:
-        """The method of a row; ``split_groups`` tells the groups of an arm apart."""
-        return cls(row["trainer"], row["arm"], row["shots"], (row["group"] or "") if split_groups else "")
+        """The method of a row; ``split_groups`` tells the groups of every arm apart, not only :data:`PER_GROUP`'s."""
+        apart = split_groups or row["arm"] in PER_GROUP
+        return cls(row["trainer"], row["arm"], row["shots"], (row["group"] or "") if apart else "")
 
     @property
     def zero_shot(self) -> bool:

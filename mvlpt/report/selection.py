@@ -10,6 +10,8 @@ from typing import Any
 from mvlpt.errors import ConfigError, suggest
 from mvlpt.report.scores import ARM_NAMES, Method
 
+ASIDE = ("pair", "source")  # arms that serve other runs; shown when they are asked for
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -28,7 +30,7 @@ class Selection:
 
     def shows(self, method: Method) -> bool:
         """Whether the tables show this method."""
-        if self.arms and method.arm not in self.arms:
+        if method.arm not in self.arms if self.arms else method.arm in ASIDE:
             return False
         return method.zero_shot or self._trains(method)
 

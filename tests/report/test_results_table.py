@@ -144,8 +144,11 @@ def test_missing_scores_stay_empty_and_are_said(rows):
 
 
 def test_no_task_in_common():
-    table = results_table([row("a", 1), row("b", 2, arm="all")])
-    assert [(one.overall, one.rank) for one in table.summaries] == [(None, None)] * 2
+    table = results_table([row("a", 1), row("c", 6), row("b", 2, arm="all")])
+    assert [(one.overall.mean, one.overall.tasks, one.rank) for one in table.summaries] == [
+        (3.5, 2, None),
+        (2, 1, None),
+    ]
     assert any(note.startswith("No task has a score of every method") for note in table.notes)
     assert table.comparisons == ()
 
@@ -186,12 +189,22 @@ def test_a_selection_keeps_its_references(numbers, rows):
 
 
 def test_groups_of_a_transfer_study_are_told_apart():
-    rows = [row("a", value, arm="transfer", group=group) for group, value in (("s2", 3), ("s10", 4))]
-    with pytest.raises(RunFolderError, match=r"has two values: 3 \(.*group s2\) and 4 \(.*--split-groups"):
-        results_table(rows)
-    table = results_table(rows, split_groups=True)
+    values = (("s2", 3), ("s10", 4))
+    table = results_table([row("a", value, arm="transfer", group=group) for group, value in values])
     assert [one.group for one in table.methods] == ["s2", "s10"]
     assert table.comparisons == ()
+    rows = [row("a", value, arm="grouped", group=group) for group, value in values]
+    with pytest.raises(RunFolderError, match=r"has two values: 3 \(.*group s2\) and 4 \(.*--split-groups"):
+        results_table(rows)
+    assert [one.group for one in results_table(rows, split_groups=True).methods] == ["s2", "s10"]
+
+
+def test_pairs_are_shown_when_asked_for():
+    rows = [row("a", 3), row("a", 4, arm="pair", group="a+b"), row("b", 5, arm="pair", group="a+b")]
+    assert [one.arm for one in results_table(rows).methods] == ["single"]
+    assert results_table(rows, select=Selection(arms=("pair",))).summaries[0].over_single == 1
+    with pytest.raises(RunFolderError, match="of the arm 'pair' only; name it with --arm"):
+        results_table(rows[1:])
 
 
 CONTRADICTIONS = {
