@@ -82,7 +82,9 @@ def check_matrix(
     names = tuple(map(str, range(size))) if tasks is None or isinstance(tasks, int) else tuple(tasks)
     expected = size if tasks is None else tasks if isinstance(tasks, int) else len(names)
     if size != expected:
-        raise GraphError(f"The {name} is {size} x {size}, but there are {expected} tasks")
+        raise GraphError(
+            f"The {name} is {size} x {size} and not {expected} x {expected}, a row and a column for each task"
+        )
     diagonal = np.diagonal(array)
     np.fill_diagonal(array, np.where(np.isnan(diagonal), 0.0, diagonal))
     wrong = np.isinf(array) if missing else ~np.isfinite(array)

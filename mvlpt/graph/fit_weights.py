@@ -62,21 +62,17 @@ def fit_weights(matrices: Mapping[str, np.ndarray], measured: Any, tasks: Sequen
     if not matrices:
         raise GraphError("There is no similarity to weigh; give at least one matrix")
     names = sorted(matrices)
-    gains = check_matrix(measured, tasks, name="table of measured gains", missing=True)
-    size = len(gains)
+    size = len(matrices[names[0]]) if tasks is None else len(tasks)
+    scaled = [stretched(check_similarity(matrices[name], size, name=f"similarity '{name}'")) for name in names]
     labels = [str(i) for i in range(size)] if tasks is None else list(tasks)
+    gains = check_matrix(measured, labels, name="table of measured gains", missing=True)
     rows, columns = np.nonzero(~np.isnan(gains) & ~np.eye(size, dtype=bool))
     values = gains[rows, columns]
     if len(values) < LEAST_PAIRS:
         raise GraphError(f"{len(values)} pairs of tasks were measured; weights need at least {LEAST_PAIRS}")
     if np.ptp(values) == 0:
         raise GraphError(f"All {len(values)} measured gains are {values[0]:.6g}; weights need gains that differ")
-    stack = np.stack(
-        [
-            stretched(check_similarity(matrices[name], size, name=f"similarity '{name}'"))[rows, columns]
-            for name in names
-        ]
-    )  # (M, n)
+    stack = np.stack([matrix[rows, columns] for matrix in scaled])  # (M, n)
     best = _search(stack, values)
     by_task = {}
     for place, task in enumerate(labels):
