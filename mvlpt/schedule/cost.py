@@ -58,11 +58,11 @@ class Rates:
         source: ``default``, or where they were measured.
     """
 
-    flops: float = 2e10
-    step: float = 0.03
-    batch: float = 0.03
-    image: float = 0.002
-    start: float = 1.0
+    flops: float = 8e10
+    step: float = 0.006
+    batch: float = 0.02
+    image: float = 0.001
+    start: float = 0.15
     source: str = "default"
 
 
