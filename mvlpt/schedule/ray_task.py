@@ -1,0 +1,31 @@
+"""What a Ray task carries out in Ray's worker process, which lives on from task to task."""
+
+from __future__ import annotations
+
+import os
+
+from mvlpt.schedule.executor import Attempt, RunCommand
+from mvlpt.schedule.worker import WarmCommand, carry_out, read_result
+
+_warm: WarmCommand | None = None  # of this worker process: holds backbones and features
+_gpus: str | None = None  # the GPUs that this process was given when it first ran a command inside
+
+
+def carry_out_task(attempt: Attempt, run_command: RunCommand | None) -> None:
+    """Carries an attempt out; ``result.json`` tells how it ended.
+
+    A process uses the GPU that it has first seen as long as it lives. Where Ray gives it another one, the command runs
+    as a program of its own.
+
+    Args:
+        attempt: what to run. One that has ended already is left alone: Ray starts a task again whose process died,
+            even if that was after its end.
+        run_command: ``mvlpt.cli.main``, or None to run all commands as programs.
+    """
+    global _warm, _gpus
+    if read_result(attempt) is not None:
+        return
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if run_command is not None and _warm is None:
+        _warm, _gpus = WarmCommand(run_command), visible
+    carry_out(attempt, _warm if run_command is not None and visible == _gpus else None)
