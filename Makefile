@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup clusters demo test lint bench clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,6 +18,15 @@ $(VENV)/.installed: setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clusters: $(VENV)/.clusters ## add what `make test` needs to test Ray and SLURM too (as root, on Debian)
+
+$(VENV)/.clusters: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev,ray,slurm]'
+	if command -v slurmctld slurmd munged > /dev/null; then true; elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y slurmctld slurmd slurm-client munge > /dev/null; \
+	else echo "SLURM is not installed and only root can install it: its tests will be skipped"; fi
 	touch $@
 
 demo: setup ## compare zero-shot, single-task and shared prompts on the embedded tasks (some minutes on 2 cores)
