@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,37 +24,45 @@ VERSION = 1
 MAX_VALUES = 2**27  # 1 GiB of matrices
 
 
-def encode(graph: TaskGraph) -> dict[str, Any]:
-    """The content of the file."""
-    size = len(graph)
-    known = {name: ~np.isnan(matrix) for name, matrix in graph.affinities.items()}
-    for name, matrix in graph.affinities.items():
-        np.fill_diagonal(known[name], matrix.diagonal() != 0)
-    pairs = itertools.combinations(range(size), 2) if graph.similarities else ()
-    arrows = np.argwhere(np.any(list(known.values()), axis=0)) if known else ()
-
-    def edge(i: int, j: int, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        ends = {"source": graph.tasks[i], "target": graph.tasks[j]}
-        return {**ends, **{name: float(matrix[i, j]) for name, matrix in values.items()}}
-
-    facts = graph.facts
-    return {
-        "directed": False,
-        "multigraph": False,
-        "graph": {
-            "format": FORMAT,
-            "version": VERSION,
-            "similarities": list(graph.similarities),
-            "affinities": list(graph.affinities),
-            "settings": graph.settings,
-        },
-        "nodes": [{"id": task, **facts[task]} for task in graph.tasks],
-        "edges": [edge(i, j, graph.similarities) for i, j in pairs],
-        "affinities": [
-            edge(i, j, {name: matrix for name, matrix in graph.affinities.items() if known[name][i, j]})
-            for i, j in arrows
-        ],
+def encode(graph: TaskGraph) -> Iterator[str]:
+    """The file, piece by piece: JSON with a line for each task and each edge."""
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "similarities": list(graph.similarities),
+        "affinities": list(graph.affinities),
+        "settings": graph.settings,
     }
+    as_text = json.JSONEncoder(ensure_ascii=False).encode
+    yield f'{{\n  "directed": false,\n  "multigraph": false,\n  "graph": {as_text(head)}'
+    for key, items in (
+        ("nodes", ({"id": task, **known} for task, known in graph.facts.items())),
+        ("edges", _edges(graph.tasks, graph.similarities)),
+        ("affinities", _arrows(graph.tasks, graph.affinities)),
+    ):
+        yield f',\n  "{key}": ['
+        for place, item in enumerate(items):
+            yield f"{',' if place else ''}\n    {as_text(item)}"
+        yield "\n  ]"
+    yield "\n}\n"
+
+
+def _edges(tasks: Sequence[str], matrices: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
+    """Every pair of tasks once, with every value."""
+    if matrices:
+        values = np.stack(list(matrices.values()), axis=-1)
+        for i, j in itertools.combinations(range(len(tasks)), 2):
+            yield {"source": tasks[i], "target": tasks[j], **dict(zip(matrices, values[i, j].tolist(), strict=True))}
+
+
+def _arrows(tasks: Sequence[str], matrices: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
+    """Every ordered pair of which a value is known, with those; of a task and itself, values that are not 0."""
+    if matrices:
+        values = np.stack(list(matrices.values()), axis=-1)
+        known = ~np.isnan(values) & ((values != 0) | ~np.eye(len(tasks), dtype=bool)[..., None])
+        for i, j in np.argwhere(known.any(axis=-1)).tolist():
+            pairs = zip(matrices, values[i, j].tolist(), known[i, j].tolist(), strict=True)
+            yield {"source": tasks[i], "target": tasks[j], **{name: value for name, value, there in pairs if there}}
 
 
 def decode(content: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from mvlpt.engine.files import write_json
+from mvlpt.engine.files import atomic_write
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph import graph_json, graphml
 from mvlpt.graph.checks import check_matrix, check_similarity, check_tasks, index_of
@@ -173,7 +173,8 @@ class TaskGraph:
         Raises:
             RunFolderError: the file cannot be written.
         """
-        write_json(graph_json.encode(self), path)
+        with atomic_write(path) as handle:
+            handle.writelines(graph_json.encode(self))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TaskGraph:
