@@ -5,18 +5,51 @@ Pure functions of arrays; no configuration, model or data set is needed for any 
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from mvlpt.graph.combine import SIMILARITIES, combine, parse_weights, similarity_matrices
 from mvlpt.graph.embedding import TaskEmbedding
 from mvlpt.graph.fit_weights import FittedWeights, fit_weights
 from mvlpt.graph.task_graph import TaskGraph
 
+if TYPE_CHECKING:
+    from mvlpt.graph.grouping import group_tasks
+    from mvlpt.graph.groups import Grouping
+    from mvlpt.graph.groups_file import read_groups, write_groups
+    from mvlpt.graph.score_table import read_score_table
+    from mvlpt.graph.selection import Selection, select_groups
+
 __all__ = [
     "SIMILARITIES",
     "FittedWeights",
+    "Grouping",
+    "Selection",
     "TaskEmbedding",
     "TaskGraph",
     "combine",
     "fit_weights",
+    "group_tasks",
     "parse_weights",
+    "read_groups",
+    "read_score_table",
+    "select_groups",
     "similarity_matrices",
+    "write_groups",
 ]
+
+_HOMES = {
+    "Grouping": "groups",
+    "Selection": "selection",
+    "group_tasks": "grouping",
+    "read_groups": "groups_file",
+    "read_score_table": "score_table",
+    "select_groups": "selection",
+    "write_groups": "groups_file",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
