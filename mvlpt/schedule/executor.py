@@ -35,7 +35,7 @@ class Attempt:
         command: the job's, with what this attempt adds to it.
         environment: variables set on top of the process's own.
         time_limit: seconds it may run; None for no limit.
-        cwd: folder in which the command runs; None for ``root``.
+        cwd: folder in which the command runs: the plan's fact ``cwd``; None for ``root``.
         grace: seconds that it has to save its state once its time is up.
     """
 
@@ -64,7 +64,7 @@ class Ended:
         number: which one.
         status: exit status; negative for the number of the signal that ended it.
         seconds: for which it ran.
-        reason: one sentence where the status is not 0.
+        reason: one sentence where the status is not 0; begins with ``stopped`` where that was asked for.
         peak_mb: peak of its memory, MiB: of the device where there is one, else of main memory; 0 if unknown.
     """
 
@@ -138,10 +138,10 @@ def make_executor(name: str, *, run_command: RunCommand | None = None, **options
         from mvlpt.schedule.executor_options import RayOptions
         from mvlpt.schedule.ray_executor import RayExecutor
 
-        return RayExecutor(read_options(RayOptions, options, name))
+        return RayExecutor(read_options(RayOptions, options, name), run_command)
     if name == "slurm":
         from mvlpt.schedule.executor_options import SlurmOptions
         from mvlpt.schedule.slurm_executor import SlurmExecutor
 
-        return SlurmExecutor(read_options(SlurmOptions, options, name))
+        return SlurmExecutor(read_options(SlurmOptions, options, name), run_command)
     raise ScheduleError(f"No executor '{name}'{suggest(name, EXECUTORS)}")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -16,13 +19,20 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1
 CANNOT_START = 2  # as bad input: it will not start next time either
+_running: set[Program] = set()  # of this process
+
+
+@functools.cache
+def _prctl() -> Callable[[int, int], int]:
+    """Linux's call; does nothing elsewhere."""
+    with suppress(OSError, AttributeError):
+        return ctypes.CDLL(None).prctl
+    return lambda option, value: 0
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
     """Lets Linux send this process a signal when the thread that started it ends; 0 takes that back."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number))
+    _prctl()(_PR_SET_PDEATHSIG, int(number))
 
 
 class Program:
@@ -43,34 +53,43 @@ class Program:
         """Starts the program and waits for it; what it leaves running is killed.
 
         Returns:
-            Exit status (negative: number of a signal), reason or ``""``, peak main memory in MiB.
+            Exit status (negative: number of a signal), reason or ``""``, peak main memory in MiB (0: no more than this process's).
         """
         command = list(self._attempt.command)
         if command[0] == "mvlpt":
             command = [sys.executable, "-m", "mvlpt.cli", *command[1:]]
-        try:
-            process = subprocess.Popen(
-                command,
-                cwd=self._attempt.cwd or self._attempt.root,
-                env={**os.environ, **self._attempt.environment},
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                preexec_fn=die_with_parent,
-            )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            return CANNOT_START, f"'{command[0]}' cannot be started: {reason}", 0.0
+        _running.add(self)
         with self._lock:
-            self._process = process
+            try:
+                process = self._process = self._start(command)
+            except (OSError, ValueError, subprocess.SubprocessError) as error:
+                _running.discard(self)
+                reason = getattr(error, "strerror", None) or str(error)
+                return CANNOT_START, f"'{command[0]}' cannot be started: {reason}", 0.0
             if self._asked is not None:
                 self._send(self._asked)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its id stays taken until we have killed the group
         with self._lock:
             self._send(signal.SIGKILL)
             self._over = True
+        _running.discard(self)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        return process.returncode, "", usage.ru_maxrss / 1024
+        own = resource.getrusage(
+            resource.RUSAGE_SELF
+        ).ru_maxrss  # the child's peak begins with the process it came from
+        return process.returncode, "", usage.ru_maxrss / 1024 if usage.ru_maxrss > own else 0.0
+
+    def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
+        _prctl()  # loaded before the fork, after which locks of other threads may be held for ever
+        return subprocess.Popen(
+            command,
+            cwd=self._attempt.cwd or self._attempt.root,
+            env={**os.environ, **self._attempt.environment},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
 
     def terminate(self) -> None:
         """Asks the program to end."""
@@ -87,3 +106,9 @@ class Program:
             elif not self._over:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(self._process.pid, number)
+
+
+def kill_programs() -> None:
+    """Kills the programs that this process runs, with all they started in their groups."""
+    for program in list(_running):
+        program.kill()

@@ -78,9 +78,9 @@ def carry_out(
         absent = missing_outputs(attempt)
         if absent:
             status, reason = FAILED, f"ended with status 0 but did not write {', '.join(absent)}"
-    elif stop.requested and not reason:
-        reason = "stopped"
-    return finish(status, reason or _told(status), peak)
+    elif stop.requested:
+        status, reason = INTERRUPTED, reason or "stopped"
+    return finish(status, reason or told(status), peak)
 
 
 def write_result(attempt: Attempt, ended: Ended) -> None:
@@ -154,7 +154,7 @@ def _run_inside(attempt: Attempt, run_command: RunCommand) -> tuple[int, str]:
         gc.collect()
 
 
-def _told(status: int) -> str:
+def told(status: int) -> str:
     """What an exit status says by itself."""
     if status == 0:
         return ""

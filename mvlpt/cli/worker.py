@@ -1,0 +1,22 @@
+"""``python -m mvlpt.cli.worker``: a worker process of the local executor. Started by the scheduler, not by people."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mvlpt import cli
+from mvlpt.schedule.worker_loop import WorkerLoop
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serves the scheduler at the other end of two pipes; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="mvlpt worker", description=__doc__)
+    parser.add_argument("--requests", type=int, required=True, metavar="FD", help="where attempts come in")
+    parser.add_argument("--reports", type=int, required=True, metavar="FD", help="where endings go out")
+    args = parser.parse_args(argv)
+    return WorkerLoop(cli.main, args.requests, args.reports).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Which job is most urgent: the length of the longest chain of work that hangs on it.
+
+List scheduling by *upward rank* (Topcuoglu, Hariri, Wu: Performance-effective and low-complexity task scheduling for
+heterogeneous computing, IEEE TPDS 2002, section 3.2.2; without communication costs, since jobs meet on one file
+system). Pure functions of durations: the scheduler and the simulator call the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from mvlpt.schedule.jobs import Plan
+from mvlpt.schedule.records import JobRecord
+
+
+def upward_ranks(plan: Plan, seconds: Mapping[str, float]) -> dict[str, float]:
+    """Of each job, its own duration and the longest chain of jobs that must come after it.
+
+    Args:
+        plan: the jobs.
+        seconds: duration of each; those left out count as 0.
+    """
+    ranks: dict[str, float] = {}
+    longest: dict[str, float] = defaultdict(float)  # of the chains behind a job
+    for job in reversed(list(plan)):
+        ranks[job.id] = seconds.get(job.id, 0.0) + longest[job.id]
+        for need in job.needs:
+            longest[need] = max(longest[need], ranks[job.id])
+    return ranks
+
+
+def lower_bound(plan: Plan, seconds: Mapping[str, float], slots: int) -> float:
+    """Seconds that no schedule can beat: the longest chain, or the work divided by the slots."""
+    if not len(plan):
+        return 0.0
+    work = sum(seconds.get(job.id, 0.0) for job in plan)
+    return max(max(upward_ranks(plan, seconds).values()), work / max(slots, 1))
+
+
+def corrected_seconds(plan: Plan, records: Mapping[str, JobRecord]) -> dict[str, float]:
+    """Estimated duration of every job, corrected by the jobs that have finished.
+
+    The jobs of one kind are off by the same factor, more or less: that between what the finished ones took and their
+    estimates. A kind of which none has finished takes the factor of all jobs.
+    """
+    taken: dict[str, float] = defaultdict(float)
+    guessed: dict[str, float] = defaultdict(float)
+    for job in plan:
+        record = records[job.id]
+        if record.state == "finished" and record.seconds > 0 and job.seconds > 0:
+            for kind in (job.kind, ""):
+                taken[kind] += record.seconds
+                guessed[kind] += job.seconds
+    overall = taken[""] / guessed[""] if guessed[""] else 1.0
+    factors = {kind: taken[kind] / guessed[kind] for kind in guessed if guessed[kind]}
+    return {job.id: job.seconds * factors.get(job.kind, overall) for job in plan}
+
+
+def time_left(
+    plan: Plan, records: Mapping[str, JobRecord], seconds: Mapping[str, float], slots: int, now: float
+) -> float:
+    """Seconds until everything that still can finish has, by :func:`lower_bound` of what is left.
+
+    Args:
+        plan: the jobs.
+        records: what happened so far.
+        seconds: corrected duration of each.
+        slots: places to run.
+        now: Unix seconds.
+    """
+    left = {}
+    for job in plan:
+        record = records[job.id]
+        if record.state == "waiting":
+            left[job.id] = seconds[job.id]
+        elif record.state == "running":
+            left[job.id] = max(0.0, seconds[job.id] - (now - (record.started or now)))
+    return lower_bound(plan, left, slots)
