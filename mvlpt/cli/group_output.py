@@ -36,7 +36,7 @@ def groups_table(
 
 
 def _mean(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3g}" if abs(value) < 0.001 else f"{value:.3f}"
+    return "-" if math.isnan(value) else f"{value:.3g}"
 
 
 def objective_line(grouping: Grouping) -> str:
@@ -107,7 +107,8 @@ def draw(
     title = f"{len(graph.tasks)} tasks in {count} group{'s' * (count != 1)} by {label}"
     sizes = {task: known["classes"] for task, known in graph.facts.items() if "classes" in known}
     kind = "affinity" if directed else "similarity"
-    heat = draw_heatmap(matrix, graph.tasks, groups, title=title, directed=directed, label=kind)
+    scale = "row helps column" if directed else kind
+    heat = draw_heatmap(matrix, graph.tasks, groups, title=title, directed=directed, label=scale)
     network = draw_network(matrix, graph.tasks, groups, sizes=sizes, title=title, label=kind)
     return [*save_figure(heat, folder / f"{name}{suffix}"), *save_figure(network, folder / f"graph{suffix}")]
 
