@@ -27,6 +27,7 @@ class Run:
         shots: images per class; 0 for runs that train nothing.
         seed: of sampling, prompt and order.
         options: overrides of the configuration file.
+        serves: where groups overlap, the tasks for which this run's scores count; ``None`` for all.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Run:
     seed: int
     group: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    serves: tuple[str, ...] | None = None
 
 
 def zero_shot_runs(experiment: Experiment) -> Iterator[Run]:
@@ -68,7 +70,9 @@ def tuned_runs(experiment: Experiment, trainer: str, shots: int, seed: int, grou
         options = experiment.overrides(arm)
         for group, leaf, tasks in _shared(experiment, arm, groups):
             name = f"{place}/{leaf}" if leaf else place
-            yield Run(name, "train", trainer, arm, tasks, shots, seed, group, options)
+            serves = getattr(groups, "serves", None) if arm == "grouped" else None
+            counted = tuple(task for task in tasks if serves[task] == group) if serves is not None else None
+            yield Run(name, "train", trainer, arm, tasks, shots, seed, group, options, counted)
 
 
 def _shared(experiment: Experiment, arm: str, groups: Any) -> Iterator[tuple[str, str, tuple[str, ...]]]:

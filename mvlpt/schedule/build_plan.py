@@ -81,6 +81,21 @@ def build_plan(
     return Plan(list(builder.jobs.values()), facts)
 
 
+def backbones_of(experiment: Experiment) -> list[tuple[str, int]]:
+    """Names and image sizes of the backbones that an experiment's runs use.
+
+    Raises:
+        ConfigError: a trainer's configuration or an option cannot be used, or a task is not known.
+    """
+    load_shipped()
+    load_entry_points()
+    builder = _Builder(experiment, Path(), CostModel())
+    builder.check()
+    files = [*experiment.trainers, *([experiment.zero_shot] if experiment.zero_shot else [])]
+    configurations = [builder.base(file, experiment.overrides()) for file in files]
+    return list(dict.fromkeys((cfg.MODEL.BACKBONE.NAME, cfg.INPUT.SIZE[0]) for cfg in configurations))
+
+
 class _Builder:
     """Adds jobs; the same run asked for twice is one job."""
 
@@ -98,7 +113,7 @@ class _Builder:
         pairs += [(experiment.zero_shot, "")] if experiment.zero_shot else []
         for file, arm in pairs:
             try:
-                cfg = self._base(file, experiment.overrides(arm))
+                cfg = self.base(file, experiment.overrides(arm))
                 if not cfg.TRAINER.NAME:
                     told.append(f"{file} names no trainer; set TRAINER.NAME in it")
                 if not cfg.MODEL.BACKBONE.NAME:
@@ -122,7 +137,7 @@ class _Builder:
 
     # Configurations ------------------------------------------------------------------------------------------
 
-    def _base(self, file: str, options: Mapping[str, Any]) -> CfgNode:
+    def base(self, file: str, options: Mapping[str, Any]) -> CfgNode:
         """The configuration of a trainer's file with some overrides, checked, not to be changed."""
         key = (file, tuple((name, repr(value)) for name, value in options.items()))
         if key not in self._bases:
@@ -136,7 +151,7 @@ class _Builder:
 
     def _resolved(self, run: Run, options: Mapping[str, Any]) -> CfgNode:
         """What ``mvlpt train`` makes of the run's command."""
-        cfg = self._base(run.trainer, run.options).clone()
+        cfg = self.base(run.trainer, run.options).clone()
         words: list[Any] = ["DATASET.DATASET", ",".join(run.tasks), "SEED", run.seed]
         words += ["DATASET.RANDOM_SEED_SAMPLING", run.seed]
         words += ["DATASET.NUM_SHOTS", run.shots] if run.shots else []
@@ -269,8 +284,9 @@ class _Builder:
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    alone = {"task": run.tasks[0]} if len(run.tasks) == 1 else {}
-    return {"arm": run.arm, "group": run.group, "tasks": list(run.tasks), **alone, "shots": run.shots, "seed": run.seed}
+    facts = {"arm": run.arm, "group": run.group, "tasks": list(run.tasks), "shots": run.shots, "seed": run.seed}
+    facts |= {"task": run.tasks[0]} if len(run.tasks) == 1 else {}
+    return facts if run.serves is None else {**facts, "serves": list(run.serves)}
 
 
 def _config_word(file: str) -> str:

@@ -95,8 +95,8 @@ def measure_rates(name: str, image_size: int, device: str) -> Rates:
         torch.set_num_threads(threads)
     small, large = seconds
     rate = (flops[1] - flops[0]) / max(large - small, 1e-6)
-    overhead = max(small - flops[0] / rate, 0.0)
     default = DEFAULTS[device]
+    overhead = min(max(small - flops[0] / rate, 0.0), 4 * default.step)  # more is the noise of a busy machine
     return dataclasses.replace(default, flops=rate, step=overhead + LOOP, batch=overhead + LOOP, source="measured")
 
 

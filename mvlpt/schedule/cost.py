@@ -71,12 +71,10 @@ class CostModel:
     """Estimates of seconds and memory.
 
     Attributes:
-        rates: of the device, by backbone name; :data:`Rates` defaults for others.
-        corrections: what estimates are multiplied by, by ``kind`` and trainer, learnt from finished jobs.
+        rates: of the device, by backbone name; :class:`Rates`' own for others.
     """
 
     rates: Mapping[str, Rates] = field(default_factory=dict)
-    corrections: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def of_run(self, cfg: CfgNode, kind: str, features_kept: bool = False) -> tuple[float, float]:
         """Seconds and MiB of a run.
@@ -87,13 +85,13 @@ class CostModel:
             features_kept: the features of the test images lie on disk.
         """
         work = work_of(cfg, kind, features_kept)
-        return self.seconds(work, cfg.MODEL.BACKBONE.NAME, (kind, cfg.TRAINER.NAME)), work.memory_mb
+        return self.seconds(work, cfg.MODEL.BACKBONE.NAME), work.memory_mb
 
-    def seconds(self, work: Work, backbone: str, key: tuple[str, str]) -> float:
-        """Seconds of some work by a job of this kind and trainer."""
+    def seconds(self, work: Work, backbone: str) -> float:
+        """Seconds of some work."""
         rates = self.rates.get(backbone, Rates())
         known = rates.start + work.steps * rates.step + work.batches * rates.batch + work.images * rates.image
-        return (known + work.flops / rates.flops) * self.corrections.get(key, 1.0)
+        return known + work.flops / rates.flops
 
 
 def towers(cfg: CfgNode) -> tuple[bool, bool]:

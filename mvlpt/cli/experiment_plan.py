@@ -1,0 +1,86 @@
+"""The middle stage of an experiment: its plan, written down or only shown."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mvlpt.cli.common import show
+from mvlpt.errors import PlanError
+from mvlpt.report.plan_figure import save_plan_figure
+from mvlpt.report.plan_table import plan_sheet, plan_times
+from mvlpt.report.sheets import rich_table
+from mvlpt.schedule import Experiment, Plan, Slot, load_plan, save_plan
+from mvlpt.schedule.build_plan import backbones_of, build_plan, check_same_folder
+from mvlpt.schedule.calibrate import corrected, cost_model
+from mvlpt.schedule.journal import read_records
+from mvlpt.schedule.plan_file import FILE
+
+PICTURE = "plan.png"
+MEASURED_HERE = ("local", "inline")  # executors whose jobs run on this machine
+
+
+def plan_of(
+    experiment: Experiment, groups: Any, args: argparse.Namespace, root: Path, executor: str, keep: bool
+) -> Plan:
+    """The plan of an experiment, its estimates corrected by jobs that have finished in the folder.
+
+    Args:
+        experiment: what to compare.
+        groups: for the arm ``grouped``.
+        args: of the command line.
+        root: the experiment's folder.
+        executor: where jobs will run; speeds are measured only where that is this machine.
+        keep: write what was measured to the folder.
+    """
+    measure = not args.no_calibrate and executor in MEASURED_HERE
+    folder = root if keep or (root / "calibration.json").exists() else None
+    cost = cost_model(backbones_of(experiment), folder, measure and keep, tell=_note)
+    plan = build_plan(experiment, root, groups, cost, args.config_file)
+    return corrected(plan, read_records(root, plan))
+
+
+def write_plan(plan: Plan, root: Path) -> None:
+    """Writes ``plan.json`` and its picture, unless the folder holds another experiment.
+
+    Raises:
+        PlanError: it does.
+    """
+    file = root / FILE
+    before = _known(file)
+    if before is not None:
+        check_same_folder(plan, before, root)
+    save_plan(plan, file)
+    if before is None or {job.id for job in before} != {job.id for job in plan} or not (root / PICTURE).exists():
+        save_plan_figure(plan, root / PICTURE)
+
+
+def _known(file: Path) -> Plan | None:
+    try:
+        return load_plan(file) if file.exists() else None
+    except PlanError:  # it is about to be written again
+        return None
+
+
+def show_plan(plan: Plan, slots: Sequence[Slot], args: argparse.Namespace, root: Path, stand_in: bool) -> None:
+    """Prints a plan and writes nothing but what the command line asks for."""
+    records = read_records(root, plan)
+    show(rich_table(plan_sheet(plan, records)))
+    show(f"{plan_times(plan, slots, records)}.")
+    if stand_in:
+        show(
+            "The groups are not known before the tasks are embedded; equal parts of the tasks stand in for them"
+            " (--only-groups makes them)."
+        )
+    if args.plan_file:
+        save_plan(plan, args.plan_file)
+    if args.picture:
+        save_plan_figure(plan, args.picture)
+    written = [path for path in (args.plan_file, args.picture) if path]
+    show(f"written: {', '.join(written)}" if written else f"Nothing was written; the plan would go to {root / FILE}")
+
+
+def _note(text: str) -> None:
+    show(f"{text} ...")
