@@ -29,7 +29,7 @@ import yaml
 from mvlpt.config import read_yaml
 from mvlpt.engine.files import atomic_write
 from mvlpt.errors import ConfigError, GraphError, suggest
-from mvlpt.graph.grouping import Grouping
+from mvlpt.graph.groups import Grouping
 
 FILE = "groups.yaml"
 FORMAT, VERSION = "mvlpt-groups", 1

@@ -1,0 +1,105 @@
+"""What a partition of tasks is worth: the sum, over all pairs that share a group, of what the pair is above a threshold.
+
+Reasons, and what the threshold does, are in ``docs/grouping.md``. Shapes: T tasks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mvlpt.errors import GraphError, suggest
+from mvlpt.graph.checks import TOLERANCE, check_matrix, check_symmetric
+
+KINDS = ("similarity", "affinity")
+BITS = 46  # all weights together stay below 2 ** BITS, so that sums of them are exact and six bits are left for ties
+NEGLIGIBLE = 1e-12  # of the largest value: what is left of a threshold that equals a value
+
+
+def kind_of(matrix: np.ndarray) -> str:
+    """``similarity`` where both triangles of a matrix agree but for rounding, else ``affinity``."""
+    off = matrix - np.diag(np.diagonal(matrix))
+    return "similarity" if np.abs(off - off.T).max() <= TOLERANCE * np.abs(off).max() else "affinity"
+
+
+def pair_weights(
+    matrix: Any, tasks: Sequence[str], kind: str | None = None, threshold: float | None = None
+) -> tuple[np.ndarray, float, str]:
+    """What each pair of tasks adds to the objective when it shares a group.
+
+    Args:
+        matrix: (T, T) a symmetric similarity, or a directed affinity, of which both directions are averaged.
+        tasks: names of the rows.
+        kind: ``similarity`` or ``affinity``; ``None``: told from the matrix's symmetry.
+        threshold: the value from which on a pair should share a group; ``None``: the mean over all pairs of a
+            similarity, 0 for an affinity.
+
+    Returns:
+        (T, T) ``s_ij - threshold``, symmetric, zeros on the diagonal; the threshold; the kind.
+
+    Raises:
+        GraphError: the matrix, the kind or the threshold cannot be used.
+    """
+    if kind is not None and kind not in KINDS:
+        raise GraphError(f"A matrix of kind '{kind}' is unknown{suggest(str(kind), KINDS)}")
+    values = check_matrix(matrix, tasks)
+    kind = kind or kind_of(values)
+    values = check_symmetric(values, tasks, name="similarity") if kind == "similarity" else (values + values.T) / 2
+    np.fill_diagonal(values, 0.0)
+    pairs = values[np.triu_indices(len(values), 1)]
+    if threshold is None:
+        threshold = math.fsum(pairs) / len(pairs) if kind == "similarity" and len(pairs) else 0.0
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
+        raise GraphError(f"The threshold is {threshold!r}; give a number, or leave it out")
+    weights = values - threshold
+    weights[np.abs(weights) <= NEGLIGIBLE * max(abs(threshold), np.abs(values).max())] = 0.0
+    np.fill_diagonal(weights, 0.0)
+    return weights, float(threshold), kind
+
+
+def whole_weights(weights: np.ndarray) -> np.ndarray:
+    """Weights as whole numbers (in float64) in the same proportions.
+
+    Sums of them are exact, whatever their order, the library or its threads. So equal partitions compare as equal, and a
+    rule can choose between them.
+    """
+    total = math.fsum(np.abs(weights).ravel())
+    if total == 0.0:
+        return np.zeros_like(weights)
+    return np.rint(np.ldexp(weights, BITS - math.frexp(total)[1]))
+
+
+def partition_score(weights: np.ndarray, labels: np.ndarray) -> float:
+    """The objective: the sum of ``weights`` over all pairs with the same label.
+
+    Args:
+        weights: (T, T) symmetric.
+        labels: (T,) the group of each task.
+    """
+    together = labels[:, None] == labels[None, :]
+    return math.fsum(weights[np.triu(together, 1)])
+
+
+def inner_outer(matrix: np.ndarray, tasks: Sequence[str], groups: Sequence[Sequence[str]]) -> list[tuple[float, float]]:
+    """For each group the mean over pairs inside it and over pairs that leave it.
+
+    Args:
+        matrix: (T, T), both directions of a pair are averaged.
+        tasks: names of the rows.
+        groups: task names; groups may overlap.
+
+    Returns:
+        (inner, outer) of each group; NaN where there is no such pair.
+    """
+    place = {task: row for row, task in enumerate(tasks)}
+    means = []
+    for group in groups:
+        inside = np.zeros(len(place), dtype=bool)
+        inside[[place[task] for task in group]] = True
+        inner = matrix[np.ix_(inside, inside)][~np.eye(inside.sum(), dtype=bool)]
+        outer = np.concatenate([matrix[np.ix_(inside, ~inside)].ravel(), matrix[np.ix_(~inside, inside)].ravel()])
+        means.append(tuple(float(part.mean()) if part.size else math.nan for part in (inner, outer)))
+    return means
