@@ -53,7 +53,8 @@ class Program:
         """Starts the program and waits for it; what it leaves running is killed.
 
         Returns:
-            Exit status (negative: number of a signal), reason or ``""``, peak main memory in MiB (0: no more than this process's).
+            Exit status (negative: number of a signal), reason or ``""``, peak main memory in MiB (0 if no more than
+            this process has).
         """
         command = list(self._attempt.command)
         if command[0] == "mvlpt":

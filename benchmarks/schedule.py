@@ -1,0 +1,135 @@
+"""How well and how cheaply jobs are scheduled.
+
+    python benchmarks/schedule.py
+    python benchmarks/schedule.py --quick
+
+*Makespan*: the scheduler's own decisions on the simulator, made-up durations (log-normal), random layered graphs of
+1,000 jobs on 8 slots, against the lower bound max(longest chain, work / slots); no schedule can have ratio below 1. A
+second figure has the durations turn out otherwise than estimated, by up to a factor of 2 either way. *Overhead*: jobs
+that do nothing, one after the other on the local executor, from one end to the next, less what starting the same
+process costs without a scheduler. *Two workers*: jobs that keep one core busy, with one worker and with two, in
+alternation; the ratio of medians needs two cores that are idle otherwise. Ends with one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from mvlpt.schedule.executor import make_executor
+from mvlpt.schedule.jobs import Job, Plan
+from mvlpt.schedule.journal import read_events
+from mvlpt.schedule.scheduler import Scheduler
+from mvlpt.schedule.simulate import simulate
+from mvlpt.schedule.slots import cpu_slots
+
+ASKED = {"makespan": 1.10, "overhead_ms": 50.0, "two_workers": 1.6}
+JOBS, SLOTS = 1000, 8
+BUSY = "sum(range({}))"  # keeps one core busy
+
+
+def layered_plan(seed: int, count: int = JOBS) -> Plan:
+    """A random graph in layers; each job needs one to four of the layer before."""
+    rng = random.Random(seed)
+    width = rng.choice([5, 10, 20, 50, 100])
+    jobs: list[Job] = []
+    before: list[str] = []
+    while len(jobs) < count:
+        layer = [f"j{len(jobs) + place}" for place in range(min(count - len(jobs), rng.randint(1, 2 * width)))]
+        for name in layer:
+            needs = tuple(rng.sample(before, min(len(before), rng.randint(1, 4))))
+            jobs.append(Job(name, "command", name, ("true",), needs, seconds=rng.lognormvariate(3, 1)))
+        before = layer
+    return Plan(jobs)
+
+
+def makespans(graphs: int) -> tuple[list[float], list[float]]:
+    """Ratios to the lower bound: with durations as estimated, and otherwise than estimated."""
+    exact, wrong = [], []
+    for seed in range(graphs):
+        plan, rng = layered_plan(seed), random.Random(-seed - 1)
+        exact_run = simulate(plan, cpu_slots(SLOTS))
+        actual = {job.id: job.seconds * 2 ** rng.uniform(-1, 1) for job in plan}
+        wrong_run = simulate(plan, cpu_slots(SLOTS), actual=actual)
+        exact.append(exact_run.makespan / exact_run.lower_bound)
+        wrong.append(wrong_run.makespan / wrong_run.lower_bound)
+    return exact, wrong
+
+
+def run_local(plan: Plan, slots: int) -> tuple[float, list[float]]:
+    """Runs a plan in a temporary folder; seconds in all, and the moments at which its jobs ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        outcome = Scheduler(plan, folder, make_executor("local", slots=slots, device="cpu")).run()
+        seconds = time.perf_counter() - started
+        if outcome.finished != len(plan):
+            raise SystemExit(f"{len(plan) - outcome.finished} of {len(plan)} jobs did not finish")
+        return seconds, [entry["t"] for _, entry in read_events(Path(folder)) if entry["event"] == "ended"]
+
+
+def overhead(jobs: int) -> tuple[float, float]:
+    """Milliseconds from the end of a job that does nothing to the end of the next, and to start ``true`` by itself."""
+    plan = Plan([Job(f"j{place}", "command", f"j{place}", ("true",)) for place in range(jobs)])
+    _, ends = run_local(plan, 1)
+    alone = []
+    for _ in range(jobs):
+        started = time.perf_counter()
+        subprocess.run(["true"], stdin=subprocess.DEVNULL, check=True)
+        alone.append(time.perf_counter() - started)
+    return 1000 * (ends[-1] - ends[0]) / (jobs - 1), 1000 * statistics.median(alone)
+
+
+def two_workers(jobs: int, rounds: int, steps: int) -> tuple[float, float]:
+    """Median seconds with one worker and with two."""
+    command = (sys.executable, "-c", BUSY.format(steps))
+    plan = Plan([Job(f"j{place}", "command", f"j{place}", command) for place in range(jobs)])
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for workers in seconds:
+            seconds[workers].append(run_local(plan, workers)[0])
+    return statistics.median(seconds[1]), statistics.median(seconds[2])
+
+
+def main() -> None:
+    """Parses the command line, measures, prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--graphs", type=int, default=50)
+    parser.add_argument("--jobs", type=int, default=200, help="that do nothing")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="few graphs and jobs, one round")
+    args = parser.parse_args()
+    steps = 40_000_000  # about a second
+    if args.quick:
+        args.graphs, args.jobs, args.rounds, steps = 10, 40, 1, 20_000_000
+    exact, wrong = makespans(args.graphs)
+    print(f"{args.graphs} graphs of {JOBS} jobs on {SLOTS} slots: makespan / lower bound")
+    for name, ratios in (("durations as estimated", exact), ("off by up to 2 x", wrong)):
+        print(f"  {name:<24} mean {statistics.mean(ratios):.3f}  worst {max(ratios):.3f}")
+    each, alone = overhead(args.jobs)
+    print(f"{args.jobs} jobs that do nothing: {each:.1f} ms each, {alone:.1f} ms of it to start the process")
+    one, two = two_workers(6, args.rounds, steps)
+    print(f"6 busy jobs: {one:.1f} s with one worker, {two:.1f} s with two (load {os.getloadavg()[0]:.1f})")
+    result = {
+        "makespan": round(max(exact), 3),
+        "makespan_mean": round(statistics.mean(exact), 3),
+        "makespan_misjudged": round(max(wrong), 3),
+        "overhead_ms": round(each - alone, 1),
+        "two_workers": round(one / two, 2),
+        "asked": ASKED,
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
