@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from mvlpt.cli.common import exit_status, show
 from mvlpt.engine.files import atomic_write
@@ -34,7 +35,7 @@ examples:
   mvlpt results output/demo --trainer MVLPT-VPT --shots 1
   mvlpt results output/demo --groups output/demo/groups.yaml  # means over each group of tasks
   mvlpt results output/demo --compare MVLPT-VPT/grouped MVLPT-CoOp/grouped
-  mvlpt results output/pairs --arm transfer --table gains     
+  mvlpt results output/pairs --arm transfer --table gains
   mvlpt results output/demo --format latex --out tables.tex
   mvlpt results output/demo --format csv --table summary
   mvlpt results output/demo --collect                         # writes output/demo/results.jsonl
@@ -115,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.out:
         with atomic_write(args.out) as handle:
             handle.write(text)
-        show(f"{len(results.methods)} methods on {len(results.tasks)} tasks: {args.out}")
+        show(escape(f"{len(results.methods)} methods on {len(results.tasks)} tasks: {args.out}"))
     else:
         sys.stdout.write(text)
     return 0
@@ -138,7 +139,7 @@ def _collect(args: argparse.Namespace) -> int:
         raise ConfigError("--collect writes PATH/results.jsonl and takes neither --out nor --format")
     for path in args.paths:
         file, count = write_collection(path)
-        show(f"{count} results: {file}")
+        show(escape(f"{count} results: {file}"))
     return 0
 
 

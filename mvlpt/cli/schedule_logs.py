@@ -1,0 +1,100 @@
+"""Prints the output of a job, and follows it while it runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from mvlpt.errors import ScheduleError
+from mvlpt.schedule.executor import OUTPUT, RESULT
+from mvlpt.schedule.jobs import Plan
+from mvlpt.schedule.journal import read_records
+from mvlpt.schedule.lock import is_running
+from mvlpt.schedule.records import attempt_folder
+
+PIECE = 65536  # bytes
+SECONDS = 0.3  # between two looks at a log that is followed
+LOOKS = 10  # after so many without news the journal is read, too
+
+
+def print_log(plan: Plan, root: Path, word: str, *, attempt: int | None = None, follow: bool = False) -> int:
+    """Writes a job's ``output.log`` to the standard output as it is.
+
+    Args:
+        plan: the jobs.
+        root: the plan's folder.
+        word: the job's name or the beginning of its id.
+        attempt: which one; by default the last.
+        follow: go on until the attempt ends, and then with the next one, if there is one and none was named.
+
+    Raises:
+        PlanError: no such job.
+        ScheduleError: it has not started yet, or not so often, or printed nothing that was kept.
+    """
+    job = plan.find(word)
+    record = read_records(root, plan)[job.id]
+    number = record.attempts if attempt is None else attempt
+    if not record.attempts and not follow:
+        raise ScheduleError(f"'{job.name}' has not started yet, so it has no log; it is {record.state}")
+    if attempt is not None and not 1 <= attempt <= record.attempts:
+        tries = f"{record.attempts} attempt{'s' * (record.attempts != 1)}"
+        raise ScheduleError(f"'{job.name}' has {tries}, not attempt {attempt}; leave --attempt out for the last")
+    if not follow:
+        log = attempt_folder(root, job.id, number) / OUTPUT
+        if not log.exists():
+            raise ScheduleError(f"There is no log at {log}; the attempt printed nothing, or printed to the scheduler's")
+        _copy(log, 0)
+        return 0
+    while True:
+        if number:
+            folder = attempt_folder(root, job.id, number)
+            _follow(folder, partial(_goes_on, plan, root, job.id, number))
+        if attempt is not None:
+            return 0
+        record = read_records(root, plan)[job.id]
+        over = record.state not in ("waiting", "running") or not is_running(root)
+        if record.attempts > number:
+            number = record.attempts
+        elif over:
+            return 0
+        else:
+            time.sleep(SECONDS)
+
+
+def _goes_on(plan: Plan, root: Path, ident: str, number: int) -> bool:
+    record = read_records(root, plan)[ident]
+    return record.state == "running" and record.attempts == number and is_running(root)
+
+
+def _copy(log: Path, start: int) -> int:
+    """Prints what a log holds beyond ``start`` bytes; returns where it ends."""
+    try:
+        with open(log, "rb") as handle:
+            handle.seek(start)
+            while piece := handle.read(PIECE):
+                sys.stdout.buffer.write(piece)
+                start += len(piece)
+    except FileNotFoundError:
+        return start
+    sys.stdout.flush()
+    return start
+
+
+def _follow(folder: Path, goes_on: Callable[[], bool]) -> None:
+    """Prints a log until its attempt has ended."""
+    place, quiet = 0, 0
+    while True:
+        ended = (folder / RESULT).exists()  # looked at first: what was printed before the end is then in the log
+        before, place = place, _copy(folder / OUTPUT, place)
+        if ended:
+            return
+        quiet = quiet + 1 if place == before else 0
+        if quiet >= LOOKS:
+            if not goes_on():
+                _copy(folder / OUTPUT, place)
+                return
+            quiet = 0
+        time.sleep(SECONDS)

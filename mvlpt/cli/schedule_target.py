@@ -1,0 +1,87 @@
+"""What a command of ``mvlpt schedule`` is about: a folder with a plan, a plan file, or an experiment file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mvlpt.errors import PlanError, ScheduleError
+from mvlpt.schedule.jobs import Plan
+from mvlpt.schedule.plan_file import FILE, load_plan
+
+
+@dataclass(frozen=True)
+class Target:
+    """A plan and where it lives.
+
+    Attributes:
+        plan: the jobs.
+        name: for titles.
+        root: the plan's folder; ``None`` for an experiment file without an output folder.
+        built: the plan was made now, from an experiment file, and is not on disk yet.
+        executor: what the experiment says about how its jobs run.
+    """
+
+    plan: Plan
+    name: str
+    root: Path | None
+    built: bool = False
+    executor: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The plan's folder, for commands that need one."""
+        if self.root is None:
+            raise ScheduleError(f"{self.name} is an experiment file; name the folder of its plan")
+        return self.root
+
+
+def find_target(word: str, output_dir: str | None = None, groups: str | None = None) -> Target:
+    """Reads the plan of a folder or file, or builds that of an experiment file.
+
+    Args:
+        word: folder, ``plan.json`` or YAML.
+        output_dir: where the plan of an experiment file will live.
+        groups: a groups file, for the experiment's arm ``grouped``.
+
+    Raises:
+        PlanError: there is no plan, it cannot be used, or the folder holds another experiment.
+        ScheduleError: options of an experiment file are given with a folder.
+        ConfigError: the experiment cannot be used.
+    """
+    path = Path(word)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return _build(word, output_dir, groups)
+    if output_dir or groups:
+        raise ScheduleError(f"--output-dir and --groups go with an experiment file (.yaml), and {word} is none")
+    if path.is_dir():
+        return Target(load_plan(path / FILE), path.resolve().name, path)
+    if path.suffix == ".json":
+        if path.name != FILE:
+            raise PlanError(f"{path}: a plan is kept as {FILE} in a folder of its own; rename it")
+        return Target(load_plan(path), path.resolve().parent.name, path.parent)
+    raise PlanError(f"No folder at {word}; make a plan with `mvlpt schedule plan EXPERIMENT.yaml --output-dir DIR`")
+
+
+def _build(word: str, output_dir: str | None, groups: str | None) -> Target:
+    from mvlpt.schedule.build_plan import build_plan, check_same_folder
+    from mvlpt.schedule.experiment import load_experiment
+
+    experiment = load_experiment(word)
+    grouping = None
+    if groups:
+        from mvlpt.graph.groups_file import read_groups
+
+        grouping = read_groups(groups)
+    elif "grouped" in experiment.arms:
+        raise PlanError(
+            f"{word} has the arm 'grouped': name its groups with --groups, or use `mvlpt experiment`, which picks them"
+        )
+    name = Path(word).stem
+    root = Path(output_dir) if output_dir else None
+    plan = build_plan(experiment, root or Path("output") / name, grouping, experiment_file=word)
+    if root is not None and (root / FILE).exists():
+        check_same_folder(plan, load_plan(root / FILE), root)
+    return Target(plan, name, root, built=True, executor=experiment.executor)
