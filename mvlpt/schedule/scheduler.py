@@ -142,12 +142,16 @@ class Scheduler:
             self._conclude(ended)
         if not self._stopping:
             self._start_ready()
-        over = not self._attempts and (self._stopping or not self._can_go_on())
+        if self._over():
+            self._look()  # a request may have come in meanwhile
+        over = self._over()
         self._tell(now=over)
         return over
 
-    def _can_go_on(self) -> bool:
-        return any(record.state == "waiting" for record in self._records.values())
+    def _over(self) -> bool:
+        if self._attempts:
+            return False
+        return self._stopping or all(record.state != "waiting" for record in self._records.values())
 
     def _pause(self) -> float:
         """Seconds to sleep at most."""
@@ -169,11 +173,15 @@ class Scheduler:
         now = self._clock()
         if now - self._looked_at >= LOOK_SECONDS or now < self._looked_at:
             self._looked_at = now
-            for one in pending(self.root):
-                self._serve(one)
+            self._look()
             for ident in [ident for ident, deadline in self._deadlines.items() if now > deadline]:
                 del self._deadlines[ident]
                 self.executor.stop(self._attempts[ident], now=True)
+
+    def _look(self) -> None:
+        """Serves the requests of other processes."""
+        for one in pending(self.root):
+            self._serve(one)
 
     def _serve(self, one: Request) -> None:
         for ident in carry_out_request(one, self.plan, self._records, self._journal):

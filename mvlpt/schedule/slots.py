@@ -15,6 +15,7 @@ from pathlib import Path
 from mvlpt.errors import ScheduleError
 
 _GPU_TRACES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # without one of these torch need not be asked
+_ROUNDING = 1e-6  # MiB
 _ASK_TORCH = (
     "import json, torch;"
     "print(json.dumps([torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())]))"
@@ -125,7 +126,7 @@ def place(
         devices = sorted(open_devices, key=lambda device: -left[device])  # stable: ties go to the first device
         for device in devices:
             claim = _claim(memory, free[device][0], shares)
-            if claim <= left[device] or not jobs_on[device]:
+            if claim <= left[device] + _ROUNDING or not jobs_on[device]:
                 slot = free[device].pop(0)
                 left[device] -= claim
                 jobs_on[device] += 1
