@@ -1,0 +1,279 @@
+"""``mvlpt schedule`` as a person uses it, on small plans of shell commands and on an experiment file."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mvlpt.cli import main
+from mvlpt.cli.schedule_run import read_run_options
+from mvlpt.errors import ScheduleError
+from mvlpt.schedule.control import request
+from mvlpt.schedule.plan_file import load_plan
+
+TELL = 'echo \'{"done": 1, "total": 4, "text": "loss 0.5"}\' > "$MVLPT_PROGRESS_FILE"'
+
+
+def job(name, command="true", needs=(), **more):
+    return {"name": name, "command": command, "needs": list(needs), "seconds": 0.1, **more}
+
+
+def write_plan(root, *jobs):
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "plan.json").write_text(json.dumps({"format": "mvlpt-plan", "version": 1, "jobs": list(jobs)}))
+    return root
+
+
+@pytest.fixture
+def root(tmp_path):
+    """One job that works, one that breaks, one that needs it."""
+    fail = "echo 'no [bold]luck[/bold] today'; exit 3"
+    return write_plan(
+        tmp_path / "my plan",
+        job("good", f"echo fine; {TELL}", kind="train", facts={"trainer": "MVLPT-VPT", "arm": "single"}),
+        job("bad/one", fail),
+        job("after", "true", ["bad/one"]),
+    )
+
+
+def schedule(*words):
+    return main(["schedule", *map(str, words)])
+
+
+def run(root, *words):
+    return schedule("run", root, "--executor", "inline", "--retries", "0", *words)
+
+
+def status_of(root, capsys):
+    capsys.readouterr()
+    schedule("status", root, "--json")
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_plan_is_shown_before_it_runs(root, tmp_path, capsys):
+    assert schedule("plan", root, "--slots", "2", "--list", "--picture", tmp_path / "plan.png") == 0
+    shown = capsys.readouterr().out
+    assert "Plan of 3 jobs" in shown
+    assert "On 2 slots: about 0.2 s" in shown
+    assert "sh -c true" in shown
+    assert (tmp_path / "plan.png").stat().st_size > 1000
+    assert sorted(path.name for path in root.iterdir()) == ["plan.json"]
+
+
+def test_a_run_tells_what_failed_and_goes_on_after_a_retry(root, capfd):
+    assert run(root) == 1
+    told = capfd.readouterr()
+    assert "1 of 3 finished, 1 failed, 1 blocked in" in told.err
+    assert "\x1b" not in told.out + told.err
+    assert "failed: bad/one" in told.out
+    assert "  command: cd '" in told.out
+    assert "mvlpt schedule retry" in told.out
+    assert schedule("status", root) == 1
+    assert "needs" not in capfd.readouterr().err
+    assert schedule("retry", root) == 0
+    assert "waiting again: bad/one" in capfd.readouterr().out
+    assert schedule("status", root) == 0
+    assert "1 of 3 finished, 2 waiting; no scheduler is running" in capfd.readouterr().out
+    assert run(root, "--retry-failed") == 1
+    plan = json.loads((root / "plan.json").read_text())
+    plan["jobs"][1]["command"] = "true"
+    plan["jobs"][1]["id"] = load_plan(root / "plan.json").find("bad/one").id
+    (root / "plan.json").write_text(json.dumps(plan))
+    assert run(root) == 1
+    assert run(root, "--retry-failed") == 0
+    assert schedule("retry", root) == 0
+    assert "no job has failed" in capfd.readouterr().out
+    assert schedule("plan", root, "--slots", "1") == 0
+    assert "finished" in capfd.readouterr().out
+
+
+def test_status_for_programs(root, capsys):
+    run(root)
+    record = status_of(root, capsys)
+    assert record["states"] == {
+        "waiting": 0, "running": 0, "finished": 1, "failed": 1, "blocked": 1, "cancelled": 0,
+    }  # fmt: skip
+    assert not record["scheduler_runs"]
+    by_name = {one["name"]: one for one in record["jobs"]}
+    assert by_name["bad/one"]["status"] == 3
+    assert by_name["after"]["reason"] == "needs 'bad/one', which failed"
+    assert by_name["good"]["facts"]["arm"] == "single"
+    assert by_name["good"]["attempts"] == 1
+    assert by_name["after"]["log"] is None
+
+
+def test_logs_of_local_jobs(tmp_path, capfd):
+    root = write_plan(tmp_path / "p", job("talks", "echo one; echo two >&2; exit 1"), job("later", "true", ["talks"]))
+    assert schedule("run", root, "--slots", "1", "--retries", "1", "--executor-option", "device=cpu") == 1
+    shown = capfd.readouterr()
+    assert "it said: two" in shown.out
+    assert "again     talks after" in shown.err
+    assert schedule("logs", root, "talks") == 0
+    assert capfd.readouterr().out == "one\ntwo\n"
+    assert schedule("logs", root, "talks", "--attempt", "1", "--follow") == 0
+    assert capfd.readouterr().out == "one\ntwo\n"
+    assert schedule("logs", root, "talks", "--attempt", "3") == 2
+    assert "has 2 attempts, not attempt 3" in capfd.readouterr().err
+    assert schedule("logs", root, "later") == 2
+    assert "'later' has not started yet, so it has no log; it is blocked" in capfd.readouterr().err
+
+
+def test_cancelled_jobs_do_not_run(root, capsys):
+    ident = load_plan(root / "plan.json").find("bad/one").id
+    assert schedule("cancel", root, ident[:6]) == 0
+    assert "cancelled: bad/one" in capsys.readouterr().out
+    assert run(root) == 1
+    states = {one["name"]: one["state"] for one in status_of(root, capsys)["jobs"]}
+    assert (states["good"], states["bad/one"], states["after"]) == ("finished", "cancelled", "cancelled")
+    assert schedule("cancel", root, "good") == 2
+    assert "'good' cannot be cancelled: it is finished already" in capsys.readouterr().err
+    assert schedule("retry", root, "good") == 2
+    assert "'good' is finished; there is nothing to try again" in capsys.readouterr().err
+
+
+@contextlib.contextmanager
+def scheduler(root, *words):
+    """``mvlpt schedule run`` in a process of its own, ended at the end."""
+    command = [sys.executable, "-m", "mvlpt.cli", "schedule", "run", str(root), "--slots", "1", *words]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def test_following_cancelling_and_stopping_a_run(tmp_path, capsys):
+    slow = f"{TELL}; for i in 1 2 3 4 5 6; do echo line $i; sleep 0.2; done"
+    root = write_plan(tmp_path / "p", job("a", slow), job("b", "sleep 60", ["a"]), job("c", "sleep 60", ["b"]))
+    with scheduler(root) as process:
+        wait_for(lambda: status_of(root, capsys)["states"]["running"] == 1)
+        wait_for(lambda: status_of(root, capsys)["jobs"][0]["progress"] is not None)
+        assert schedule("status", root) == 0
+        shown = capsys.readouterr().out
+        assert "25% loss 0.5" in shown
+        assert f"a scheduler works on it (host {os.uname().nodename}, process {process.pid})" in shown
+        assert schedule("logs", root, "a", "--follow") == 0
+        assert capsys.readouterr().out.split() == [word for i in range(1, 7) for word in ("line", str(i))]
+        wait_for(lambda: status_of(root, capsys)["jobs"][1]["state"] == "running")
+        assert schedule("run", root, "--executor", "inline") == 2
+        assert "Another scheduler works on" in capsys.readouterr().err
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "run the same command again to go on" in out
+    assert "stopped   b after" in err
+    states = [one["state"] for one in status_of(root, capsys)["jobs"]]
+    assert states == ["finished", "waiting", "waiting"]
+
+
+def test_a_request_reaches_a_running_scheduler(tmp_path, capsys):
+    root = write_plan(tmp_path / "p", job("a", "sleep 60"), job("b", "true"))
+    plan = load_plan(root / "plan.json")
+    with scheduler(root) as process:
+        wait_for(lambda: status_of(root, capsys)["states"]["running"] == 1)
+        (running,) = (one["name"] for one in status_of(root, capsys)["jobs"] if one["state"] == "running")
+        if running == "b":
+            wait_for(lambda: status_of(root, capsys)["jobs"][0]["state"] == "running")
+        assert schedule("cancel", root, "a") == 0
+        assert "asked the scheduler to cancel: a" in capsys.readouterr().out
+        process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert {one["name"]: one["state"] for one in status_of(root, capsys)["jobs"]} == {"a": "cancelled", "b": "finished"}
+    assert request(root, "retry", plan.find("a").id)
+
+
+@pytest.fixture
+def experiment(tmp_path, toy_tasks):
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "tasks: [toy-warm, toy-cold]\n"
+        "zero_shot: configs/trainers/ZeroshotCLIP/embedded.yaml\n"
+        "trainers: [configs/trainers/MVLPT-CoOp/embedded.yaml]\n"
+        "arms: [single, all]\nseeds: [1]\n"
+        "executor: {name: inline, retries: 0}\n"
+    )
+    return file
+
+
+def test_an_experiment_is_planned(experiment, tmp_path, capsys):
+    assert schedule("plan", experiment, "--slots", "1") == 0
+    shown = capsys.readouterr().out
+    assert "zero-shot" in shown
+    assert "all-together" in shown
+    assert not (tmp_path / "out").exists()
+    assert schedule("plan", experiment, "--slots", "1", "--output-dir", tmp_path / "out") == 0
+    plan = load_plan(tmp_path / "out" / "plan.json")
+    assert [one.kind for one in plan].count("evaluate") == 2
+    assert schedule("run", experiment) == 2
+    assert "name the folder for its runs with --output-dir" in capsys.readouterr().err
+
+
+MISTAKES = {
+    "nothing there": (["status", "nowhere"], "No folder at nowhere"),
+    "no plan": (["run", "."], "No plan at plan.json"),
+    "other file": (["plan", "odd.json"], "a plan is kept as plan.json in a folder of its own"),
+    "not a plan": (["status", "broken"], "not readable JSON"),
+    "job": (["logs", "p", "x"], "The plan holds no job 'x'"),
+    "slots": (["plan", "p", "--slots", "0"], "--slots is 0; give 1 or more"),
+    "retries": (["run", "p", "--retries", "-1"], "--retries is -1"),
+    "limit": (["run", "p", "--time-limit", "0"], "--time-limit is 0"),
+    "option": (["run", "p", "--executor-option", "gpus"], "--executor-option 'gpus' is not of the form KEY=VALUE"),
+    "option name": (["run", "p", "--executor-option", "gpu_shares=2"], "did you mean 'gpu_share'?"),
+    "picture": (["plan", "p", "--slots", "1", "--picture", "plan.doc"], "name a file that ends in .png or .svg"),
+    "output of a plan": (["plan", "p", "--output-dir", "q"], "go with an experiment file"),
+    "groups": (["plan", "grouped.yaml"], "name its groups with --groups, or use `mvlpt experiment`"),
+    "yaml": (["plan", "absent.yaml"], "absent.yaml"),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_mistakes_are_one_sentence_with_status_2(tmp_path, monkeypatch, capsys, kind):
+    words, expected = MISTAKES[kind]
+    monkeypatch.chdir(tmp_path)
+    write_plan(Path("p"), job("a"))
+    Path("broken").mkdir()
+    Path("broken/plan.json").write_text("{")
+    Path("odd.json").write_text("{}")
+    Path("grouped.yaml").write_text(
+        "tasks: [weather-plain, tools-plain]\narms: [grouped]\ntrainers: [configs/trainers/MVLPT-CoOp/embedded.yaml]\n"
+    )
+    assert schedule(*words) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("error: ")
+    assert expected in said
+    assert "\n" not in said
+
+
+def arguments(**given):
+    from argparse import Namespace
+
+    none = {"executor": None, "slots": None, "retries": None, "time_limit": None, "retry_failed": False}
+    return Namespace(**{**none, "executor_option": [], **given})
+
+
+def test_the_command_line_overrules_the_experiment():
+    defaults = {"name": "slurm", "slots": 8, "retries": 5, "time_limit": 60, "partition": "gpu"}
+    options = read_run_options(arguments(executor_option=["partition=cpu", "qos=a=b"], retries=0), defaults)
+    assert (options.executor, options.retries, options.time_limit) == ("slurm", 0, 60)
+    assert options.executor_options == {"partition": "cpu", "qos": "a=b", "jobs": 8}
+    local = read_run_options(arguments(executor="local", slots=3), defaults)
+    assert local.executor_options == {"slots": 3}
+    assert read_run_options(arguments()).executor == "local"
+    with pytest.raises(ScheduleError, match="--slots is 0"):
+        read_run_options(arguments(slots=0))
