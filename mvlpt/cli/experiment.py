@@ -19,7 +19,6 @@ from mvlpt.cli.schedule_run import RunOptions, add_run_options, read_run_options
 from mvlpt.engine.log import setup_logging
 from mvlpt.engine.registries import load_entry_points, load_plugin, load_shipped
 from mvlpt.engine.results import FILE as RESULTS_FILE
-from mvlpt.errors import PlanError
 from mvlpt.report.results_formats import rich_tables
 from mvlpt.schedule import Experiment, Plan, load_experiment, load_plan
 from mvlpt.schedule.executor import make_executor
@@ -92,9 +91,9 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
     setup_logging(verbose=False)
     load_shipped()
     load_entry_points()
-    for file in args.plugin:
-        load_plugin(file)
     experiment, root = _experiment(args), Path(args.output_dir)
+    for file in experiment.plugins:
+        load_plugin(file)
     if args.only_report:
         return _report(experiment, load_plan(root / PLAN_FILE), root, print_results)
     options = read_run_options(args, experiment.executor)
@@ -119,7 +118,10 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
 
 def _experiment(args: argparse.Namespace) -> Experiment:
     experiment = load_experiment(args.config_file)
-    return dataclasses.replace(experiment, root=args.root) if args.root else experiment
+    changes: dict[str, Any] = {"root": args.root} if args.root else {}
+    if args.plugin:
+        changes["plugins"] = tuple(dict.fromkeys((*experiment.plugins, *args.plugin)))
+    return dataclasses.replace(experiment, **changes)
 
 
 def _run(plan: Plan, root: Path, options: RunOptions) -> int:
@@ -143,8 +145,6 @@ def _report(experiment: Experiment, plan: Plan, root: Path, print_results: Any) 
 
 def _print_tables(experiment: Experiment, plan: Plan, rows: list[dict[str, Any]], root: Path) -> None:
     table = tables(rows, experiment.all_tasks, root)
-    if table is None:
-        raise PlanError(f"The runs in {root} hold no test scores; is TEST.SPLIT val set?")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
     show(*rich_tables(table, width=width))
     show(f"scores: {root / RESULTS_FILE}; tables: {root / 'results.md'}; each run: its folder below {root}")

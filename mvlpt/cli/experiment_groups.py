@@ -39,11 +39,10 @@ def groups_of(experiment: Experiment, root: Path, tell: Callable[[str], None]) -
     Raises:
         MvlptError: a groups file cannot be used, or the tasks cannot be embedded or grouped.
     """
-    from mvlpt.cli.group import group_experiment
-
     folder, inputs = root / FOLDER, _inputs(experiment)
-    if experiment.grouping.get("file"):
-        return group_experiment(experiment, folder)
+    given = experiment.grouping.get("file")
+    if given:
+        return dict.fromkeys(experiment.trainers, read_groups(given, experiment.tasks))
     files = groups_files(experiment)
     paths = {folder / name for name in files.values()}
     if all(path.exists() for path in paths):
@@ -53,6 +52,8 @@ def groups_of(experiment: Experiment, root: Path, tell: Callable[[str], None]) -
             tell(f"groups: {', '.join(edited)}, edited by hand")
         if edited or record.get("inputs") == inputs:
             return _read(experiment, folder)
+    from mvlpt.cli.group import group_experiment
+
     group_experiment(experiment, folder)
     write_json({"inputs": inputs, "written": {path.name: _digest(path) for path in paths}}, folder / RECORD)
     return _read(experiment, folder)

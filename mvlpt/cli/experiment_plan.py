@@ -39,6 +39,7 @@ def plan_of(
     folder = root if keep or (root / "calibration.json").exists() else None
     cost = cost_model(backbones_of(experiment), folder, measure and keep, tell=_note)
     plan = build_plan(experiment, root, groups, cost, args.config_file)
+    plan.facts["speeds"] = {name: rates.source for name, rates in cost.rates.items()}
     return corrected(plan, read_records(root, plan))
 
 
@@ -69,6 +70,8 @@ def show_plan(plan: Plan, slots: Sequence[Slot], args: argparse.Namespace, root:
     records = read_records(root, plan)
     show(rich_table(plan_sheet(plan, records)))
     show(f"{plan_times(plan, slots, records)}.")
+    speeds = "; ".join(f"{name}: {source}" for name, source in plan.facts["speeds"].items())
+    show(f"Speeds behind the estimates: {speeds}.")
     if stand_in:
         show(
             "The groups are not known before the tasks are embedded; equal parts of the tasks stand in for them"

@@ -10,7 +10,7 @@ from typing import Any
 from mvlpt.data.datasets import DATASET_REGISTRY
 from mvlpt.engine.files import atomic_write
 from mvlpt.engine.results import FILE, read_results
-from mvlpt.errors import MvlptError, RunFolderError
+from mvlpt.errors import MvlptError
 from mvlpt.report.results_formats import as_csv, as_markdown
 from mvlpt.report.results_table import ResultsTable, results_table
 from mvlpt.schedule import Plan
@@ -36,12 +36,13 @@ def collect(plan: Plan, root: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def tables(rows: Sequence[Mapping[str, Any]], tasks: Sequence[str], root: Path) -> ResultsTable | None:
-    """Works the tables out and writes them as Markdown and CSV; ``None`` where there is no score yet."""
-    try:
-        table = results_table(rows, groups=looks_of(tasks))
-    except RunFolderError:
-        return None
+def tables(rows: Sequence[Mapping[str, Any]], tasks: Sequence[str], root: Path) -> ResultsTable:
+    """Works the tables out and writes them as Markdown and CSV.
+
+    Raises:
+        RunFolderError: scores contradict each other, or none is of a test split.
+    """
+    table = results_table(rows, groups=looks_of(tasks))
     for name, text in ((MARKDOWN, as_markdown(table)), (CSV, as_csv(table, "scores"))):
         with atomic_write(root / name) as handle:
             handle.write(text)

@@ -191,7 +191,9 @@ class _Builder:
     def _command(
         self, verb: str, run: Run, options: Mapping[str, Any], folder: str, start: Job | None = None
     ) -> tuple[str, ...]:
-        words = ["mvlpt", verb, "--config-file", _config_word(run.trainer), "--dataset", ",".join(run.tasks)]
+        words = ["mvlpt", verb, "--config-file", _config_word(run.trainer), "--dataset"]
+        words += [",".join(map(_task_word, run.tasks))]
+        words += [word for file in self.experiment.plugins for word in ("--plugin", os.path.abspath(file))]
         words += ["--shots", str(run.shots)] if run.shots else []
         words += ["--seed", str(run.seed), "--output-dir", str(self.root / folder)]
         words += ["--model-dir", str(self.root / start.name)] if start else []
@@ -238,16 +240,20 @@ class _Builder:
         unread = cfg.TEST.NO_TEST or not cfg.DATALOADER.FEATURE_CACHE_MB
         if not self.experiment.features or unread or towers(cfg)[1]:
             return []
-        return [self._task_features(run, cfg, task) for task in run.tasks]
+        jobs = [self._task_features(run, cfg, task) for task in run.tasks]
+        return [job for job in jobs if job is not None]
 
-    def _task_features(self, run: Run, cfg: CfgNode, task: str) -> Job:
-        """Encodes the images of a task: all test images, and the training images of the first shots and seed."""
+    def _task_features(self, run: Run, cfg: CfgNode, task: str) -> Job | None:
+        """Encodes the images of a task: all test images, and the training images of the first shots and seed.
+
+        The untrained baseline reads features that others read, but alone, once, it needs none kept.
+        """
         rooms = ("MODEL.BACKBONE.", "INPUT.", "DATASET.S", "DATASET.MERGE", "DATASET.ON_BAD", "DATALOADER.VIEWS")
         kept = {key: value for key, value in decisive_options(cfg).items() if key.startswith(rooms)}
         kept |= {"INPUT.TRANSFORMS": None, "precision": precision(cfg), "task": task}
         key = job_id(["features", kept])
-        if key in self.jobs:
-            return self.jobs[key]
+        if key in self.jobs or not run.shots:
+            return self.jobs.get(key)
         shots, seed = self.experiment.shots[0], self.experiment.seeds[0]
         one = Run("", "features", run.trainer, "", (task,), shots, seed, options=run.options)
         name = f"features/{folder_name(task)}-{key[:4]}"
@@ -287,6 +293,11 @@ def _facts(run: Run) -> dict[str, Any]:
     facts = {"arm": run.arm, "group": run.group, "tasks": list(run.tasks), "shots": run.shots, "seed": run.seed}
     facts |= {"task": run.tasks[0]} if len(run.tasks) == 1 else {}
     return facts if run.serves is None else {**facts, "serves": list(run.serves)}
+
+
+def _task_word(task: str) -> str:
+    """A task as a command names it: one that is a file or a folder by its whole path."""
+    return os.path.abspath(task) + "/" * task.endswith("/") if os.path.exists(task) and "/" in task else task
 
 
 def _config_word(file: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ class Experiment:
             ``file``, a groups.yaml.
         executor: ``name`` (local, inline, ray, slurm), ``slots``, ``retries``, ``time_limit``, and its own options.
         features: keep image features of frozen towers on disk, for all runs that read them.
+        plugins: Python files that register trainers or data sets.
 
     Raises:
         ConfigError: something cannot be used; one sentence that lists every problem.
@@ -62,6 +64,7 @@ class Experiment:
     grouping: Mapping[str, Any] = field(default_factory=dict)
     executor: Mapping[str, Any] = field(default_factory=dict)
     features: bool = True
+    plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__.__get__(self)  # the dataclass is frozen
@@ -86,7 +89,8 @@ class Experiment:
             f"MODEL.BACKBONE.{key.upper()}": value for key, value in self.backbone.items() if value not in (None, "")
         }
         special = self.source_options if arm == "source" else self.arm_options.get(arm, {})
-        root = {"DATASET.ROOT": self.root} if self.root else {}
+        # Jobs run in the experiment's folder, so that a relative path would lead elsewhere.
+        root = {"DATASET.ROOT": os.path.abspath(os.path.expanduser(self.root))} if self.root else {}
         return {**root, **backbone, **self.options, **special}
 
     def trainer_names(self) -> dict[str, str]:

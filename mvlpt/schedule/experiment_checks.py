@@ -9,7 +9,7 @@ from mvlpt.errors import suggest
 
 ARMS = ("single", "all", "grouped", "pair", "transfer")
 SOURCE_PROMPTS = ("together", "alone")
-TEXTS = ("tasks", "trainers", "arms", "sources", "targets")
+TEXTS = ("tasks", "trainers", "arms", "sources", "targets", "plugins")
 NUMBERS = ("shots", "seeds")
 MAPPINGS = ("options", "arm_options", "source_options", "dataset_options", "grouping", "executor")
 GROUPING = (
