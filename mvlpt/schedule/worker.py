@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -78,7 +78,7 @@ def carry_out(
         absent = missing_outputs(attempt)
         if absent:
             status, reason = FAILED, f"ended with status 0 but did not write {', '.join(absent)}"
-    elif stop.requested:
+    elif stop.requested or (inside and status == INTERRUPTED):  # a run inside takes the signal in our place
         status, reason = INTERRUPTED, reason or "stopped"
     return finish(status, reason or told(status), peak)
 
@@ -254,13 +254,26 @@ def _output_to(path: Path) -> Iterator[None]:
     try:
         for number in (1, 2):
             os.dup2(target, number)
-        yield
+        with ExitStack() as stack:  # where Python prints elsewhere, as in a notebook
+            for number, stream, redirect in ((1, sys.stdout, redirect_stdout), (2, sys.stderr, redirect_stderr)):
+                if not _prints_to(stream, number):
+                    stack.enter_context(
+                        redirect(stack.enter_context(open(number, "w", buffering=1, encoding="utf-8", closefd=False)))
+                    )
+            yield
     finally:
         _flush()
         for number, descriptor in zip((1, 2), kept, strict=True):
             os.dup2(descriptor, number)
             os.close(descriptor)
         os.close(target)
+
+
+def _prints_to(stream: Any, number: int) -> bool:
+    try:
+        return stream.fileno() == number
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _flush() -> None:

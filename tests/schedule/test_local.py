@@ -1,0 +1,342 @@
+"""The local and the inline executor, with real processes."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from mvlpt.schedule.executor import Attempt, make_executor
+from mvlpt.schedule.inline import InlineExecutor
+from mvlpt.schedule.jobs import Job, Plan
+from mvlpt.schedule.local import LocalExecutor, LocalOptions
+from mvlpt.schedule.messages import attempt_of, attempt_record
+from mvlpt.schedule.processes import marked
+from mvlpt.schedule.scheduler import Scheduler
+from mvlpt.schedule.slots import cpu_slots, gpu_slots, local_slots
+from mvlpt.schedule.worker import WarmCommand, carry_out, read_result
+
+GROUP = "sleep 60 & setsid sleep 60 & "  # one child in the program's group, one in a session of its own
+
+
+def attempt(root, script, number=1, **fields):
+    command = ("sh", "-c", script) if isinstance(script, str) else tuple(script)
+    ident = fields.pop("ident", "a")
+    job = Job(ident, "command", ident, command, outputs=fields.pop("outputs", ()))
+    return Attempt(job, number, root / "jobs" / ident / str(number), root, command, **fields)
+
+
+def alive(root):
+    """Processes that workers of this folder, or what they started, still run."""
+    return marked(lambda value: value.endswith(f":{root}"))
+
+
+def output(one):
+    path = one.folder / "output.log"
+    return path.read_text() if path.exists() else ""
+
+
+def until(ready, seconds=20.0):
+    limit = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.01)
+
+
+def next_ended(executor, seconds=30.0):
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        ended = executor.poll()
+        if ended:
+            return ended[0]
+        executor.wait(0.2)
+    raise AssertionError("nothing ended")
+
+
+@pytest.fixture
+def local(tmp_path):
+    executor = LocalExecutor(LocalOptions(slots=2, device="cpu"))
+    executor.root = tmp_path
+    yield executor
+    executor.close()
+    assert alive(tmp_path) == []
+
+
+def test_a_program_gets_its_surroundings_and_its_output_is_kept(local, tmp_path):
+    script = 'echo "$MVLPT_X/$OMP_NUM_THREADS/$CUDA_VISIBLE_DEVICES/$PWD"; echo oops >&2; cat; exit 7'
+    one = attempt(tmp_path, script, environment={"MVLPT_X": "é y"})
+    local.start(one, local.slots()[0])
+    ended = next_ended(local)
+    assert (ended.status, ended.reason) == (7, "ended with status 7")
+    assert (one.folder / "output.log").read_text().splitlines() == [f"é y/1//{tmp_path}", "oops"]
+    assert read_result(one) == ended
+    assert json.loads((one.folder / "result.json").read_text())["command"] == ["sh", "-c", script]
+
+
+def test_the_folder_may_have_any_name(tmp_path):
+    root = tmp_path / "a b'\"$é\n"
+    root.mkdir()
+    executor = LocalExecutor(LocalOptions(slots=1, device="cpu"))
+    try:
+        executor.start(attempt(root, "pwd > out", outputs=("out",)), executor.slots()[0])
+        assert next_ended(executor).status == 0
+    finally:
+        executor.close()
+    assert alive(root) == []
+
+
+def test_a_worker_is_kept_from_job_to_job_and_replaced_when_it_dies(local, tmp_path):
+    slot = local.slots()[0]
+    first = local.start(attempt(tmp_path, "true", 1), slot)
+    next_ended(local)
+    assert local.start(attempt(tmp_path, "exit 1", 2), slot) == first
+    next_ended(local)
+    one = attempt(tmp_path, GROUP + "echo here; sleep 60", 3)
+    assert local.start(one, slot) == first
+    until(lambda: "here" in output(one))
+    os.kill(int(first), signal.SIGKILL)
+    ended = next_ended(local)
+    assert ended.status == -9
+    assert "its worker ended by signal 9 (SIGKILL)" in ended.reason
+    assert alive(tmp_path) == [], "what the dead worker ran is ended too"
+    assert local.start(attempt(tmp_path, "true", 4), slot) != first
+    assert next_ended(local).status == 0
+
+
+def test_an_idle_worker_that_died_is_replaced_without_loss(local, tmp_path):
+    slot = local.slots()[0]
+    first = local.start(attempt(tmp_path, "true", 1), slot)
+    next_ended(local)
+    os.kill(int(first), signal.SIGKILL)
+    until(lambda: not alive(tmp_path))
+    assert local.start(attempt(tmp_path, "true", 2), slot) != first
+    assert next_ended(local).status == 0
+
+
+def test_a_program_killed_by_a_signal_is_named(local, tmp_path):
+    local.start(attempt(tmp_path, "kill -SEGV $$"), local.slots()[0])
+    ended = next_ended(local)
+    assert (ended.status, ended.reason) == (-11, "ended by signal 11 (SIGSEGV)")
+
+
+def test_a_program_that_does_not_exist_is_bad_input(local, tmp_path):
+    local.start(attempt(tmp_path, ["no-such-program"]), local.slots()[0])
+    ended = next_ended(local)
+    assert ended.status == 2
+    assert "'no-such-program' cannot be started: No such file" in ended.reason
+
+
+def test_outputs_must_be_there(local, tmp_path):
+    local.start(attempt(tmp_path, "true", outputs=("x/y.txt",)), local.slots()[0])
+    ended = next_ended(local)
+    assert (ended.status, ended.reason) == (1, "ended with status 0 but did not write x/y.txt")
+
+
+def test_what_a_program_leaves_running_in_its_group_is_ended(local, tmp_path):
+    local.start(attempt(tmp_path, "sleep 60 & exit 0"), local.slots()[0])
+    assert next_ended(local).status == 0
+    until(lambda: len(alive(tmp_path)) == 1)  # the worker
+
+
+def test_a_gentle_stop_lets_a_program_save_its_state(local, tmp_path):
+    one = attempt(tmp_path, "trap 'echo saved > state; exit 0' TERM; echo ready; while :; do sleep 0.05; done")
+    local.start(one, local.slots()[0])
+    until(lambda: "ready" in output(one))
+    local.stop(one, now=False)
+    assert next_ended(local).status == 0
+    assert (tmp_path / "state").read_text() == "saved\n"
+
+
+def test_a_program_that_ends_by_the_gentle_signal_was_stopped(local, tmp_path):
+    one = attempt(tmp_path, "echo ready; sleep 60")
+    local.start(one, local.slots()[0])
+    until(lambda: "ready" in output(one))
+    local.stop(one, now=False)
+    ended = next_ended(local)
+    assert (ended.status, ended.reason) == (130, "stopped")
+
+
+def test_a_stop_at_once_ends_everything(local, tmp_path):
+    one = attempt(tmp_path, "trap '' TERM INT; " + GROUP + "echo ready; while :; do sleep 0.05; done")
+    local.start(one, local.slots()[0])
+    until(lambda: "ready" in output(one))
+    local.stop(one, now=False)
+    local.stop(one, now=True)
+    ended = next_ended(local)
+    assert ended.status < 0
+    assert alive(tmp_path) == []
+
+
+@pytest.mark.parametrize("script", ["sleep 60", "trap '' TERM; while :; do sleep 0.05; done"])
+def test_a_job_over_its_time_limit_is_ended(local, tmp_path, script):
+    started = time.monotonic()
+    local.start(attempt(tmp_path, script, time_limit=0.3, grace=0.3), local.slots()[0])
+    ended = next_ended(local)
+    assert (ended.status, ended.reason) == (124, "ran over its time limit of 0.3 s")
+    assert time.monotonic() - started < 10
+
+
+def test_two_slots_run_side_by_side(local, tmp_path):
+    for place, slot in enumerate(local.slots()):
+        other = 1 - place
+        script = f"touch at{place}; while [ ! -e at{other} ]; do sleep 0.01; done"
+        local.start(attempt(tmp_path, script, ident=f"j{place}", time_limit=20), slot)
+    assert [next_ended(local).status for _ in range(2)] == [0, 0]
+
+
+def test_commands_of_mvlpt_run_in_the_worker(local, tmp_path):
+    slot = local.slots()[0]
+    one = attempt(tmp_path, ["mvlpt", "--version"])
+    pid = local.start(one, slot)
+    assert next_ended(local, 120).status == 0
+    assert (one.folder / "output.log").read_text().strip().count(".") == 2
+    two = attempt(tmp_path, ["mvlpt", "tasks", "--no-such-option"], 2)
+    assert local.start(two, slot) == pid
+    ended = next_ended(local)
+    assert (ended.status, ended.reason) == (2, "ended with status 2, bad input")
+    assert "usage: tasks.py" in (two.folder / "output.log").read_text()
+
+
+def test_nothing_is_left_when_an_executor_is_closed_over_running_jobs(tmp_path):
+    executor = LocalExecutor(LocalOptions(slots=1, device="cpu"))
+    one = attempt(tmp_path, GROUP + "echo ready; sleep 60")
+    executor.start(one, executor.slots()[0])
+    until(lambda: "ready" in output(one))
+    executor.close()
+    assert alive(tmp_path) == []
+    assert read_result(one) is None
+
+
+def test_attempts_survive_the_pipe(tmp_path):
+    one = attempt(tmp_path, "true", 3, environment={"A": "b"}, time_limit=2.5, cwd=tmp_path, outputs=("x",))
+    assert attempt_of(json.loads(json.dumps(attempt_record(one)))) == one
+
+
+def test_slots_of_this_machine(monkeypatch):
+    assert len(local_slots(device="cpu")) == len(os.sched_getaffinity(0))
+    assert local_slots(3, device="cpu") == cpu_slots(3)
+    monkeypatch.setattr("mvlpt.schedule.slots.gpu_memories", lambda: [80.0, 40.0])
+    assert [slot.name for slot in local_slots()] == ["gpu0", "gpu1"]
+    assert [slot.name for slot in local_slots(3, 2)] == ["gpu0.0", "gpu1.0", "gpu0.1"]
+    assert gpu_slots([80.0, 40.0])[1].memory_mb == 40.0
+    executor = LocalExecutor(LocalOptions(gpu_share=2))
+    monkeypatch.setattr(executor, "_visible", ["3", "GPU-x"])
+    shown = [executor._environment(slot)["CUDA_VISIBLE_DEVICES"] for slot in executor.slots()]
+    assert shown == ["3", "GPU-x", "3", "GPU-x"]
+    assert "OMP_NUM_THREADS" not in executor._environment(executor.slots()[0])
+
+
+# --- carrying out inside a process ---
+
+
+def inside(root, function, **fields):
+    return carry_out(
+        attempt(root, ["mvlpt", "x", "--y"], **fields), function, capture=fields.get("capture", True), may_exit=False
+    )
+
+
+def test_surroundings_are_put_back(tmp_path, capfd):
+    seen = {}
+
+    def command(words):
+        seen.update(words=words, cwd=os.getcwd(), variable=os.environ.get("MVLPT_Z"))
+        print("printed")
+        os.system("echo by a child")
+        return 0
+
+    before = os.getcwd(), dict(os.environ)
+    assert inside(tmp_path, command, environment={"MVLPT_Z": "1"}).status == 0
+    assert seen == {"words": ["x", "--y"], "cwd": str(tmp_path), "variable": "1"}
+    assert (os.getcwd(), dict(os.environ)) == before
+    assert capfd.readouterr().out == ""
+    assert (tmp_path / "jobs/a/1/output.log").read_text() == "printed\nby a child\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (SystemExit(5), 5, "ended with status 5"),
+        (SystemExit(), 0, ""),
+        (SystemExit("no"), 1, "ended with status 1"),
+        (KeyError("x"), 1, "KeyError: 'x'"),
+        (KeyboardInterrupt(), 130, "stopped at once"),
+    ],
+)
+def test_every_way_out_of_a_command_is_a_status(tmp_path, error, status, reason):
+    def command(words):
+        raise error
+
+    ended = inside(tmp_path, command)
+    assert (ended.status, ended.reason) == (status, reason)
+
+
+def test_a_command_inside_is_stopped_gently_and_then_by_an_exception(tmp_path):
+    from mvlpt.engine.interrupts import StopRequest
+
+    def obeys(words):
+        with StopRequest() as stop:
+            while not stop.requested:
+                time.sleep(0.01)
+        return 130
+
+    def ignores(words):
+        while True:
+            time.sleep(0.01)
+
+    ended = inside(tmp_path, obeys, time_limit=0.2)
+    assert (ended.status, ended.reason) == (124, "ran over its time limit of 0.2 s")
+
+    def twice(words):
+        import threading
+
+        for delay in (0.1, 0.3):
+            threading.Timer(delay, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()
+        ignores(words)
+
+    ended = inside(tmp_path, twice, number=2)
+    assert (ended.status, ended.reason) == (130, "stopped at once")
+
+
+def test_resources_are_shared_from_command_to_command():
+    from mvlpt.engine.resources import current_resources
+
+    seen = []
+    command = WarmCommand(lambda words: seen.append(current_resources()))
+    assert (command(["a"]), command(["b"])) == (0, 0)
+    assert seen[0] is seen[1]
+
+
+def test_inline_runs_a_plan_in_this_process(tmp_path, capfd):
+    pids = []
+
+    def main(words):
+        pids.append(os.getpid())
+        print("seen at once")
+        return 0
+
+    plan = Plan(
+        [
+            Job("a", "train", "a", ("mvlpt", "train")),
+            Job("b", "command", "b", ("sh", "-c", "echo b > b.txt"), ("a",), outputs=("b.txt",)),
+        ]
+    )
+    assert Scheduler(plan, tmp_path, make_executor("inline", run_command=main)).run().finished == 2
+    assert pids == [os.getpid()]
+    assert "seen at once" in capfd.readouterr().out
+    assert Path(tmp_path / "b.txt").read_text() == "b\n"
+
+
+def test_ctrl_c_in_an_inline_job_stops_the_scheduler_too(tmp_path):
+    from mvlpt.engine.interrupts import StopRequest
+
+    def main(words):
+        with StopRequest() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            return 130 if stop.requested else 0
+
+    plan = Plan([Job("a", "train", "a", ("mvlpt", "a")), Job("b", "train", "b", ("mvlpt", "b"), ("a",))])
+    outcome = Scheduler(plan, tmp_path, InlineExecutor(main)).run()
+    assert (outcome.interrupted, outcome.failed, outcome.waiting) == (True, 0, 2)
