@@ -30,9 +30,9 @@ def measured_gains(
 
         gain[i, j] = mean over seeds of  score of j, trained with i  -  score of j, trained alone
 
-    with the sign turned where a lower score is better. ``group`` of a row names the two tasks, joined by ``+``; ``arm``
-    is ``pair`` (one prompt for both) or ``transfer`` (a prompt of the first, adapted to the second). Seeds that lack
-    one of the two scores do not count.
+    with the sign turned where a lower score is better. Rows of the arm ``pair`` (one prompt for two tasks) name both in
+    ``group``, joined by ``+``; rows of the arm ``transfer`` (a prompt adapted to ``task``) name the task that it comes
+    from. Seeds that lack one of the two scores do not count.
 
     Args:
         rows: see :data:`mvlpt.engine.results.FIELDS`; rows on other splits, arms or tasks are passed over.
@@ -54,8 +54,8 @@ def measured_gains(
     shared = [row for row in chosen if row["arm"] in ARMS and _partner(row, known)]
     if not shared:
         raise GraphError(
-            "The results hold no run of a pair of these tasks: rows of the arm 'pair' or 'transfer' whose group is "
-            "'TASK+TASK'; add the arm 'pair' to the experiment, or take --affinity grad"
+            "The results hold no run of two of these tasks: rows of the arm 'pair' with the group 'TASK+TASK', or of "
+            "'transfer' with a task as group; add the arm 'pair' to the experiment, or take --affinity grad"
         )
     arms = {row["arm"] for row in shared}
     arm = arm or ("pair" if "pair" in arms else "transfer")
@@ -103,18 +103,14 @@ def fill_one_sided(matrix: np.ndarray, tasks: Sequence[str]) -> np.ndarray:
 
 
 def _partner(row: Mapping[str, Any], known: set[str]) -> str:
-    """The other task of the pair, ``""`` where the group is not this task and another known one.
-
-    A transfer counts for the task it leads to, which comes second.
-    """
+    """The task that this row's task was trained with, or started from; ``""`` where the group does not name one."""
     group, task = str(row["group"]), row["task"]
-    others = [group.removesuffix(JOINER + task)]
-    if row["arm"] == "pair":
-        others.append(group.removeprefix(task + JOINER))
-    for other in others:
-        if other != group and other in known and other != task:
-            return other
-    return ""
+    if row["arm"] == "transfer":
+        others = [group]
+    else:
+        parts = (group.removesuffix(JOINER + task), group.removeprefix(task + JOINER))
+        others = [other for other in parts if other != group]
+    return next((other for other in others if other in known and other != task), "")
 
 
 def _scores(rows: Iterable[Mapping[str, Any]], known: set[str] | None = None) -> dict[tuple[str, str, int], Any]:

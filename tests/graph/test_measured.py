@@ -52,7 +52,7 @@ def test_a_lower_score_that_is_better_turns_the_sign():
 
 
 def test_transfer_has_one_direction_only():
-    rows = [*ROWS[:5], row("transfer", "a", 1.0, "a+b"), row("transfer", "b", 47.0, "a+b")]
+    rows = [*ROWS[:5], row("transfer", "a", 1.0, "together"), row("transfer", "b", 47.0, "a")]
     gains = measured_gains(rows, TASKS)
     assert gains[0, 1] == 7.0
     assert np.isnan(gains).sum() == 8
@@ -76,7 +76,7 @@ def test_the_last_epoch_counts():
 @pytest.mark.parametrize(
     ("rows", "options", "sentence"),
     [
-        (ROWS[:5], {}, "no run of a pair"),
+        (ROWS[:5], {}, "no run of two"),
         (ROWS[5:], {}, "no gain can be told"),
         (ROWS, {"arm": "pear"}, "did you mean 'pair'"),
         (ROWS, {"shots": 4}, "No pair run has shots 4; there are 1"),

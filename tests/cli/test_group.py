@@ -1,0 +1,253 @@
+"""``mvlpt group`` on tiny tasks: what it writes, what it computes again, and what it says of bad input."""
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mvlpt.cli import group_graph, main
+from mvlpt.cli.group import group_experiment
+from mvlpt.cli.group_options import GroupOptions
+from mvlpt.errors import ConfigError
+from mvlpt.graph import TaskGraph, read_groups
+from mvlpt.schedule import Experiment
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "graph"))
+
+from test_measured import row
+
+CONFIG = "configs/trainers/MVLPT-CoOp/embedded.yaml"
+TASKS = "toy-warm,toy-cold,toy-all"
+FILES = {"task_graph.json", "task_graph.graphml", "groups.yaml", "embeddings"}
+PICTURES = {"similarity.png", "similarity.svg", "graph.png", "graph.svg"}
+
+
+@pytest.fixture
+def run(toy_tasks, tmp_path, capsys):
+    """Runs the program on the toy tasks; gives its status, and what it printed and complained of."""
+
+    def call(*words, out="graph", data=True):
+        given = ["--tasks", TASKS, "--shots", "2", "--seed", "1", "--config-file", CONFIG] if data else []
+        status = main(["group", *given, "--out", str(tmp_path / out), *words])
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def quick(run):
+    return partial(run, "--no-pictures")
+
+
+@pytest.fixture
+def nothing_is_computed(monkeypatch):
+    def refuse(*args, **options):
+        raise AssertionError("something was computed again")
+
+    def apply():
+        for name in ("similarity_matrices", "gradient_affinity", "lookahead_affinity"):
+            monkeypatch.setattr(group_graph, name, refuse)
+        monkeypatch.setattr("mvlpt.graph.embed.encode_views", refuse)
+
+    return apply
+
+
+def one_sentence(err):
+    return err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_writes_graph_groups_and_pictures(run, tmp_path):
+    status, out, _ = run()
+    assert status == 0
+    folder = tmp_path / "graph"
+    assert {path.name for path in folder.iterdir()} == FILES | PICTURES
+    graph = TaskGraph.load(folder / "task_graph.json")
+    assert graph.tasks == ("toy-warm", "toy-cold", "toy-all")
+    warm = graph.facts["toy-warm"]
+    assert (warm["classes"], warm["images"], warm["metric"]) == (3, 6, "accuracy")
+    grouping = read_groups(folder / "groups.yaml", graph.tasks)
+    assert grouping.settings["similarity"] == "visual=0.5,label=0.5"
+    assert grouping.settings["shots"] == 2
+    for task in graph.tasks:
+        assert task in out
+    assert "3 tasks embedded, 3 pairs of tasks compared" in out
+    assert "objective" in out
+
+
+def test_a_second_run_computes_nothing(run, tmp_path, nothing_is_computed):
+    run()
+    before = {path: path.read_bytes() for path in (tmp_path / "graph").iterdir() if path.is_file()}
+    stamp = (tmp_path / "graph" / "task_graph.json").stat().st_mtime_ns
+    nothing_is_computed()
+    status, out, _ = run()
+    assert status == 0
+    assert "up to date, not computed again: 3 embeddings, all similarities" in out
+    assert "computed: " not in out
+    assert {path: path.read_bytes() for path in (tmp_path / "graph").iterdir() if path.is_file()} == before
+    assert (tmp_path / "graph" / "task_graph.json").stat().st_mtime_ns == stamp
+
+
+def test_another_task_costs_its_own_pairs_only(quick, tmp_path):
+    quick("--tasks", "toy-warm,toy-cold")
+    _, out, _ = quick()
+    assert "1 task embedded, 2 pairs of tasks compared" in out
+    grown = TaskGraph.load(tmp_path / "graph" / "task_graph.json")
+    quick(out="fresh")
+    fresh = TaskGraph.load(tmp_path / "fresh" / "task_graph.json")
+    for name, matrix in fresh.similarities.items():
+        np.testing.assert_allclose(grown.similarities[name], matrix, atol=1e-9)
+
+
+def test_the_order_of_tasks_does_not_matter(quick, tmp_path):
+    quick(out="a")
+    quick("--tasks", "toy-all,toy-warm,toy-cold", out="b")
+    groups = [read_groups(tmp_path / out / "groups.yaml").groups for out in "ab"]
+    assert groups[0] == groups[1]
+
+
+@pytest.mark.parametrize("kind", ["grad", "lookahead"])
+def test_affinity_is_kept_in_the_graph(quick, tmp_path, nothing_is_computed, kind):
+    status, out, _ = quick("--affinity", kind, "--steps", "1")
+    assert status == 0
+    assert f"affinity '{kind}.MVLPT-CoOp'" in out
+    graph = TaskGraph.load(tmp_path / "graph" / "task_graph.json")
+    assert np.isfinite(graph.matrix(f"{kind}.MVLPT-CoOp")).all()
+    nothing_is_computed()
+    status, out, _ = quick("--affinity", kind, "--steps", "1")
+    assert status == 0
+    assert "computed: " not in out
+    with pytest.raises(AssertionError, match="computed again"):  # another learning rate gives another affinity
+        quick("--affinity", kind, "--steps", "1", "OPTIM.LR", "0.5")
+
+
+def test_measured_affinity(quick, tmp_path):
+    pairs = [("toy-warm", "toy-cold", 5.0), ("toy-warm", "toy-all", -3.0), ("toy-cold", "toy-all", -4.0)]
+    rows = [row("single", task, 50.0, trainer="MVLPT-CoOp") for task in TASKS.split(",")]
+    for a, b, gain in pairs:
+        rows += [row("pair", task, 50.0 + gain, f"{a}+{b}", trainer="MVLPT-CoOp") for task in (a, b)]
+    results = tmp_path / "results.jsonl"
+    results.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    status, _, _ = quick("--affinity", "measured", "--results", str(results))
+    assert status == 0
+    groups = read_groups(tmp_path / "graph" / "groups.yaml").groups
+    assert groups == (("toy-cold", "toy-warm"), ("toy-all",))
+    results.write_text("".join(json.dumps(one) + "\n" for one in rows[:5]))
+    status, _, err = quick("--affinity", "measured", "--results", str(results))
+    assert status == 2
+    assert one_sentence(err)
+    assert "2 of 3 pairs were not measured" in err
+
+
+def test_a_graph_is_grouped_again_without_the_data(quick, tmp_path, nothing_is_computed):
+    quick()
+    nothing_is_computed()
+    graph = str(tmp_path / "graph" / "task_graph.json")
+    status, out, _ = quick("--graph", graph, "--groups", "3", "--similarity", "label", out="again", data=False)
+    assert status == 0
+    assert "24 tasks" not in out
+    assert len(read_groups(tmp_path / "again" / "groups.yaml").groups) == 3
+    words = ["--groups", "2", "--must-link", "toy-warm+toy-cold", "--tasks", TASKS]
+    assert quick("--graph", graph, *words, out="linked", data=False)[0] == 0
+    assert ("toy-cold", "toy-warm") in read_groups(tmp_path / "linked" / "groups.yaml").groups
+
+
+def test_an_experiment_gives_each_trainer_its_groups(toy_tasks, tmp_path):
+    trainers = [CONFIG, "configs/trainers/MVLPT-VPT/embedded.yaml"]
+    options = {"tasks": TASKS.split(","), "trainers": trainers, "shots": (1, 2), "seeds": (3, 4)}
+    similar = group_experiment(Experiment(**options), tmp_path / "a", pictures=False)
+    assert list(similar) == trainers
+    assert similar[trainers[0]] is similar[trainers[1]]
+    assert similar[trainers[0]].settings["shots"] == 1
+    assert similar[trainers[0]].settings["seed"] == 3
+    assert (tmp_path / "a" / "groups.yaml").exists()
+    grouping = {"affinity": "grad", "groups": 2}
+    by_prompt = group_experiment(Experiment(**options, grouping=grouping), tmp_path / "b", pictures=False)
+    assert all(len(one.groups) == 2 for one in by_prompt.values())
+    assert {path.name for path in (tmp_path / "b").glob("groups*")} == {
+        "groups-MVLPT-CoOp.yaml",
+        "groups-MVLPT-VPT.yaml",
+    }
+    fixed = {"file": str(tmp_path / "a" / "groups.yaml")}
+    read = group_experiment(Experiment(**options, grouping=fixed), tmp_path / "c")
+    assert read[trainers[1]].groups == similar[trainers[1]].groups
+
+
+def test_ctrl_c_leaves_nothing_half_written(quick, tmp_path, monkeypatch):
+    from mvlpt.graph import embed
+
+    plain, calls = embed.encode_views, []
+
+    def stop_at_the_second(*args, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return plain(*args, **options)
+
+    monkeypatch.setattr(embed, "encode_views", stop_at_the_second)
+    status, _, err = quick()
+    assert status == 130
+    assert "interrupted" in err
+    assert [path.name for path in (tmp_path / "graph").iterdir()] == ["embeddings"]
+    monkeypatch.undo()
+    assert "2 tasks embedded" in quick()[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--tasks", "toy-wram,toy-cold"], "toy-warm"),
+        (["--affinity", "gard"], "did you mean 'grad'"),
+        (["--affinity", "measured"], "--results"),
+        (["--affinity", "grad", "--similarity", "visual"], "one of --similarity, --affinity"),
+        (["--affinity", "grad", "--trainer", "ZeroshotCLIP"], "tunes no text, visual or unified prompt"),
+        (["--similarity", "visaul"], "visual"),
+        (["--must-link", "toy-warm"], "a+b"),
+        (["--must-link", "toy-warm+toy-cold", "--cannot-link", "toy-warm+toy-cold"], "toy-warm"),
+        (["--max-classes", "4"], "toy-all"),
+        (["--budget", "3"], "--measured"),
+        (["--steps", "-1", "--affinity", "grad"], "--steps"),
+        (["--config-file", "nowhere.yaml"], "nowhere.yaml"),
+        (["DATASET.NUMSHOTS", "3"], "DATASET.NUM_SHOTS"),
+        (["--graph", "nowhere.json"], "--config-file"),
+    ],
+)
+def test_bad_input_is_one_sentence(quick, words, sentence):
+    status, _, err = quick(*words)
+    assert status == 2
+    assert one_sentence(err)
+    assert sentence in err
+
+
+def test_bad_folders_and_files_are_told(quick, tmp_path):
+    (tmp_path / "file").write_text("")
+    status, _, err = quick(out="file")
+    assert (status, one_sentence(err), "file" in err) == (2, True, True)
+    (tmp_path / "graph").mkdir()
+    path = tmp_path / "graph" / "task_graph.json"
+    quick(out="other")
+    content = json.loads((tmp_path / "other" / "task_graph.json").read_text())
+    content["graph"]["version"] = 99
+    path.write_text(json.dumps(content))
+    for words, data in (([], True), (["--graph", str(path)], False)):
+        status, _, err = quick(*words, data=data)
+        assert (status, one_sentence(err)) == (2, True)
+        assert "99" in err
+
+
+def test_tasks_without_training_images_or_name_are_told(toy_tasks, tmp_path, capsys):
+    assert main(["group", "--out", str(tmp_path)]) == 2
+    assert "--tasks" in capsys.readouterr().err
+
+
+def test_the_section_of_an_experiment():
+    section = {"similarity": {"visual": 1, "label": 2}, "must_link": [["a", "b"], "c+d"], "max_size": 3, "file": None}
+    options = GroupOptions.from_mapping(section)
+    assert options.similarity == "visual=1,label=2"
+    assert options.must_link == (("a", "b"), ("c", "d"))
+    assert options.constraints()["max_size"] == 3
+    with pytest.raises(ConfigError, match=r"grouping\.max_sise is unknown; did you mean 'max_size'"):
+        GroupOptions.from_mapping({"max_sise": 3})
