@@ -233,15 +233,14 @@ def _tests_sheet(results: ResultsTable, digits: int) -> Sheet:
     columns = [Column(("first",), left=True), Column(("second",), left=True), Column(("tasks",))]
     columns += [Column(("better",)), Column(("worse",)), Column(("mean", "gain")), Column(("median", "gain"))]
     columns += [Column(("p",)), Column(("p", "(Holm)"))]
-    noted = any(comparison.test.note for comparison in results.comparisons)
-    columns += [Column(("to mind",), left=True)] if noted else []
     rows = []
     for comparison in results.comparisons:
         test = comparison.test
         texts = [" ".join(_heading(results, method).lines) for method in (comparison.first, comparison.second)]
         texts += [str(test.n), str(test.better), str(test.worse)]
-        texts += [_signed(test.mean, digits), _signed(test.median, digits), _p(test.p), _p(comparison.p_holm)]
-        rows.append(tuple(Entry(text) for text in (*texts, *([test.note] if noted else []))))
+        texts += [_signed(test.mean, digits), _signed(test.median, digits)]
+        texts += ["equal", ""] if test.p is None else [_p(test.p), _p(comparison.p_holm)]
+        rows.append(tuple(map(Entry, texts)))
     title = f"First against second over tasks{_shots_title(results)}: Wilcoxon signed-rank test, two-sided"
     return Sheet(title, tuple(columns), tuple(rows), keys=2)
 

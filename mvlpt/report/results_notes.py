@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mvlpt.report.paired_test import SMALL, PairedTest
 from mvlpt.report.scores import Method, Scores
 
 NAMED = 8  # more names than this are counted
@@ -24,6 +25,16 @@ def notes_on(
         *_measures(scores, tasks),
         *_reference(scores, methods, common, zero_shots),
     ]
+
+
+def small_tests(tests: Sequence[tuple[Method, Method, PairedTest]]) -> list[str]:
+    """What cannot be told from so few tasks; one sentence for all tests."""
+    counts = sorted({test.nonzero for _, _, test in tests if 0 < test.nonzero < SMALL})
+    if not counts:
+        return []
+    told = ", ".join(f"with {count} p is at least {2 / 2**count:.2g}" for count in counts)
+    which = "All tests" if all(test.nonzero < SMALL for _, _, test in tests) else "Some tests"
+    return [f"{which} rest on few tasks that differ: {told}"]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mvlpt.errors import RunFolderError
 from mvlpt.report.paired_test import PairedTest, holm, paired_test
-from mvlpt.report.results_notes import notes_on
+from mvlpt.report.results_notes import notes_on, small_tests
 from mvlpt.report.scores import Method, Scores
 from mvlpt.report.selection import ASIDE, Selection, find_method
 from mvlpt.report.summary import Cell, average
@@ -148,10 +148,10 @@ def results_table(
         if compare is not None
         else _default_pairs(scores, methods, zero_shot)
     )
+    comparisons = _compare(scores, pairs)
     notes = notes_on(scores, methods, tasks, common, zero_shots)
-    return ResultsTable(
-        scores, methods, tasks, groups, common, zero_shot, summaries, _compare(scores, pairs), tuple(notes)
-    )
+    notes += small_tests([(one.first, one.second, one.test) for one in comparisons])
+    return ResultsTable(scores, methods, tasks, groups, common, zero_shot, summaries, comparisons, tuple(notes))
 
 
 def _by_group(tasks: Sequence[str], groups: Mapping[str, str]) -> list[str]:

@@ -45,8 +45,11 @@ class Sheet:
 
     def parts(self, width: int) -> list[Sheet]:
         """Cut into tables no wider than ``width`` characters, each with the columns that say what a row is."""
+        from rich.cells import cell_len
+
+        rows = [row for row in self.rows if row is not None]
         widths = [
-            max([len(line) for line in column.lines] + [len(row[i].text) for row in self.rows if row is not None]) + 3
+            max([cell_len(line) for line in column.lines] + [cell_len(row[i].text) for row in rows]) + 3
             for i, column in enumerate(self.columns)
         ]
         keys = self.keys

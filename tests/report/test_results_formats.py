@@ -122,6 +122,15 @@ def test_a_terminal_shows_names_as_they_are():
     assert "\x1b[1m" in drawn(rich_tables(results), terminal=True)
 
 
+def test_tests_say_where_nothing_differs():
+    rows = [row(task, 50, arm=arm) for task in "abc" for arm in ("single", "all")]
+    results = results_table([*rows, row("a", 60, arm="grouped"), row("b", 50, arm="grouped")])
+    (tests,) = sheets(results, ("tests",))
+    assert [line[-2].text for line in tests.rows] == ["equal", "1.00", "1.00"]
+    assert "All tests rest on few tasks that differ: with 1 p is at least 1" in results.notes
+    assert {one["note"] for one in records(results)["tests"]} >= {"equal on every task"}
+
+
 def test_shots_stand_in_the_title_unless_they_differ():
     one = sheets(results_table([row("a", 1)]), ("scores",))[0]
     assert "1-shot" in one.title
