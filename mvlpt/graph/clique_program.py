@@ -1,6 +1,6 @@
 """The best partition as an integer program: clique partitioning (Grötschel and Wakabayashi, 1989), for many blocks.
 
-A variable ``x_ij`` for each pair says whether the pair shares a group; ``x_ij + x_jk - x_ik <= 1`` makes that transitive.
+A variable ``x_ij`` for each pair says whether the pair shares a group; ``x_ij + x_jk - x_ik <= 1`` makes it transitive.
 There are ``B (B - 1) (B - 2) / 2`` such rows, so only those are added that a solution breaks: first for the linear
 relaxation, whose optimum is often a partition already, then in branch and bound (HiGHS, by ``scipy.optimize.milp``).
 The number of groups is counted by ``r_i``, which is 1 for the first block of each group.

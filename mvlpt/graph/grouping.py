@@ -1,143 +1,142 @@
-"""The answer of every method that groups tasks: which tasks share a prompt, and how good the groups are."""
+"""Which tasks should share a prompt: a partition of tasks by their similarity or affinity."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from mvlpt.errors import GraphError, suggest
+from mvlpt.graph.blocks import Problem, build_problem
+from mvlpt.graph.checks import check_matrix, check_tasks
+from mvlpt.graph.constraints import Constraints
+from mvlpt.graph.exact import Best, exact_labels, quick_optimum
+from mvlpt.graph.feasible import repair
+from mvlpt.graph.groups import Grouping, canonical_groups, relative_gap
+from mvlpt.graph.heuristics import best_heuristic, heuristic_labels
+from mvlpt.graph.objective import pair_weights, partition_score, unit_of
+from mvlpt.graph.starts import shuffled
 
-_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a group's name is also a folder's
+METHODS = ("auto", "exact", "louvain", "greedy", "spectral", "agglomerative", "all", "single", "random")
+TIME_LIMIT = 60.0  # seconds for what dynamic programming cannot do
+
+__all__ = ["METHODS", "Grouping", "canonical_groups", "group_tasks", "relative_gap"]
 
 
-def canonical_groups(groups: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
-    """Groups in the one order that does not depend on how they were found: large before small, then by name.
+def group_tasks(
+    matrix: Any,
+    tasks: Sequence[str] | None = None,
+    *,
+    method: str = "auto",
+    groups: int | None = None,
+    max_groups: int | None = None,
+    max_size: int | None = None,
+    max_classes: int | None = None,
+    classes: Mapping[str, int] | Sequence[int] | None = None,
+    must_link: Iterable[Iterable[str]] = (),
+    cannot_link: Iterable[Iterable[str]] = (),
+    threshold: float | None = None,
+    kind: str | None = None,
+    time_limit: float | None = TIME_LIMIT,
+    seed: int = 0,
+) -> Grouping:
+    """Partitions tasks so that the sum, over all pairs that share a group, of (value - threshold) is as large as can be.
+
+    The answer does not depend on the order of the tasks. Among equals it has the fewest groups; what then is left open
+    follows from the order of the names. ``docs/grouping.md`` tells the methods apart.
+
+    Args:
+        matrix: (T, T) symmetric similarities, or directed affinities, of which both directions are averaged.
+        tasks: names of the rows; ``None``: their numbers.
+        method: one of :data:`METHODS`; ``auto`` is exact for up to 20 tasks, else the best of several heuristics.
+        groups: the number of groups; ``None``: what the objective chooses.
+        max_groups, max_size, max_classes: the number of groups, tasks in a group, classes in a group, at most.
+        classes: number of classes of each task, by name or in the order of the rows; for ``max_classes``.
+        must_link: sets of tasks that share a group.
+        cannot_link: sets of tasks of which no two do.
+        threshold: the value from which on a pair should share a group; ``None``: the mean over all pairs of a
+            similarity, 0 for an affinity.
+        kind: ``similarity`` or ``affinity``; ``None``: a similarity where the matrix is symmetric.
+        time_limit: seconds for ``exact`` with more than 21 tasks; ``None``: until it is proved.
+        seed: of methods that draw random numbers.
 
     Returns:
-        The groups, each sorted by name; the sizes fall, equal sizes are ordered by the names in them.
-    """
-    return tuple(sorted((tuple(sorted(group)) for group in groups), key=lambda group: (-len(group), group)))
-
-
-@dataclasses.dataclass(frozen=True)
-class Grouping:
-    """Groups of tasks that share a prompt.
-
-    Attributes:
-        groups: the task names of each group, in the order of :func:`canonical_groups`, or of the file they came from.
-        method: what found them; ``manual`` where a person did.
-        objective: what the method made as large as it could (``docs/grouping.md``); ``None`` where nothing was.
-        gap: ``(optimum - objective) / |optimum|`` where the optimum is known, so 0.0 when the groups are proved to be
-            optimal; ``None`` where it is not known.
-        seed: the seed of a method that draws random numbers.
-        settings: what else the answer depends on, plain values only.
-        serves: for each task the name of the group that serves it, where groups overlap; ``None``: they do not.
-        labels: the groups' names where a file gives others than ``g1``, ``g2``, ...
+        The groups, with the objective and, where the optimum is known, the gap to it. Where ``exact`` ran out of time,
+        the gap is ``None`` and ``settings`` hold ``bound`` and ``gap_at_most``.
 
     Raises:
-        GraphError: a group is empty, a task occurs twice in it or in two groups that ``serves`` does not tell apart, or
-            ``serves`` leaves a task out or names a group that does not hold it.
+        GraphError: the matrix or an option cannot be used, or no partition keeps to the limits.
     """
-
-    groups: tuple[tuple[str, ...], ...]
-    method: str = "manual"
-    objective: float | None = None
-    gap: float | None = None
-    seed: int = 0
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    serves: Mapping[str, str] | None = None
-    labels: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "groups", tuple(tuple(group) for group in self.groups))
-        object.__setattr__(self, "labels", tuple(self.labels))
-        if not self.groups:
-            raise GraphError("A grouping needs at least one group")
-        self._check_labels()
-        for name, group in zip(self.names, self.groups, strict=True):
-            if not group:
-                raise GraphError(f"Group '{name}' is empty; put a task into it or take it out")
-            twice = next((task for task in group if group.count(task) > 1), None)
-            if twice is not None:
-                raise GraphError(f"Group '{name}' holds '{twice}' twice; keep one")
-        self._check_serves()
-
-    def _check_labels(self) -> None:
-        if self.labels and len(self.labels) != len(self.groups):
-            raise GraphError(f"There are {len(self.groups)} groups but {len(self.labels)} names for them")
-        for label in self.labels:
-            if not isinstance(label, str) or not _LABEL.fullmatch(label):
-                raise GraphError(
-                    f"A group cannot be named {label!r}, which is also a folder's name; "
-                    "take up to 64 letters, digits, '.', '_' and '-'"
-                )
-            if self.labels.count(label) > 1:
-                raise GraphError(f"Two groups are named '{label}'; names must differ")
-
-    def _check_serves(self) -> None:
-        holders: dict[str, list[str]] = {}
-        for name, group in zip(self.names, self.groups, strict=True):
-            for task in group:
-                holders.setdefault(task, []).append(name)
-        if self.serves is None:
-            for task, names in holders.items():
-                if len(names) > 1:
-                    raise GraphError(
-                        f"Task '{task}' is in group '{names[0]}' and in group '{names[1]}'; take it out of one, "
-                        "or say under serves which of them serves it"
-                    )
-            return
-        for task, name in self.serves.items():
-            if task not in holders:
-                raise GraphError(f"serves names the task '{task}', which is in no group{suggest(str(task), holders)}")
-            if name not in holders[task]:
-                raise GraphError(
-                    f"serves says '{task}: {name}', but that group does not hold it{suggest('', holders[task])}"
-                )
-        for task in holders:
-            if task not in self.serves:
-                raise GraphError(f"serves leaves out the task '{task}'; name one of {', '.join(holders[task])}")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The groups' names, by position."""
-        return self.labels or tuple(f"g{number}" for number in range(1, len(self.groups) + 1))
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """Every task once, sorted by name."""
-        return tuple(sorted({task for group in self.groups for task in group}))
-
-    def group_of(self, task: str) -> str:
-        """The name of the group that serves a task.
-
-        Raises:
-            GraphError: no group holds the task.
-        """
-        if self.serves is not None and task in self.serves:
-            return self.serves[task]
-        for name, group in zip(self.names, self.groups, strict=True):
-            if task in group:
-                return name
-        raise GraphError(f"No group holds the task '{task}'{suggest(str(task), self.tasks)}")
-
-    def members(self, name: str) -> tuple[str, ...]:
-        """The tasks of a group.
-
-        Raises:
-            GraphError: there is no such group.
-        """
-        if name not in self.names:
-            raise GraphError(f"There is no group '{name}'{suggest(str(name), self.names)}")
-        return self.groups[self.names.index(name)]
+    if method not in METHODS:
+        raise GraphError(f"The grouping method '{method}' is unknown{suggest(str(method), METHODS)}")
+    size = len(check_matrix(matrix, None if tasks is None else tuple(tasks)))
+    names = check_tasks(_numbers(size) if tasks is None else tasks, "The grouping")
+    order = sorted(range(size), key=names.__getitem__)
+    ordered = tuple(names[place] for place in order)
+    values = np.array(matrix, dtype=np.float64)[np.ix_(order, order)]
+    weights, threshold, kind = pair_weights(values, ordered, kind, threshold)
+    if classes is not None and not isinstance(classes, Mapping):
+        if len(classes) != size:
+            raise GraphError(f"classes holds {len(classes)} numbers for {size} tasks")
+        classes = dict(zip(names, classes, strict=True))
+    links = {"must_link": [list(link) for link in must_link], "cannot_link": [list(link) for link in cannot_link]}
+    limits = {"groups": groups, "max_groups": max_groups, "max_size": max_size, "max_classes": max_classes}
+    problem = build_problem(weights, ordered, Constraints.of(ordered, **limits, classes=classes, **links))
+    found, used = _solve(problem, method, time_limit, seed)
+    labels = problem.task_labels(found.labels if isinstance(found, Best) else found)
+    objective = partition_score(weights, labels)
+    settings = {"kind": kind, "threshold": threshold} | {key: value for key, value in limits.items() if value}
+    settings |= {key: sorted(map(sorted, value)) for key, value in links.items() if value}
+    settings |= {"found_by": used} if used != method else {}
+    gap = None
+    if isinstance(found, Best):
+        gap = 0.0 if found.proved else None
+        if not found.proved:
+            bound = objective + (found.bound - problem.score(found.labels)) * unit_of(weights)
+            settings |= {"bound": bound, "gap_at_most": relative_gap(bound, objective)}
+    elif (best := quick_optimum(problem)) is not None:
+        gap = relative_gap(partition_score(weights, problem.task_labels(best)), objective)
+    chosen = canonical_groups([[ordered[i] for i in np.flatnonzero(labels == label)] for label in np.unique(labels)])
+    return Grouping(chosen, method, objective, gap, seed, settings)
 
 
-def relative_gap(optimum: float, objective: float) -> float:
-    """How far an objective is from the optimum, in parts of the optimum; 0.0 when rounding alone tells them apart."""
-    short = optimum - objective
-    if short <= 1e-9 * max(1.0, abs(optimum)):
-        return 0.0
-    return short / abs(optimum) if optimum else math.inf
+def _numbers(size: int) -> list[str]:
+    """Names for rows without: their numbers, written so that their order is that of the rows."""
+    return [str(place).zfill(len(str(size - 1))) for place in range(size)]
+
+
+def _solve(problem: Problem, method: str, time_limit: float | None, seed: int) -> tuple[Best | np.ndarray, str]:
+    """Groups of the blocks, and the method that found them."""
+    if method == "auto":
+        best = quick_optimum(problem)
+        if best is not None:
+            return Best(best, problem.score(best), True), "exact"
+        return best_heuristic(problem, seed)
+    if method == "exact":
+        return exact_labels(problem, time_limit, seed), method
+    if method == "random":
+        like = None if problem.fewest == problem.most else _solve(problem, "auto", None, seed)[0]
+        labels = shuffled(problem, seed, like.labels if isinstance(like, Best) else like)
+        return (labels if problem.allows(labels) else repair(problem, labels)), method
+    if method in ("all", "single"):
+        labels = np.zeros(len(problem), dtype=np.int64) if method == "all" else np.arange(len(problem))
+        if not problem.allows(labels):
+            _refuse(problem, method, int(labels.max()) + 1)
+        return labels, method
+    return heuristic_labels(problem, method, seed), method
+
+
+def _refuse(problem: Problem, method: str, number: int) -> None:
+    """Tells which limit a fixed partition breaks."""
+    if not problem.fewest <= number <= problem.most:
+        asked = f"exactly {problem.most}" if problem.fewest > 1 else f"at most {problem.most}"
+        limit = f"{asked} were asked for" if number != 1 else f"at least {problem.fewest} were asked for"
+    elif problem.apart.any():
+        limit = "cannot_link keeps some apart"
+    elif problem.sizes.sum() > problem.max_size:
+        limit = f"max_size is {problem.max_size:.0f}"
+    else:
+        limit = f"max_classes is {problem.max_classes:.0f}"
+    groups = "one group" if number == 1 else f"{number} groups"
+    raise GraphError(f"The method '{method}' makes {groups}, but {limit}; drop the limit or take another method")

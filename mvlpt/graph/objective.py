@@ -1,4 +1,4 @@
-"""What a partition of tasks is worth: the sum, over all pairs that share a group, of what the pair is above a threshold.
+"""What a partition of tasks is worth: the sum, over all pairs that share a group, of what they have above a threshold.
 
 Reasons, and what the threshold does, are in ``docs/grouping.md``. Shapes: T tasks.
 """
@@ -63,13 +63,23 @@ def pair_weights(
 def whole_weights(weights: np.ndarray) -> np.ndarray:
     """Weights as whole numbers (in float64) in the same proportions.
 
-    Sums of them are exact, whatever their order, the library or its threads. So equal partitions compare as equal, and a
-    rule can choose between them.
+    Sums of them are exact, whatever their order, the library or its threads. So equal partitions compare as equal,
+    and a rule can choose between them.
     """
     total = math.fsum(np.abs(weights).ravel())
     if total == 0.0:
         return np.zeros_like(weights)
-    return np.rint(np.ldexp(weights, BITS - math.frexp(total)[1]))
+    return np.rint(np.ldexp(weights, _exponent(total)))
+
+
+def unit_of(weights: np.ndarray) -> float:
+    """What one unit of :func:`whole_weights` is worth."""
+    total = math.fsum(np.abs(weights).ravel())
+    return math.ldexp(1.0, -_exponent(total)) if total else 1.0
+
+
+def _exponent(total: float) -> int:
+    return BITS - math.frexp(total)[1]
 
 
 def partition_score(weights: np.ndarray, labels: np.ndarray) -> float:

@@ -2,9 +2,9 @@
 
 ``best[S]``, the best partition of the blocks ``S``, is the maximum over all groups ``G`` of ``S`` that hold the highest
 block ``h`` of ``S`` of ``value[G] + best[S - G]``. For all ``S`` with the same ``h`` at once that is a max-plus subset
-convolution of two arrays that are known by then, ``value`` of the sets with ``h`` and ``best`` of the sets below ``h``.
-It takes ``3 ** h`` sums; the low bits of the sets run through numpy as one vector of precomputed pairs. The last block's
-group is needed for one set only, which makes ``3 ** (B - 1) / 2`` sums in all: about two seconds for 20 blocks.
+convolution of two arrays that are known by then, ``value`` of the sets with ``h`` and ``best`` of those below ``h``.
+It takes ``3 ** h`` sums; the low bits of the sets run through numpy as one vector of precomputed pairs. The last
+block's group is needed for one set only, which makes ``3 ** (B - 1) / 2`` sums in all: two seconds for 20 blocks.
 
 A prescribed number of groups takes a layer ``best_k`` for each number ``k`` up to half of it, because two halves of a
 partition are partitions themselves.
