@@ -1,6 +1,7 @@
 """The task graph: what tasks have in common, and which of them should share a prompt.
 
-Pure functions of arrays; no configuration, model or data set is needed for any of it.
+Pure functions of arrays; no configuration, model or data set is needed for any of it. What groups tasks is imported when
+it is first used, because the file of groups is read by the code that reads configurations, and that loads torch.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
     from mvlpt.graph.grouping import group_tasks
     from mvlpt.graph.groups import Grouping
     from mvlpt.graph.groups_file import read_groups, write_groups
-    from mvlpt.graph.score_table import read_score_table
+    from mvlpt.graph.score_table import ScoreTable, predict_from_pairs, read_score_table
     from mvlpt.graph.selection import Selection, select_groups
 
 __all__ = [
     "SIMILARITIES",
     "FittedWeights",
     "Grouping",
+    "ScoreTable",
     "Selection",
     "TaskEmbedding",
     "TaskGraph",
@@ -31,6 +33,7 @@ __all__ = [
     "fit_weights",
     "group_tasks",
     "parse_weights",
+    "predict_from_pairs",
     "read_groups",
     "read_score_table",
     "select_groups",
@@ -40,8 +43,10 @@ __all__ = [
 
 _HOMES = {
     "Grouping": "groups",
+    "ScoreTable": "score_table",
     "Selection": "selection",
     "group_tasks": "grouping",
+    "predict_from_pairs": "score_table",
     "read_groups": "groups_file",
     "read_score_table": "score_table",
     "select_groups": "selection",
@@ -53,3 +58,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mvlpt.graph
 from mvlpt.graph import SIMILARITIES, TaskGraph
 from mvlpt.graph.combine import ALIASES
 
@@ -56,3 +57,9 @@ def test_importing_the_package_is_light():
     code = "import sys, mvlpt.graph; print([m for m in ('torch', 'scipy', 'sklearn', 'ot', 'PIL') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_everything_that_is_exported_is_there():
+    assert set(mvlpt.graph.__all__) <= set(dir(mvlpt.graph))
+    for name in mvlpt.graph.__all__:
+        assert getattr(mvlpt.graph, name).__class__.__name__ != "module", name
