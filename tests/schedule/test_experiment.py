@@ -1,123 +1,120 @@
-"""Experiment files: the runs that follow, the mistakes that are named, and a pool that can be stopped and goes on."""
+"""Experiment files: what they may say, and the mistakes that are named, all at once."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from mvlpt.errors import ConfigError
-from mvlpt.schedule import load_experiment, run_specs
+from mvlpt.schedule import Experiment, load_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = str(ROOT / "configs" / "trainers" / "MVLPT-CoOp" / "embedded.yaml")
-ZERO_SHOT = str(ROOT / "configs" / "trainers" / "ZeroshotCLIP" / "embedded.yaml")
 
 
 def write(path, **changes):
-    content = {
-        "tasks": ["toy-warm", "toy-cold"],
-        "trainers": [CONFIG],
-        "zero_shot": ZERO_SHOT,
-        "seeds": [1, 2],
-        "shots": [1],
-    }
-    content["arm_options"] = {"all": {"DATALOADER.TASK_BATCHES": "single", "DATASET.MULTITASK_LABEL_PERTASK": True}}
-    path.write_text(json.dumps({**content, **changes}))  # JSON is YAML
+    """An experiment over two toy tasks; a key that is ``None`` is left out."""
+    content = {"tasks": ["toy-warm", "toy-cold"], "trainers": [CONFIG], "seeds": [1, 2], "shots": [1], **changes}
+    path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))  # JSON is YAML
     return path
 
 
-def test_every_arm_task_and_seed_has_its_run(tmp_path):
-    specs = load_experiment(write(tmp_path / "e.yaml")).runs()
-    names = {spec.name for spec in specs}
-    assert len(specs) == len(names) == 2 + 2 * (1 + 2)  # zero-shot, and per seed one shared and two alone
-    assert "MVLPT-CoOp/all/1shot/seed2" in names
-    assert "MVLPT-CoOp/single/1shot/seed1/toy-cold" in names
-    assert specs[0].name.startswith("MVLPT-CoOp/all")  # the longest first
-    cfg = next(spec for spec in specs if spec.name == "MVLPT-CoOp/all/1shot/seed2").config(tmp_path)
-    assert (cfg.DATASET.DATASET, cfg.SEED, cfg.DATALOADER.TASK_BATCHES) == ("toy-warm,toy-cold", 2, "single")
-    cfg = next(spec for spec in specs if spec.name == "MVLPT-CoOp/single/1shot/seed1/toy-cold").config(tmp_path)
-    assert (cfg.DATASET.DATASET, cfg.DATALOADER.TASK_BATCHES) == ("toy-cold", "mixed")
+MISTAKES = {
+    "unknown key": ({"task": ["a"]}, "unknown key 'task'; did you mean 'tasks'"),
+    "text for a list": ({"tasks": "toy-warm"}, "tasks takes a list, not 'toy-warm'"),
+    "no task": ({"tasks": []}, "tasks is empty"),
+    "tasks missing": ({"tasks": None}, "does not say its tasks"),
+    "trainers missing": ({"trainers": None}, "does not say its trainers"),
+    "task twice": ({"tasks": ["a", "a"]}, "task 'a' is named twice"),
+    "trainer twice": ({"trainers": [CONFIG, CONFIG]}, "named twice"),
+    "two tasks in one": ({"tasks": ["a,b", "c"]}, "'a,b' holds a comma"),
+    "arm": ({"arms": ["alone"]}, "arm 'alone' is unknown"),
+    "arm of options": ({"arm_options": {"grouppd": {}}}, "arm 'grouppd' is unknown; did you mean 'grouped'"),
+    "arm options": ({"arm_options": {"all": 3}}, "arm_options.all takes a mapping"),
+    "seeds": ({"seeds": ["x"]}, "seeds must list whole numbers"),
+    "negative seed": ({"seeds": [-1]}, "a seed is at least 0"),
+    "seed twice": ({"seeds": [1, 1]}, "names a number twice"),
+    "no shots": ({"shots": [0]}, "shots is [0]"),
+    "true is no number": ({"shots": [True]}, "shots must list whole numbers"),
+    "grouping key": ({"grouping": {"metod": "auto"}}, "unknown key 'grouping.metod'; did you mean 'method'"),
+    "both kinds": ({"grouping": {"similarity": "visual", "affinity": "grad"}}, "a similarity and an affinity"),
+    "no groups": ({"grouping": {"groups": 0}}, "grouping.groups is 0"),
+    "backbone": ({"backbone": {"nane": "RN50"}}, "unknown key 'backbone.nane'; did you mean 'name'"),
+    "backbone's type": ({"backbone": 3}, "backbone takes a name"),
+    "slots": ({"executor": {"slots": 0}}, "executor.slots is 0"),
+    "time limit": ({"executor": {"time_limit": 0}}, "executor.time_limit is 0; give a number above 0"),
+    "pair of one": ({"tasks": ["a"], "arms": ["pair"]}, "arm pair needs at least two tasks"),
+    "sources for nothing": ({"sources": ["a"]}, "nothing is transferred"),
+    "source prompts": ({"source_prompts": "apart"}, "source_prompts is 'apart'"),
+}
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"task": ["a"]}, "unknown key 'task'; did you mean 'tasks'"),
-        ({"tasks": "toy-warm"}, "tasks takes a list"),
-        ({"tasks": []}, "tasks is empty"),
-        ({"tasks": ["a", "a"]}, "named twice"),
-        ({"arms": ["alone"]}, "arm 'alone' is unknown"),
-        ({"seeds": ["x"]}, "seeds must list whole numbers"),
-    ],
-)
-def test_mistakes_are_named(tmp_path, changes, expected):
-    with pytest.raises(ConfigError, match=expected):
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_mistakes_are_named(tmp_path, kind):
+    changes, expected = MISTAKES[kind]
+    with pytest.raises(ConfigError) as told:
         load_experiment(write(tmp_path / "e.yaml", **changes))
+    assert expected in str(told.value)
+    assert "\n" not in str(told.value)
 
 
-def test_every_task_makes_as_many_steps_together_as_alone(toy_tasks, tmp_path):
-    """The demo's promise, read off the checkpoints: Adam counts its steps."""
-    import torch
-
-    experiment = load_experiment(write(tmp_path / "e.yaml", seeds=[1], options={"OPTIM.MAX_EPOCH": 3}))
-    rows = run_specs(experiment.runs(), tmp_path / "out", workers=1)
-    assert {(row["arm"], row["task"]) for row in rows} == {
-        (arm, task) for arm in ("zero_shot", "single", "all") for task in ("toy-warm", "toy-cold")
-    }
-
-    def steps(folder):
-        path = tmp_path / "out" / "MVLPT-CoOp" / folder / "prompt_learner" / "model.pth.tar-3"
-        (state,) = torch.load(path, weights_only=True)["optimizer"]["state"].values()
-        return int(state["step"])
-
-    alone = [steps(f"single/1shot/seed1/{task}") for task in ("toy-warm", "toy-cold")]
-    assert steps("all/1shot/seed1") == sum(alone)
+def test_all_mistakes_are_told_together(tmp_path):
+    file = write(tmp_path / "e.yaml", seed=[1], arms=["alone"], shots=[0], tasks=["a", "a"])
+    with pytest.raises(ConfigError) as told:
+        load_experiment(file)
+    for expected in ("e.yaml", "unknown key 'seed'", "arm 'alone'", "shots is [0]", "'a' is named twice"):
+        assert expected in str(told.value)
 
 
-def test_a_second_call_only_reports(toy_tasks, tmp_path):
-    experiment = load_experiment(write(tmp_path / "e.yaml", seeds=[1], options={"OPTIM.MAX_EPOCH": 1}))
-    first = run_specs(experiment.runs(), tmp_path / "out", workers=1)
-    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("run.json")}
-    second = run_specs(experiment.runs(), tmp_path / "out", workers=1)
-    assert sorted(map(str, first)) == sorted(map(str, second))
-    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+def test_an_experiment_in_python_is_checked_too():
+    with pytest.raises(ConfigError, match="arm 'alone' is unknown"):
+        Experiment(tasks=("a",), arms=("alone",))
 
 
-@pytest.mark.slow
-def test_the_demo_is_stopped_by_ctrl_c_and_goes_on(tmp_path):
-    options = {"OPTIM.MAX_EPOCH": 3000}
-    file = write(tmp_path / "e.yaml", tasks=["weather-plain", "tools-plain"], seeds=[1], zero_shot="", options=options)
-    line = [
-        sys.executable,
-        "-m",
-        "mvlpt.cli",
-        "demo",
-        "--config-file",
-        str(file),
-        "--output-dir",
-        str(tmp_path / "out"),
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    program = subprocess.Popen([*line, "--workers", "2"], stderr=subprocess.PIPE, text=True, env=environment)
-    deadline = time.monotonic() + 180
-    while not list((tmp_path / "out").rglob("log.txt")):
-        assert time.monotonic() < deadline, "no run began"
-        assert program.poll() is None, program.stderr.read()
-        time.sleep(0.2)
-    program.send_signal(signal.SIGINT)
-    _, said = program.communicate(timeout=60)
-    assert program.returncode == 130, said
-    states = [json.loads(path.read_text())["state"] for path in (tmp_path / "out").rglob("run.json")]
-    assert "interrupted" in states
-    assert "running" not in states
-    shorter = write(
-        tmp_path / "e.yaml", tasks=["weather-plain", "tools-plain"], seeds=[1], zero_shot="", options=options
+def test_what_shipped_first_still_loads(tmp_path):
+    options = {"all": {"DATALOADER.TASK_BATCHES": "single"}}
+    experiment = load_experiment(write(tmp_path / "e.yaml", arms=["single", "all"], arm_options=options, zero_shot="z"))
+    assert experiment.tasks == ("toy-warm", "toy-cold")
+    assert experiment.zero_shot == "z"
+    assert experiment.arm_options == options
+    assert experiment.overrides("all") == {"DATALOADER.TASK_BATCHES": "single"}
+    assert experiment.overrides("single") == {}
+    assert load_experiment(write(tmp_path / "e.yaml")).arms == ("single", "all")
+
+
+def test_backbone_root_and_data_set_options_reach_every_run(tmp_path):
+    file = write(
+        tmp_path / "e.yaml",
+        backbone={"name": "ViT-B/32", "pretrained": "openai"},
+        root=str(tmp_path),
+        dataset_options={"SAMPLING": "elevater", "DATASET.ON_BAD_IMAGE": "skip"},
+        options={"DATASET.SAMPLING": "coop"},
     )
-    for spec in load_experiment(shorter).runs():
-        if (tmp_path / "out" / spec.name / "run.json").exists():
-            assert spec.config(tmp_path / "out").RESUME
+    expected = {
+        "MODEL.BACKBONE.NAME": "ViT-B/32",
+        "MODEL.BACKBONE.PRETRAINED": "openai",
+        "DATASET.ROOT": str(tmp_path),
+        "DATASET.SAMPLING": "coop",  # what is said of every run counts over what is said of data sets
+        "DATASET.ON_BAD_IMAGE": "skip",
+    }
+    assert load_experiment(file).overrides("single") == expected
+    assert load_experiment(write(tmp_path / "e.yaml", backbone="RN50")).overrides() == {"MODEL.BACKBONE.NAME": "RN50"}
+
+
+def test_tasks_sources_and_targets_stand_in_for_each_other():
+    both = Experiment(sources=("a", "b"), targets=("c",), arms=("transfer",))
+    assert (both.tasks, both.sources, both.targets) == (("c",), ("a", "b"), ("c",))
+    assert both.all_tasks == ("c", "a", "b")
+    alone = Experiment(tasks=("a", "b"), arms=("transfer",))
+    assert alone.sources == alone.targets == ("a", "b")
+
+
+def test_two_files_of_one_trainer_get_folders_of_their_own():
+    files = ("x/MVLPT-VPT/a.yaml", "x/MVLPT-VPT/b.yaml", "x/MVLPT-CoOp/a.yaml")
+    names = Experiment(tasks=("a",), trainers=files).trainer_names()
+    assert list(names.values()) == ["MVLPT-VPT-a", "MVLPT-VPT-b", "MVLPT-CoOp"]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "configs" / "experiments").glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_shipped_experiment_loads(file):
+    assert load_experiment(file).trainers

@@ -1,0 +1,359 @@
+"""From experiments to plans: how many jobs, what they need, what their ids depend on, whether commands can be run."""
+
+import dataclasses
+from collections import Counter
+from math import comb
+from pathlib import Path
+
+import pytest
+
+from mvlpt.cli.average import build_parser as average_parser
+from mvlpt.cli.train import build_parser as train_parser
+from mvlpt.cli.train import setup_cfg
+from mvlpt.engine.identity import decisive_options
+from mvlpt.errors import ConfigError, PlanError
+from mvlpt.graph import Grouping
+from mvlpt.schedule import Experiment, job_id, load_experiment
+from mvlpt.schedule.build_plan import STORE, WHERE, build_plan, check_same_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAINERS = ROOT / "configs" / "trainers"
+COOP, VPT = (f"configs/trainers/MVLPT-{name}/embedded.yaml" for name in ("CoOp", "VPT"))
+ZERO_SHOT = "configs/trainers/ZeroshotCLIP/embedded.yaml"
+TASKS = ("weather-plain", "tools-plain", "weather-dark", "tools-dark")
+GROUPS = Grouping((TASKS[:2], TASKS[2:]))
+
+
+def experiment(**changes):
+    fields = {"tasks": TASKS, "trainers": (VPT, COOP), "zero_shot": ZERO_SHOT, "seeds": (1, 2), **changes}
+    return Experiment(**fields)
+
+
+def names(plan, kind=None):
+    return {job.name for job in plan if kind in (None, job.kind)}
+
+
+def count(plan):
+    return Counter((job.kind, job.facts.get("arm", "")) for job in plan)
+
+
+def option(job, key):
+    """What a command says after ``key``."""
+    return job.command[job.command.index(key) + 1]
+
+
+def cfg_of(job):
+    return setup_cfg(train_parser().parse_args(list(job.command[2:])))
+
+
+# How many ------------------------------------------------------------------------------------------------------------
+
+SHOTS, SEEDS, METHODS, ELEVATER, TARGETS = 3, 3, 3, 20, 12
+
+
+def paper(name, groups=None):
+    return build_plan(load_experiment(f"configs/experiments/{name}.yaml"), "out", groups, experiment_file=name)
+
+
+def test_eleven_sources_to_twelve_targets_by_hand():
+    plan = paper("coop_to_elevater")
+    each = METHODS * SHOTS
+    assert count(plan) == {
+        ("features", ""): TARGETS,  # text prompts and the baseline read them
+        ("train", "single"): each * SEEDS * TARGETS,
+        ("train", "all"): each * SEEDS,  # the sources, together
+        ("average", "source"): each,
+        ("adapt", "transfer"): each * SEEDS * TARGETS,
+        ("evaluate", "zero_shot"): TARGETS,
+        ("report", ""): 1,
+    }
+    coop = {"Caltech101", "DescribableTextures", "EuroSAT", "FGVCAircraft", "Food101", "ImageNet", "OxfordFlowers"}
+    coop |= {"OxfordPets", "SUN397", "StanfordCars", "UCF101"}
+    sources = {frozenset(job.facts["tasks"]) for job in plan if job.facts.get("arm") == "all"}
+    assert sources == {frozenset(coop)}
+    targets = {job.facts["task"] for job in plan if job.kind == "adapt"}
+    assert targets == {
+        "cifar-10", "cifar-100", "country211", "fer-2013", "gtsrb", "hateful-memes", "kitti-distance", "mnist",
+        "patch-camelyon", "rendered-sst2", "resisc45_clip", "voc-2007-classification",
+    }  # fmt: skip
+
+
+def test_grouped_adaptation_of_twenty_tasks_by_hand():
+    tasks = load_experiment("configs/experiments/grouped_elevater.yaml").tasks
+    groups = Grouping((tasks[:7], tasks[7:14], tasks[14:]))
+    each = METHODS * SHOTS * SEEDS
+    assert count(paper("grouped_elevater", groups)) == {
+        ("features", ""): ELEVATER,
+        ("train", "single"): each * ELEVATER,
+        ("train", "all"): each,
+        ("train", "grouped"): each * 3,
+        ("evaluate", "zero_shot"): ELEVATER,
+        ("report", ""): 1,
+    }
+
+
+@pytest.mark.parametrize("method", ["coop", "vpt", "upt"])
+def test_four_hundred_pairs_by_hand(method):
+    plan = paper(f"transferability_{method}")
+    expected = {
+        ("train", "single"): ELEVATER * SEEDS,  # each task's own prompt is the source, too
+        ("average", "source"): ELEVATER,
+        ("adapt", "transfer"): ELEVATER * ELEVATER * SEEDS,
+        ("evaluate", "zero_shot"): ELEVATER,
+        ("report", ""): 1,
+    }
+    if method == "coop":  # visual prompts change the features
+        expected["features", ""] = ELEVATER
+    assert count(plan) == expected
+    pairs = {(job.facts["group"], job.facts["task"]) for job in plan if job.kind == "adapt"}
+    assert len(pairs) == 400
+
+
+def test_every_pair_of_tasks_is_tuned_together():
+    plan = build_plan(experiment(arms=("pair",), zero_shot="", features=False), "out")
+    assert count(plan) == {("train", "pair"): comb(len(TASKS), 2) * 2 * 2}
+    assert "MVLPT-VPT/pair/1shot/seed2/tools-plain+weather-dark" in names(plan)
+
+
+def test_the_demo_has_every_arm():
+    plan = build_plan(
+        load_experiment("configs/experiments/demo.yaml"), "out", Grouping((load_demo()[:9], load_demo()[9:]))
+    )
+    kinds = count(plan)
+    assert kinds["train", "single"] == 2 * 3 * 24
+    assert kinds["train", "all"] == 2 * 3
+    assert kinds["train", "grouped"] == 2 * 3 * 2
+    assert kinds["evaluate", "zero_shot"] == 24
+
+
+def load_demo():
+    return load_experiment("configs/experiments/demo.yaml").tasks
+
+
+# What they need ------------------------------------------------------------------------------------------------------
+
+
+def test_adaptations_start_from_the_mean_of_all_seeds():
+    plan = build_plan(experiment(arms=("transfer",), sources=TASKS[:2], targets=TASKS[2:], trainers=(VPT,)), "out")
+    (mean,) = (job for job in plan if job.kind == "average")
+    sources = [plan[ident] for ident in mean.needs]
+    assert sorted(job.facts["seed"] for job in sources) == [1, 2]
+    assert {tuple(job.facts["tasks"]) for job in sources} == {TASKS[:2]}
+    arguments = average_parser().parse_args(list(mean.command[2:]))
+    assert arguments.resume
+    assert arguments.runs == [str(Path("out").resolve() / job.name) for job in sources]
+    adaptations = [job for job in plan if job.kind == "adapt"]
+    assert {(job.facts["task"], job.facts["seed"]) for job in adaptations} == {
+        (t, s) for t in TASKS[2:] for s in (1, 2)
+    }
+    for job in adaptations:
+        assert job.needs == (mean.id,)
+        assert str(Path("out").resolve() / mean.name) == cfg_of(job).RUN.INIT_FROM
+
+
+def test_with_one_seed_there_is_nothing_to_average():
+    plan = build_plan(experiment(arms=("transfer",), seeds=(3,), trainers=(VPT,), zero_shot=""), "out")
+    assert not names(plan, "average")
+    assert {plan[job.needs[0]].kind for job in plan if job.kind == "adapt"} == {"train"}
+
+
+def test_sources_that_are_no_arm_are_not_tested():
+    plan = build_plan(experiment(arms=("single", "transfer"), sources=TASKS[:2]), "out")
+    sources = [job for job in plan if "/source/" in job.name and job.kind == "train"]
+    assert sources
+    assert all(cfg_of(job).TEST.NO_TEST and job.outputs == (f"{job.name}/run.json",) for job in sources)
+    reused = build_plan(experiment(arms=("single", "transfer"), source_prompts="alone"), "out")
+    assert not [job for job in reused if "/source/" in job.name and job.kind == "train"]
+
+
+def test_runs_with_a_frozen_image_tower_read_features_that_are_kept_once():
+    plan = build_plan(experiment(arms=("single", "all")), "out")
+    features = {job.id: job.facts["task"] for job in plan if job.kind == "features"}
+    assert sorted(features.values()) == sorted(TASKS)
+    for job in plan:
+        if job.kind in ("train", "evaluate"):
+            wanted = set() if job.facts["trainer"] == "MVLPT-VPT" else set(job.facts["tasks"])
+            assert {features[need] for need in job.needs} == wanted
+            assert (STORE in job.inputs) == bool(wanted)
+    without = build_plan(experiment(arms=("single", "all"), features=False), "out")
+    assert not names(without, "features")
+    assert {job.id for job in without} == {job.id for job in plan if job.kind != "features"}
+
+
+def test_the_report_needs_every_scored_run():
+    plan = build_plan(experiment(arms=("single",)), "out", experiment_file="configs/experiments/demo.yaml")
+    (report,) = (job for job in plan if job.kind == "report")
+    assert {plan[need].name for need in report.needs} == names(plan, "train") | names(plan, "evaluate")
+    assert list(plan)[-1] is report
+
+
+# Groups --------------------------------------------------------------------------------------------------------------
+
+
+def test_each_group_shares_a_prompt():
+    plan = build_plan(experiment(arms=("grouped",), trainers=(COOP,), zero_shot=""), "out", GROUPS)
+    runs = [job for job in plan if job.kind == "train"]
+    assert sorted((job.facts["group"], job.facts["seed"]) for job in runs) == [
+        ("g1", 1), ("g1", 2), ("g2", 1), ("g2", 2),
+    ]  # fmt: skip
+    cfg = cfg_of(next(job for job in runs if job.facts["group"] == "g2"))
+    assert (",".join(TASKS[2:]), "grouped", "g2") == (cfg.DATASET.DATASET, cfg.RUN.ARM, cfg.RUN.GROUP)
+
+
+def test_other_members_of_a_group_get_a_folder_of_their_own():
+    plans = [
+        build_plan(experiment(arms=("grouped",)), "out", Grouping((TASKS[:n], TASKS[n:]))) for n in (2, 3)
+    ]  # fmt: skip
+    assert not names(plans[0], "train") & names(plans[1], "train")
+    check_same_folder(plans[1], plans[0], Path("out"))
+
+
+def test_each_trainer_may_have_groups_of_its_own():
+    groups = {VPT: GROUPS, COOP: Grouping((TASKS,))}
+    plan = build_plan(experiment(arms=("grouped",)), "out", groups)
+    sizes = Counter((job.facts["trainer"], len(job.facts["tasks"])) for job in plan if job.kind == "train")
+    assert sizes == {("MVLPT-VPT", 2): 4, ("MVLPT-CoOp", 4): 2}
+
+
+def test_where_groups_overlap_a_task_counts_in_the_one_that_serves_it():
+    overlapping = Grouping((TASKS[:3], TASKS[2:]), serves=dict(zip(TASKS, ("g1", "g1", "g2", "g2"), strict=True)))
+    plan = build_plan(experiment(arms=("grouped",), trainers=(VPT,), seeds=(1,)), "out", overlapping)
+    serves = {job.facts["group"]: job.facts["serves"] for job in plan if job.kind == "train"}
+    assert serves == {"g1": list(TASKS[:2]), "g2": list(TASKS[2:])}
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        (None, "needs groups"),
+        (Grouping((TASKS[:2],)), "'weather-dark' is in no group; 'tools-dark' is in no group"),
+        (Grouping((TASKS, ("power-dark",))), "'power-dark' is no task of the experiment"),
+    ],
+)
+def test_groups_that_do_not_fit(groups, expected):
+    with pytest.raises(PlanError, match=expected):
+        build_plan(experiment(arms=("grouped",)), "out", groups)
+
+
+# Ids -----------------------------------------------------------------------------------------------------------------
+
+ALL_ARMS = {"arms": ("single", "all", "grouped", "pair", "transfer"), "sources": TASKS[:3]}
+
+
+def ids(plan):
+    return {job.name: job.id for job in plan}
+
+
+def test_ids_do_not_depend_on_the_folder():
+    here, there = (build_plan(experiment(**ALL_ARMS), folder, GROUPS) for folder in ("out", "/somewhere/else"))
+    assert ids(here) == ids(there)
+
+
+def test_ids_do_not_depend_on_where_data_lie_or_how_many_workers_read():
+    moved = experiment(**ALL_ARMS, root="/data", options={"DATALOADER.NUM_WORKERS": 3})
+    assert ids(build_plan(moved, "out", GROUPS)) == ids(build_plan(experiment(**ALL_ARMS), "out", GROUPS))
+
+
+def test_more_seeds_leave_ids_as_they_are_but_those_of_means():
+    few = ids(build_plan(experiment(**ALL_ARMS), "out", GROUPS))
+    more = ids(build_plan(experiment(**ALL_ARMS, seeds=(1, 2, 5)), "out", GROUPS))
+    changed = {name for name in few if more.get(name) != few[name]}
+    assert changed == {name for name in few if "/mean-of-" in name or "/from-seeds" in name}
+    assert not {name for name in changed if name in more}  # other means lie in other folders
+
+
+def test_an_option_that_matters_changes_every_id_that_depends_on_it():
+    before = ids(build_plan(experiment(**ALL_ARMS), "out", GROUPS))
+    after = ids(build_plan(experiment(**ALL_ARMS, arm_options={"single": {"OPTIM.LR": 0.1}}), "out", GROUPS))
+    assert {name for name in before if before[name] != after[name]} == {name for name in before if "/single/" in name}
+    sources = ids(build_plan(experiment(**ALL_ARMS, source_options={"OPTIM.LR": 0.1}), "out", GROUPS))
+    changed = {name for name in before if before[name] != sources[name]}
+    assert changed == {name for name in before if "/source/" in name or "/transfer/" in name}
+
+
+def test_an_id_is_the_hash_of_what_the_command_asks_for():
+    plan = build_plan(experiment(**ALL_ARMS), "out", GROUPS)
+    for job in plan:
+        if job.kind in ("train", "adapt", "evaluate") and job.facts["seed"] in (0, 1):
+            decisive = {key: value for key, value in decisive_options(cfg_of(job)).items() if key not in WHERE}
+            start = [need for need in job.needs if plan[need].kind != "features"]
+            assert job.id == job_id([job.kind, decisive, start]), job.name
+
+
+# Commands ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "configs" / "experiments").glob("*.yaml")), ids=lambda file: file.stem)
+def test_commands_of_every_shipped_experiment_can_be_run(file):
+    """One command of each kind, trainer, arm and number of shots goes through the parser and the checks of the tool."""
+    loaded = load_experiment(file)
+    plan = build_plan(loaded, "out", Grouping((loaded.tasks,)), experiment_file=str(file))
+    samples = {}
+    for job in plan:
+        kind = (job.kind, job.facts.get("trainer"), job.facts.get("arm"), job.facts.get("shots"))
+        samples.setdefault(kind, job)
+    assert len(samples) >= 5
+    for job in samples.values():
+        assert job.command[0] == "mvlpt"
+        if job.command[1] in ("train", "features"):
+            cfg = cfg_of(job)
+            assert job.facts["trainer"] == cfg.TRAINER.NAME
+            assert cfg.DATASET.DATASET.split(",") == job.facts["tasks"]
+            assert cfg.RUN.THREADS == 1
+            assert not cfg.VERBOSE
+            assert str(Path("out").resolve() / job.name) == cfg.OUTPUT_DIR
+            assert (cfg.OUTPUT_DIR if job.command[1] == "train" else "") == cfg.RESUME
+        for path in (*job.inputs, *job.outputs):
+            assert not Path(path).is_absolute()
+
+
+def test_a_configuration_of_the_user_is_named_by_its_whole_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    Path("mine/vpt.yaml").write_text(
+        (TRAINERS / "MVLPT-VPT" / "embedded.yaml").read_text().replace("..", str(TRAINERS))
+    )
+    plan = build_plan(experiment(trainers=("mine/vpt.yaml",), arms=("single",)), "out")
+    job = next(job for job in plan if job.kind == "train")
+    assert option(job, "--config-file") == str(tmp_path / "mine" / "vpt.yaml")
+    assert job.name.startswith("mine/single")
+
+
+# Mistakes ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_planned_is_told_together():
+    wrong = experiment(
+        tasks=("weather-plian", "tools-plain", "country-211"),
+        options={"OPTIM.LRR": 1, "OPTIM.LR": "abc"},
+        trainers=(VPT, "configs/trainers/absent.yaml"),
+    )
+    with pytest.raises(ConfigError) as told:
+        build_plan(wrong, "out")
+    for expected in (
+        "did you mean 'weather-plain'",
+        "country-211",
+        "OPTIM.LRR; did you mean 'OPTIM.LR'",
+        "'abc'",
+        "absent",
+    ):
+        assert expected in str(told.value)
+    assert str(told.value).count("weather-plian") == 1
+
+
+def test_a_trainer_without_a_backbone_is_told(tmp_path):
+    (tmp_path / "bare.yaml").write_text("TRAINER: {NAME: MVLPT-VPT}\n")
+    with pytest.raises(ConfigError, match="names no backbone; set backbone in the experiment"):
+        build_plan(experiment(trainers=(str(tmp_path / "bare.yaml"),)), "out")
+    build_plan(experiment(trainers=(str(tmp_path / "bare.yaml"),), backbone={"name": "embedded"}), "out")
+
+
+def test_a_folder_keeps_one_experiment(tmp_path):
+    first = build_plan(experiment(arms=("single",)), tmp_path)
+    other = build_plan(experiment(arms=("single",), options={"OPTIM.MAX_EPOCH": 2}), tmp_path)
+    check_same_folder(other, first, tmp_path)  # nothing has been run
+    (tmp_path / next(job.name for job in first if job.kind == "train")).mkdir(parents=True)
+    with pytest.raises(PlanError, match=r"holds another experiment.*choose another --output-dir"):
+        check_same_folder(other, first, tmp_path)
+    more = dataclasses.replace(experiment(arms=("single", "all")), seeds=(1, 2, 3))
+    check_same_folder(build_plan(more, tmp_path), first, tmp_path)
