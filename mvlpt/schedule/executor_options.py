@@ -51,6 +51,21 @@ class RayOptions:
             raise ScheduleError(
                 f"ray: gpus={self.gpus:g} is neither a share of one GPU nor a whole number; give 0.5 or 2"
             )
+        self.amounts()
+
+    def amounts(self) -> dict[str, float]:
+        """``resources`` as numbers.
+
+        Raises:
+            ScheduleError: they are not of the form ``NAME:AMOUNT,NAME:AMOUNT``.
+        """
+        amounts = {}
+        for name, amount in pairs(self.resources, "ray: resources", ":", ",").items():
+            try:
+                amounts[name] = float(amount)
+            except ValueError:
+                raise ScheduleError(f"ray: resources: the amount '{amount}' of '{name}' is not a number") from None
+        return amounts
 
 
 @dataclass(frozen=True)

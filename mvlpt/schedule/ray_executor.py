@@ -7,12 +7,12 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from mvlpt.errors import MissingExtraError, ScheduleError
 from mvlpt.schedule.executor import Attempt, Ended, RunCommand
-from mvlpt.schedule.executor_options import RayOptions, pairs
+from mvlpt.schedule.executor_options import RayOptions
 from mvlpt.schedule.ray_task import carry_out_task
 from mvlpt.schedule.slots import Slot
 from mvlpt.schedule.worker import FAILED, INTERRUPTED, OUT_OF_MEMORY, read_result
@@ -57,6 +57,8 @@ class RayExecutor:
         if self._ours:
             _connect(self._ray, self.options.address)
         self._tasks: dict[tuple[str, int], _Task] = {}
+        self._warm = self._ray.remote(max_calls=0)(carry_out_task)
+        self._cold = self._ray.remote(max_calls=1)(carry_out_task)
         try:
             self._total = self._ray.cluster_resources()
             self._check()
@@ -85,17 +87,14 @@ class RayExecutor:
 
     def start(self, attempt: Attempt, slot: Slot) -> str:
         """Hands the attempt to Ray; returns the task's reference in hexadecimal digits."""
-        kept = {name: value for name, value in attempt.environment.items() if name != "CUDA_VISIBLE_DEVICES"}
-        attempt = replace(attempt, environment=kept, cwd=attempt.cwd or attempt.root)
         gpus = self.share_of(attempt)
         warm = self.options.warm == "always" or (self.options.warm == "cpu" and not gpus)
-        task = self._ray.remote(carry_out_task).options(
+        task = (self._warm if warm else self._cold).options(
             name=attempt.job.name,
             num_cpus=self.options.cpus,
             num_gpus=gpus,
-            resources=_amounts(self.options.resources),
+            resources=self.options.amounts(),
             max_retries=self.options.node_retries,
-            max_calls=0 if warm else 1,
         )
         reference = task.remote(attempt, self._run_command)
         self._tasks[attempt.key] = _Task(attempt, reference, time.monotonic())
@@ -161,7 +160,7 @@ class RayExecutor:
 
     def _check(self) -> None:
         """Refuses options under which no job could ever run."""
-        wanted = {"CPU": self.options.cpus, "GPU": self.share, **_amounts(self.options.resources)}
+        wanted = {"CPU": self.options.cpus, "GPU": self.share, **self.options.amounts()}
         for name, amount in wanted.items():
             if amount > self._total.get(name, 0):
                 raise ScheduleError(
@@ -202,18 +201,3 @@ def _connect(ray: Any, address: str) -> None:
             raise ScheduleError(f"There is no Ray cluster at '{address}': {text}") from error
         return
     ray.init(address="local", include_dashboard=False, num_cpus=len(os.sched_getaffinity(0)), **quiet)
-
-
-def _amounts(text: str) -> dict[str, float]:
-    """``fast_disk:1,rack:0.5`` as numbers.
-
-    Raises:
-        ScheduleError: it is not of that form.
-    """
-    amounts = {}
-    for name, amount in pairs(text, "ray: resources", ":", ",").items():
-        try:
-            amounts[name] = float(amount)
-        except ValueError:
-            raise ScheduleError(f"ray: resources: the amount '{amount}' of '{name}' is not a number") from None
-    return amounts

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mvlpt.schedule.executor import Attempt, RunCommand
 from mvlpt.schedule.worker import WarmCommand, carry_out, read_result
@@ -28,4 +33,35 @@ def carry_out_task(attempt: Attempt, run_command: RunCommand | None) -> None:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     if run_command is not None and _warm is None:
         _warm, _gpus = WarmCommand(run_command), visible
-    carry_out(attempt, _warm if run_command is not None and visible == _gpus else None)
+    with _interruptible():
+        carry_out(attempt, _warm if run_command is not None and visible == _gpus else None)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Context in which ``ray.cancel`` is heard at once.
+
+    Ray lets Python believe that SIGINT has come, but no signal comes, and a system call that the main thread waits in
+    goes on. So a thread that hears of it sends a real signal, which ends the call.
+    """
+    heard, told = socket.socketpair()
+    told.setblocking(False)
+    main = threading.main_thread().ident
+
+    def listen() -> None:
+        while numbers := heard.recv(64):
+            if signal.SIGINT in numbers:
+                signal.pthread_kill(main, signal.SIGUSR1)
+
+    handler = signal.signal(signal.SIGUSR1, lambda number, frame: None)
+    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        told.close()
+        thread.join()
+        heard.close()
+        signal.signal(signal.SIGUSR1, handler)

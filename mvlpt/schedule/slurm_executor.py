@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mvlpt.engine.files import read_json, write_json
 from mvlpt.errors import ScheduleError
@@ -80,7 +80,6 @@ class SlurmExecutor:
 
     def start(self, attempt: Attempt, slot: Slot) -> str:
         """Puts the attempt into a batch that the next poll submits; returns ``batch name/place in it``."""
-        attempt = self._on_cluster(attempt)
         minutes, limited = time_limit(attempt, self.options)
         fitting = (batch for batch in self._open if (batch.minutes, batch.limited) == (minutes, limited))
         batch = next(fitting, None) if self.options.arrays else None
@@ -150,12 +149,6 @@ class SlurmExecutor:
         """Forgets what was not submitted; what was goes on and can be adopted."""
         self._open.clear()
         self._sent.clear()
-
-    @staticmethod
-    def _on_cluster(attempt: Attempt) -> Attempt:
-        """Without the choice of a GPU, which is SLURM's."""
-        kept = {name: value for name, value in attempt.environment.items() if name != "CUDA_VISIBLE_DEVICES"}
-        return replace(attempt, environment=kept)
 
     def _submit(self) -> None:
         """Submits the open batches.

@@ -105,18 +105,19 @@ def _notices(attempt: Attempt) -> Iterator[list[int]]:
     """
     told: list[int] = []
     over = threading.Event()
+    main = threading.main_thread().ident
 
     def tell(number: int, frame: object = None) -> None:
         if not told:
             told.append(number)
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pthread_kill(main, signal.SIGTERM)  # to this thread, so that it ends a system call there
 
     def watch() -> None:
         while not over.is_set():
             if signal.sigtimedwait({signal.SIGUSR2}, _LOOK_SECONDS) is not None:
                 tell(signal.SIGUSR2)
             elif withdrawn(attempt):
-                os.kill(os.getpid(), signal.SIGTERM)
+                signal.pthread_kill(main, signal.SIGTERM)
                 return
 
     before = signal.signal(signal.SIGUSR2, tell)  # threads that libraries have started may still receive it

@@ -1,0 +1,167 @@
+"""The slurm executor on a real SLURM of one node."""
+
+import json
+import signal
+
+import pytest
+from support.plans import diamond, lines, shell_job, start_scheduler, training_job, wait_for
+from support.slurm import Slurm, missing
+
+from mvlpt.errors import ScheduleError
+from mvlpt.schedule.executor_options import SlurmOptions
+from mvlpt.schedule.jobs import Plan
+
+pytest.importorskip("submitit", reason="submitit is not installed (pip install 'mvlpt[slurm]')")
+pytestmark = [pytest.mark.slurm, pytest.mark.skipif(bool(missing()), reason=missing())]
+
+from mvlpt.schedule.scheduler import Scheduler, SchedulerOptions  # noqa: E402
+from mvlpt.schedule.slurm_executor import SlurmExecutor  # noqa: E402
+
+QUICK = {"poll_seconds": 0.3}
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    cluster = Slurm(tmp_path_factory.mktemp("slurm"))
+    patch = pytest.MonkeyPatch()
+    try:
+        for name, value in cluster.environment.items():
+            patch.setenv(name, value)
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.close()
+        patch.undo()
+
+
+def schedule(jobs, root, options=None, listener=None, **rules):
+    executor = SlurmExecutor(SlurmOptions(**{**QUICK, **(options or {})}))
+    return Scheduler(Plan(jobs), root, executor, SchedulerOptions(**{"backoff": 0.1, **rules}), listener).run()
+
+
+def sent(root):
+    """The folders of batches."""
+    return sorted(path for path in (root / "slurm").iterdir() if path.is_dir())
+
+
+def result(root, job, number=1):
+    return json.loads((root / "jobs" / job.id / str(number) / "result.json").read_text())
+
+
+def test_diamond_runs_in_order_and_its_sides_as_one_array(slurm, tmp_path):
+    root = tmp_path / "a study"  # the blank in its name is meant
+    outcome = schedule(diamond(), root)
+    assert (outcome.finished, outcome.failed) == (4, 0)
+    assert (root / "d").read_text() == "abacd"
+    assert len(sent(root)) == 3
+    scripts = [next(folder.glob("*_submission.sh")).read_text() for folder in sent(root)]
+    assert sorted("--array" in script for script in scripts) == [False, False, True]
+    assert slurm.queue() == []
+
+
+def test_without_arrays_each_job_is_submitted_alone(slurm, tmp_path):
+    jobs = [shell_job(name, f"echo {name}") for name in "xy"]
+    assert schedule(jobs, tmp_path, {"arrays": False}).finished == 2
+    assert len(sent(tmp_path)) == 2
+    assert (tmp_path / "jobs" / jobs[0].id / "1" / "output.log").read_text() == "x\n"
+
+
+def test_failures_are_retried_and_deaths_explained(slurm, tmp_path):
+    second = shell_job("second time", "echo x >> tries; test $(wc -l < tries) = 2")
+    murder = shell_job(
+        "its process dies", "echo x >> deaths; test $(wc -l < deaths) = 2 || { kill -9 $PPID; sleep 60; }"
+    )
+    hopeless = shell_job("hopeless", "exit 3")
+    after = shell_job("after", "true", [hopeless])
+    slow = shell_job("slow", "sleep 60")
+    outcome = schedule([second, murder, hopeless, after, slow], tmp_path, retries=1, time_limit=3)
+    assert (outcome.finished, outcome.failed, outcome.blocked) == (2, 2, 1)
+    assert result(tmp_path, hopeless, 2)["status"] == 3
+    assert result(tmp_path, slow)["reason"] == "ran over its time limit of 3 s"
+    assert len(lines(tmp_path / "deaths")) == 2
+    assert "ended without a result" in (tmp_path / "journal.jsonl").read_text()
+
+
+def test_killed_scheduler_finds_its_jobs_again_and_none_runs_twice(slurm, tmp_path):
+    jobs = [shell_job(name, f"echo {name} >> count; sleep 4; echo {name} >> done") for name in "abc"]
+    scheduler = start_scheduler(jobs, tmp_path, "slurm", json.dumps(QUICK))
+    wait_for(lambda: len(lines(tmp_path / "count")) == 3)
+    scheduler.kill()
+    scheduler.wait()
+    assert lines(tmp_path / "done") == []
+    assert schedule(jobs, tmp_path).finished == 3
+    assert sorted(lines(tmp_path / "count")) == sorted(lines(tmp_path / "done")) == ["a", "b", "c"]
+
+
+def test_job_that_ended_while_no_scheduler_ran_is_not_run_again(slurm, tmp_path):
+    jobs = [shell_job("one", "echo x >> count; sleep 2")]
+    scheduler = start_scheduler(jobs, tmp_path, "slurm", json.dumps(QUICK))
+    wait_for(lambda: lines(tmp_path / "count"))
+    scheduler.kill()
+    scheduler.wait()
+    wait_for(lambda: slurm.queue() == [])
+    assert schedule(jobs, tmp_path).finished == 1
+    assert lines(tmp_path / "count") == ["x"]
+
+
+def test_interrupted_scheduler_lets_jobs_save_their_state(slurm, tmp_path):
+    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; sleep 60 & wait"
+    jobs = [shell_job(name, script + f" # {name}") for name in "abcde"]  # the node has four cores
+    scheduler = start_scheduler(jobs, tmp_path, "slurm", json.dumps(QUICK))
+    wait_for(lambda: len(lines(tmp_path / "log")) == 4)
+    scheduler.send_signal(signal.SIGINT)
+    assert scheduler.wait(30) == 0
+    assert lines(tmp_path / "log").count("saved") == 4
+    assert slurm.queue() == []
+
+
+def test_preempted_job_runs_again(slurm, tmp_path):
+    script = "echo x >> count; test $(wc -l < count) = 2 || sleep 60"
+    job = shell_job("preempted", script)
+    urgent = []
+
+    def press(snapshot):
+        if lines(tmp_path / "count") and not urgent:
+            urgent.append(slurm.command("sbatch", "--partition=urgent", "--cpus-per-task=4", "--wrap=sleep 1"))
+        requeued = slurm.command("squeue", "--noheader", "--states=PENDING", "--name=" + name(), "--format=%i")
+        if urgent and requeued.isdigit():  # SLURM lets a requeued job wait for two minutes
+            slurm.command("scontrol", "update", f"jobid={requeued}", "StartTime=now")
+
+    def name():
+        return json.loads((tmp_path / "jobs" / job.id / "1" / "slurm.json").read_text())["batch"]
+
+    assert schedule([job], tmp_path, {"partition": "work"}, press).finished == 1
+    assert urgent
+    assert len(lines(tmp_path / "count")) == 2
+    assert not (tmp_path / "jobs" / job.id / "2").exists(), "the scheduler has seen one attempt only"
+
+
+def test_job_that_nears_slurms_limit_saves_its_state_and_is_put_back(slurm, tmp_path):
+    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; test -e again || { sleep 60 & wait; }"
+    job = shell_job("long", script)
+    executor = SlurmExecutor(SlurmOptions(**QUICK))
+
+    def warn(snapshot):
+        running = slurm.command("squeue", "--noheader", "--states=RUNNING", "--format=%A").split()
+        if running and lines(tmp_path / "log") == ["started"]:
+            slurm.command("scancel", "--signal=USR2", *running)
+        if "saved" in lines(tmp_path / "log"):
+            (tmp_path / "again").touch()
+            for waiting in slurm.command("squeue", "--noheader", "--states=PENDING", "--format=%A").split():
+                slurm.command("scontrol", "update", f"jobid={waiting}", "StartTime=now")
+
+    assert Scheduler(Plan([job]), tmp_path, executor, SchedulerOptions(), warn).run().finished == 1
+    assert lines(tmp_path / "log") == ["started", "saved", "started"]
+    assert not (tmp_path / "jobs" / job.id / "2").exists()
+
+
+def test_options_that_slurm_refuses_are_told_at_once(slurm, tmp_path):
+    with pytest.raises(ScheduleError, match=r"SLURM does not take the job 'one': .*invalid partition"):
+        schedule([shell_job("one", "true")], tmp_path, {"partition": "nowhere"})
+
+
+def test_training_runs_on_slurm(slurm, tmp_path):
+    job = training_job(tmp_path)
+    assert schedule([job], tmp_path).finished == 1, (tmp_path / "jobs" / job.id / "1" / "output.log").read_text()
+    progress = json.loads((tmp_path / "jobs" / job.id / "1" / "progress.json").read_text())
+    assert progress["done"] == progress["total"]
