@@ -1,7 +1,7 @@
 """The task graph: what tasks have in common, and which of them should share a prompt.
 
-Pure functions of arrays; no configuration, model or data set is needed for any of it. What groups tasks is imported when
-first used, since its random streams come from a module that loads torch, which the graph itself does not need.
+Pure functions of arrays; no configuration, model or data set is needed for any of it. What groups tasks is imported
+when first used, since its random streams come from a module that loads torch, which the graph itself does not need.
 """
 
 from __future__ import annotations
