@@ -17,6 +17,7 @@ from typing import Any
 from mvlpt.errors import MvlptError
 from mvlpt.schedule.executor import Attempt, Ended
 from mvlpt.schedule.messages import attempt_of, encode
+from mvlpt.schedule.processes import VARIABLE, kill_marked
 from mvlpt.schedule.program import die_with_parent, kill_programs
 from mvlpt.schedule.worker import FAILED, WarmCommand, carry_out
 
@@ -82,6 +83,8 @@ class WorkerLoop:
             busy = self._current is not None
         if busy or not self._queue.empty():
             kill_programs()
+            own = os.environ.get(VARIABLE)
+            kill_marked(lambda value: value == own)  # what has left its program's group
             if os.getpgrp() == os.getpid():  # as the executor starts us: data loaders are in our group
                 os.killpg(0, signal.SIGKILL)
             os._exit(1)

@@ -1,0 +1,271 @@
+"""Killing: schedulers, workers and jobs at any moment; what comes out is what an unbroken run gives."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support.toy import write_tasks
+
+from mvlpt.schedule.jobs import Job, Plan
+from mvlpt.schedule.journal import read_events, read_records
+from mvlpt.schedule.plan_file import load_plan, save_plan
+from mvlpt.schedule.processes import VARIABLE, marked
+
+RUN_PLAN = Path(__file__).parents[1] / "support" / "run_plan.py"
+JOBS, KILLS = 30, 20
+
+
+def thirty_jobs():
+    """A random graph; each job writes a hash of what it needs, in two parts with a pause between them."""
+    rng = random.Random(11)
+    jobs = []
+    for number in range(JOBS):
+        needs = rng.sample(jobs, min(len(jobs), rng.randint(0, 3)))
+        inputs = " ".join(f"out/{job.name}" for job in needs)
+        script = (
+            f"mkdir -p out; echo begin {number} > out/j{number}; sleep 0.0{rng.randint(1, 6)};"
+            f" cat /dev/null {inputs} | sha256sum >> out/j{number}"
+        )
+        jobs.append(
+            Job(
+                f"id{number}",
+                "command",
+                f"j{number}",
+                ("sh", "-c", script),
+                tuple(job.id for job in needs),
+                outputs=(f"out/j{number}",),
+                seconds=0.05,
+            )
+        )
+    return Plan(jobs)
+
+
+def start(root, **options):
+    """The scheduler as a process of its own."""
+    command = [sys.executable, str(RUN_PLAN), str(root), json.dumps(options)]
+    with open(root / "scheduler.log", "ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+def alive(root):
+    return marked(lambda value: value.endswith(f":{root}"))
+
+
+def until(ready, seconds=60.0):
+    limit = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.005)
+
+
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def results(root):
+    return {path.name: path.read_text() for path in (root / "out").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    root = tmp_path_factory.mktemp("unbroken")
+    save_plan(thirty_jobs(), root / "plan.json")
+    assert start(root).wait(60) == 0
+    return results(root)
+
+
+def check_journal(root):
+    """No job lost, and none started again once it had finished."""
+    finished, events = Counter(), [entry for _, entry in read_events(root)]
+    for entry in events:
+        if entry["event"] == "started":
+            assert not finished[entry["job"]], f"{entry['job']} was started again after it had finished"
+        elif entry["event"] == "ended" and entry["state"] == "finished":
+            finished[entry["job"]] += 1
+    assert finished == dict.fromkeys((f"id{number}" for number in range(JOBS)), 1)
+
+
+@pytest.mark.slow
+def test_twenty_kills_anywhere_change_nothing(tmp_path, unbroken):
+    rng = random.Random(5)
+    kills, trials = Counter(), 0
+    while sum(kills.values()) < KILLS:
+        root = tmp_path / f"trial{trials}"
+        root.mkdir()
+        trials += 1
+        save_plan(thirty_jobs(), root / "plan.json")
+        scheduler = start(root, scheduler={"retries": 1000, "backoff": 0.01})
+        while True:
+            if sum(kills.values()) >= KILLS:
+                assert scheduler.wait(60) == 0
+                break
+            time.sleep(rng.uniform(0.05, 0.9))
+            if scheduler.poll() is not None:
+                assert scheduler.returncode == 0
+                break
+            target = rng.choice(["scheduler", "any", "both"])
+            others = alive(root)
+            if target != "scheduler" and others and kill(rng.choice(others)):
+                kills[target] += 1
+            if target != "any" and kill(scheduler.pid):
+                kills[target] += target == "scheduler"
+                scheduler.wait()
+                if target == "scheduler":
+                    until(lambda: not alive(root), 10)  # noqa: B023 - called at once
+                scheduler = start(root, scheduler={"retries": 1000, "backoff": 0.01})
+        assert results(root) == unbroken
+        check_journal(root)
+        assert alive(root) == []
+    assert min(kills.values()) >= 3, kills
+
+
+def test_no_process_outlives_a_killed_scheduler(tmp_path):
+    script = "setsid sleep 60 & sleep 60 & touch ready; sleep 60"
+    save_plan(Plan([Job("a", "command", "a", ("sh", "-c", script))]), tmp_path / "plan.json")
+    scheduler = start(tmp_path)
+    until(lambda: (tmp_path / "ready").exists())
+    until(lambda: len(alive(tmp_path)) == 5)  # worker, shell, two sleeps in its group, one in a session of its own
+    kill(scheduler.pid)
+    scheduler.wait()
+    until(lambda: not alive(tmp_path), 10)
+
+
+def test_scheduler_and_worker_killed_together_leave_nothing_to_the_next(tmp_path):
+    script = "if [ -e again ]; then exit 0; fi; touch again; sleep 60 & sleep 61"
+    save_plan(Plan([Job("a", "command", "a", ("sh", "-c", script))]), tmp_path / "plan.json")
+    scheduler = start(tmp_path)
+    until(lambda: (tmp_path / "again").exists())
+    os.kill(scheduler.pid, signal.SIGSTOP)  # so that it cannot clean up
+    for pid in alive(tmp_path):
+        if b"mvlpt.cli.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            kill(pid)
+    kill(scheduler.pid)
+    scheduler.wait()
+    assert start(tmp_path).wait(60) == 0
+    assert alive(tmp_path) == []
+    assert read_records(tmp_path, load_plan(tmp_path / "plan.json"))["a"].failures == 0
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_ctrl_c(tmp_path, signals):
+    """Once: the job saves its state. Twice: it is ended though it does not obey."""
+    obeys = "trap 'echo saved > state; exit 130' TERM; " if signals == 1 else "trap '' TERM; "
+    script = obeys + "[ -e state ] && exit 0; touch ready; while :; do sleep 0.02; done"
+    jobs = [Job("a", "command", "a", ("sh", "-c", script)), Job("b", "command", "b", ("true",), ("a",))]
+    save_plan(Plan(jobs), tmp_path / "plan.json")
+    scheduler = start(tmp_path)
+    until(lambda: (tmp_path / "ready").exists())
+    scheduler.send_signal(signal.SIGINT)
+    if signals == 2:
+        time.sleep(0.6)
+        assert scheduler.poll() is None, "the job does not end by itself"
+        scheduler.send_signal(signal.SIGINT)
+    assert scheduler.wait(20) == 130
+    assert alive(tmp_path) == []
+    record = read_records(tmp_path, load_plan(tmp_path / "plan.json"))["a"]
+    assert (record.state, record.failures) == ("waiting", 0)
+    (tmp_path / "state").write_text("saved\n")
+    assert start(tmp_path).wait(60) == 0
+
+
+def test_two_schedulers_on_one_folder(tmp_path):
+    script = "touch ready; while [ ! -e go ]; do sleep 0.02; done"
+    save_plan(Plan([Job("a", "command", "a", ("sh", "-c", script))]), tmp_path / "plan.json")
+    first = start(tmp_path)
+    until(lambda: (tmp_path / "ready").exists())
+    done = subprocess.run([sys.executable, str(RUN_PLAN), str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"process {first.pid})" in done.stderr
+    (tmp_path / "go").touch()
+    assert first.wait(60) == 0
+
+
+CONFIG = "configs/trainers/MVLPT-CoOp/embedded.yaml"
+HOW = ["--shots", "2", "--seed", "1", "--quiet", "--resume"]
+
+
+def training_plan(root, tasks):
+    """Two real runs of a few seconds, on toy tasks that a plug-in registers."""
+    jobs = []
+    for name, task in (("one", "toy-warm"), ("two", "toy-warm,toy-cold")):
+        folder = str(root / name)
+        words = ["mvlpt", "train", "--config-file", CONFIG, "--plugin", str(tasks / "plugin.py"), "--dataset", task]
+        words += ["--output-dir", folder, *HOW, "OPTIM.MAX_EPOCH", "60", "DATALOADER.TRAIN_X.BATCH_SIZE", "4"]
+        words += ["RUN.TENSORBOARD", "False"]
+        words += ["RUN.THREADS", "1"]
+        needs = (jobs[-1].id,) if jobs else ()
+        jobs.append(Job(name, "train", name, tuple(words), needs, outputs=(f"{name}/prompt.safetensors",)))
+    return Plan(jobs)
+
+
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory):
+    root = write_tasks(tmp_path_factory.mktemp("tasks"))
+    (root / "plugin.py").write_text(
+        "from pathlib import Path\n"
+        "from mvlpt.data.datasets import DATASET_REGISTRY\n"
+        "from mvlpt.datasets.embedded import embedded_names, embedded_task\n"
+        "root = Path(__file__).parent\n"
+        "if 'toy-warm' not in DATASET_REGISTRY.registered_names():\n"
+        "    DATASET_REGISTRY.register_family(lambda: embedded_names(root), lambda name: embedded_task(name, root))\n"
+    )
+    return root
+
+
+@pytest.mark.slow
+def test_training_that_is_killed_ends_in_the_same_prompts(tmp_path, tasks):
+    def outcome(root):
+        return [
+            ((root / name / "prompt.safetensors").read_bytes(), (root / name / "results.jsonl").read_text())
+            for name in ("one", "two")
+        ]
+
+    roots = [tmp_path / "unbroken", tmp_path / "killed"]
+    for root in roots:
+        root.mkdir()
+        save_plan(training_plan(root, tasks), root / "plan.json")
+    options = {"local": {"slots": 1}, "scheduler": {"retries": 3}}
+    assert start(roots[0], **options).wait(120) == 0
+    root = roots[1]
+    scheduler = start(root, **options)
+
+    def far(job, attempt, steps):
+        path = root / "jobs" / job / str(attempt) / "progress.json"
+        return path.exists() and json.loads(path.read_text())["done"] >= steps
+
+    until(lambda: far("one", 1, 5))
+    for pid in alive(root):
+        kill(pid)  # the worker: the scheduler starts the run again
+    until(lambda: far("one", 2, 30))
+    kill(scheduler.pid)
+    scheduler.wait()
+    until(lambda: not alive(root), 10)
+    scheduler = start(root, **options)
+    until(lambda: far("two", 1, 10))
+    scheduler.send_signal(signal.SIGINT)  # the run saves its state in mid-epoch
+    assert scheduler.wait(60) == 130
+    assert start(root, **options).wait(120) == 0
+    assert outcome(roots[0]) == outcome(root)
+    records = read_records(root, training_plan(root, tasks))
+    assert (records["one"].failures, records["two"].failures) == (1, 0)
+
+
+def test_the_mark_is_inherited(tmp_path):
+    process = subprocess.Popen(["sleep", "60"], env={**os.environ, VARIABLE: f"1.1:{tmp_path}"})
+    try:
+        until(lambda: alive(tmp_path) == [process.pid], 5)
+    finally:
+        process.kill()
+        process.wait()
+    assert alive(tmp_path) == []
