@@ -27,13 +27,13 @@ def notes_on(
     ]
 
 
-def small_tests(tests: Sequence[tuple[Method, Method, PairedTest]]) -> list[str]:
+def small_tests(tests: Sequence[PairedTest]) -> list[str]:
     """What cannot be told from so few tasks; one sentence for all tests."""
-    counts = sorted({test.nonzero for _, _, test in tests if 0 < test.nonzero < SMALL})
+    counts = sorted({test.nonzero for test in tests if 0 < test.nonzero < SMALL})
     if not counts:
         return []
     told = ", ".join(f"with {count} p is at least {2 / 2**count:.2g}" for count in counts)
-    which = "All tests" if all(test.nonzero < SMALL for _, _, test in tests) else "Some tests"
+    which = "All tests" if all(test.nonzero < SMALL for test in tests) else "Some tests"
     return [f"{which} rest on few tasks that differ: {told}"]
 
 
@@ -53,7 +53,10 @@ def _missing_scores(
     if len(notes) > NAMED:
         notes = [*notes[:NAMED], f"{len(notes) - NAMED} more methods lack scores"]
     if not common:
-        notes.append("No task has a score of every method: means are over each method's own tasks, and do not compare")
+        notes.append(
+            "No task has a score of every method: means are over each method's own tasks and do not compare;"
+            " choose methods with --arm, or tasks with --task"
+        )
     elif len(common) < len(tasks):
         notes.append(f"Means, gains and ranks are over the {len(common)} tasks that every method has")
     return notes

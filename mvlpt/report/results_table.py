@@ -117,41 +117,64 @@ def results_table(
     scores = Scores.of(select.rows(rows), split_groups)
     methods = tuple(method for method in scores.methods if select.shows(method))
     if not methods:
-        aside = [] if select.arms else sorted({row["arm"] for row in rows} & set(ASIDE))
-        if aside:
-            raise RunFolderError(f"The results hold scores of the arm '{aside[0]}' only; name it with --arm")
-        raise RunFolderError("The results hold no test score of what was asked for; has a run of it finished?")
+        raise RunFolderError(_nothing(rows, select))
     groups = {task: name for task, name in (groups or {}).items() if task in scores.tasks}
-    shown = tuple(task for task in scores.tasks if any((method, task) in scores.values for method in methods))
-    tasks = tuple(task for task in _by_group(shown, groups))
+    shown = [task for task in scores.tasks if any((method, task) in scores.values for method in methods)]
     common = scores.common_tasks(methods)
     zero_shots = [method for method in scores.methods if method.zero_shot]
     zero_shot = zero_shots[0] if len(zero_shots) == 1 else None
-    ranks = _average_ranks(scores, methods, common)
-    summaries = tuple(
-        MethodSummary(
-            method=method,
-            overall=average(scores, method, over),
-            by_group={
-                name: average(scores, method, [task for task in over if groups.get(task) == name])
-                for name in dict.fromkeys(groups.values())
-            },
-            over_zero_shot=_mean_gain(scores, method, None if method == zero_shot else zero_shot, over),
-            over_single=_mean_gain(scores, method, _single(scores, method), over),
-            rank=ranks.get(method),
-        )
-        for method in methods
-        for over in (common or scores.tasks_of(method),)
-    )
-    pairs = (
-        [(find_method(a, scores.methods), find_method(b, scores.methods)) for a, b in compare]
-        if compare is not None
-        else _default_pairs(scores, methods, zero_shot)
-    )
+    if compare is None:
+        pairs = _default_pairs(scores, methods, zero_shot)
+    else:
+        pairs = [(find_method(one, scores.methods), find_method(other, scores.methods)) for one, other in compare]
     comparisons = _compare(scores, pairs)
-    notes = notes_on(scores, methods, tasks, common, zero_shots)
-    notes += small_tests([(one.first, one.second, one.test) for one in comparisons])
-    return ResultsTable(scores, methods, tasks, groups, common, zero_shot, summaries, comparisons, tuple(notes))
+    notes = notes_on(scores, methods, shown, common, zero_shots)
+    notes += small_tests([one.test for one in comparisons])
+    return ResultsTable(
+        scores=scores,
+        methods=methods,
+        tasks=tuple(_by_group(shown, groups)),
+        groups=groups,
+        common=common,
+        zero_shot=zero_shot,
+        summaries=_summaries(scores, methods, groups, common, zero_shot),
+        comparisons=comparisons,
+        notes=tuple(notes),
+    )
+
+
+def _nothing(rows: Iterable[Mapping[str, Any]], select: Selection) -> str:
+    aside = [] if select.arms else sorted({row["arm"] for row in rows} & set(ASIDE))
+    if aside:
+        return f"The results hold scores of the arm '{aside[0]}' only; name it with --arm"
+    return "The results hold no test score of what was asked for; has a run of it finished?"
+
+
+def _summaries(
+    scores: Scores,
+    methods: Sequence[Method],
+    groups: Mapping[str, str],
+    common: Sequence[str],
+    zero_shot: Method | None,
+) -> tuple[MethodSummary, ...]:
+    ranks, made = _average_ranks(scores, methods, common), []
+    for method in methods:
+        over = common or scores.tasks_of(method)
+        by_group = {
+            name: average(scores, method, [task for task in over if groups.get(task) == name])
+            for name in dict.fromkeys(groups.values())
+        }
+        made.append(
+            MethodSummary(
+                method=method,
+                overall=average(scores, method, over),
+                by_group=by_group,
+                over_zero_shot=_mean_gain(scores, method, None if method == zero_shot else zero_shot, over),
+                over_single=_mean_gain(scores, method, _single(scores, method), over),
+                rank=ranks.get(method),
+            )
+        )
+    return tuple(made)
 
 
 def _by_group(tasks: Sequence[str], groups: Mapping[str, str]) -> list[str]:
