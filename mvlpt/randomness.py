@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def derive_seed(*parts: str | int | float | bool | None) -> int:
@@ -26,4 +28,6 @@ def python_stream(*parts: str | int | float | bool | None) -> random.Random:
 
 def torch_stream(*parts: str | int | float | bool | None) -> torch.Generator:
     """A CPU ``torch.Generator`` for the stream named by ``parts``."""
+    import torch  # here, so that what only shuffles lists need not load it
+
     return torch.Generator().manual_seed(derive_seed(*parts))
