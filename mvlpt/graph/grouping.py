@@ -41,7 +41,7 @@ def group_tasks(
     time_limit: float | None = TIME_LIMIT,
     seed: int = 0,
 ) -> Grouping:
-    """Partitions tasks so that the sum, over all pairs that share a group, of (value - threshold) is as large as can be.
+    """Partitions tasks: the sum, over all pairs that share a group, of (value - threshold) is as large as can be.
 
     The answer does not depend on the order of the tasks. Among equals it has the fewest groups; what then is left open
     follows from the order of the names. ``docs/grouping.md`` tells the methods apart.
@@ -80,7 +80,7 @@ def group_tasks(
         if len(classes) != size:
             raise GraphError(f"classes holds {len(classes)} numbers for {size} tasks")
         classes = dict(zip(names, classes, strict=True))
-    links = {"must_link": [list(link) for link in must_link], "cannot_link": [list(link) for link in cannot_link]}
+    links = {"must_link": _lists(must_link), "cannot_link": _lists(cannot_link)}
     limits = {"groups": groups, "max_groups": max_groups, "max_size": max_size, "max_classes": max_classes}
     problem = build_problem(weights, ordered, Constraints.of(ordered, **limits, classes=classes, **links))
     found, used = _solve(problem, method, time_limit, seed)
@@ -99,6 +99,11 @@ def group_tasks(
         gap = relative_gap(partition_score(weights, problem.task_labels(best)), objective)
     chosen = canonical_groups([[ordered[i] for i in np.flatnonzero(labels == label)] for label in np.unique(labels)])
     return Grouping(chosen, method, objective, gap, seed, settings)
+
+
+def _lists(links: Iterable[Iterable[str]]) -> list[list[str] | str]:
+    """Links as lists; a name alone stays what it is, for the check that refuses it."""
+    return [link if isinstance(link, str) else list(link) for link in links]
 
 
 def _numbers(size: int) -> list[str]:

@@ -1,0 +1,209 @@
+"""Tables of what each task reaches in each candidate set: read from CSV or TSV, or predicted from pairs.
+
+One row for each candidate set and one column for each task, empty where the task is not in the set, and a column
+``cost`` if sets cost differently:
+
+    caltech,pets,eurosat,cost
+    93.1,,,1
+    ,88.0,,1
+    93.4,88.9,,1.5
+
+Shapes: S sets, T tasks.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mvlpt.errors import GraphError, suggest
+from mvlpt.graph.checks import check_tasks
+
+COST = "cost"
+LARGEST = 64 * 2**20  # bytes
+MOST_SETS = 50_000  # that are predicted at once
+ALL_SETS = 12  # tasks up to which sets of every size are predicted unless told otherwise
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Candidate sets of tasks and what each task reaches in them.
+
+    Attributes:
+        sets: S tuples of task names.
+        scores: S mappings from the tasks of the set to their scores.
+        costs: S costs, all 1.0 where none were given.
+        tasks: T names, in the order of the columns.
+    """
+
+    sets: tuple[tuple[str, ...], ...]
+    scores: tuple[dict[str, float], ...]
+    costs: tuple[float, ...]
+    tasks: tuple[str, ...]
+
+    def up_to(self, size: int) -> ScoreTable:
+        """The rows of sets with at most ``size`` tasks."""
+        kept = [row for row, tasks in enumerate(self.sets) if len(tasks) <= size]
+        return ScoreTable(
+            *(tuple(column[row] for row in kept) for column in (self.sets, self.scores, self.costs)), self.tasks
+        )
+
+
+def read_score_table(path: str | os.PathLike[str], tasks: Iterable[str] | None = None) -> ScoreTable:
+    """Reads a table.
+
+    Args:
+        path: CSV, or TSV where the first line holds a tab.
+        tasks: the tasks that must be the columns, all of them and no others; ``None``: the columns tell.
+
+    Raises:
+        GraphError: missing, empty, a column that is unknown, missing or there twice, a cell that is no number, a set
+            without a task, a cost that is missing or below 0, or two rows for one set at one cost. The sentence names
+            file and line.
+    """
+    file = Path(path)
+    try:
+        if file.stat().st_size > LARGEST:
+            raise GraphError(f"{file} has {file.stat().st_size:,} bytes, more than any score table")
+        text = file.read_text(encoding="utf-8-sig")
+        delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+        reader = csv.reader(text.splitlines(), delimiter=delimiter)
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+    except FileNotFoundError:
+        raise GraphError(f"No score table at {file}") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise GraphError(f"{file} cannot be read as a table: {error}") from None
+    if len(rows) < 2:
+        raise GraphError(f"{file} holds no candidate set; give a line of column names and a line for each set")
+    header = _header(file, rows[0][1], tasks)
+    sets, scores, costs = [], [], []
+    lines: dict[tuple[frozenset[str], float], int] = {}
+    for line, cells in rows[1:]:
+        values = _row(f"{file}, line {line}", header, cells)
+        cost = values.pop(COST, 1.0)
+        key = (frozenset(values), cost)
+        if key in lines:
+            raise GraphError(
+                f"{file}, line {line} repeats the set of line {lines[key]} ({', '.join(values)}); keep one"
+            )
+        lines[key] = line
+        sets.append(tuple(values))
+        scores.append(values)
+        costs.append(cost)
+    return ScoreTable(tuple(sets), tuple(scores), tuple(costs), tuple(name for name in header if name != COST))
+
+
+def _header(file: Path, header: list[str], tasks: Iterable[str] | None) -> list[str]:
+    """The column names, checked."""
+    named = [name for name in header if name != COST]
+    check_tasks(named, f"{file}, line 1,")
+    if header.count(COST) > 1:
+        raise GraphError(f"{file}, line 1 holds the column '{COST}' twice; keep one")
+    if tasks is not None:
+        wanted = tuple(tasks)
+        unknown = next((name for name in named if name not in wanted), None)
+        if unknown is not None:
+            raise GraphError(f"{file}, line 1 holds the unknown column '{unknown}'{suggest(unknown, [*wanted, COST])}")
+        missing = next((name for name in wanted if name not in named), None)
+        if missing is not None:
+            raise GraphError(f"{file} has no column for the task '{missing}'{suggest(missing, named)}")
+    return header
+
+
+def _row(where: str, header: list[str], cells: list[str]) -> dict[str, float]:
+    """The numbers of a line by column; the tasks that are not in the set are left out."""
+    if any(cells[len(header) :]):
+        raise GraphError(f"{where} has {len(cells)} cells, but there are {len(header)} columns")
+    values = {}
+    for name, cell in zip(header, cells, strict=False):
+        if not cell:
+            continue
+        try:
+            values[name] = float(cell)
+        except ValueError:
+            values[name] = math.nan
+        if not math.isfinite(values[name]):
+            raise GraphError(f"{where}: '{cell[:40]}' in column '{name}' is not a number; leave it empty or mend it")
+    if not values.keys() - {COST}:
+        raise GraphError(f"{where} is a set without a task; give a score to each task in it, or take the line out")
+    if COST in header and COST not in values:
+        raise GraphError(f"{where} has no cost; give one to every set, or take the column out")
+    if values.get(COST, 1.0) < 0:
+        raise GraphError(f"{where}: the cost is {values[COST]:g}; it must be at least 0")
+    return values
+
+
+def predict_from_pairs(
+    table: ScoreTable, sets: Iterable[Sequence[str]] | None = None, *, max_size: int | None = None
+) -> ScoreTable:
+    """Adds sets of three and more tasks to a table of pairs.
+
+    What a task reaches in a larger set is predicted as the mean of what it reaches in the pairs within the set that
+    contain it: the higher-order approximation of Standley et al. (2020), section 5.3.2. The cost of a predicted set is
+    the largest among its pairs.
+
+    Args:
+        table: with pairs; sets of other sizes are kept as they are and never predicted anew.
+        sets: the sets to predict; ``None``: all sets whose pairs are all in the table.
+        max_size: the largest sets to predict; ``None``: all sizes for up to 12 tasks.
+
+    Raises:
+        GraphError: there is no pair, a set holds an unmeasured pair or an unknown task, or there are too many sets.
+    """
+    pairs: dict[frozenset[str], int] = {}
+    for row, tasks in enumerate(table.sets):
+        if len(tasks) == 2 and (
+            frozenset(tasks) not in pairs or table.costs[row] < table.costs[pairs[frozenset(tasks)]]
+        ):
+            pairs[frozenset(tasks)] = row
+    if not pairs:
+        raise GraphError("The score table holds no pair of tasks, so larger sets cannot be predicted")
+    measured = {frozenset(tasks) for tasks in table.sets}
+    wanted = _all_sets(table.tasks, pairs, max_size) if sets is None else [tuple(tasks) for tasks in sets]
+    found, scores, costs = list(table.sets), list(table.scores), list(table.costs)
+    for tasks in wanted:
+        if frozenset(tasks) in measured:
+            continue
+        rows = [_pair_row(table, pairs, pair) for pair in itertools.combinations(tasks, 2)]
+        means = {task: [table.scores[row][task] for row in rows if task in table.scores[row]] for task in tasks}
+        found.append(tasks)
+        scores.append({task: math.fsum(values) / len(values) for task, values in means.items()})
+        costs.append(max(table.costs[row] for row in rows))
+    return ScoreTable(tuple(found), tuple(scores), tuple(costs), table.tasks)
+
+
+def _pair_row(table: ScoreTable, pairs: dict[frozenset[str], int], pair: Sequence[str]) -> int:
+    unknown = next((task for task in pair if task not in table.tasks), None)
+    if unknown is not None:
+        raise GraphError(f"The score table has no task '{unknown}'{suggest(str(unknown), table.tasks)}")
+    if frozenset(pair) not in pairs:
+        raise GraphError(f"The pair '{pair[0]}' and '{pair[1]}' was not measured, so a set with both is not predicted")
+    return pairs[frozenset(pair)]
+
+
+def _all_sets(tasks: Sequence[str], pairs: dict[frozenset[str], int], max_size: int | None) -> list[tuple[str, ...]]:
+    """All sets of three and more tasks of which every pair was measured, small before large."""
+    if max_size is None and len(tasks) > ALL_SETS:
+        raise GraphError(f"{len(tasks)} tasks make too many sets to predict; give the largest size (max_size)")
+    grown = [tuple(task for task in tasks if task in pair) for pair in pairs]
+    found: list[tuple[str, ...]] = []
+    place = {task: number for number, task in enumerate(tasks)}
+    for _ in range(3, (max_size or len(tasks)) + 1):
+        grown = sorted(
+            (
+                (*held, task)
+                for held in grown
+                for task in tasks[place[held[-1]] + 1 :]
+                if all(frozenset((one, task)) in pairs for one in held)
+            ),
+            key=lambda held: [place[task] for task in held],
+        )
+        found += grown
+        if len(found) > MOST_SETS:
+            raise GraphError(f"More than {MOST_SETS:,} sets would be predicted; give a smaller max_size")
+    return found

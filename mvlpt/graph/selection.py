@@ -1,0 +1,257 @@
+"""Which of several candidate sets of tasks to train under a budget, where sets may overlap (Standley et al., 2020).
+
+Each task is served by the chosen set in which it scores best. An integer program chooses the sets: ``y_s`` says that
+set s is chosen and ``z_ts`` that it serves task t; ``z_ts <= y_s``, every task is served once, and the chosen sets
+cost no more than the budget. Shapes: S sets, T tasks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mvlpt.errors import GraphError, suggest
+from mvlpt.graph.checks import check_tasks
+from mvlpt.graph.groups import Grouping
+
+SLACK = 1e-9  # relative: totals this near are equal
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Sets that were chosen to be trained.
+
+    Attributes:
+        chosen: positions of the chosen sets, ascending.
+        serves: for each task the position of the set that serves it.
+        total: the sum of the tasks' scores, each in the set that serves it.
+        cost: of the chosen sets together.
+        sets: the task names of all candidate sets.
+        budget: the budget, or ``None``.
+        lower_is_better: whether ``total`` was made as small as it could be.
+    """
+
+    chosen: tuple[int, ...]
+    serves: Mapping[str, int]
+    total: float
+    cost: float
+    sets: tuple[tuple[str, ...], ...]
+    budget: float | None = None
+    lower_is_better: bool = True
+
+    def grouping(self) -> Grouping:
+        """The chosen sets as groups; ``serves`` says which group serves a task where groups overlap."""
+        order = sorted(self.chosen, key=lambda row: (-len(self.sets[row]), sorted(self.sets[row]), row))
+        names = {row: f"g{number}" for number, row in enumerate(order, start=1)}
+        groups = tuple(tuple(sorted(self.sets[row])) for row in order)
+        overlap = sum(map(len, groups)) > len(self.serves)
+        settings = {"budget": self.budget, "cost": self.cost, "lower_is_better": self.lower_is_better}
+        serves = {task: names[row] for task, row in sorted(self.serves.items())}
+        return Grouping(groups, "selection", self.total, 0.0, 0, settings, serves if overlap else None)
+
+
+def select_groups(
+    sets: Sequence[Iterable[str]],
+    scores: Any,
+    costs: Sequence[float] | None = None,
+    budget: float | None = None,
+    *,
+    lower_is_better: bool = True,
+    tasks: Iterable[str] | None = None,
+) -> Selection:
+    """Chooses sets so that the sum over tasks of the best score among the chosen sets is optimal.
+
+    Every task is served, and the chosen sets cost no more than the budget. Among equal totals the choice costs least;
+    then it has the fewest sets; then it follows from the sets' names, whatever their order.
+
+    Args:
+        sets: S candidate sets of task names.
+        scores: S mappings from task to score; or (S, T) numbers in the order of ``tasks``, NaN outside the set.
+        costs: (S,) of training or running each set; ``None``: 1 each.
+        budget: what the chosen sets may cost together; ``None``: any.
+        lower_is_better: whether scores are losses.
+        tasks: the tasks to serve; ``None``: all that are in a set.
+
+    Raises:
+        GraphError: scores do not fit the sets, a set has no task, two rows hold one set at one cost, a task is in no
+            set, or the budget is too small: the message says the smallest that serves all tasks.
+    """
+    named = [tuple(members) for members in sets]
+    names = tuple(sorted({task for members in named for task in members}) if tasks is None else check_tasks(tasks))
+    table = _score_array(named, scores, names)
+    price = _checked_costs(named, costs)
+    _check_sets(named, price, names)
+    if budget is not None and (isinstance(budget, bool) or not math.isfinite(budget)):
+        raise GraphError(f"The budget is {budget!r}; give a number, or leave it out")
+    order = sorted(range(len(named)), key=lambda row: (sorted(named[row]), price[row]))
+    columns = sorted(range(len(names)), key=names.__getitem__)
+    program = _Program(table[np.ix_(order, columns)] * (1.0 if lower_is_better else -1.0), price[order])
+    limit = math.inf if budget is None else float(budget)
+    if budget is not None:
+        least = program.least_cost()
+        if least > limit + SLACK * max(1.0, abs(limit)):
+            raise GraphError(
+                f"A budget of {limit:g} cannot serve all {len(names)} tasks; the smallest that can is {least:g}"
+            )
+    rows = sorted(order[row] for row in program.choose(limit))
+    serves = {}
+    for column, task in enumerate(names):
+        holders = [row for row in rows if not np.isnan(table[row, column])]
+        sign = 1.0 if lower_is_better else -1.0
+        serves[task] = min(holders, key=lambda row: (sign * table[row, column], price[row], order.index(row)))
+    total = math.fsum(table[row, names.index(task)] for task, row in serves.items())
+    return Selection(
+        tuple(rows),
+        serves,
+        total,
+        math.fsum(price[rows]),
+        tuple(named),
+        None if budget is None else limit,
+        lower_is_better,
+    )
+
+
+def _score_array(sets: Sequence[tuple[str, ...]], scores: Any, tasks: Sequence[str]) -> np.ndarray:
+    """(S, T) scores, NaN outside the set."""
+    if not sets:
+        raise GraphError("There is no candidate set to choose from")
+    if len(scores) != len(sets):
+        raise GraphError(f"There are {len(sets)} candidate sets, but {len(scores)} rows of scores")
+    if not isinstance(scores[0], Mapping):
+        array = np.array(scores, dtype=np.float64)
+        if array.shape != (len(sets), len(tasks)):
+            raise GraphError(
+                f"The scores have shape {array.shape}, but there are {len(sets)} sets and {len(tasks)} tasks"
+            )
+        scores = [{task: value for task, value in zip(tasks, row, strict=True) if not np.isnan(value)} for row in array]
+    table = np.full((len(sets), len(tasks)), np.nan)
+    place = {task: column for column, task in enumerate(tasks)}
+    for row, (members, given) in enumerate(zip(sets, scores, strict=True)):
+        told = f"Candidate set {row + 1} ({', '.join(map(str, members))})"
+        for task in members:
+            if task not in place:
+                raise GraphError(f"{told} holds the unknown task '{task}'{suggest(str(task), tasks)}")
+            if task not in given:
+                raise GraphError(f"{told} has no score for '{task}'; give one, or take the task out of the set")
+            if not math.isfinite(given[task]):
+                raise GraphError(f"{told} has the score {given[task]} for '{task}'; it must be finite")
+            table[row, place[task]] = given[task]
+        extra = next((task for task in given if task not in members), None)
+        if extra is not None:
+            raise GraphError(f"{told} has a score for '{extra}', which is not in it{suggest(str(extra), members)}")
+    return table
+
+
+def _checked_costs(sets: Sequence[tuple[str, ...]], costs: Sequence[float] | None) -> np.ndarray:
+    """(S,) costs."""
+    price = np.ones(len(sets)) if costs is None else np.array(costs, dtype=np.float64)
+    if price.shape != (len(sets),):
+        raise GraphError(f"There are {len(sets)} candidate sets, but {price.size} costs")
+    wrong = np.flatnonzero(~np.isfinite(price) | (price < 0))
+    if len(wrong):
+        raise GraphError(f"Candidate set {wrong[0] + 1} costs {price[wrong[0]]:g}; a cost is a number of at least 0")
+    return price
+
+
+def _check_sets(sets: Sequence[tuple[str, ...]], price: np.ndarray, tasks: Sequence[str]) -> None:
+    """Refuses empty and repeated sets, and tasks that no set holds."""
+    seen: dict[tuple[frozenset[str], float], int] = {}
+    for row, members in enumerate(sets):
+        if not members:
+            raise GraphError(f"Candidate set {row + 1} holds no task; take it out")
+        if len(set(members)) < len(members):
+            raise GraphError(f"Candidate set {row + 1} ({', '.join(members)}) holds a task twice; keep one")
+        key = (frozenset(members), float(price[row]))
+        if key in seen:
+            listed = ", ".join(members)
+            raise GraphError(
+                f"Candidate sets {seen[key] + 1} and {row + 1} are the same ({listed}) at one cost; keep one"
+            )
+        seen[key] = row
+    held = {task for members in sets for task in members}
+    missing = next((task for task in tasks if task not in held), None)
+    if missing is not None:
+        raise GraphError(f"No candidate set holds the task '{missing}'; add one, or leave the task out")
+
+
+class _Program:
+    """The integer program over sets in their one order.
+
+    Args:
+        scores: (S, T) the lower the better, NaN outside the set.
+        price: (S,) costs.
+    """
+
+    def __init__(self, scores: np.ndarray, price: np.ndarray) -> None:
+        from scipy.sparse import csr_array
+
+        self.scores, self.price = scores, price
+        self.row, self.column = np.nonzero(~np.isnan(scores))
+        self.sets, links = len(price), len(self.row)
+        held = np.arange(links)
+        self.serve = csr_array((np.ones(links), (self.column, self.sets + held)), (scores.shape[1], self.sets + links))
+        ends = np.concatenate([self.sets + held, self.row])
+        signs = np.concatenate([np.ones(links), -np.ones(links)])
+        self.only_chosen = csr_array((signs, (np.tile(held, 2), ends)), (links, self.sets + links))
+        best = np.nanmin(scores, axis=0)
+        self.regret = scores[self.row, self.column] - best[self.column]  # what a link loses to the best there is
+        self.scale = max(float(self.regret.max()), 1e-300)
+
+    def _solve(self, goal: np.ndarray, rows: list[tuple[np.ndarray, float]]) -> np.ndarray | None:
+        """(S,) bool the sets whose goal is least, under rows that stay below limits; ``None`` where there are none."""
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
+        limits = [LinearConstraint(self.serve, 1.0, 1.0), LinearConstraint(self.only_chosen, -np.inf, 0.0)]
+        limits += [LinearConstraint(row[None, :], -np.inf, limit) for row, limit in rows if math.isfinite(limit)]
+        whole = np.concatenate([np.ones(self.sets), np.zeros(len(self.row))])
+        made = milp(goal, integrality=whole, bounds=Bounds(0.0, 1.0), constraints=limits, options={"mip_rel_gap": 0.0})
+        return None if made.x is None else made.x[: self.sets] > 0.5
+
+    def _on_sets(self, values: np.ndarray) -> np.ndarray:
+        return np.concatenate([values, np.zeros(len(self.row))])
+
+    def least_cost(self) -> float:
+        """The smallest budget that serves all tasks."""
+        top = max(float(self.price.max()), 1e-300)
+        chosen = self._solve(self._on_sets(self.price / top), [])
+        return math.fsum(self.price[chosen])
+
+    def loss(self, chosen: np.ndarray) -> float:
+        """What a choice loses to every task's best; infinite where it leaves a task out."""
+        held = np.where(chosen[:, None] & ~np.isnan(self.scores), self.scores, np.inf).min(axis=0)
+        return math.fsum(held - np.nanmin(self.scores, axis=0))
+
+    def choose(self, budget: float) -> list[int]:
+        """The best sets within a budget; ties go to the lower cost, then to fewer sets, then to the first of them."""
+        top = max(float(self.price.max()), 1e-300)
+        spend = self._on_sets(self.price / top)
+        lose = np.concatenate([np.zeros(self.sets), self.regret / self.scale])
+        count = self._on_sets(1.0 + np.arange(self.sets) / (1e3 * self.sets))
+        within = [(spend, budget / top * (1 + SLACK) + SLACK)]
+        best = self._solve(lose, within)
+        while math.fsum(self.price[best]) > budget + SLACK * max(1.0, budget):  # let in by the solver's tolerance
+            within.append((self._on_sets(best.astype(float)), float(best.sum() - 1)))
+            best = self._solve(lose, within)
+        loss = self.loss(best)
+        within.append((lose, loss / self.scale + SLACK))
+        for goal in (spend, count):
+            tried = self._solve(goal, within)
+            spent = math.inf if tried is None else math.fsum(self.price[tried])
+            if spent > budget + SLACK or self.loss(tried) > loss + SLACK * max(self.scale, abs(loss)):
+                break  # the solver's tolerance let in what is not quite as good
+            best = tried
+            within.append((goal, float(goal[: self.sets][best].sum()) * (1 + SLACK)))
+        return self._without_idle(best)
+
+    def _without_idle(self, chosen: np.ndarray) -> list[int]:
+        """Drops sets without which nothing is lost, the dearest first."""
+        kept, loss = chosen.copy(), self.loss(chosen)
+        for row in sorted(np.flatnonzero(chosen), key=lambda row: (-self.price[row], -row)):
+            kept[row] = False
+            if self.loss(kept) > loss + SLACK * max(self.scale, abs(loss)):
+                kept[row] = True
+        return [int(row) for row in np.flatnonzero(kept)]
