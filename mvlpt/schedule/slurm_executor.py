@@ -111,6 +111,7 @@ class SlurmExecutor:
         for batch in self._open:
             if any(other.key == attempt.key for other in batch.attempts):
                 batch.attempts = [other for other in batch.attempts if other.key != attempt.key]
+                (attempt.folder / _FILE).unlink(missing_ok=True)  # its place is another's now
                 _note_places(batch)
                 self._ended.append(Ended(*attempt.key, INTERRUPTED, 0.0, "stopped"))
                 return

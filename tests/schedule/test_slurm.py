@@ -7,7 +7,10 @@ import pytest
 from support.plans import diamond, lines, shell_job, start_scheduler, training_job, wait_for
 from support.slurm import Slurm, missing
 
+from mvlpt.cli import main
 from mvlpt.errors import ScheduleError
+from mvlpt.schedule import slurm_executor
+from mvlpt.schedule.executor import Attempt, make_executor
 from mvlpt.schedule.executor_options import SlurmOptions
 from mvlpt.schedule.jobs import Plan
 
@@ -16,6 +19,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.skipif(bool(missing()), reason=miss
 
 from mvlpt.schedule.scheduler import Scheduler, SchedulerOptions  # noqa: E402
 from mvlpt.schedule.slurm_executor import SlurmExecutor  # noqa: E402
+from mvlpt.schedule.slurm_job import SlurmJob  # noqa: E402
 
 QUICK = {"poll_seconds": 0.3}
 
@@ -56,7 +60,7 @@ def test_diamond_runs_in_order_and_its_sides_as_one_array(slurm, tmp_path):
     assert len(sent(root)) == 3
     scripts = [next(folder.glob("*_submission.sh")).read_text() for folder in sent(root)]
     assert sorted("--array" in script for script in scripts) == [False, False, True]
-    assert slurm.queue() == []
+    wait_for(lambda: slurm.queue() == [])  # its own end of a job takes SLURM a moment
 
 
 def test_without_arrays_each_job_is_submitted_alone(slurm, tmp_path):
@@ -112,7 +116,7 @@ def test_interrupted_scheduler_lets_jobs_save_their_state(slurm, tmp_path):
     scheduler.send_signal(signal.SIGINT)
     assert scheduler.wait(30) == 0
     assert lines(tmp_path / "log").count("saved") == 4
-    assert slurm.queue() == []
+    wait_for(lambda: slurm.queue() == [])
 
 
 def test_preempted_job_runs_again(slurm, tmp_path):
@@ -160,8 +164,61 @@ def test_options_that_slurm_refuses_are_told_at_once(slurm, tmp_path):
         schedule([shell_job("one", "true")], tmp_path, {"partition": "nowhere"})
 
 
+def test_a_job_that_a_person_cancels_in_slurm_is_tried_again(slurm, tmp_path):
+    job = shell_job("cancelled", "echo x >> count; test $(wc -l < count) = 2 || sleep 60")
+    cancelled = []
+
+    def cancel(snapshot):
+        if lines(tmp_path / "count") and not cancelled:
+            cancelled.append(slurm.command("scancel", *slurm.queue()))
+
+    assert schedule([job], tmp_path, listener=cancel).finished == 1
+    assert "was cancelled in SLURM" in (tmp_path / "journal.jsonl").read_text()
+
+
+def test_while_slurm_does_not_answer_no_job_is_given_up_or_started_twice(slurm, tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm_executor, "read_queue", lambda: None)
+    job = shell_job("one", "sleep 2; echo x >> count")
+    assert schedule([job], tmp_path).finished == 1
+    assert lines(tmp_path / "count") == ["x"]
+    attempt = Attempt(job, 1, tmp_path / "jobs" / job.id / "1", tmp_path, job.command)
+    with pytest.raises(ScheduleError, match="SLURM does not answer"):
+        SlurmExecutor().adopt(attempt, "")
+
+
+def test_an_attempt_that_never_reached_slurm_is_not_adopted(slurm, tmp_path):
+    job = shell_job("one", "true")
+    attempt = Attempt(job, 1, tmp_path / "jobs" / job.id / "1", tmp_path, job.command)
+    executor = SlurmExecutor()
+    assert not executor.adopt(attempt, "")
+    executor.start(attempt, executor.slots()[0])  # and the scheduler dies before it polls
+    assert not SlurmExecutor().adopt(attempt, "")
+    SlurmJob(attempt)()  # if its submission comes late, it does nothing
+    assert not (attempt.folder / "output.log").exists()
+
+
+def test_an_attempt_stopped_before_its_submission_leaves_the_others_their_places(slurm, tmp_path):
+    jobs = [shell_job(name, f"echo {name} >> ran") for name in "abc"]
+    attempts = [Attempt(job, 1, tmp_path / "jobs" / job.id / "1", tmp_path, job.command) for job in jobs]
+    executor = SlurmExecutor(SlurmOptions(**QUICK))
+    for attempt in attempts:
+        executor.start(attempt, executor.slots()[0])
+    executor.stop(attempts[0], now=False)
+    [stopped] = executor.poll()
+    assert (stopped.job_id, stopped.status) == (jobs[0].id, 130)
+    executor.close()
+    again = SlurmExecutor(SlurmOptions(**QUICK))
+    assert [again.adopt(attempt, "") for attempt in attempts] == [False, True, True]
+    ended = []
+    wait_for(lambda: ended.extend(again.poll()) or len(ended) == 2)
+    assert {one.job_id for one in ended} == {jobs[1].id, jobs[2].id}
+    assert sorted(lines(tmp_path / "ran")) == ["b", "c"]
+
+
 def test_training_runs_on_slurm(slurm, tmp_path):
     job = training_job(tmp_path)
-    assert schedule([job], tmp_path).finished == 1, (tmp_path / "jobs" / job.id / "1" / "output.log").read_text()
+    executor = make_executor("slurm", run_command=main, poll_seconds="0.3", cpus="2", memory_gb="2")
+    outcome = Scheduler(Plan([job]), tmp_path, executor, SchedulerOptions()).run()
+    assert outcome.finished == 1, (tmp_path / "jobs" / job.id / "1" / "output.log").read_text()
     progress = json.loads((tmp_path / "jobs" / job.id / "1" / "progress.json").read_text())
     assert progress["done"] == progress["total"]
