@@ -21,6 +21,7 @@ from mvlpt.cli.group_inputs import graph_inputs
 from mvlpt.cli.group_options import GroupOptions
 from mvlpt.cli.group_output import fit_line, groups_table, objective_line, write_all
 from mvlpt.cli.group_parser import build_parser
+from mvlpt.cli.group_selection import select
 from mvlpt.engine.progress import counting
 from mvlpt.engine.resources import shared_resources
 from mvlpt.errors import ConfigError, GraphError, RunFolderError, suggest
@@ -225,12 +226,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     args = build_parser().parse_args(argv)
     if args.measured:
-        from mvlpt.cli.group_selection import select
-
         select(args)
         return 0
-    if args.budget is not None:
-        raise ConfigError("--budget chooses among measured sets; give their table with --measured FILE.csv")
+    if args.budget is not None or args.predict:
+        raise ConfigError(
+            "--budget and --predict choose among measured sets; give their table with --measured FILE.csv"
+        )
     if args.graph:
         for made in _regroup(args):
             _show(made)

@@ -41,7 +41,8 @@ def _mean(value: float) -> str:
 
 def objective_line(grouping: Grouping) -> str:
     """The objective, how far it may be from the best, and the threshold, in one line."""
-    words = [f"method {grouping.method}"]
+    found_by = grouping.settings.get("found_by")
+    words = [f"method {grouping.method} ({found_by})" if found_by else f"method {grouping.method}"]
     if grouping.objective is not None:
         words.append(f"objective {grouping.objective:.4g}")
     if grouping.gap is not None:

@@ -87,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     chosen = parser.add_argument_group("or chosen from measured sets")
     chosen.add_argument("--measured", default="", metavar="CSV", help="a table: a row a set, a column a task, and cost")
     chosen.add_argument("--budget", type=float, metavar="C", help="the chosen sets cost at most this together")
+    chosen.add_argument("--predict", action="store_true", help="add larger sets, predicted from the pairs in the table")
     better = chosen.add_mutually_exclusive_group()
     better.add_argument("--lower-is-better", action="store_true", default=True, help="scores are losses (default)")
     better.add_argument(

@@ -243,6 +243,46 @@ def test_tasks_without_training_images_or_name_are_told(toy_tasks, tmp_path, cap
     assert "--tasks" in capsys.readouterr().err
 
 
+TABLE = "a,b,c,cost\n3.0,,,1\n,2.0,,1\n,,4.0,1\n2.5,2.2,,1\n,1.5,3.0,1\n2.0,,5.0,1\n"
+
+
+def test_selection_under_a_budget(tmp_path, capsys):
+    """By hand: two sets at most; {a, c} serves a with 2.0 and {b, c} the others with 1.5 and 3.0."""
+    (tmp_path / "table.csv").write_text(TABLE)
+    words = ["group", "--measured", str(tmp_path / "table.csv"), "--out", str(tmp_path / "out")]
+    assert main([*words, "--budget", "2"]) == 0
+    assert "total score 6.5 (lower is better), proved optimal" in capsys.readouterr().out
+    grouping = read_groups(tmp_path / "out" / "groups.yaml")
+    assert grouping.groups == (("a", "c"), ("b", "c"))
+    assert grouping.serves == {"a": "g1", "b": "g2", "c": "g2"}
+    assert main([*words, "--budget", "3", "--higher-is-better"]) == 0
+    assert "total score 10.2 (higher is better)" in capsys.readouterr().out
+    assert (
+        main([*words, "--budget", "1", "--predict"]) == 0
+    )  # means of pairs: (2.5 + 2) / 2, (2.2 + 1.5) / 2, (3 + 5) / 2
+    assert "total score 8.1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--budget", "1"], "the smallest that can is 2"),
+        (["--graph", "g.json"], "--graph means nothing beside --measured"),
+        (["--max-size", "3"], "--predict"),
+        (["--tasks", "a,b,d"], "'c'"),
+        (["SEED", "3"], "'SEED'"),
+    ],
+)
+def test_bad_selections_are_one_sentence(tmp_path, capsys, words, sentence):
+    (tmp_path / "table.csv").write_text(TABLE)
+    table = str(tmp_path / "table.csv")
+    assert main(["group", "--measured", table, "--out", str(tmp_path / "out"), *words]) == 2
+    err = capsys.readouterr().err
+    assert one_sentence(err)
+    assert sentence in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_section_of_an_experiment():
     section = {"similarity": {"visual": 1, "label": 2}, "must_link": [["a", "b"], "c+d"], "max_size": 3, "file": None}
     options = GroupOptions.from_mapping(section)

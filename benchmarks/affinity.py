@@ -1,0 +1,131 @@
+"""What affinities cost, and how well they foretell which tasks help each other, on the embedded tasks.
+
+    OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/affinity.py            # some minutes
+    python benchmarks/affinity.py --quick                                                # under a minute
+
+The first-order estimate (``--affinity grad``) for all 24 tasks is timed, from the loaded backbone to the matrix. Pairs
+drawn at random are trained as an experiment's arm ``pair`` would, with each of their tasks alone beside them; the time
+of all 276 pair runs is the mean of those, times 276, one seed. The estimate must cost at most a tenth of it. The rank
+correlation is Spearman's, over the ordered pairs that were trained, between an affinity (or similarity) and the
+measured gain in accuracy, mean over the seeds. Ends with one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from mvlpt.cli.group_config import GroupRun, prepare, runs_of_experiment
+from mvlpt.cli.group_graph import update_graph
+from mvlpt.cli.group_inputs import affinity_config, graph_inputs, prompt_losses_of
+from mvlpt.cli.group_options import GroupOptions
+from mvlpt.engine.progress import counting
+from mvlpt.engine.resources import shared_resources
+from mvlpt.engine.run import run
+from mvlpt.graph.fit_weights import spearman
+from mvlpt.graph.gradient_affinity import gradient_affinity
+from mvlpt.graph.lookahead import lookahead_affinity
+from mvlpt.graph.measured import measured_gains
+from mvlpt.schedule import load_experiment
+
+EXPERIMENT = "configs/experiments/demo.yaml"
+AT_MOST = 0.1  # of the time of all pair runs
+
+
+def train(cfg: Any, folder: Path, tasks: tuple[str, ...], seed: int) -> tuple[list[dict[str, Any]], float]:
+    """One run as the experiment would make it; its results and its seconds."""
+    changed = cfg.clone()
+    changed.defrost()
+    changed.DATASET.DATASET, changed.SEED = ",".join(tasks), seed
+    changed.RUN.ARM, changed.RUN.GROUP = ("pair", "+".join(tasks)) if len(tasks) > 1 else ("single", "")
+    changed.DATASET.MULTITASK_LABEL_PERTASK, changed.DATALOADER.TASK_BATCHES = len(tasks) > 1, "single"
+    changed.RUN.TENSORBOARD = False
+    changed.OUTPUT_DIR = str(folder / f"{seed}" / "+".join(tasks))
+    changed.freeze()
+    start = time.perf_counter()
+    return run(changed).rows, time.perf_counter() - start
+
+
+def measure(asked: GroupRun, folder: Path, pairs: int, seeds: int, tries: int) -> dict[str, Any]:
+    """Costs and rank correlations for one trainer; ``tries`` points of the look-ahead."""
+    inputs = graph_inputs(asked.cfg)
+    cfg = affinity_config(asked.cfg)
+    found, seconds = {}, {}
+    for name, affinity, steps in (("grad", gradient_affinity, 10), ("lookahead", lookahead_affinity, tries)):
+        start = time.perf_counter()
+        losses, optimizer = prompt_losses_of(cfg, inputs)
+        found[name] = affinity(losses, lr=cfg.OPTIM.LR, steps=steps, optimizer=optimizer)
+        seconds[name] = time.perf_counter() - start
+    graph = update_graph(inputs, GroupOptions(), folder / "graph", counting).graph
+    found |= {name: graph.matrix(name) for name in ("visual", "label")}
+    everything = list(combinations(graph.tasks, 2))
+    chosen = random.Random(0).sample(everything, min(pairs, len(everything)))
+    rows, times = [], []
+    for seed in range(1, seeds + 1):
+        for tasks in [*chosen, *((task,) for task in sorted({task for pair in chosen for task in pair}))]:
+            results, took = train(asked.cfg, folder, tasks, seed)
+            rows += results
+            times += [took] if len(tasks) == 2 else []
+    gains = measured_gains(rows, graph.tasks)
+    known = ~np.isnan(gains)
+    total = float(np.mean(times)) * len(everything)
+    return {
+        "trainer": cfg.TRAINER.NAME,
+        "pair_run_s": round(float(np.mean(times)), 3),
+        "all_pairs_s": round(total, 1),
+        "seconds": {name: round(value, 2) for name, value in seconds.items()},
+        "share": {name: round(value / total, 4) for name, value in seconds.items()},
+        "measured": int(known.sum()),
+        "mean_gain": round(float(gains[known].mean()), 2),
+        "correlation": {name: round(spearman(matrix[known], gains[known]), 3) for name, matrix in found.items()},
+    }
+
+
+def report(result: dict[str, Any]) -> None:
+    """A few lines for people."""
+    print(f"{result['trainer']}: a pair run takes {result['pair_run_s']} s, all 276 {result['all_pairs_s']:.0f} s")
+    for name, value in result["seconds"].items():
+        print(f"  {name:<10} {value:7.2f} s   {100 * result['share'][name]:5.1f} % of all pair runs")
+    print(f"  rank correlation with {result['measured']} measured gains (mean {result['mean_gain']:+.2f} points):")
+    print("    " + ", ".join(f"{name} {value:+.2f}" for name, value in result["correlation"].items()))
+
+
+def affinity_section(quick: bool) -> tuple[list[dict[str, Any]], bool]:
+    """Measures and prints; whether the first-order estimate was cheap enough for every trainer."""
+    prepare()
+    experiment = load_experiment(EXPERIMENT)
+    pairs, seeds, tries = (6, 1, 1) if quick else (30, 2, 3)
+    results = []
+    with tempfile.TemporaryDirectory() as folder, shared_resources():
+        runs = runs_of_experiment(experiment, GroupOptions(affinity="grad"))
+        for asked in runs[:1] if quick else runs:
+            results.append(measure(asked, Path(folder) / (asked.suffix or "all"), pairs, seeds, tries))
+            report(results[-1])
+    return results, all(result["share"]["grad"] <= AT_MOST for result in results)
+
+
+def main() -> int:
+    """Runs the benchmark; status 1 where the estimate costs too much."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few pairs, one trainer, one seed")
+    results, cheap = affinity_section(parser.parse_args().quick)
+    print(f"grad costs at most {100 * AT_MOST:.0f} % of all pair runs: {'yes' if cheap else 'NO'}")
+    print(json.dumps({"benchmark": "affinity", "results": results}))
+    return 0 if cheap else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
