@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,6 +30,9 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
         except Interrupted as stopped:
             print(f"{stopped}; the state is saved, add --resume to go on", file=sys.stderr)
             return INTERRUPTED
+        except BrokenPipeError:  # the reader, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try again at its end
+            return 0
         except KeyboardInterrupt:
             print("interrupted; what was saved before stays usable", file=sys.stderr)
             return INTERRUPTED
@@ -66,7 +70,8 @@ def results_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
 
 
 def show(*renderables: Any) -> None:
-    """Prints to the standard output, in full width where it is not a terminal."""
+    """Prints to the standard output, in full width where it is not a terminal; text as it is, brackets and all."""
     console = Console() if sys.stdout.isatty() else Console(width=120)
     for item in renderables:
-        console.print(item, soft_wrap=isinstance(item, str))  # a path is never broken into two lines
+        text = isinstance(item, str)
+        console.print(item, soft_wrap=text, markup=not text)  # a path is never broken into two lines

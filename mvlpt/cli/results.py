@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from mvlpt.cli.common import exit_status, show
 from mvlpt.engine.files import atomic_write
@@ -116,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.out:
         with atomic_write(args.out) as handle:
             handle.write(text)
-        show(escape(f"{len(results.methods)} methods on {len(results.tasks)} tasks: {args.out}"))
+        show(f"{len(results.methods)} methods on {len(results.tasks)} tasks: {args.out}")
     else:
         sys.stdout.write(text)
     return 0
@@ -139,7 +138,7 @@ def _collect(args: argparse.Namespace) -> int:
         raise ConfigError("--collect writes PATH/results.jsonl and takes neither --out nor --format")
     for path in args.paths:
         file, count = write_collection(path)
-        show(escape(f"{count} results: {file}"))
+        show(f"{count} results: {file}")
     return 0
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 
-from rich.markup import escape
-
 from mvlpt.cli.common import exit_status, show
 from mvlpt.cli.schedule_logs import print_log
 from mvlpt.cli.schedule_run import SOME_FAILED, add_run_options, read_run_options, run_plan
@@ -100,12 +98,12 @@ def _plan(args: argparse.Namespace) -> int:
         raise ScheduleError(f"--slots is {args.slots}; give 1 or more")
     slots = cpu_slots(args.slots) if args.slots else local_slots()
     if args.list:
-        show(*(escape(f"{job.id} {job.name}\n  {job.shell}") for job in target.plan))
+        show(*(f"{job.id} {job.name}\n  {job.shell}" for job in target.plan))
     show(rich_table(plan_sheet(target.plan, records)), str(plan_times(target.plan, slots, records)))
     _save(target)
     if args.picture:
         title = f"{target.name}: {len(target.plan)} jobs"
-        show(escape(f"picture: {save_plan_figure(target.plan, args.picture, title)}"))
+        show(f"picture: {save_plan_figure(target.plan, args.picture, title)}")
     return 0
 
 
@@ -113,7 +111,7 @@ def _save(target: Target) -> None:
     """Writes the plan of an experiment file, where the user said into which folder."""
     if target.built and target.root is not None:
         save_plan(target.plan, target.root / FILE)
-        show(escape(f"plan: {target.root / FILE}"))
+        show(f"plan: {target.root / FILE}")
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -134,7 +132,7 @@ def _status(args: argparse.Namespace) -> int:
     else:
         running = running_sheet(plan, records, root)
         show(rich_table(status_sheet(plan, records)), *([rich_table(running)] if running.rows else []))
-        show(*map(escape, failure_lines(plan, records, root)))
+        show(*failure_lines(plan, records, root))
         who = f"a scheduler works on it ({holder(root)})" if is_running(root) else "no scheduler is running"
         show(f"{counts_text(plan, records)}; {who}")
     bad = any(record.state in ("failed", "blocked", "cancelled") for record in records.values())
@@ -175,9 +173,9 @@ def _ask(target: Target, what: str, jobs: list[str]) -> int:
     names = ", ".join(target.plan[ident].name for ident in jobs[:5]) + (", ..." if len(jobs) > 5 else "")
     if all(done):
         word = {"cancel": "cancelled", "retry": "waiting again"}[what]
-        show(escape(f"{word}: {names}; `mvlpt schedule run {target.folder}` goes on"))
+        show(f"{word}: {names}; `mvlpt schedule run {target.folder}` goes on")
     else:
-        show(escape(f"asked the scheduler to {what}: {names}"))
+        show(f"asked the scheduler to {what}: {names}")
     return 0
 
 

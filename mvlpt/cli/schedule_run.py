@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from mvlpt.cli import main
 from mvlpt.cli.common import INTERRUPTED, show
 from mvlpt.engine.console import stderr_console
@@ -119,12 +117,12 @@ def run_plan(plan: Plan, root: Path, options: RunOptions) -> int:
     records = read_records(root, plan)
     done = outcome.finished == len(plan)
     if not done:
-        show(rich_table(status_sheet(plan, records)), *map(escape, failure_lines(plan, records, root)))
+        show(rich_table(status_sheet(plan, records)), *failure_lines(plan, records, root))
     if outcome.interrupted:
-        show(escape(f"stopped: {counts_text(plan, records)}; run the same command again to go on"))
+        show(f"stopped: {counts_text(plan, records)}; run the same command again to go on")
         return INTERRUPTED
     if not done:
-        show(escape(f"{counts_text(plan, records)}; `mvlpt schedule retry {root}` gives failed jobs another chance"))
+        show(f"{counts_text(plan, records)}; `mvlpt schedule retry {root}` gives failed jobs another chance")
     return 0 if done else SOME_FAILED
 
 

@@ -175,8 +175,8 @@ def _list_names() -> None:
 
     load_shipped()
     load_entry_points()
-    show("[bold]trainers[/bold]  " + ", ".join(sorted(TRAINER_REGISTRY.registered_names())))
-    show("[bold]tasks[/bold]     " + ", ".join(sorted(DATASET_REGISTRY.registered_names())))
+    for title, registry in (("trainers", TRAINER_REGISTRY), ("tasks", DATASET_REGISTRY)):
+        show(f"{title:<10}{', '.join(sorted(registry.registered_names()))}")
 
 
 @exit_status

@@ -8,8 +8,6 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-
 from mvlpt.report.results_table import Comparison, ResultsTable
 from mvlpt.report.scores import Method
 from mvlpt.report.sheets import Column, Entry, Sheet, latex, markdown, rich_table
@@ -45,7 +43,7 @@ def rich_tables(
 ) -> list[RenderableType]:
     """For a terminal of so many characters: wide tables are cut, and what to mind stands below."""
     parts = [part for sheet in sheets(results, tables, digits) for part in sheet.parts(width)]
-    return [*map(rich_table, parts), *(escape(f"- {note}") for note in results.notes)]
+    return [*map(rich_table, parts), *(f"- {note}" for note in results.notes)]
 
 
 def as_markdown(results: ResultsTable, tables: Sequence[str] = SHOWN, digits: int = 1) -> str:
