@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -66,6 +67,7 @@ def until(ready, seconds=60.0):
 
 
 def kill(pid):
+    """Whether the process was still there."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -191,6 +193,25 @@ def test_two_schedulers_on_one_folder(tmp_path):
     assert first.wait(60) == 0
 
 
+def test_a_disk_that_fills_up_is_one_sentence_and_the_same_command_goes_on(tmp_path, unbroken):
+    """A limit on the size of files stands for the disk; the line that does not fit any more is torn."""
+    save_plan(thirty_jobs(), tmp_path / "plan.json")
+    done = subprocess.run(
+        [sys.executable, str(RUN_PLAN), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY)),
+    )
+    assert "journal.jsonl: File too large; free or choose another folder" in done.stderr.splitlines()[-1]
+    assert (tmp_path / "journal.jsonl").stat().st_size == 3000
+    assert not (tmp_path / "journal.jsonl").read_bytes().endswith(b"\n")
+    assert alive(tmp_path) == []
+    assert start(tmp_path).wait(60) == 0
+    assert results(tmp_path) == unbroken
+    check_journal(tmp_path)
+
+
 CONFIG = "configs/trainers/MVLPT-CoOp/embedded.yaml"
 HOW = ["--shots", "2", "--seed", "1", "--quiet", "--resume"]
 
@@ -201,7 +222,7 @@ def training_plan(root, tasks):
     for name, task in (("one", "toy-warm"), ("two", "toy-warm,toy-cold")):
         folder = str(root / name)
         words = ["mvlpt", "train", "--config-file", CONFIG, "--plugin", str(tasks / "plugin.py"), "--dataset", task]
-        words += ["--output-dir", folder, *HOW, "OPTIM.MAX_EPOCH", "60", "DATALOADER.TRAIN_X.BATCH_SIZE", "4"]
+        words += ["--output-dir", folder, *HOW, "OPTIM.MAX_EPOCH", "40", "DATALOADER.TRAIN_X.BATCH_SIZE", "4"]
         words += ["RUN.TENSORBOARD", "False"]
         words += ["RUN.THREADS", "1"]
         needs = (jobs[-1].id,) if jobs else ()
@@ -240,21 +261,23 @@ def test_training_that_is_killed_ends_in_the_same_prompts(tmp_path, tasks):
     root = roots[1]
     scheduler = start(root, **options)
 
-    def far(job, attempt, steps):
-        path = root / "jobs" / job / str(attempt) / "progress.json"
-        return path.exists() and json.loads(path.read_text())["done"] >= steps
+    def trains(job, attempt):
+        return (root / "jobs" / job / str(attempt) / "progress.json").exists()
 
-    until(lambda: far("one", 1, 5))
+    until(lambda: trains("one", 1))
     for pid in alive(root):
         kill(pid)  # the worker: the scheduler starts the run again
-    until(lambda: far("one", 2, 30))
+    until(lambda: trains("one", 2))
+    time.sleep(0.1)
     kill(scheduler.pid)
     scheduler.wait()
     until(lambda: not alive(root), 10)
+    attempts = read_records(root, training_plan(root, tasks))["two"].attempts
     scheduler = start(root, **options)
-    until(lambda: far("two", 1, 10))
+    until(lambda: trains("two", attempts + 1))
     scheduler.send_signal(signal.SIGINT)  # the run saves its state in mid-epoch
     assert scheduler.wait(60) == 130
+    assert json.loads((root / "two" / "run.json").read_text())["state"] == "interrupted"
     assert start(root, **options).wait(120) == 0
     assert outcome(roots[0]) == outcome(root)
     records = read_records(root, training_plan(root, tasks))

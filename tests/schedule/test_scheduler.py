@@ -184,6 +184,47 @@ def test_attempts_that_still_run_are_adopted(tmp_path):
     assert sorted(attempt.key for _, attempt, _ in executor.started) == [("b", 1), ("c", 1), ("d", 2)]
 
 
+class Crash(BaseException):
+    """What kill -9 would be."""
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_a_crash_at_any_entry_of_the_journal_loses_and_repeats_nothing(tmp_path, monkeypatch, written):
+    add, left = Journal.add, [0]
+
+    def counting(journal, event, **facts):
+        left[0] -= 1
+        if left[0] == 0 and not written:
+            raise Crash
+        entry = add(journal, event, **facts)
+        if left[0] == 0:
+            raise Crash
+        return entry
+
+    monkeypatch.setattr(Journal, "add", counting)
+    plan, place = chain(), 0
+    while True:
+        place += 1
+        root, left[0] = tmp_path / str(place), place
+        started = []
+        while True:
+            executor = FakeExecutor(slots=2)
+            try:
+                outcome = run(plan, root, executor)
+                break
+            except Crash:
+                executor.poll()  # what was started ends all the same, and leaves its result
+            finally:
+                started += [attempt.key for _, attempt, _ in executor.started]
+        assert outcome.finished == 4
+        assert sorted(job for job, _ in started) == ["a", "b", "c", "d"], "each job was carried out once"
+        ends = [entry["job"] for _, entry in read_events(root) if entry["event"] == "ended"]
+        assert sorted(ends) == ["a", "b", "c", "d"]
+        if left[0] > 0:
+            break
+    assert place > 12
+
+
 def test_a_finished_job_whose_output_is_gone_runs_again(tmp_path, caplog):
     plan = Plan([job("a", outputs=("a.txt",)), job("b", "a")])
     (tmp_path / "a.txt").write_text("")
