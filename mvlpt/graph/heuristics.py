@@ -7,9 +7,11 @@ import numpy as np
 from mvlpt.graph.blocks import Problem
 from mvlpt.graph.feasible import repair
 from mvlpt.graph.local_search import improve
+from mvlpt.graph.shaking import shake
 from mvlpt.graph.starts import STARTS
 
-TRIED = ("agglomerative", "louvain", "spectral")  # by the best of heuristics, in this order
+TRIED = ("agglomerative", "louvain", "spectral", "greedy")  # by the best of heuristics, in this order
+SLOW, LARGE = "greedy", 400  # left out where there are more blocks than this
 
 
 def heuristic_labels(problem: Problem, method: str, seed: int = 0) -> np.ndarray:
@@ -30,11 +32,12 @@ def heuristic_labels(problem: Problem, method: str, seed: int = 0) -> np.ndarray
 
 
 def best_heuristic(problem: Problem, seed: int = 0) -> tuple[np.ndarray, str]:
-    """The best groups of several heuristics, and which one found them first.
+    """The best groups of several heuristics, improved once more by iterated local search, and the heuristic's name.
 
     Raises:
         GraphError: no groups keep to the limits, or none were found.
     """
-    found = [(heuristic_labels(problem, method, seed), method) for method in TRIED]
-    scores = [problem.score(labels) for labels, _ in found]
-    return found[int(np.argmax(scores))]
+    methods = [method for method in TRIED if method != SLOW or len(problem) <= LARGE]
+    found = [heuristic_labels(problem, method, seed) for method in methods]
+    place = int(np.argmax([problem.score(labels) for labels in found]))
+    return shake(problem, found[place], seed), methods[place]

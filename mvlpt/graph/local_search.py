@@ -55,7 +55,7 @@ def improve(problem: Problem, labels: np.ndarray) -> np.ndarray:
         return labels
 
 
-def _targets(state: GroupState, block: int) -> np.ndarray:
+def move_gains(state: GroupState, block: int) -> np.ndarray:
     """(G,) what a block gains by moving to each group; ``-inf`` where that is not allowed."""
     own = state.labels[block]
     alone = state.members[own] == 1
@@ -75,7 +75,7 @@ def move_all(state: GroupState) -> bool:
     for _ in range(SWEEPS):
         quiet = True
         for block in range(len(state.labels)):
-            gains = _targets(state, block)
+            gains = move_gains(state, block)
             target = int(np.argmax(gains))
             if gains[target] > 0:
                 state.move(block, target)

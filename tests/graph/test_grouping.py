@@ -13,7 +13,9 @@ from mvlpt.graph.clique_program import solve_program
 from mvlpt.graph.constraints import Constraints
 from mvlpt.graph.exact import exact_labels
 from mvlpt.graph.grouping import METHODS, group_tasks
+from mvlpt.graph.heuristics import best_heuristic
 from mvlpt.graph.objective import inner_outer, pair_weights, whole_weights
+from mvlpt.graph.starts import STARTS
 from mvlpt.graph.subset_dp import best_labels
 from tests.graph.partitions import LIMITS, all_partitions, keeps, names, noise, worth
 
@@ -163,10 +165,21 @@ def test_beyond_the_tables_the_answer_is_proved_or_its_gap_is_told():
     assert hurried.settings["gap_at_most"] == pytest.approx(hurried.settings["bound"] / hurried.objective - 1, rel=1)
 
 
+@pytest.mark.parametrize("limits", [{}, {"max_size": 4}, {"groups": 3, "max_size": 6}], ids=str)
+def test_the_best_heuristic_is_nearly_exact(limits):
+    tasks = names(14)
+    for seed in range(3):
+        weights, _, _ = pair_weights(noise(14, seed), tasks, threshold=0.0)
+        problem = build_problem(weights, tasks, Constraints.of(tasks, **limits))
+        labels, _ = best_heuristic(problem)
+        assert problem.allows(labels)
+        assert problem.score(labels) >= 0.99 * problem.score(best_labels(problem))
+
+
 def test_auto_says_what_it_did():
     assert group_tasks(noise(10, 0), method="auto").settings["found_by"] == "exact"
     large = group_tasks(noise(40, 0), method="auto")
-    assert large.settings["found_by"] in ("agglomerative", "louvain", "spectral")
+    assert large.settings["found_by"] in STARTS
     assert large.gap is None
 
 
