@@ -65,8 +65,7 @@ class Program:
                 process = self._process = self._start(command)
             except (OSError, ValueError, subprocess.SubprocessError) as error:
                 _running.discard(self)
-                reason = getattr(error, "strerror", None) or str(error)
-                return CANNOT_START, f"'{command[0]}' cannot be started: {reason}", 0.0
+                return CANNOT_START, self._why(command[0], error), 0.0
             if self._asked is not None:
                 self._send(self._asked)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its id stays taken until we have killed the group
@@ -91,6 +90,12 @@ class Program:
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
+
+    def _why(self, program: str, error: Exception) -> str:
+        folder = self._attempt.cwd or self._attempt.root
+        if not folder.is_dir():
+            return f"the folder in which it is to run, {folder}, is not there"
+        return f"'{program}' cannot be started: {getattr(error, 'strerror', None) or error}"
 
     def terminate(self) -> None:
         """Asks the program to end."""

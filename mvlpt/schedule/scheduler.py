@@ -13,6 +13,7 @@ from types import FrameType
 
 from mvlpt.engine.interrupts import StopRequest
 from mvlpt.engine.progress import FILE_VARIABLE
+from mvlpt.errors import PlanError
 from mvlpt.schedule.control import Request, carry_out_request, pending
 from mvlpt.schedule.endings import SchedulerOptions, command_of, what_follows
 from mvlpt.schedule.executor import OUTPUT, PROGRESS, Attempt, Ended, Executor
@@ -44,6 +45,9 @@ class Scheduler:
         options: retries and limits.
         listener: called with a :class:`Snapshot` whenever something has happened, and about once a second otherwise.
         clock: gives Unix seconds.
+
+    Raises:
+        PlanError: the plan does not name its commands' folder by a text.
     """
 
     def __init__(
@@ -60,6 +64,12 @@ class Scheduler:
         self._listener, self._clock = listener, clock
         self._signals = _Signals()
         self._graph = plan.graph
+        cwd = plan.facts.get("cwd")
+        if cwd is not None and not isinstance(cwd, str):
+            raise PlanError(
+                f"The plan's fact cwd is {cwd!r}; name the folder in which its commands run, or leave it out"
+            )
+        self._cwd = self.root / cwd if cwd else None
         self._slots = list(executor.slots())
 
     def run(self) -> Outcome:
@@ -221,7 +231,6 @@ class Scheduler:
 
     def _attempt(self, job: Job, number: int) -> Attempt:
         folder = attempt_folder(self.root, job.id, number)
-        cwd = self.plan.facts.get("cwd")
         return Attempt(
             job=job,
             number=number,
@@ -230,7 +239,7 @@ class Scheduler:
             command=command_of(job, self._records[job.id]),
             environment={FILE_VARIABLE: str(folder / PROGRESS), ROOT_VARIABLE: str(self.root)},
             time_limit=self.options.time_limit,
-            cwd=self.root / cwd if cwd else None,
+            cwd=self._cwd,
             grace=self.options.grace,
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mvlpt.errors import PlanError
 from mvlpt.schedule.executor import Attempt, make_executor
 from mvlpt.schedule.inline import InlineExecutor
 from mvlpt.schedule.jobs import Job, Plan
@@ -126,6 +127,12 @@ def test_a_program_that_does_not_exist_is_bad_input(local, tmp_path):
     ended = next_ended(local)
     assert ended.status == 2
     assert "'no-such-program' cannot be started: No such file" in ended.reason
+
+
+def test_a_folder_to_run_in_that_does_not_exist_is_bad_input(local, tmp_path):
+    local.start(attempt(tmp_path, "true", cwd=tmp_path / "gone"), local.slots()[0])
+    ended = next_ended(local)
+    assert (ended.status, ended.reason) == (2, f"the folder in which it is to run, {tmp_path}/gone, is not there")
 
 
 def test_outputs_must_be_there(local, tmp_path):
@@ -326,6 +333,15 @@ def test_inline_runs_a_plan_in_this_process(tmp_path, capfd):
     assert pids == [os.getpid()]
     assert "seen at once" in capfd.readouterr().out
     assert Path(tmp_path / "b.txt").read_text() == "b\n"
+
+
+def test_commands_run_in_the_folder_that_the_plan_names(tmp_path):
+    (tmp_path / "sub").mkdir()
+    jobs = [Job("a", "command", "a", ("sh", "-c", "pwd > out; pwd"), outputs=("sub/out",))]
+    assert Scheduler(Plan(jobs, {"cwd": "sub"}), tmp_path, InlineExecutor()).run().finished == 1
+    assert (tmp_path / "sub" / "out").read_text() == f"{tmp_path}/sub\n"
+    with pytest.raises(PlanError, match="fact cwd is 3"):
+        Scheduler(Plan(jobs, {"cwd": 3}), tmp_path, InlineExecutor())
 
 
 def test_ctrl_c_in_an_inline_job_stops_the_scheduler_too(tmp_path):
