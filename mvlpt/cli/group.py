@@ -22,6 +22,7 @@ from mvlpt.cli.group_options import GroupOptions
 from mvlpt.cli.group_output import fit_line, groups_table, objective_line, write_all
 from mvlpt.cli.group_parser import build_parser
 from mvlpt.cli.group_selection import select
+from mvlpt.engine.log import setup_logging
 from mvlpt.engine.progress import counting
 from mvlpt.engine.resources import shared_resources
 from mvlpt.errors import ConfigError, GraphError, RunFolderError, suggest
@@ -225,6 +226,7 @@ def _show(made: Made) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     args = build_parser().parse_args(argv)
+    setup_logging(verbose=False)
     if args.measured:
         select(args)
         return 0

@@ -1,5 +1,6 @@
 """Task embeddings from images: against a plain loop over open_clip, and what the cache computes again."""
 
+import logging
 import zipfile
 
 import numpy as np
@@ -130,7 +131,8 @@ def test_only_a_changed_task_is_computed_again(backbone, cfg, folder):
     assert embed_tasks(backbone, [warm, renamed], cache=cache).computed == ("cold",)
 
 
-def test_a_damaged_file_is_computed_again(backbone, cfg, folder, caplog):
+def test_a_damaged_file_is_computed_again(backbone, cfg, folder, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("mvlpt"), "propagate", True)  # other tests may have set up logging
     cache = EmbeddingCache(folder / "cache")
     embed_tasks(backbone, both(cfg, folder), cache=cache)
     (file,) = (folder / "cache").glob("cold-*.npz")
