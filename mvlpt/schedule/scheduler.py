@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 ROOT_VARIABLE = "MVLPT_ROOT"  # tells a job the plan's folder
 LOOK_SECONDS = 0.25  # how often signals and requests are looked for
 TELL_SECONDS = 0.1  # the listener is not called more often
+RECKON_SECONDS = 1.0  # the time left is not found out anew more often; large plans have many jobs to add up
 THINK_SECONDS = 2.0  # nor are the estimates corrected
 
 
@@ -97,7 +98,7 @@ class Scheduler:
     def _open(self) -> None:
         """Reads what happened before, and takes it up."""
         self._started = self._told_at = self._clock()
-        self._thought_at = self._looked_at = 0.0
+        self._thought_at = self._looked_at = self._reckoned_at = 0.0
         self._stopping = self._stopped_now = False
         self._asked: dict[str, str] = {}  # running jobs that were told to end: why
         self._deadlines: dict[str, float] = {}  # of cancelled ones: when they are ended at once
@@ -306,7 +307,10 @@ class Scheduler:
         if self._listener is None or not (now or since >= (TELL_SECONDS if self._changed else 1.0) or since < 0):
             return
         self._told_at, self._changed = moment, False
-        left = time_left(self.plan, self._records, self._seconds, len(self._slots), moment)
+        if now or not 0 <= moment - self._reckoned_at < RECKON_SECONDS:
+            self._reckoned_at = moment
+            self._left = time_left(self.plan, self._records, self._seconds, len(self._slots), moment)
+        left = max(0.0, self._left - (moment - self._reckoned_at))
         slots = [(slot, self._places.get(slot.name)) for slot in self._slots]
         self._listener(
             Snapshot(
