@@ -22,6 +22,7 @@ from mvlpt.engine.results import FILE as RESULTS_FILE
 from mvlpt.report.results_formats import rich_tables
 from mvlpt.schedule import Experiment, Plan, load_experiment, load_plan
 from mvlpt.schedule.executor import make_executor
+from mvlpt.schedule.executor_options import RayOptions, read_options
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.plan_file import FILE as PLAN_FILE
 
@@ -104,6 +105,7 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
             slots = list(executor.slots())
         show_plan(plan, slots, args, root, stand_in)
         return 0
+    _try_executor(options)
     groups = None
     if "grouped" in experiment.arms or args.only_groups:
         groups = groups_of(experiment, root, show)
@@ -114,6 +116,18 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
     write_plan(plan, root)
     status = _run(plan, root, options)
     return status if status == INTERRUPTED else max(status, _report(experiment, plan, root, print_results))
+
+
+def _try_executor(options: RunOptions) -> None:
+    """Finds out what is wrong with an executor before anything is computed for it.
+
+    Raises:
+        MvlptError: its name or an option is wrong, or it cannot be used on this machine.
+    """
+    if options.executor == "ray":  # to open it would start a cluster
+        read_options(RayOptions, options.executor_options, "ray")
+    else:
+        make_executor(options.executor, run_command=cli.main, **options.executor_options).close()
 
 
 def _experiment(args: argparse.Namespace) -> Experiment:

@@ -47,7 +47,8 @@ def zero_shot_runs(experiment: Experiment) -> Iterator[Run]:
     label = experiment.trainer_names()[experiment.zero_shot]
     for task in dict.fromkeys((*experiment.tasks, *experiment.targets)):
         name = f"{label}/zero_shot/{folder_name(task)}"
-        yield Run(name, "evaluate", experiment.zero_shot, "zero_shot", (task,), 0, 0, options=experiment.overrides())
+        options = {**experiment.overrides(), "TEST.FINAL_MODEL": "last_step"}  # validation images choose nothing here
+        yield Run(name, "evaluate", experiment.zero_shot, "zero_shot", (task,), 0, 0, options=options)
 
 
 def tuned_runs(experiment: Experiment, trainer: str, shots: int, seed: int, groups: Any = None) -> Iterator[Run]:

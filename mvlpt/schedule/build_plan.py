@@ -255,16 +255,16 @@ class _Builder:
         if key in self.jobs or not run.shots:
             return self.jobs.get(key)
         shots, seed = self.experiment.shots[0], self.experiment.seeds[0]
-        one = Run("", "features", run.trainer, "", (task,), shots, seed, options=run.options)
+        # A task without validation images has features to keep all the same.
+        options = {**run.options, "TEST.FINAL_MODEL": "last_step"}
+        one = Run("", "features", run.trainer, "", (task,), shots, seed, options=options)
         name = f"features/{folder_name(task)}-{key[:4]}"
         seconds, memory = self.cost.of_run(self._resolved(one, {}), "features")
         self.jobs[key] = Job(
             id=key,
             kind="features",
             name=name,
-            command=self._command(
-                "features", one, {**run.options, "DATALOADER.FEATURE_DIR": str(self.root / STORE)}, name
-            ),
+            command=self._command("features", one, {**options, "DATALOADER.FEATURE_DIR": str(self.root / STORE)}, name),
             outputs=(f"{name}/features.json",),
             seconds=seconds,
             memory_mb=memory,

@@ -169,10 +169,13 @@ def _training(cfg: CfgNode, sizes: list[TaskSize], shape: Architecture, text: bo
     views = cfg.DATALOADER.VIEWS if drawn else 1
     encodings = sum(images) * (views or epochs)  # of a frozen tower: each view once
     seen = steps * batch
-    flops = seen * one_image * (1 + BACKWARD) if image else encodings * one_image
+    # Once an epoch the gradient norm of each task in a mixed batch is noted, by a pass back through the batch.
+    norms = epochs * len(sizes) if len(sizes) > 1 and cfg.DATALOADER.TASK_BATCHES == "mixed" else 0
+    passes = steps * (1 + BACKWARD) + norms * BACKWARD
+    flops = passes * batch * one_image if image else encodings * one_image
     classes = _classes_a_step(cfg, sizes)
     per_step = classes * (batch if "CoCoOp" in cfg.TRAINER.NAME else 1)
-    flops += steps * per_step * one_text * (1 + BACKWARD) if text else 0
+    flops += passes * per_step * one_text if text else 0
     validated = sum(min(size.val, 4 * size.classes) for size in sizes) if cfg.TEST.FINAL_MODEL == "best_val" else 0
     flops += validated * one_image * (epochs if image else 1)
     flops += epochs * sum(size.classes for size in sizes) * one_text if validated and text else 0
