@@ -102,11 +102,15 @@ def test_out_of_memory_is_met_with_smaller_batches(tmp_path):
 
 def test_jobs_share_a_gpu_by_their_memory(tmp_path):
     plan = Plan([job(name, memory_mb=40.0) for name in "abcd"])
-    executor = FakeExecutor(slots=gpu_slots([100.0], share=4))
-    seen = []
-    run(plan, tmp_path, executor, listener=lambda snapshot: seen.append(sum(bool(i) for _, i in snapshot.slots)))
-    assert max(seen, default=0) <= 2
-    assert len({moment for moment, _, _ in executor.started}) >= 1
+    executor, at_once = FakeExecutor(lambda attempt: None, slots=gpu_slots([100.0], share=4)), []
+
+    def on_wait():
+        at_once.append(len(executor.running))
+        executor.status = lambda attempt: 0 if executor.waits % 3 == 0 else None
+
+    executor.on_wait = on_wait
+    assert run(plan, tmp_path, executor).finished == 4
+    assert max(at_once) == 2
 
 
 def test_ctrl_c_once_lets_running_jobs_save_and_starts_no_other(tmp_path):
