@@ -1,30 +1,22 @@
 """What affinities cost, and how well they foretell which tasks help each other, on the embedded tasks.
 
-    OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/affinity.py            # some minutes
-    python benchmarks/affinity.py --quick                                                # under a minute
+    OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/grouping.py --sections affinity      # some minutes
 
 The first-order estimate (``--affinity grad``) for all 24 tasks is timed, from the loaded backbone to the matrix. Pairs
 drawn at random are trained as an experiment's arm ``pair`` would, with each of their tasks alone beside them; the time
 of all 276 pair runs is the mean of those, times 276, one seed. The estimate must cost at most a tenth of it. The rank
 correlation is Spearman's, over the ordered pairs that were trained, between an affinity (or similarity) and the
-measured gain in accuracy, mean over the seeds. Ends with one JSON line.
+measured gain in accuracy, mean over the seeds.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import random
-import sys
 import tempfile
 import time
 from itertools import combinations
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
@@ -103,8 +95,8 @@ def report(result: dict[str, Any]) -> None:
     print("    " + ", ".join(f"{name} {value:+.2f}" for name, value in result["correlation"].items()))
 
 
-def affinity_section(quick: bool) -> tuple[list[dict[str, Any]], bool]:
-    """Measures and prints; whether the first-order estimate was cheap enough for every trainer."""
+def affinity_section(quick: bool) -> dict[str, Any]:
+    """Measures and prints, for each trainer of the experiment."""
     prepare()
     experiment = load_experiment(EXPERIMENT)
     pairs, seeds, tries = (6, 1, 1) if quick else (30, 2, 3)
@@ -114,18 +106,6 @@ def affinity_section(quick: bool) -> tuple[list[dict[str, Any]], bool]:
         for asked in runs[:1] if quick else runs:
             results.append(measure(asked, Path(folder) / (asked.suffix or "all"), pairs, seeds, tries))
             report(results[-1])
-    return results, all(result["share"]["grad"] <= AT_MOST for result in results)
-
-
-def main() -> int:
-    """Runs the benchmark; status 1 where the estimate costs too much."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few pairs, one trainer, one seed")
-    results, cheap = affinity_section(parser.parse_args().quick)
-    print(f"grad costs at most {100 * AT_MOST:.0f} % of all pair runs: {'yes' if cheap else 'NO'}")
-    print(json.dumps({"benchmark": "affinity", "results": results}))
-    return 0 if cheap else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    cheap = all(result["share"]["grad"] <= AT_MOST for result in results)
+    print(f"  grad costs at most {100 * AT_MOST:.0f} % of all pair runs: {'yes' if cheap else 'NO'}")
+    return {"affinity": results, "affinity_cheap": cheap}

@@ -7,7 +7,9 @@
 limits and with every kind of limit; seconds until the optimum is proved. *Large*: 1,000 tasks by each heuristic,
 seconds and the peak memory of a process of its own. *Planted*: 12 tasks in 3 groups, similarities of a stochastic block
 model with moderate noise; in how many of 100 seeds where the planted groups are the optimum ``exact`` returns just
-them, and the mean gap of each heuristic to the optimum, also where there is nothing to find. Ends with one JSON line.
+them, and the mean gap of each heuristic to the optimum, also where there is nothing to find. *Affinity*: on the
+embedded tasks, what affinities cost beside all pair runs, and their rank correlation with measured gains. Ends with one
+JSON line.
 """
 
 from __future__ import annotations
@@ -169,10 +171,18 @@ def score(matrix: np.ndarray, planted: np.ndarray) -> float:
     return sum(matrix[i, j] - mean for i, j in pairs if planted[i] == planted[j])
 
 
+def affinity_section(quick: bool) -> dict:
+    """What affinities cost and foretell; loads torch, which the processes of the other sections do without."""
+    from benchmarks.affinity import affinity_section as measure
+
+    return measure(quick)
+
+
 SECTIONS: dict[str, Callable[[bool], dict]] = {
     "exact": exact_section,
     "large": large_section,
     "planted": planted_section,
+    "affinity": affinity_section,
 }
 
 
