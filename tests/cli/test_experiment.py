@@ -262,7 +262,7 @@ def test_ctrl_c_saves_what_runs_and_the_same_command_goes_on(tmp_path):
     states = [json.loads(path.read_text())["state"] for path in (tmp_path / "out").rglob("run.json")]
     assert states == ["interrupted", "interrupted"]
     again = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-    while not any("resum" in path.read_text().lower() for path in (tmp_path / "out").rglob("single/**/log.txt")):
+    while not any("Going on in epoch" in path.read_text() for path in (tmp_path / "out").rglob("single/**/log.txt")):
         assert time.monotonic() < deadline, "no run went on"
         assert again.poll() is None, again.stdout.read()
         time.sleep(0.2)
