@@ -14,7 +14,7 @@ from mvlpt.graph.feasible import repair
 from mvlpt.graph.heuristics import best_heuristic
 from mvlpt.graph.local_search import improve
 
-QUICK = 6e8  # sums of dynamic programming that a heuristic spends on learning its gap: some two seconds
+QUICK = 1.2e9  # sums of dynamic programming that a heuristic spends on learning its gap: some two seconds
 TOLERANCE = 1e-6  # of the largest weight; HiGHS proves no closer
 
 

@@ -14,7 +14,7 @@ from mvlpt.graph.group_state import GroupState
 from mvlpt.graph.local_search import merge_all, move_all, move_gains
 from mvlpt.randomness import python_stream
 
-ROUNDS = 200
+ROUNDS = 100
 WORK = 2e8  # sums of a block and a group that all rounds may look at, about
 SHAKEN = 0.1  # of the blocks, at least three
 

@@ -4,10 +4,11 @@
 block ``h`` of ``S`` of ``value[G] + best[S - G]``. For all ``S`` with the same ``h`` at once that is a max-plus subset
 convolution of two arrays that are known by then, ``value`` of the sets with ``h`` and ``best`` of those below ``h``.
 It takes ``3 ** h`` sums; the low bits of the sets run through numpy as one vector of precomputed pairs. The last
-block's group is needed for one set only, which makes ``3 ** (B - 1) / 2`` sums in all: two seconds for 20 blocks.
+block's group is needed for one set only, which makes ``3 ** (B - 1) / 2`` sums in all: a second or two for 20 blocks.
 
-A prescribed number of groups takes a layer ``best_k`` for each number ``k`` up to half of it, because two halves of a
-partition are partitions themselves.
+With a prescribed number ``k`` of groups the tables are ``best_k``. ``best_(a + b)`` follows from ``best_a`` and
+``best_b`` in the same way, since the groups of a partition can be dealt into ``a``, one of which holds the highest
+block, and ``b``. So doubling leads to any number in a few steps: four tables for ten groups.
 
 Shapes: B blocks. A set of blocks is the number with their bits; the first block has the highest bit.
 """
@@ -26,8 +27,11 @@ LARGEST = 21  # blocks; above, the tables outgrow memory
 
 def sums_needed(problem: Problem) -> float:
     """How many sums :func:`best_labels` takes at most; some 300 million take a second."""
-    layers = 1 + (_layers(problem) if _limits_number(problem) else 0)
-    return layers * 3.0 ** max(len(problem) - 1, 0) / 2
+    tables = 1
+    if _limits_number(problem):
+        steps = len(_steps(problem.most - 1))
+        tables = steps + (problem.fewest == 1 and steps > 1)
+    return tables * 3.0 ** max(len(problem) - 1, 0) / 2
 
 
 def best_labels(problem: Problem) -> np.ndarray | None:
@@ -38,12 +42,14 @@ def best_labels(problem: Problem) -> np.ndarray | None:
     Returns:
         (B,) labels, or ``None`` where no partition keeps to the limits.
     """
-    value = group_values(problem)
-    best = _partitions(value)
-    labels = _labels(_walk([best], value, 0, exact=False), len(problem))
-    if problem.fewest <= labels.max() + 1 <= problem.most:
-        return labels
-    return _with_number(problem, value)
+    value, number = group_values(problem), len(problem)
+    limited = _limits_number(problem)
+    if not limited or (problem.fewest == 1 and len(_steps(problem.most - 1)) > 1):
+        labels = _labels(_walk(_partitions(value), value, 2**number - 1), number)
+        if labels.max() < problem.most:
+            return labels
+    groups = _with_number(value, problem.most, exact=problem.fewest > 1 or problem.most == 1)
+    return None if groups is None else _labels(groups, number)
 
 
 def group_values(problem: Problem) -> np.ndarray:
@@ -113,75 +119,77 @@ def _convolve(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return out.ravel()
 
 
-def _partitions(value: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
-    """The best partition of every set without the highest bit, and of the full set.
+def _partitions(first: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
+    """``out[S] = max over G of first[G] + rest[S - G]``, where G holds the highest block of S, for the sets without the
+    first block and the full set.
 
     Args:
-        value: (2 ** B,) of :func:`group_values`.
-        before: the same with one group fewer; ``None``: any number of groups.
+        first: (2 ** B,) what G is worth; as one group, or as several.
+        rest: (2 ** B,) what the others are worth; ``None``: what they are in the table that is made.
     """
-    best = np.full(len(value), -np.inf)
-    if before is None:
-        best[0] = 0.0
-    rest = best if before is None else before
-    bits = len(value).bit_length() - 1
+    out = np.full(len(first), -np.inf)
+    if rest is None:
+        out[0] = 0.0
+    rest = out if rest is None else rest
+    bits = len(first).bit_length() - 1
     for bit in range(bits - 1):
         below = 2**bit
-        best[below : 2 * below] = _convolve(value[below : 2 * below], rest[:below])
-    if bits:
-        top = 2 ** (bits - 1)
-        best[-1] = (value[top:] + rest[top - 1 :: -1] if top > 1 else value[top:] + rest[:1]).max()
-    return best
+        out[below : 2 * below] = _convolve(first[below : 2 * below], rest[:below])
+    half = len(first) // 2
+    out[-1] = (first[half:] + rest[:half][::-1]).max()
+    return out
 
 
 def _limits_number(problem: Problem) -> bool:
     return problem.fewest > 1 or problem.most < len(problem)
 
 
-def _layers(problem: Problem) -> int:
-    return (problem.most + 1) // 2
+def _steps(number: int) -> list[tuple[int, int, int]]:
+    """How to reach a number from 1 by sums of numbers reached before: (sum, one, other), by doubling."""
+    steps, reached = [], 1
+    for digit in bin(number)[3:] if number > 1 else "":
+        steps.append((2 * reached, reached, reached))
+        reached *= 2
+        if digit == "1":
+            steps.append((reached + 1, 1, reached))
+            reached += 1
+    return steps
 
 
-def _with_number(problem: Problem, value: np.ndarray) -> np.ndarray | None:
-    """The best partition with a number of groups that is allowed."""
-    number, most = len(problem), problem.most
-    exact = problem.fewest > 1 or most == 1
-    layers = [np.full(len(value), -np.inf)]
-    layers[0][0] = 0.0
-    for _ in range(_layers(problem)):
-        grown = _partitions(value, layers[-1])
-        layers.append(grown if exact else np.maximum(grown, layers[-1]))
-    if most == 1:
-        return np.zeros(number, dtype=np.int64) if np.isfinite(value[-1]) else None
-    groups = _meet(layers, value, most // 2, most - most // 2, exact)
-    return None if groups is None else _labels(groups, number)
-
-
-def _meet(layers: list[np.ndarray], value: np.ndarray, few: int, many: int, exact: bool) -> list[int] | None:
-    """The groups of the best partition into ``few`` and ``many`` groups; the ``many`` hold the highest block.
-
-    Sets with the highest block have no entry in the layers but for the full set, so their first group is tried here.
-    """
-    top = len(value) // 2
-    with_top = _convolve_top(value, layers[many - 1])
-    reached = with_top + layers[few][top - 1 :: -1] if top > 1 else with_top + layers[few][:1]
-    place = int(np.argmax(reached))
-    if not np.isfinite(reached[place]):
+def _with_number(value: np.ndarray, number: int, *, exact: bool) -> list[int] | None:
+    """The groups of the best partition into exactly, or at most, so many groups; ``None`` where there is none."""
+    if not exact:
+        value = value.copy()
+        value[0] = 0.0  # an empty group stands for one that is not used
+    full = len(value) - 1
+    if number == 1:
+        return [full] if np.isfinite(value[full]) else None
+    steps = _steps(number - 1)
+    tables = {1: value}
+    for total, one, other in steps:
+        tables[total] = _partitions(tables[one], tables[other])
+        if not exact:
+            tables[total][0] = 0.0
+    half = len(value) // 2
+    reached = value[half:] + tables[number - 1][:half][::-1]
+    if not np.isfinite(reached.max()):
         return None
-    below, rest = place, (top - 1) ^ place
-    subsets = _subsets(below)
-    first = _first_of_largest(value[top | subsets] + layers[many - 1][below ^ subsets], subsets)
-    return [
-        top | first,
-        *_walk(layers, value, many - 1, exact=exact, whole=below ^ first),
-        *_walk(layers, value, few, exact=exact, whole=rest),
-    ]
+    first = half | _first_of_largest(reached, np.arange(half))
+    parents = {total: (one, other) for total, one, other in steps}
+    return [first, *_unfold(tables, parents, number - 1, full ^ first)]
 
 
-def _convolve_top(value: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """The best partition of all sets with the highest block, by the sets below it."""
-    top = len(value) // 2
-    return _convolve(value[top:], rest[:top])
+def _unfold(tables: dict[int, np.ndarray], parents: dict[int, tuple[int, int]], number: int, whole: int) -> list[int]:
+    """The groups behind an entry of the table for a number of groups."""
+    if whole == 0:
+        return []
+    if number == 1:
+        return [whole]
+    one, other = parents[number]
+    top = 1 << (whole.bit_length() - 1)
+    subsets = _subsets(whole ^ top)
+    first = top | _first_of_largest(tables[one][top | subsets] + tables[other][whole ^ top ^ subsets], subsets)
+    return [*_unfold(tables, parents, one, first), *_unfold(tables, parents, other, whole ^ first)]
 
 
 def _first_of_largest(reached: np.ndarray, subsets: np.ndarray) -> int:
@@ -190,22 +198,15 @@ def _first_of_largest(reached: np.ndarray, subsets: np.ndarray) -> int:
     return max(map(int, equal), key=lambda subset: (subset.bit_count(), subset))
 
 
-def _walk(
-    layers: list[np.ndarray], value: np.ndarray, layer: int, *, exact: bool, whole: int | None = None
-) -> list[int]:
-    """The groups behind an entry of a table: each step takes the group of the highest block that is left."""
-    left = len(value) - 1 if whole is None else whole
+def _walk(best: np.ndarray, value: np.ndarray, whole: int) -> list[int]:
+    """The groups behind an entry of the table for any number: each step takes the group of the highest block left."""
     groups = []
-    while left:
-        top = 1 << (left.bit_length() - 1)
-        while len(layers) > 1 and not exact and layers[layer - 1][left] == layers[layer][left]:
-            layer -= 1  # as good with fewer groups
-        before = layers[layer - 1] if len(layers) > 1 else layers[0]
-        subsets = _subsets(left ^ top)
-        first = _first_of_largest(value[top | subsets] + before[left ^ top ^ subsets], subsets)
-        groups.append(top | first)
-        left ^= top | first
-        layer -= 1
+    while whole:
+        top = 1 << (whole.bit_length() - 1)
+        subsets = _subsets(whole ^ top)
+        first = top | _first_of_largest(value[top | subsets] + best[whole ^ top ^ subsets], subsets)
+        groups.append(first)
+        whole ^= first
     return groups
 
 
