@@ -8,12 +8,16 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from mvlpt.schedule.executor import Attempt, RunCommand
+from mvlpt.schedule.ray_guard import Guard
 from mvlpt.schedule.worker import WarmCommand, carry_out, read_result
 
 _warm: WarmCommand | None = None  # of this worker process: holds backbones and features
 _gpus: str | None = None  # the GPUs that this process was given when it first ran a command inside
+
+_guard: Guard | None = None  # of the programs that this process runs
 
 
 def carry_out_task(attempt: Attempt, run_command: RunCommand | None) -> None:
@@ -33,8 +37,23 @@ def carry_out_task(attempt: Attempt, run_command: RunCommand | None) -> None:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     if run_command is not None and _warm is None:
         _warm, _gpus = WarmCommand(run_command), visible
+    inside = run_command is not None and visible == _gpus and attempt.command[:1] == ("mvlpt",)
     with _interruptible():
-        carry_out(attempt, _warm if run_command is not None and visible == _gpus else None)
+        if inside:
+            carry_out(attempt, _warm)
+        else:
+            _carry_out_program(attempt)
+
+
+def _carry_out_program(attempt: Attempt) -> None:
+    """Carries out an attempt of which nothing is left running, even if this process is killed."""
+    global _guard
+    if _guard is None:
+        _guard = Guard(str(attempt.root))
+    try:
+        carry_out(replace(attempt, environment=_guard.environment(attempt.environment)))
+    finally:
+        _guard.clean()
 
 
 @contextmanager

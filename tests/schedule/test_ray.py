@@ -77,17 +77,29 @@ def test_cancelled_job_saves_its_state(cluster, tmp_path):
     assert lines(tmp_path / "log") == ["started", "saved"]
 
 
+def command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def left_of(family):
+    commands = {pid: command_line(pid) for pid in family if running(pid)}
+    return {pid: command for pid, command in commands.items() if "agent" not in command.lower()}
+
+
 def test_killed_scheduler_leaves_nothing_behind_and_is_taken_up(cluster, tmp_path):
-    script = "echo $$ >> pids; test $(wc -l < pids) = 2 || sleep 60"
+    script = "echo $$ >> pids; test $(wc -l < pids) = 2 || { sleep 60 & wait; }"
     jobs = [shell_job("first", "echo x >> first"), shell_job("one", script)]
     scheduler = start_scheduler(jobs, tmp_path, "ray", json.dumps({"jobs": 1, "gpus": 0}))
     wait_for(lambda: lines(tmp_path / "pids"), 60)
-    names = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in descendants(scheduler.pid)}
-    assert any("raylet" in name for name in names.values())
-    family = [pid for pid, name in names.items() if "Agent" not in name]  # Ray's own agents take a minute to notice
+    family = descendants(scheduler.pid)
+    assert any("raylet" in command_line(pid) for pid in family)
     scheduler.kill()
     scheduler.wait()
-    wait_for(lambda: not [pid for pid in family if running(pid)])
+    # Ray's own agents notice only after a minute
+    wait_for(lambda: not left_of(family), told=lambda: left_of(family))
     assert not running(int(lines(tmp_path / "pids")[0]))
     before = lines(tmp_path / "first")
     assert schedule(jobs, tmp_path).finished == 2

@@ -126,7 +126,8 @@ def test_preempted_job_runs_again(slurm, tmp_path):
 
     def press(snapshot):
         if lines(tmp_path / "count") and not urgent:
-            urgent.append(slurm.command("sbatch", "--partition=urgent", "--cpus-per-task=4", "--wrap=sleep 1"))
+            words = ("--partition=urgent", "--cpus-per-task=4", "--output=/dev/null", "--wrap=sleep 1")
+            urgent.append(slurm.command("sbatch", *words))
         requeued = slurm.command("squeue", "--noheader", "--states=PENDING", "--name=" + name(), "--format=%i")
         if urgent and requeued.isdigit():  # SLURM lets a requeued job wait for two minutes
             slurm.command("scontrol", "update", f"jobid={requeued}", "StartTime=now")

@@ -56,15 +56,15 @@ def start_scheduler(jobs: Sequence[Job], root: Path, executor: str, options: str
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
-def wait_for(ready: Callable[[], object], seconds: float = 30) -> None:
-    """Waits until something is so.
+def wait_for(ready: Callable[[], object], seconds: float = 30, told: Callable[[], object] = lambda: "") -> None:
+    """Waits until something is so; ``told`` says what is there instead.
 
     Raises:
         AssertionError: it is not in time.
     """
     limit = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < limit, "waited in vain"
+        assert time.monotonic() < limit, f"waited in vain: {told()}"
         time.sleep(0.05)
 
 
