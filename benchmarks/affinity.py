@@ -2,11 +2,12 @@
 
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/grouping.py --sections affinity      # some minutes
 
-The first-order estimate (``--affinity grad``) for all 24 tasks is timed, from the loaded backbone to the matrix. Pairs
-drawn at random are trained as an experiment's arm ``pair`` would, with each of their tasks alone beside them; the time
-of all 276 pair runs is the mean of those, times 276, one seed. The estimate must cost at most a tenth of it. The rank
-correlation is Spearman's, over the ordered pairs that were trained, between an affinity (or similarity) and the
-measured gain in accuracy, mean over the seeds.
+The first-order estimate (``--affinity grad``) for all 24 tasks is timed, from the loaded backbone to the matrix; all
+seconds are the process's own, so that other programs on the machine do not count. Pairs drawn at random are trained as
+an experiment's arm ``pair`` would, with each of their tasks alone beside them; the time of all 276 pair runs is the
+mean of those, times 276, one seed. The estimate must cost at most a tenth of it. The rank correlation is Spearman's,
+over the ordered pairs that were trained, between an affinity (or similarity) and the measured gain in accuracy, mean
+over the seeds.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ AT_MOST = 0.1  # of the time of all pair runs
 
 
 def train(cfg: Any, folder: Path, tasks: tuple[str, ...], seed: int) -> tuple[list[dict[str, Any]], float]:
-    """One run as the experiment would make it; its results and its seconds."""
+    """One run as the experiment would make it; its results and the seconds that it computed."""
     changed = cfg.clone()
     changed.defrost()
     changed.DATASET.DATASET, changed.SEED = ",".join(tasks), seed
@@ -47,8 +48,8 @@ def train(cfg: Any, folder: Path, tasks: tuple[str, ...], seed: int) -> tuple[li
     changed.RUN.TENSORBOARD = False
     changed.OUTPUT_DIR = str(folder / f"{seed}" / "+".join(tasks))
     changed.freeze()
-    start = time.perf_counter()
-    return run(changed).rows, time.perf_counter() - start
+    start = time.process_time()
+    return run(changed).rows, time.process_time() - start
 
 
 def measure(asked: GroupRun, folder: Path, pairs: int, seeds: int, tries: int) -> dict[str, Any]:
@@ -57,10 +58,10 @@ def measure(asked: GroupRun, folder: Path, pairs: int, seeds: int, tries: int) -
     cfg = affinity_config(asked.cfg)
     found, seconds = {}, {}
     for name, affinity, steps in (("grad", gradient_affinity, 10), ("lookahead", lookahead_affinity, tries)):
-        start = time.perf_counter()
+        start = time.process_time()
         losses, optimizer = prompt_losses_of(cfg, inputs)
         found[name] = affinity(losses, lr=cfg.OPTIM.LR, steps=steps, optimizer=optimizer)
-        seconds[name] = time.perf_counter() - start
+        seconds[name] = time.process_time() - start
     graph = update_graph(inputs, GroupOptions(), folder / "graph", counting).graph
     found |= {name: graph.matrix(name) for name in ("visual", "label")}
     everything = list(combinations(graph.tasks, 2))
