@@ -13,18 +13,19 @@ from typing import Any
 from mvlpt import cli
 from mvlpt.cli.common import INTERRUPTED, exit_status, show
 from mvlpt.cli.experiment_groups import FOLDER, groups_of, known_groups
-from mvlpt.cli.experiment_plan import plan_of, show_plan, write_plan
+from mvlpt.cli.experiment_plan import MEASURED_HERE, plan_of, show_plan, write_plan
 from mvlpt.cli.experiment_results import collect, tables
 from mvlpt.cli.schedule_run import RunOptions, add_run_options, read_run_options, run_plan
 from mvlpt.engine.log import setup_logging
 from mvlpt.engine.registries import load_entry_points, load_plugin, load_shipped
 from mvlpt.engine.results import FILE as RESULTS_FILE
 from mvlpt.report.results_formats import rich_tables
-from mvlpt.schedule import Experiment, Plan, load_experiment, load_plan
+from mvlpt.schedule import Experiment, Plan, Slot, load_experiment, load_plan
 from mvlpt.schedule.executor import make_executor
-from mvlpt.schedule.executor_options import RayOptions, read_options
+from mvlpt.schedule.executor_options import RayOptions, SlurmOptions, read_options
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.plan_file import FILE as PLAN_FILE
+from mvlpt.schedule.slots import cpu_slots
 
 EXAMPLES = """\
 examples:
@@ -100,9 +101,8 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
     options = read_run_options(args, experiment.executor)
     if args.dry_run:
         groups, stand_in = known_groups(experiment, root) if "grouped" in experiment.arms else (None, False)
-        plan = plan_of(experiment, groups, args, root, options.executor, keep=False)
-        with closing(make_executor(options.executor, run_command=cli.main, **options.executor_options)) as executor:
-            slots = list(executor.slots())
+        plan = plan_of(experiment, groups, args, root, options, keep=False)
+        slots = _slots(options)
         show_plan(plan, slots, args, root, stand_in)
         return 0
     _try_executor(options)
@@ -112,10 +112,18 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
     if args.only_groups:
         show(f"groups: {root / FOLDER}; edit them if you like, and go on without --only-groups")
         return 0
-    plan = plan_of(experiment, groups, args, root, options.executor, keep=True)
+    plan = plan_of(experiment, groups, args, root, options, keep=True)
     write_plan(plan, root)
     status = _run(plan, root, options)
     return status if status == INTERRUPTED else max(status, _report(experiment, plan, root, print_results))
+
+
+def _slots(options: RunOptions) -> list[Slot]:
+    """Where jobs would run; of a cluster, which is not asked, as many places as jobs may be in flight."""
+    if options.executor in MEASURED_HERE:
+        with closing(make_executor(options.executor, **options.executor_options)) as executor:
+            return list(executor.slots())
+    return cpu_slots(int(options.executor_options.get("jobs", 0)) or SlurmOptions().jobs)
 
 
 def _try_executor(options: RunOptions) -> None:

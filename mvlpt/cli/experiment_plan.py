@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.cli.common import show
+from mvlpt.cli.schedule_run import RunOptions
 from mvlpt.errors import PlanError
 from mvlpt.report.plan_figure import save_plan_figure
 from mvlpt.report.plan_table import plan_sheet, plan_times
 from mvlpt.report.sheets import rich_table
 from mvlpt.schedule import Experiment, Plan, Slot, load_plan, save_plan
 from mvlpt.schedule.build_plan import backbones_of, build_plan, check_same_folder
-from mvlpt.schedule.calibrate import corrected, cost_model
+from mvlpt.schedule.calibrate import DEFAULTS, corrected, cost_model
+from mvlpt.schedule.calibrate import FILE as CALIBRATION
+from mvlpt.schedule.cost import CostModel
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.plan_file import FILE
 
@@ -23,7 +26,7 @@ MEASURED_HERE = ("local", "inline")  # executors whose jobs run on this machine
 
 
 def plan_of(
-    experiment: Experiment, groups: Any, args: argparse.Namespace, root: Path, executor: str, keep: bool
+    experiment: Experiment, groups: Any, args: argparse.Namespace, root: Path, options: RunOptions, keep: bool
 ) -> Plan:
     """The plan of an experiment, its estimates corrected by jobs that have finished in the folder.
 
@@ -32,12 +35,16 @@ def plan_of(
         groups: for the arm ``grouped``.
         args: of the command line.
         root: the experiment's folder.
-        executor: where jobs will run; speeds are measured only where that is this machine.
+        options: where jobs will run; speeds are measured only where that is this machine.
         keep: write what was measured to the folder.
     """
-    measure = not args.no_calibrate and executor in MEASURED_HERE
-    folder = root if keep or (root / "calibration.json").exists() else None
-    cost = cost_model(backbones_of(experiment), folder, measure and keep, tell=_note)
+    backbones = backbones_of(experiment)
+    if options.executor in MEASURED_HERE:
+        folder = root if keep or (root / CALIBRATION).exists() else None
+        cost = cost_model(backbones, folder, keep and not args.no_calibrate, tell=_note)
+    else:
+        gpus = float(options.executor_options.get("gpus", 1 if options.executor == "ray" else 0))
+        cost = CostModel({name: DEFAULTS["cuda" if gpus else "cpu"] for name, _ in backbones})
     plan = build_plan(experiment, root, groups, cost, args.config_file)
     plan.facts["speeds"] = {name: rates.source for name, rates in cost.rates.items()}
     return corrected(plan, read_records(root, plan))
