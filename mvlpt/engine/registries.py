@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from yacs.config import CfgNode
 
 from mvlpt.errors import ConfigError
+from mvlpt.randomness import derive_seed
 from mvlpt.registry import Registry
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def load_entry_points() -> None:
 def load_plugin(path: str | Path) -> None:
     """Runs a Python file that registers trainers or data sets (``--plugin``). Its code is trusted like any import.
 
-    It may import Dassl's names; where Dassl is not installed they lead to this engine.
+    It may import Dassl's names; where Dassl is not installed they lead to this engine. A file that this process has run
+    is not run again.
 
     Raises:
         ConfigError: the file is missing or fails.
@@ -59,7 +61,9 @@ def load_plugin(path: str | Path) -> None:
     if not file.is_file():
         raise ConfigError(f"No plugin file at {file}")
     provide_dassl_names()
-    name = f"mvlpt_plugin_{file.stem}"
+    name = f"mvlpt_plugin_{file.stem}_{derive_seed(str(file.resolve())):x}"
+    if name in sys.modules:
+        return
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{file} is not a Python file; a plugin's name ends in .py")
