@@ -7,37 +7,60 @@ from pathlib import Path
 import pytest
 
 from mvlpt.cli import main
+from mvlpt.config import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def commands():
+def commands(verb):
     blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.S)
-    return [
-        shlex.split(line, comments=True)
-        for block in blocks
-        for line in block.splitlines()
-        if line.startswith("mvlpt train")
-    ]
+    lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    return [words for words in lines if words[:2] == ["mvlpt", verb]]
 
 
 def test_the_readmes_commands_run_in_their_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert len(commands()) >= 4
-    for words in commands():
+    assert len(commands("train")) >= 4
+    for words in commands("train"):
         assert main([*words[1:], "OPTIM.MAX_EPOCH", "1", "RUN.TENSORBOARD", "False"]) == 0, " ".join(words)
     assert (tmp_path / "output" / "evaluated" / "results.jsonl").is_file()
 
 
-def test_the_readmes_python_runs():
+@pytest.mark.slow
+def test_the_readmes_groups_are_picked(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert len(commands("group")) >= 3
+    for words in commands("group"):
+        few = ["--steps", "1"] if "--affinity" in words else []
+        assert main([*words[1:], "--no-pictures", *few]) == 0, " ".join(words)
+    assert len(read_yaml(tmp_path / "out" / "four" / "groups.yaml")["groups"]) == 4
+
+
+def test_the_readmes_experiment_is_planned_as_it_stands(tmp_path, monkeypatch, capsys):
+    """The demo itself takes minutes; `make demo` runs it. Its folder is looked at by commands with good options."""
+    monkeypatch.chdir(tmp_path)
+    dry, full = commands("experiment")
+    assert main(dry[1:]) == 0
+    assert "Plan of 235 jobs" in capsys.readouterr().out  # six groups stand in for those not picked yet
+    assert [word for word in dry if word != "--dry-run"] == full
+    (tmp_path / "output" / "demo").mkdir(parents=True)
+    for verb, told in (("schedule", "plan.json"), ("results", "results.jsonl")):
+        for words in commands(verb):
+            assert main(words[1:]) == 2
+            assert told in capsys.readouterr().err
+
+
+def test_the_readmes_python_runs(capsys):
     import torch
 
-    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
     space = {"images": torch.zeros(2, 3, 48, 48)}
-    exec(block, space)
+    for block in re.findall(r"```python\n(.*?)```", README, flags=re.S):
+        exec(block, space)
     assert space["logits"].shape == (2, 3)
+    told = re.findall(r"print\(.*\)  # (.*)", README)
+    assert capsys.readouterr().out.splitlines() == told
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
