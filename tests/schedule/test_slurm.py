@@ -145,11 +145,12 @@ def test_job_that_nears_slurms_limit_saves_its_state_and_is_put_back(slurm, tmp_
     script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; test -e again || { sleep 60 & wait; }"
     job = shell_job("long", script)
     executor = SlurmExecutor(SlurmOptions(**QUICK))
+    warned = []  # SLURM gives its warning once, too
 
     def warn(snapshot):
         running = slurm.command("squeue", "--noheader", "--states=RUNNING", "--format=%A").split()
-        if running and lines(tmp_path / "log") == ["started"]:
-            slurm.command("scancel", "--signal=USR2", *running)
+        if running and lines(tmp_path / "log") == ["started"] and not warned:
+            warned.append(slurm.command("scancel", "--signal=USR2", *running))
         if "saved" in lines(tmp_path / "log"):
             (tmp_path / "again").touch()
             for waiting in slurm.command("squeue", "--noheader", "--states=PENDING", "--format=%A").split():

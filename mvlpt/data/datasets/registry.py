@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mvlpt.errors import UnknownNameError
+from mvlpt.errors import UnknownNameError, suggest
 from mvlpt.registry import Registry
 
 
@@ -58,7 +58,10 @@ class DatasetRegistry(Registry):
             objection = next(filter(None, (objects(name) for objects in self._objections)), "")
             if objection:
                 raise UnknownNameError(objection) from None
-            raise
+            near = suggest(name, self.registered_names())
+            raise UnknownNameError(
+                f"No {self._name} is named '{name}'{near or '; `mvlpt tasks list` shows them all'}"
+            ) from None
 
     def __contains__(self, name: str) -> bool:
         return super().__contains__(name) or any(name in table() for table in self._aliases)
