@@ -28,10 +28,10 @@ from mvlpt.cli.group_options import GroupOptions
 from mvlpt.engine.progress import counting
 from mvlpt.engine.resources import shared_resources
 from mvlpt.engine.run import run
-from mvlpt.graph.fit_weights import spearman
-from mvlpt.graph.gradient_affinity import gradient_affinity
-from mvlpt.graph.lookahead import lookahead_affinity
-from mvlpt.graph.measured import measured_gains
+from mvlpt.graph.affinity.first_order import gradient_affinity
+from mvlpt.graph.affinity.lookahead import lookahead_affinity
+from mvlpt.graph.affinity.measured import measured_gains
+from mvlpt.graph.similarity.fit_weights import spearman
 from mvlpt.schedule import load_experiment
 
 EXPERIMENT = "configs/experiments/demo.yaml"

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from mvlpt.graph.grouping import group_tasks
+from mvlpt.graph.grouping.partition import group_tasks
 
 HEURISTICS = ("louvain", "greedy", "spectral", "agglomerative")
 ASKED = {"exact_seconds": 60.0, "large_seconds": 30.0, "large_mib": 1024.0}

@@ -28,7 +28,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mvlpt.schedule.executor import make_executor
+from mvlpt.schedule.executors.protocol import make_executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import read_events
 from mvlpt.schedule.scheduler import Scheduler

@@ -1,6 +1,6 @@
 """``mvlpt demo``: zero-shot, each task alone, all together, each group together, on what ships with the package.
 
-It is ``mvlpt experiment`` with ``configs/experiments/demo.yaml``, and a table by look in the place of the usual ones.
+It is ``mvlpt experiment`` with ``configs/experiments/demo.yaml``, and one table in the place of all.
 """
 
 from __future__ import annotations
@@ -10,23 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from mvlpt.cli import experiment as whole_way
 from mvlpt.cli.common import exit_status, show
-from mvlpt.cli.experiment_results import MARKDOWN, looks_of, tables
+from mvlpt.cli.experiment_results import MARKDOWN, tables
 from mvlpt.engine.results import FILE
-from mvlpt.report import summarise
-from mvlpt.report.summary import OVERALL
+from mvlpt.report.results.formats import rich_tables
 from mvlpt.schedule import Experiment, Plan
-
-ARM_NAMES = {
-    "zero_shot": "zero-shot",
-    "single": "each task alone",
-    "all": "all tasks together",
-    "grouped": "each group together",
-    "pair": "each pair together",
-}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -65,48 +54,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _print_by_look(experiment: Experiment, plan: Plan, rows: list[dict[str, Any]], root: Path) -> None:
-    looks = looks_of(experiment.all_tasks)
-    tables(rows, experiment.all_tasks, root)
+    results = tables(rows, experiment.all_tasks, root)
     groups = {job.facts["group"]: job.facts["tasks"] for job in plan if job.facts.get("arm") == "grouped"}
     for name, tasks in groups.items():
         show(f"{name}: {', '.join(tasks)}")
-    show(_table(experiment, _complete(rows), looks))
-    show(f"scores: {root / FILE}; gains, ranks and tests: {root / MARKDOWN}; task graph and groups: {root / 'graph'}")
+    show(*rich_tables(results, ("summary",)))
+    show(f"scores: {root / FILE}; all tables: {root / MARKDOWN}; task graph and groups: {root / 'graph'}")
     show(f"each run's configuration, log, checkpoints and prompt.safetensors: in its folder below {root}")
-
-
-def _complete(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of seeds that cover as many tasks as the best of their kind; a run that failed leaves its seed out."""
-    covered: dict[tuple[Any, ...], set[str]] = {}
-    for row in rows:
-        covered.setdefault((row["trainer"], row["arm"], row["shots"], row["seed"]), set()).add(row["task"])
-    most: dict[tuple[Any, ...], int] = {}
-    for key, tasks in covered.items():
-        most[key[:3]] = max(most.get(key[:3], 0), len(tasks))
-    kinds = {key for key, tasks in covered.items() if len(tasks) == most[key[:3]]}
-    return [row for row in rows if (row["trainer"], row["arm"], row["shots"], row["seed"]) in kinds]
-
-
-def _table(experiment: Experiment, rows: list[dict[str, Any]], looks: dict[str, str]) -> Table:
-    summary = summarise(rows, looks)
-    groups = [*dict.fromkeys(looks.values()), OVERALL]
-    seeds = ", ".join(map(str, experiment.seeds))
-    table = Table(
-        title=f"Test score %, {len(experiment.tasks)} tasks, seeds {seeds}: mean over tasks, ± sd over seeds",
-        title_justify="left",
-    )
-    for column in ("trainer", "arm", "shots"):
-        table.add_column(column)
-    for group in groups:
-        table.add_column(group, justify="right")
-    order = {arm: place for place, arm in enumerate(ARM_NAMES)}
-    known = sorted(summary, key=lambda kind: (kind[0] != "ZeroshotCLIP", kind[0], kind[2], order.get(kind[1], 99)))
-    for trainer, arm, shots in known:
-        cells = summary[trainer, arm, shots]
-        table.add_row(
-            trainer,
-            ARM_NAMES.get(arm, arm),
-            str(shots or ""),
-            *(str(cells[group]) if group in cells else "" for group in groups),
-        )
-    return table

@@ -19,12 +19,12 @@ from mvlpt.cli.schedule_run import RunOptions, add_run_options, read_run_options
 from mvlpt.engine.log import setup_logging
 from mvlpt.engine.registries import load_entry_points, load_plugin, load_shipped
 from mvlpt.engine.results import FILE as RESULTS_FILE
-from mvlpt.report.results_formats import rich_tables
+from mvlpt.report.results.formats import rich_tables
 from mvlpt.schedule import Experiment, Plan, Slot, load_experiment, load_plan
-from mvlpt.schedule.executor import make_executor
-from mvlpt.schedule.executor_options import RayOptions, SlurmOptions, read_options
+from mvlpt.schedule.executors.options import RayOptions, SlurmOptions, read_options
+from mvlpt.schedule.executors.protocol import make_executor
 from mvlpt.schedule.journal import read_records
-from mvlpt.schedule.plan_file import FILE as PLAN_FILE
+from mvlpt.schedule.planning.plan_file import FILE as PLAN_FILE
 from mvlpt.schedule.slots import cpu_slots
 
 EXAMPLES = """\

@@ -10,16 +10,16 @@ from typing import Any
 from mvlpt.cli.common import show
 from mvlpt.cli.schedule_run import RunOptions
 from mvlpt.errors import PlanError
-from mvlpt.report.plan_figure import save_plan_figure
-from mvlpt.report.plan_table import plan_sheet, plan_times
+from mvlpt.report.jobs.plan_figure import save_plan_figure
+from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
 from mvlpt.report.sheets import rich_table
 from mvlpt.schedule import Experiment, Plan, Slot, load_plan, save_plan
-from mvlpt.schedule.build_plan import backbones_of, build_plan, check_same_folder
-from mvlpt.schedule.calibrate import DEFAULTS, corrected, cost_model
-from mvlpt.schedule.calibrate import FILE as CALIBRATION
-from mvlpt.schedule.cost import CostModel
 from mvlpt.schedule.journal import read_records
-from mvlpt.schedule.plan_file import FILE
+from mvlpt.schedule.planning.build import backbones_of, build_plan, check_same_folder
+from mvlpt.schedule.planning.calibrate import DEFAULTS, corrected, cost_model
+from mvlpt.schedule.planning.calibrate import FILE as CALIBRATION
+from mvlpt.schedule.planning.cost import CostModel
+from mvlpt.schedule.planning.plan_file import FILE
 
 PICTURE = "plan.png"
 MEASURED_HERE = ("local", "inline")  # executors whose jobs run on this machine

@@ -27,7 +27,7 @@ from mvlpt.engine.progress import counting
 from mvlpt.engine.resources import shared_resources
 from mvlpt.errors import ConfigError, GraphError, RunFolderError, suggest
 from mvlpt.graph import FittedWeights, Grouping, TaskGraph, fit_weights, group_tasks, read_groups
-from mvlpt.graph.measured import fill_one_sided
+from mvlpt.graph.affinity.measured import fill_one_sided
 from mvlpt.schedule import Experiment
 
 

@@ -20,11 +20,11 @@ from mvlpt.cli.group_options import GroupOptions
 from mvlpt.config import Config
 from mvlpt.engine.results import read_results
 from mvlpt.graph import SIMILARITIES, TaskEmbedding, TaskGraph, similarity_matrices
-from mvlpt.graph.embed import embed_tasks
-from mvlpt.graph.embedding_cache import EmbeddingCache
-from mvlpt.graph.gradient_affinity import gradient_affinity
-from mvlpt.graph.lookahead import lookahead_affinity
-from mvlpt.graph.measured import measured_gains
+from mvlpt.graph.affinity.first_order import gradient_affinity
+from mvlpt.graph.affinity.lookahead import lookahead_affinity
+from mvlpt.graph.affinity.measured import measured_gains
+from mvlpt.graph.embeddings.cache import EmbeddingCache
+from mvlpt.graph.embeddings.embed import embed_tasks
 
 GRAPH_FILE, GRAPHML_FILE, EMBEDDINGS = "task_graph.json", "task_graph.graphml", "embeddings"
 RECIPE = 1  # of similarities and affinities; another one makes what a graph holds stale

@@ -17,8 +17,8 @@ from mvlpt.data.datum import labels_of
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.resources import current_resources
 from mvlpt.errors import ConfigError, DataError
-from mvlpt.graph.embed import TaskSource
-from mvlpt.graph.prompt_gradients import PromptLosses, TaskBatch
+from mvlpt.graph.affinity.prompt_gradients import PromptLosses, TaskBatch
+from mvlpt.graph.embeddings.embed import TaskSource
 from mvlpt.models import Backbone, PromptedCLIP
 from mvlpt.randomness import python_stream
 

@@ -14,7 +14,7 @@ import numpy as np
 from rich.table import Table
 
 from mvlpt.graph import FittedWeights, Grouping, TaskGraph, write_groups
-from mvlpt.graph.objective import inner_outer
+from mvlpt.graph.grouping.objective import inner_outer
 
 
 def groups_table(
@@ -99,9 +99,9 @@ def draw(
     suffix: str = "",
 ) -> list[Path]:
     """The heat map and the drawing, each as PNG and SVG."""
-    from mvlpt.report.graph_figures import save_figure
-    from mvlpt.report.graph_heatmap import draw_heatmap
-    from mvlpt.report.graph_network import draw_network
+    from mvlpt.report.graphs.figures import save_figure
+    from mvlpt.report.graphs.heatmap import draw_heatmap
+    from mvlpt.report.graphs.network import draw_network
 
     groups = dict(zip(grouping.names, grouping.groups, strict=True))
     count = len(grouping.groups)

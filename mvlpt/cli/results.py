@@ -14,8 +14,8 @@ from rich.console import Console
 from mvlpt.cli.common import exit_status, show
 from mvlpt.engine.files import atomic_write
 from mvlpt.errors import ConfigError
-from mvlpt.report.collect import collect_rows, write_collection
-from mvlpt.report.results_formats import (
+from mvlpt.report.results.collect import collect_rows, write_collection
+from mvlpt.report.results.formats import (
     SHOWN,
     TABLES,
     as_csv,
@@ -24,8 +24,8 @@ from mvlpt.report.results_formats import (
     as_markdown,
     rich_tables,
 )
-from mvlpt.report.results_table import ResultsTable, results_table
-from mvlpt.report.selection import Selection
+from mvlpt.report.results.selection import Selection
+from mvlpt.report.results.table import ResultsTable, results_table
 
 FORMATS = ("terminal", "markdown", "csv", "latex", "json")
 EXAMPLES = """\
@@ -154,7 +154,7 @@ def _format_of(out: str | None) -> str:
 
 def _read_groups(path: str) -> Mapping[str, str]:
     """Task to the name of its group, in the order of the file."""
-    from mvlpt.graph.groups_file import read_groups
+    from mvlpt.graph.grouping.groups_file import read_groups
 
     grouping = read_groups(path)
     group_of = {task: grouping.group_of(task) for task in grouping.tasks}

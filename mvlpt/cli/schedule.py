@@ -10,15 +10,15 @@ from mvlpt.cli.schedule_logs import print_log
 from mvlpt.cli.schedule_run import SOME_FAILED, add_run_options, read_run_options, run_plan
 from mvlpt.cli.schedule_target import Target, find_target
 from mvlpt.errors import ScheduleError
-from mvlpt.report.changes import counts_text
-from mvlpt.report.plan_figure import save_plan_figure
-from mvlpt.report.plan_table import plan_sheet, plan_times
+from mvlpt.report.jobs.changes import counts_text
+from mvlpt.report.jobs.plan_figure import save_plan_figure
+from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
+from mvlpt.report.jobs.status import failure_lines, running_sheet, status_record, status_sheet
 from mvlpt.report.sheets import rich_table
-from mvlpt.report.status import failure_lines, running_sheet, status_record, status_sheet
 from mvlpt.schedule.control import request
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.lock import holder, is_running
-from mvlpt.schedule.plan_file import FILE, save_plan
+from mvlpt.schedule.planning.plan_file import FILE, save_plan
 from mvlpt.schedule.slots import cpu_slots, local_slots
 
 EXAMPLES = """\

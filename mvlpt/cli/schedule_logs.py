@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from mvlpt.errors import ScheduleError
-from mvlpt.schedule.executor import OUTPUT, RESULT
+from mvlpt.schedule.executors.protocol import OUTPUT, RESULT
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.lock import is_running
@@ -48,10 +48,12 @@ def print_log(plan: Plan, root: Path, word: str, *, attempt: int | None = None, 
             raise ScheduleError(f"There is no log at {log}; the attempt printed nothing, or printed to the scheduler's")
         _copy(log, 0)
         return 0
+    followed = 0  # an attempt has ended before the journal says so, and is not printed again meanwhile
     while True:
-        if number:
+        if number > followed:
             folder = attempt_folder(root, job.id, number)
             _follow(folder, partial(_goes_on, plan, root, job.id, number))
+            followed = number
         if attempt is not None:
             return 0
         record = read_records(root, plan)[job.id]

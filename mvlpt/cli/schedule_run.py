@@ -15,11 +15,11 @@ from mvlpt.cli.common import INTERRUPTED, show
 from mvlpt.engine.console import stderr_console
 from mvlpt.engine.log import setup_logging
 from mvlpt.errors import ScheduleError
-from mvlpt.report.changes import counts_text
+from mvlpt.report.jobs.changes import counts_text
+from mvlpt.report.jobs.status import failure_lines, status_sheet
+from mvlpt.report.jobs.watch import Watch
 from mvlpt.report.sheets import rich_table
-from mvlpt.report.status import failure_lines, status_sheet
-from mvlpt.report.watch import Watch
-from mvlpt.schedule.executor import EXECUTORS, make_executor
+from mvlpt.schedule.executors.protocol import EXECUTORS, make_executor
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.scheduler import Scheduler, SchedulerOptions

@@ -9,7 +9,7 @@ from typing import Any
 
 from mvlpt.errors import PlanError, ScheduleError
 from mvlpt.schedule.jobs import Plan
-from mvlpt.schedule.plan_file import FILE, load_plan
+from mvlpt.schedule.planning.plan_file import FILE, load_plan
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ def find_target(word: str, output_dir: str | None = None, groups: str | None = N
 
 
 def _build(word: str, output_dir: str | None, groups: str | None) -> Target:
-    from mvlpt.schedule.build_plan import build_plan, check_same_folder
-    from mvlpt.schedule.experiment import load_experiment
+    from mvlpt.schedule.planning.build import build_plan, check_same_folder
+    from mvlpt.schedule.planning.experiment import load_experiment
 
     experiment = load_experiment(word)
     grouping = None
     if groups:
-        from mvlpt.graph.groups_file import read_groups
+        from mvlpt.graph.grouping.groups_file import read_groups
 
         grouping = read_groups(groups)
     elif "grouped" in experiment.arms:

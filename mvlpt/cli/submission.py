@@ -13,8 +13,8 @@ from rich.table import Table
 from mvlpt.cli.common import exit_status, show
 from mvlpt.engine.files import read_json
 from mvlpt.errors import ConfigError
-from mvlpt.report.run_predictions import write_run
-from mvlpt.report.submission import Progress, TaskShape, Verdict, merge, validate
+from mvlpt.report.leaderboard.run_predictions import write_run
+from mvlpt.report.leaderboard.submission import Progress, TaskShape, Verdict, merge, validate
 
 DESCRIPTION = """\
 Prediction files for the ELEVATER image-classification leaderboard: 20 data sets, one JSON file for each data set and

@@ -16,7 +16,7 @@ import numpy as np
 
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.checks import check_tasks
-from mvlpt.graph.groups import Grouping
+from mvlpt.graph.grouping.groups import Grouping
 
 SLACK = 1e-9  # relative: totals this near are equal
 

@@ -14,8 +14,8 @@ from mvlpt.errors import MvlptError, ScheduleError, suggest
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.journal import Journal, apply, mark_blocked, read_records
 from mvlpt.schedule.lock import FolderTakenError, SchedulerLock
-from mvlpt.schedule.plan_file import FILE as PLAN_FILE
-from mvlpt.schedule.plan_file import load_plan
+from mvlpt.schedule.planning.plan_file import FILE as PLAN_FILE
+from mvlpt.schedule.planning.plan_file import load_plan
 from mvlpt.schedule.records import JobRecord
 
 FOLDER = "control"

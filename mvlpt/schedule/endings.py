@@ -8,10 +8,10 @@ from itertools import pairwise
 from typing import Any
 
 from mvlpt.errors import ScheduleError
-from mvlpt.schedule.executor import GRACE, Ended
+from mvlpt.schedule.executors.protocol import GRACE, Ended
 from mvlpt.schedule.jobs import Job
 from mvlpt.schedule.records import JobRecord
-from mvlpt.schedule.worker import BAD_INPUT, OUT_OF_MEMORY
+from mvlpt.schedule.working.attempt import BAD_INPUT, OUT_OF_MEMORY
 
 MICRO_BATCHES = "RUN.MICRO_BATCHES"
 

@@ -16,14 +16,14 @@ from mvlpt.engine.progress import FILE_VARIABLE
 from mvlpt.errors import PlanError
 from mvlpt.schedule.control import Request, carry_out_request, pending
 from mvlpt.schedule.endings import SchedulerOptions, command_of, what_follows
-from mvlpt.schedule.executor import OUTPUT, PROGRESS, Attempt, Ended, Executor
+from mvlpt.schedule.executors.protocol import OUTPUT, PROGRESS, Attempt, Ended, Executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import Journal, apply, mark_blocked, read_records
 from mvlpt.schedule.lock import SchedulerLock
 from mvlpt.schedule.priorities import corrected_seconds, time_left, upward_ranks
 from mvlpt.schedule.records import Outcome, Snapshot, attempt_folder
 from mvlpt.schedule.slots import Slot, place
-from mvlpt.schedule.worker import INTERRUPTED, missing_outputs, read_result
+from mvlpt.schedule.working.attempt import INTERRUPTED, missing_outputs, read_result
 
 log = logging.getLogger(__name__)
 

@@ -126,7 +126,7 @@ def test_the_demo_prints_its_table_of_any_experiment(finished, capsys):
     file, out = finished
     assert run(file, out, verb="demo") == 0
     told = capsys.readouterr().out
-    for expected in ("zero-shot", "each task alone", "all tasks together", "each group together", "g1: ", "toy"):
+    for expected in ("zero-shot", "single-task", "all-together", "grouped", "g1: ", "toy"):
         assert expected in told
 
 

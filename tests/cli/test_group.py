@@ -51,7 +51,7 @@ def nothing_is_computed(monkeypatch):
     def apply():
         for name in ("similarity_matrices", "gradient_affinity", "lookahead_affinity"):
             monkeypatch.setattr(group_graph, name, refuse)
-        monkeypatch.setattr("mvlpt.graph.embed.encode_views", refuse)
+        monkeypatch.setattr("mvlpt.graph.embeddings.embed.encode_views", refuse)
 
     return apply
 
@@ -177,7 +177,7 @@ def test_an_experiment_gives_each_trainer_its_groups(toy_tasks, tmp_path):
 
 
 def test_ctrl_c_leaves_nothing_half_written(quick, tmp_path, monkeypatch):
-    from mvlpt.graph import embed
+    from mvlpt.graph.embeddings import embed
 
     plain, calls = embed.encode_views, []
 

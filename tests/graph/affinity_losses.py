@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "models"))
 
 from tiny_clip import NAMES, RANGES, tiny_backbone
 
-from mvlpt.graph.prompt_gradients import PromptLosses, TaskBatch
+from mvlpt.graph.affinity.prompt_gradients import PromptLosses, TaskBatch
 from mvlpt.models import build_prompted_clip
 
 TASKS = ("animals", "machines", "plants")

@@ -9,9 +9,9 @@ import torch
 from affinity_losses import TASKS, Bowls, bowls, clip_losses, cross_entropy
 
 from mvlpt.errors import GraphError
-from mvlpt.graph.gradient_affinity import RandomProjection, gradient_affinity
-from mvlpt.graph.lookahead import lookahead_affinity
-from mvlpt.graph.prompt_gradients import PromptLosses, TaskBatch
+from mvlpt.graph.affinity.first_order import RandomProjection, gradient_affinity
+from mvlpt.graph.affinity.lookahead import lookahead_affinity
+from mvlpt.graph.affinity.prompt_gradients import PromptLosses, TaskBatch
 
 METHODS = ("coop", "vpt", "upt")
 

@@ -12,9 +12,9 @@ from mvlpt.config import get_cfg_default
 from mvlpt.config.shipped import find_config
 from mvlpt.data import DatasetWrapper, Datum, build_transform
 from mvlpt.errors import DataError, GraphError
-from mvlpt.graph import embed
-from mvlpt.graph.embed import TaskSource, embed_tasks
-from mvlpt.graph.embedding_cache import EmbeddingCache
+from mvlpt.graph.embeddings import embed
+from mvlpt.graph.embeddings.cache import EmbeddingCache
+from mvlpt.graph.embeddings.embed import TaskSource, embed_tasks
 from mvlpt.models import load_backbone
 
 TEMPLATES = ("a photo of a {}.", "a drawing of a {}.")

@@ -9,7 +9,7 @@ from sklearn.covariance import LedoitWolf
 
 from mvlpt.errors import GraphError
 from mvlpt.graph import TaskEmbedding
-from mvlpt.graph.embedding import square_root
+from mvlpt.graph.embeddings.embedding import square_root
 
 RNG = np.random.default_rng(5)
 FEATURES, TEXT = RNG.normal(size=(7, 5)), RNG.normal(size=(3, 5))

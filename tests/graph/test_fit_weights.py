@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 
 from mvlpt.errors import GraphError
 from mvlpt.graph import combine, fit_weights
-from mvlpt.graph.combine import stretched
-from mvlpt.graph.fit_weights import spearman
+from mvlpt.graph.similarity.combine import stretched
+from mvlpt.graph.similarity.fit_weights import spearman
 
 OFF = ~np.eye(10, dtype=bool)
 

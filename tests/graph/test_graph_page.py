@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mvlpt.graph
 from mvlpt.graph import SIMILARITIES, TaskGraph
-from mvlpt.graph.combine import ALIASES
+from mvlpt.graph.similarity.combine import ALIASES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "graph.md").read_text(encoding="utf-8")
 

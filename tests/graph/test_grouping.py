@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mvlpt.errors import GraphError
-from mvlpt.graph.blocks import build_problem
-from mvlpt.graph.clique_program import solve_program
-from mvlpt.graph.constraints import Constraints
-from mvlpt.graph.exact import exact_labels
-from mvlpt.graph.grouping import METHODS, group_tasks
-from mvlpt.graph.heuristics import best_heuristic
-from mvlpt.graph.objective import inner_outer, pair_weights, whole_weights
-from mvlpt.graph.starts import STARTS
-from mvlpt.graph.subset_dp import best_labels
+from mvlpt.graph.grouping.blocks import build_problem
+from mvlpt.graph.grouping.clique_program import solve_program
+from mvlpt.graph.grouping.constraints import Constraints
+from mvlpt.graph.grouping.exact import exact_labels
+from mvlpt.graph.grouping.heuristics import best_heuristic
+from mvlpt.graph.grouping.objective import inner_outer, pair_weights, whole_weights
+from mvlpt.graph.grouping.partition import METHODS, group_tasks
+from mvlpt.graph.grouping.starts import STARTS
+from mvlpt.graph.grouping.subset_dp import best_labels
 from tests.graph.partitions import LIMITS, all_partitions, keeps, names, noise, worth
 
 SEARCHES = [method for method in METHODS if method not in ("all", "single")]

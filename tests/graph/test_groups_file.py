@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from mvlpt.errors import GraphError
-from mvlpt.graph.grouping import group_tasks
-from mvlpt.graph.groups import Grouping, canonical_groups, relative_gap
-from mvlpt.graph.groups_file import read_groups, write_groups
+from mvlpt.graph.grouping.groups import Grouping, canonical_groups, relative_gap
+from mvlpt.graph.grouping.groups_file import read_groups, write_groups
+from mvlpt.graph.grouping.partition import group_tasks
 
 HEAD = "format: mvlpt-groups\nversion: 1\n"
 TASKS = ("cars", "eurosat", "pets")

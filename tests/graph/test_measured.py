@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mvlpt.errors import GraphError
-from mvlpt.graph.measured import fill_one_sided, measured_gains
+from mvlpt.graph.affinity.measured import fill_one_sided, measured_gains
 
 TASKS = ["a", "b", "c"]
 

@@ -11,8 +11,10 @@ from scipy.linalg import sqrtm
 from scipy.optimize import linprog
 
 from mvlpt.errors import GraphError
-from mvlpt.graph import SIMILARITIES, TaskEmbedding, label_similarity, visual_similarity
-from mvlpt.graph.embedding import square_root
+from mvlpt.graph import SIMILARITIES, TaskEmbedding
+from mvlpt.graph.embeddings.embedding import square_root
+from mvlpt.graph.similarity import label as label_similarity
+from mvlpt.graph.similarity import visual as visual_similarity
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIZES = st.integers(1, 5)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from mvlpt.errors import GraphError
-from mvlpt.report.graph_figures import COLOURS, group_colours, save_figure, text_colour, text_width
-from mvlpt.report.graph_heatmap import draw_heatmap
-from mvlpt.report.graph_network import draw_network, nearest_edges
-from mvlpt.report.graph_order import grouped_tree
+from mvlpt.report.graphs.figures import COLOURS, group_colours, save_figure, text_colour, text_width
+from mvlpt.report.graphs.heatmap import draw_heatmap
+from mvlpt.report.graphs.network import draw_network, nearest_edges
+from mvlpt.report.graphs.order import grouped_tree
 
 
 def planted(count, groups, seed=0):

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 from support.snapshots import NOW, plan_of, running, snapshot, write_progress
 
-from mvlpt.report.changes import Changes, counts_text
-from mvlpt.report.job_files import Progress, last_line, read_progress
-from mvlpt.report.live import ProgressReader, frame, tail
-from mvlpt.report.watch import Watch
+from mvlpt.report.jobs.changes import Changes, counts_text
+from mvlpt.report.jobs.job_files import Progress, last_line, read_progress
+from mvlpt.report.jobs.live import ProgressReader, frame, tail
+from mvlpt.report.jobs.watch import Watch
 
 NAMES = [f"MVLPT-VPT/single/1shot/seed{s}/task{t}" for s in (1, 2) for t in range(4)]
 

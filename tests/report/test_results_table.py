@@ -8,10 +8,10 @@ from scipy.stats import rankdata
 from support.scores import row, zero_shot
 
 from mvlpt.errors import ConfigError, RunFolderError
-from mvlpt.report.paired_test import holm, paired_test
-from mvlpt.report.results_table import results_table
-from mvlpt.report.scores import Method
-from mvlpt.report.selection import Selection, find_method
+from mvlpt.report.results.paired_test import holm, paired_test
+from mvlpt.report.results.scores import Method
+from mvlpt.report.results.selection import Selection, find_method
+from mvlpt.report.results.table import results_table
 
 TASKS, SEEDS, ARMS = ("a", "b", "c", "d", "e", "f", "g"), (1, 2, 3), ("single", "all", "grouped")
 ZERO = Method("ZeroshotCLIP", "zero_shot", 0)

@@ -14,7 +14,7 @@ from mvlpt.engine.identity import decisive_options
 from mvlpt.errors import ConfigError, PlanError
 from mvlpt.graph import Grouping
 from mvlpt.schedule import Experiment, job_id, load_experiment
-from mvlpt.schedule.build_plan import STORE, WHERE, build_plan, check_same_folder
+from mvlpt.schedule.planning.build import STORE, WHERE, build_plan, check_same_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINERS = ROOT / "configs" / "trainers"

@@ -11,7 +11,7 @@ from mvlpt.engine.registries import load_shipped
 from mvlpt.engine.resources import shared_resources
 from mvlpt.engine.run import run
 from mvlpt.schedule import Job, Plan
-from mvlpt.schedule.calibrate import (
+from mvlpt.schedule.planning.calibrate import (
     DEFAULTS,
     corrected,
     corrections,
@@ -20,8 +20,8 @@ from mvlpt.schedule.calibrate import (
     read_calibration,
     write_calibration,
 )
-from mvlpt.schedule.cost import CostModel, Rates, Work, steps_of, towers, training_images, work_of
-from mvlpt.schedule.sizes import TaskSize, Tower, architecture, task_size
+from mvlpt.schedule.planning.cost import CostModel, Rates, Work, steps_of, towers, training_images, work_of
+from mvlpt.schedule.planning.sizes import TaskSize, Tower, architecture, task_size
 
 
 @pytest.fixture(scope="module", autouse=True)

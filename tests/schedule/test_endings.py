@@ -4,7 +4,7 @@ import pytest
 
 from mvlpt.errors import ScheduleError
 from mvlpt.schedule.endings import SchedulerOptions, command_of, what_follows
-from mvlpt.schedule.executor import Ended
+from mvlpt.schedule.executors.protocol import Ended
 from mvlpt.schedule.jobs import Job
 from mvlpt.schedule.records import JobRecord
 

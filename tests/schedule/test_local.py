@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from mvlpt.errors import PlanError
-from mvlpt.schedule.executor import Attempt, make_executor
-from mvlpt.schedule.inline import InlineExecutor
+from mvlpt.schedule.executors.inline import InlineExecutor
+from mvlpt.schedule.executors.local import LocalExecutor, LocalOptions
+from mvlpt.schedule.executors.protocol import Attempt, make_executor
 from mvlpt.schedule.jobs import Job, Plan
-from mvlpt.schedule.local import LocalExecutor, LocalOptions
-from mvlpt.schedule.messages import attempt_of, attempt_record
-from mvlpt.schedule.processes import marked
 from mvlpt.schedule.scheduler import Scheduler
 from mvlpt.schedule.slots import cpu_slots, gpu_slots, local_slots
-from mvlpt.schedule.worker import WarmCommand, carry_out, read_result
+from mvlpt.schedule.working.attempt import WarmCommand, carry_out, read_result
+from mvlpt.schedule.working.messages import attempt_of, attempt_record
+from mvlpt.schedule.working.processes import marked
 
 GROUP = "sleep 60 & setsid sleep 60 & "  # one child in the program's group, one in a session of its own
 

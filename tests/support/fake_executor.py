@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mvlpt.schedule.executor import Attempt, Ended
+from mvlpt.schedule.executors.protocol import Attempt, Ended
 from mvlpt.schedule.slots import Slot, cpu_slots
-from mvlpt.schedule.worker import write_result
+from mvlpt.schedule.working.attempt import write_result
 
 
 class Clock:

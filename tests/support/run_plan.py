@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from mvlpt.schedule.endings import SchedulerOptions
-from mvlpt.schedule.executor import make_executor
-from mvlpt.schedule.plan_file import load_plan
+from mvlpt.schedule.executors.protocol import make_executor
+from mvlpt.schedule.planning.plan_file import load_plan
 from mvlpt.schedule.scheduler import Scheduler
 
 

@@ -1,0 +1,212 @@
+"""``groups.yaml``: groups as a file that a person can read and edit, and a plan follows from.
+
+    format: mvlpt-groups
+    version: 1
+    method: exact
+    objective: 1.25
+    gap: 0.0
+    seed: 0
+    settings: {threshold: 0.4}
+    groups:
+      g1: [caltech, pets]
+      g2: [eurosat]
+    serves: {caltech: g1, pets: g1, eurosat: g2}    # only where groups overlap
+
+A file made by hand needs ``format``, ``version`` and ``groups``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import reprlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mvlpt.config import read_yaml
+from mvlpt.engine.files import atomic_write
+from mvlpt.errors import ConfigError, GraphError, suggest
+from mvlpt.graph.grouping.groups import Grouping
+
+FILE = "groups.yaml"
+FORMAT, VERSION = "mvlpt-groups", 1
+LARGEST = 64 * 2**20  # bytes; a hundred thousand tasks need less
+_KEYS = ("format", "version", "method", "objective", "gap", "seed", "settings", "groups", "serves")
+
+
+def write_groups(grouping: Grouping, path: str | os.PathLike[str]) -> None:
+    """Writes a grouping; :func:`read_groups` gives the same one back."""
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "method": grouping.method,
+        "objective": None if grouping.objective is None else float(grouping.objective),
+        "gap": None if grouping.gap is None else float(grouping.gap),
+        "seed": int(grouping.seed),
+        "settings": _plain(grouping.settings),
+        "groups": {name: list(group) for name, group in zip(grouping.names, grouping.groups, strict=True)},
+    }
+    if grouping.serves is not None:
+        head["serves"] = dict(sorted(grouping.serves.items()))
+    with atomic_write(path) as handle:
+        yaml.safe_dump(head, handle, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+
+
+def read_groups(path: str | os.PathLike[str], tasks: Iterable[str] | None = None) -> Grouping:
+    """Reads groups and checks them.
+
+    Args:
+        path: the file; a folder stands for the ``groups.yaml`` in it.
+        tasks: the tasks that must be in the groups, all of them and no others; ``None``: whatever the file holds.
+
+    Returns:
+        The groups under the names and in the order of the file.
+
+    Raises:
+        GraphError: missing, of another format or version, a group that is empty or no list of names, a task that is
+            missing, unknown, or in two groups that ``serves`` does not tell apart.
+    """
+    file = Path(path) / FILE if Path(path).is_dir() else Path(path)
+    content = _read(file)
+    groups = content.get("groups")
+    if not isinstance(groups, Mapping) or not groups:
+        raise GraphError(f"{file}: groups is {_short(groups)}; give each group a name and a list: g1: [task, task]")
+    for name, members in groups.items():
+        if members is None or members == []:
+            raise GraphError(f"{file}: group '{name}' is empty; put a task into it or take it out")
+        wrong = next((m for m in members if not isinstance(m, str)), None) if isinstance(members, list) else members
+        if wrong is not None:
+            raise GraphError(
+                f"{file}: group '{name}' holds {_short(wrong)}; "
+                "give a list of task names, in quotes where a name looks like a number"
+            )
+    try:
+        grouping = Grouping(
+            groups=tuple(map(tuple, groups.values())),
+            method=_text(content, "method", "manual"),
+            objective=_number(content, "objective"),
+            gap=_number(content, "gap"),
+            seed=_whole(content, "seed"),
+            settings=_mapping(content, "settings") or {},
+            serves=_mapping(content, "serves"),
+            labels=_labels(list(groups)),
+        )
+        if tasks is not None:
+            _compare(grouping, tasks)
+    except GraphError as error:
+        raise GraphError(f"{file}: {error}") from None
+    return grouping
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The mapping in the file, once it is known to be ours and to give no key twice."""
+    try:
+        if not file.exists():
+            raise GraphError(f"No groups at {file}; make them with `mvlpt group`, or write them by hand")
+        if file.stat().st_size > LARGEST:
+            raise GraphError(f"{file} has {file.stat().st_size:,} bytes, more than any groups; name a {FILE}")
+        content = read_yaml(file)
+        twice = _repeated_key(yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader))
+    except GraphError:
+        raise
+    except (ConfigError, OSError, RecursionError, ValueError, TypeError) as error:
+        raise GraphError(f"{file} cannot be read as groups: {error}") from None
+    if twice is not None:
+        raise GraphError(f"{file}: '{twice}' stands twice as a key; the second would hide the first, so rename one")
+    if content.get("format") != FORMAT:
+        raise GraphError(f"{file} holds no groups: it does not say 'format: {FORMAT}'")
+    if content.get("version") != VERSION:
+        raise GraphError(
+            f"{file} holds groups of version {_short(content.get('version'))}, but this program reads version "
+            f"{VERSION}; group again"
+        )
+    unknown = next((key for key in content if key not in _KEYS), None)
+    if unknown is not None:
+        raise GraphError(f"{file}: unknown key {_short(unknown)}{suggest(str(unknown), _KEYS)}")
+    return content
+
+
+def _repeated_key(root: yaml.Node | None) -> str | None:
+    """A key that stands twice at the top, among the groups or among the served tasks."""
+    nodes = [root]
+    if isinstance(root, yaml.MappingNode):
+        nodes += [value for key, value in root.value if key.value in ("groups", "serves", "settings")]
+    for node in nodes:
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = next((key for key in keys if keys.count(key) > 1), None) if len(set(keys)) < len(keys) else None
+            if twice is not None:
+                return twice
+    return None
+
+
+def _compare(grouping: Grouping, tasks: Iterable[str]) -> None:
+    """Refuses groups that are not over exactly these tasks."""
+    wanted = list(dict.fromkeys(tasks))
+    held = set(grouping.tasks)
+    unknown = sorted(held - set(wanted))
+    if unknown:
+        where = grouping.group_of(unknown[0])
+        raise GraphError(f"the task '{unknown[0]}' of group '{where}' is unknown{suggest(unknown[0], wanted)}")
+    missing = [task for task in wanted if task not in held]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        listed = ", ".join(f"'{task}'" for task in missing[:3])
+        raise GraphError(f"no group holds {listed}{more}; every task must be in one")
+
+
+def _labels(names: list[Any]) -> tuple[str, ...]:
+    """The groups' names; nothing where they are the usual ones."""
+    usual = [f"g{number}" for number in range(1, len(names) + 1)]
+    return () if names == usual else tuple(names)
+
+
+def _text(content: Mapping[str, Any], key: str, default: str) -> str:
+    value = content.get(key, default)
+    if not isinstance(value, str):
+        raise GraphError(f"{key} is {_short(value)}; give a text")
+    return value
+
+
+def _number(content: Mapping[str, Any], key: str) -> float | None:
+    value = content.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        raise GraphError(f"{key} is {_short(value)}; give a number, or leave it out")
+    return float(value)
+
+
+def _whole(content: Mapping[str, Any], key: str) -> int:
+    value = content.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise GraphError(f"{key} is {_short(value)}; give a whole number")
+    return value
+
+
+def _mapping(content: Mapping[str, Any], key: str) -> dict[str, Any] | None:
+    value = content.get(key)
+    if value is not None and not isinstance(value, Mapping):
+        raise GraphError(f"{key} is {_short(value)}; give a mapping (name: value), or leave it out")
+    return None if value is None else dict(value)
+
+
+def _plain(value: Any) -> Any:
+    """Settings as YAML knows them: arrays and tuples become lists."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Iterable):
+        return [_plain(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    return value
+
+
+def _short(value: Any) -> str:
+    """A value for an error sentence: never long, whatever a file holds."""
+    return reprlib.repr(value) if value is not None else "missing"

@@ -1,0 +1,1 @@
+"""How alike two tasks are: similarities of embeddings, their weighted mean, and weights fitted to transfer."""

@@ -1,0 +1,1 @@
+"""Plans and running jobs, for people: tables, pictures, a live display."""

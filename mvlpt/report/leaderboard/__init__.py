@@ -1,0 +1,1 @@
+"""Prediction files of a leaderboard: written, checked and joined as streams."""

@@ -1,0 +1,200 @@
+"""The benchmark's prediction files: one JSON for each data set and seed, and the zip that holds them all.
+
+A file has the fields of :class:`Header` and ``predictions``: seeds x test images x classes, probabilities in the order
+of the test index, rounded to 6 decimals. Everything is written and read in pieces.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from mvlpt.engine.files import atomic_write
+from mvlpt.errors import DataError
+from mvlpt.report.leaderboard.json_stream import JsonStream
+
+DECIMALS = 6
+ZIP_NAME, MEMBER = "all_predictions.zip", "all_predictions.json"
+MAX_JSON_BYTES = 16 * 2**30  # what a zip may claim to hold
+_BLOCK = 1 << 15  # numbers formatted at a time
+_COMPACT = (",", ":")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What stands before the numbers, in the benchmark's order.
+
+    Attributes:
+        model_name: how the leaderboard shows the model.
+        dataset_name: the canonical name.
+        num_trainable_params: parameters that were trained; a mean over seeds in the merged file.
+        num_params: all parameters.
+        num_visual_params: those of the image tower.
+        num_backbone_params: those of the pretrained model.
+        n_shot: 0 zero-shot, 5 few-shot, -1 all data.
+        rnd_seeds: the seed of each table in ``predictions``.
+    """
+
+    model_name: str
+    dataset_name: str
+    num_trainable_params: float
+    num_params: int
+    num_visual_params: int
+    num_backbone_params: int
+    n_shot: int
+    rnd_seeds: tuple[int, ...]
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Header))
+EQUAL_FIELDS = tuple(name for name in FIELDS if name not in ("num_trainable_params", "rnd_seeds"))
+
+
+def file_name(header: Header) -> str:
+    """The benchmark's name for the file of one seed."""
+    name = f"{header.dataset_name}.json"
+    return name if header.n_shot == 0 else f"seed{header.rnd_seeds[0]}_{name}"
+
+
+def write_file(path: str | Path, header: Header, probabilities: np.ndarray) -> None:
+    """Writes the file of one seed; it is whole or absent.
+
+    Args:
+        path: the JSON file.
+        header: its fields, with one seed.
+        probabilities: (images, classes), an array or a memory map.
+
+    Raises:
+        RunFolderError: the file cannot be written.
+    """
+    with atomic_write(path) as handle:
+        begin_entry(handle, header)
+        handle.write("[")
+        for number, text in enumerate(_row_blocks(probabilities)):
+            handle.write("," + text if number else text)
+        handle.write("]")
+        end_entry(handle)
+
+
+def begin_entry(handle: IO[str], header: Header) -> None:
+    """Writes the fields and opens the list of tables."""
+    handle.write(json.dumps(dataclasses.asdict(header), ensure_ascii=False)[:-1] + ', "predictions": [')
+
+
+def end_entry(handle: IO[str]) -> None:
+    """Closes what :func:`begin_entry` opened."""
+    handle.write("]}")
+
+
+def _row_blocks(probabilities: np.ndarray) -> Iterator[str]:
+    """The rows as JSON without the outer brackets, some at a time."""
+    size = max(_BLOCK // max(probabilities.shape[1], 1), 1)
+    for start in range(0, len(probabilities), size):
+        block = np.round(np.asarray(probabilities[start : start + size], dtype=np.float64), DECIMALS)
+        yield json.dumps(block.tolist(), separators=_COMPACT)[1:-1]
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[JsonStream]:
+    """The JSON of a prediction file, or of the one inside a submission's zip.
+
+    Raises:
+        DataError: the file is missing, or the zip is broken or lacks it.
+    """
+    path = Path(path)
+    try:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                if MEMBER not in archive.namelist():
+                    raise DataError(f"The archive {path} has no '{MEMBER}'; write it with: submission.py merge")
+                if archive.getinfo(MEMBER).file_size > MAX_JSON_BYTES:
+                    raise DataError(f"'{MEMBER}' in {path} claims more than {MAX_JSON_BYTES >> 30} GiB; it is not read")
+                with archive.open(MEMBER) as handle:
+                    yield JsonStream(handle, f"{path}/{MEMBER}")
+        else:
+            with open(path, "rb") as handle:
+                yield JsonStream(handle, str(path))
+    except FileNotFoundError:
+        raise DataError(f"The file {path} does not exist") from None
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"The file {path} cannot be read: {error}") from error
+
+
+def tables(stream: JsonStream) -> Iterator[tuple[int, bytes]]:
+    """Position of the seed and text of the row, over the ``predictions`` that begin here."""
+    for seed in stream.elements():
+        for _ in stream.elements():
+            yield seed, stream.row_text()
+
+
+def numbers(row: bytes, stream: JsonStream) -> np.ndarray:
+    """A row of :func:`tables` as float64 (K,)."""
+    try:
+        return np.asarray(json.loads(row), dtype=np.float64)
+    except (ValueError, OverflowError):
+        stream.fail("a row of numbers cannot be read")
+
+
+def merge_files(groups: Iterable[tuple[Header, list[Path]]], target: str | Path) -> None:
+    """Writes the submission's zip; it is whole or absent.
+
+    Args:
+        groups: for each data set the merged header, and the files of its seeds in their order. Rows are copied as
+            they are written there.
+        target: the zip.
+
+    Raises:
+        DataError: a file cannot be read.
+        RunFolderError: the zip cannot be written.
+    """
+    with atomic_write(target, "wb") as raw, zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
+        member = zipfile.ZipInfo(MEMBER)  # without the time of writing: equal inputs give equal bytes
+        member.compress_type = zipfile.ZIP_DEFLATED
+        member.external_attr = 0o644 << 16
+        with archive.open(member, "w", force_zip64=True) as binary:
+            handle = _Text(binary)
+            handle.write('{"data": [')
+            for position, (header, files) in enumerate(groups):
+                handle.write(", " if position else "")
+                begin_entry(handle, header)
+                for number, path in enumerate(files):
+                    handle.write("," if number else "")
+                    _copy_table(path, handle)
+                end_entry(handle)
+            handle.write("]}")
+
+
+class _Text:
+    """Text on a binary file, a block of rows at a time."""
+
+    def __init__(self, binary: IO[bytes]) -> None:
+        self._binary = binary
+
+    def write(self, text: str) -> None:
+        self._binary.write(text.encode("utf-8"))
+
+
+def _copy_table(path: Path, handle: Any) -> None:
+    """Copies the one table of a file."""
+    with opened(path) as stream:
+        for key in stream.members():
+            if key != "predictions":
+                stream.value()
+                continue
+            separator, held = "[", []
+            for _, row in tables(stream):
+                held.append(row)
+                if len(held) == 256:
+                    handle.write(separator + b",".join(held).decode("ascii"))
+                    separator, held = ",", []
+            handle.write(separator + b",".join(held).decode("ascii") if held else "[" if separator == "[" else "")
+            handle.write("]")

@@ -1,0 +1,138 @@
+"""From a run's recorded predictions to the benchmark's files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mvlpt.data.task_table import resolve
+from mvlpt.engine.files import read_json
+from mvlpt.errors import DataError, suggest
+from mvlpt.report.leaderboard.predictions_json import Header, file_name, write_file
+from mvlpt.report.leaderboard.submission import TaskShape, benchmark_shapes
+
+FOLDER, INDEX, FORMAT = "predictions", "index.json", 1  # as mvlpt.engine.predictions writes them
+OTHER_SOURCES = {"torchvision": "torchvision's copy", "folder": "class folders"}
+
+
+@dataclass(frozen=True)
+class TaskPredictions:
+    """One task of a run.
+
+    Attributes:
+        header: the fields of its file.
+        path: the array of probabilities (N, K).
+        missing: images that the run could not read.
+        source: where the data set was read from, which decides the order of its test images.
+    """
+
+    header: Header
+    path: Path
+    missing: int
+    source: str
+
+    def open(self) -> np.ndarray:
+        """The probabilities, read from the file as they are used.
+
+        Raises:
+            DataError: the file is missing or not an array.
+        """
+        try:
+            return np.load(self.path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"The predictions {self.path} cannot be read: {error}; evaluate the run again") from error
+
+
+def run_predictions(run: str | Path, model_name: str = "") -> Iterator[TaskPredictions]:
+    """What a run recorded, task by task.
+
+    Args:
+        run: its folder.
+        model_name: how the leaderboard shows the model; by default trainer and backbone.
+
+    Raises:
+        DataError: the run recorded nothing; the message says how to.
+    """
+    folder = Path(run) / FOLDER
+    if not (folder / INDEX).is_file():
+        raise DataError(
+            f"The run {run} recorded no predictions; repeat its command with --eval-only --model-dir {run}, another "
+            "--output-dir, and TEST.PREDICTIONS True at the end"
+        )
+    index = read_json(folder / INDEX)
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        raise DataError(f"{folder / INDEX} was not written by this version; evaluate the run again")
+    counts = index["parameters"]
+    for task in index["tasks"]:
+        header = Header(
+            model_name=model_name or f"{index['trainer']} {index['backbone']}".strip(),
+            dataset_name=resolve(task["name"]),
+            num_trainable_params=counts["trainable"],
+            num_params=counts["all"],
+            num_visual_params=counts["visual"],
+            num_backbone_params=counts["backbone"],
+            n_shot=index["shots"],
+            rnd_seeds=(0 if index["shots"] == 0 else index["seed"],),
+        )
+        yield TaskPredictions(header, folder / Path(task["file"]).name, task["missing"], task.get("source", ""))
+
+
+def write_run(
+    run: str | Path,
+    target: str | Path,
+    shapes: Mapping[str, TaskShape] | None = None,
+    model_name: str = "",
+    *,
+    any_order: bool = False,
+) -> list[tuple[Path, tuple[int, ...]]]:
+    """Writes one prediction file for each task of a run.
+
+    Args:
+        run: the run's folder.
+        target: where the files go.
+        shapes: the benchmark, by default ELEVATER's 20.
+        model_name: see :func:`run_predictions`.
+        any_order: accept data from another source than the benchmark's own index files.
+
+    Returns:
+        Each file and the shape of its numbers.
+
+    Raises:
+        DataError: a task is not the benchmark's, or its predictions are not of the right shape or not complete; then
+            nothing is written.
+    """
+    shapes = benchmark_shapes() if shapes is None else shapes
+    tasks = [(task, task.open()) for task in run_predictions(run, model_name)]
+    for task, array in tasks:
+        _check(task, array, shapes, run)
+        if task.source in OTHER_SOURCES and not any_order:
+            raise DataError(
+                f"The run {run} read {task.header.dataset_name} from {OTHER_SOURCES[task.source]}, whose order of test"
+                " images need not be the benchmark's index, by which it scores; use the official files, or --any-order"
+            )
+    written: list[tuple[Path, Any]] = []
+    for task, array in tasks:
+        path = Path(target) / file_name(task.header)
+        write_file(path, task.header, array)
+        written.append((path, (1, *array.shape)))
+    return written
+
+
+def _check(task: TaskPredictions, array: np.ndarray, shapes: Mapping[str, TaskShape], run: str | Path) -> None:
+    name = task.header.dataset_name
+    if name not in shapes:
+        raise DataError(f"'{name}' of the run {run} is not one of the benchmark's data sets{suggest(name, shapes)}")
+    if task.missing:
+        raise DataError(
+            f"{task.missing} of {len(array)} test images of {name} could not be read in the run {run}; the leaderboard "
+            "needs a row for each: mend them and evaluate again"
+        )
+    wanted = (shapes[name].images, shapes[name].classes)
+    if array.shape != wanted:
+        raise DataError(
+            f"The run {run} has predictions of shape {array.shape} for {name}; the benchmark's test split is {wanted}"
+        )

@@ -1,0 +1,230 @@
+"""Everything the tables of results show, as data: cells, means, gains, ranks, tests, and what to mind.
+
+``docs/results.md`` gives the formulas.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mvlpt.errors import RunFolderError
+from mvlpt.report.results.notes import notes_on, small_tests
+from mvlpt.report.results.paired_test import PairedTest, holm, paired_test
+from mvlpt.report.results.scores import Method, Scores
+from mvlpt.report.results.selection import ASIDE, Selection, find_method
+from mvlpt.report.results.summary import Cell, average
+
+
+@dataclass(frozen=True)
+class MethodSummary:
+    """One method over the tasks that all shown methods have; where there is none, over its own, without a rank.
+
+    Attributes:
+        method: which.
+        overall: mean over tasks and seeds, deviation over seeds; ``None`` if it does not exist.
+        by_group: the same for the tasks of each group.
+        over_zero_shot: mean gain over the zero-shot method, points; ``None`` for itself and if there is none.
+        over_single: mean gain over the same trainer tuned for each task alone.
+        rank: average rank over tasks among the methods shown; 1 is best, equal scores share their ranks.
+    """
+
+    method: Method
+    overall: Cell | None
+    by_group: Mapping[str, Cell | None]
+    over_zero_shot: float | None
+    over_single: float | None
+    rank: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A paired test between two methods over the tasks that both have; ``p_holm`` corrects for all tests shown."""
+
+    first: Method
+    second: Method
+    test: PairedTest
+    p_holm: float | None
+
+
+@dataclass(frozen=True)
+class ResultsTable:
+    """What :func:`results_table` found.
+
+    Attributes:
+        scores: all values looked at, the references' too.
+        methods: those shown.
+        tasks: those shown; by group where there are groups.
+        groups: task to the name of its group; empty without groups.
+        common: the tasks that all shown methods have.
+        zero_shot: the reference of the gains, if there is exactly one.
+        summaries: one for each method shown.
+        comparisons: the paired tests.
+        notes: what to mind when reading, a sentence each.
+    """
+
+    scores: Scores
+    methods: tuple[Method, ...]
+    tasks: tuple[str, ...]
+    groups: Mapping[str, str]
+    common: tuple[str, ...]
+    zero_shot: Method | None
+    summaries: tuple[MethodSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """In the order in which ``groups`` names them."""
+        return tuple(dict.fromkeys(self.groups.values()))
+
+    def single(self, method: Method) -> Method | None:
+        """The same trainer and shots tuned for each task alone; ``None`` for itself and if there is none."""
+        return _single(self.scores, method)
+
+    def cell(self, method: Method, task: str) -> Cell | None:
+        """Mean and deviation over seeds of one method on one task."""
+        return average(self.scores, method, (task,))
+
+
+def results_table(
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    groups: Mapping[str, str] | None = None,
+    select: Selection | None = None,
+    split_groups: bool = False,
+    compare: Sequence[tuple[str, str]] | None = None,
+) -> ResultsTable:
+    """Works out all tables.
+
+    Args:
+        rows: lines of ``results.jsonl``.
+        groups: task to a group of tasks (looks, domains, ...), for means over each; tasks without one count among all.
+        select: what to look at.
+        split_groups: tell apart the groups that prompts were trained on, such as the sources of a transfer study.
+        compare: pairs of methods to test, as :func:`find_method` reads them; by default each method shown against
+            zero-shot, and the arms of a trainer against each other.
+
+    Raises:
+        RunFolderError: rows contradict each other, or no test score is left.
+        ConfigError: the selection or a pair names what is not there.
+    """
+    select, rows = select or Selection(), list(rows)
+    scores = Scores.of(select.rows(rows), split_groups)
+    methods = tuple(method for method in scores.methods if select.shows(method))
+    if not methods:
+        raise RunFolderError(_nothing(rows, select))
+    groups = {task: name for task, name in (groups or {}).items() if task in scores.tasks}
+    shown = [task for task in scores.tasks if any((method, task) in scores.values for method in methods)]
+    common = scores.common_tasks(methods)
+    zero_shots = [method for method in scores.methods if method.zero_shot]
+    zero_shot = zero_shots[0] if len(zero_shots) == 1 else None
+    if compare is None:
+        pairs = _default_pairs(scores, methods, zero_shot)
+    else:
+        pairs = [(find_method(one, scores.methods), find_method(other, scores.methods)) for one, other in compare]
+    comparisons = _compare(scores, pairs)
+    notes = notes_on(scores, methods, shown, common, zero_shots)
+    notes += small_tests([one.test for one in comparisons])
+    return ResultsTable(
+        scores=scores,
+        methods=methods,
+        tasks=tuple(_by_group(shown, groups)),
+        groups=groups,
+        common=common,
+        zero_shot=zero_shot,
+        summaries=_summaries(scores, methods, groups, common, zero_shot),
+        comparisons=comparisons,
+        notes=tuple(notes),
+    )
+
+
+def _nothing(rows: Iterable[Mapping[str, Any]], select: Selection) -> str:
+    aside = [] if select.arms else sorted({row["arm"] for row in rows} & set(ASIDE))
+    if aside:
+        return f"The results hold scores of the arm '{aside[0]}' only; name it with --arm"
+    return "The results hold no test score of what was asked for; has a run of it finished?"
+
+
+def _summaries(
+    scores: Scores,
+    methods: Sequence[Method],
+    groups: Mapping[str, str],
+    common: Sequence[str],
+    zero_shot: Method | None,
+) -> tuple[MethodSummary, ...]:
+    ranks, made = _average_ranks(scores, methods, common), []
+    for method in methods:
+        over = common or scores.tasks_of(method)
+        by_group = {
+            name: average(scores, method, [task for task in over if groups.get(task) == name])
+            for name in dict.fromkeys(groups.values())
+        }
+        made.append(
+            MethodSummary(
+                method=method,
+                overall=average(scores, method, over),
+                by_group=by_group,
+                over_zero_shot=_mean_gain(scores, method, None if method == zero_shot else zero_shot, over),
+                over_single=_mean_gain(scores, method, _single(scores, method), over),
+                rank=ranks.get(method),
+            )
+        )
+    return tuple(made)
+
+
+def _by_group(tasks: Sequence[str], groups: Mapping[str, str]) -> list[str]:
+    names = list(dict.fromkeys(groups.values()))
+    return sorted(tasks, key=lambda task: (names.index(groups[task]) if task in groups else len(names), task))
+
+
+def _single(scores: Scores, method: Method) -> Method | None:
+    single = Method(method.trainer, "single", method.shots)
+    return single if single in scores.methods and method.arm != "single" and not method.zero_shot else None
+
+
+def _mean_gain(scores: Scores, method: Method, other: Method | None, tasks: Sequence[str]) -> float | None:
+    if other is None:
+        return None
+    gains = [gain for task in tasks if (gain := scores.gain(method, other, task)) is not None]
+    return float(np.mean(gains)) if gains else None
+
+
+def _average_ranks(scores: Scores, methods: Sequence[Method], tasks: Sequence[str]) -> dict[Method, float]:
+    """Ranks of means over seeds, 1 for the best; methods that are equal share the mean of their places."""
+    from scipy.stats import rankdata
+
+    if not tasks:
+        return {}
+    signs = np.array([-1.0 if scores.higher_is_better[task] else 1.0 for task in tasks])
+    values = np.array([[scores.mean(method, task) for task in tasks] for method in methods])
+    ranks = rankdata(np.round(values, 9) * signs, axis=0).mean(axis=1)
+    return dict(zip(methods, map(float, ranks), strict=True))
+
+
+def _default_pairs(scores: Scores, methods: Sequence[Method], zero_shot: Method | None) -> list[tuple[Method, Method]]:
+    """The more shared arm first. Groups told apart are not tested against each other: there may be very many."""
+    trained = [method for method in methods if not method.zero_shot]
+    pairs = []
+    for earlier, later in itertools.combinations(trained, 2):
+        same = (earlier.trainer, earlier.shots) == (later.trainer, later.shots)
+        if same and (earlier.arm == "single" or not (earlier.group and later.group)):
+            pairs.append((later, earlier))
+    if zero_shot is not None:
+        pairs += [(method, zero_shot) for method in trained]
+    order = {method: place for place, method in enumerate(methods)}
+    return sorted(pairs, key=lambda pair: (order[pair[0]], order.get(pair[1], -1)))
+
+
+def _compare(scores: Scores, pairs: Sequence[tuple[Method, Method]]) -> tuple[Comparison, ...]:
+    tested = []
+    for first, second in pairs:
+        tasks = scores.common_tasks((first, second))
+        if tasks and first != second:
+            tested.append((first, second, paired_test([scores.gain(first, second, task) for task in tasks])))
+    corrected = holm([test.p for _, _, test in tested])
+    return tuple(Comparison(a, b, test, p) for (a, b, test), p in zip(tested, corrected, strict=True))
