@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 from mvlpt.errors import BackboneError
 from mvlpt.models.backbone import Backbone
 from mvlpt.models.backbone_names import EMBEDDED, BackboneName, resolve_name
+from mvlpt.models.quiet import quiet
 from mvlpt.models.weights import find_cached, preprocessing_of, read_weights
 
 logger = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ def load_backbone(
 def _build(resolved: BackboneName, precision: str, *, quick_gelu: bool = False) -> nn.Module:
     import open_clip
 
-    with warnings.catch_warnings(), _quiet():
+    with warnings.catch_warnings(), quiet():
         warnings.simplefilter("ignore")
         try:
             return open_clip.create_model(
@@ -144,7 +143,7 @@ def _tokenizer(resolved: BackboneName) -> Any:
         merges = _merges_in(resolved.folder, options.pop("bpe_path", None))
         if merges is not None and not text.get("hf_tokenizer_name"):
             return SimpleTokenizer(bpe_path=str(merges), context_length=text.get("context_length", 77), **options)
-    with _quiet():
+    with quiet():
         try:
             return open_clip.get_tokenizer(resolved.arch)
         except Exception as error:  # open_clip raises whatever its download library raises
@@ -159,14 +158,3 @@ def _merges_in(folder: Path, named: str | None) -> Path | None:
         return path
     found = sorted([*folder.glob("*bpe*.gz"), *folder.glob("*merges*.gz"), *folder.glob("*vocab*.gz")])
     return found[0] if found else None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silences open_clip's logging on the root logger while a model is built."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import pickle
 import socket
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mvlpt.errors import BackboneError, suggest
+from mvlpt.models.quiet import quiet
 from mvlpt.models.script_archive import is_script_archive, read_script_archive
 
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
@@ -95,7 +93,7 @@ def find_cached(arch: str, tag: str, asked: str) -> Path:
     try:
         if not _in_hub_cache(entry):
             _probe(entry)
-        with _quiet_download():
+        with quiet():
             found = download_pretrained(entry)
     except Exception as error:  # whatever the download library raises: there is one remedy
         raise BackboneError(_how_to_get(asked, tag, entry, by_hand, error)) from error
@@ -133,16 +131,6 @@ def _probe(entry: dict) -> None:
         socket.create_connection((host, 443), timeout=5).close()
     except OSError as error:
         raise ConnectionError(f"no connection to {host}") from error
-
-
-@contextmanager
-def _quiet_download() -> Iterator[None]:
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def _openai_cache(url: str) -> Path | None:

@@ -6,18 +6,17 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mvlpt.engine.files import read_json, write_json
 from mvlpt.errors import RunFolderError
+from mvlpt.models.quiet import quiet
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.planning.cost import BACKWARD, CostModel, Rates
 from mvlpt.schedule.planning.sizes import architecture
@@ -106,7 +105,7 @@ def _measure(name: str, image_size: int, device: str) -> tuple[tuple[float, floa
 
     from mvlpt.models import build_prompted_clip, load_backbone
 
-    with _no_warnings():  # that the weights are random is meant here
+    with quiet():  # that the weights are random is meant here
         backbone = load_backbone(name, "" if name == "embedded" else "random", device=device)
     shape, method = architecture(name, image_size), "vpt"
     if shape.image.conv_flops:
@@ -132,16 +131,6 @@ def _measure(name: str, image_size: int, device: str) -> tuple[tuple[float, floa
         clock = time.process_time if device == "cpu" else time.perf_counter  # others may want this core, too
         seconds.append(min(_timed(action, clock) for _ in range(ROUNDS)))
     return (seconds[0], seconds[1]), (sizes[0] * one, sizes[1] * one)
-
-
-@contextmanager
-def _no_warnings() -> Iterator[None]:
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def _timed(action: Callable[[], None], clock: Callable[[], float]) -> float:
