@@ -99,18 +99,16 @@ class PixelPlan:
     def _cut(self, view: View) -> Tensor:
         """(3, h, w) of 8 bits: the crop, resized, and the flip."""
         kept = torch.from_numpy(view.pixels).permute(2, 0, 1)
-        if view.box is None:
-            return kept.flip(-1) if view.flipped else kept
-        top, left, height, width = view.box
-        cut = kept[None, :, top : top + height, left : left + width]
-        if view.flipped:  # before the resize, which is symmetric: a copy is made here anyway
-            cut = cut.flip(-1)
-        return torch.nn.functional.interpolate(
-            cut.contiguous(memory_format=torch.channels_last),
-            self.crop_size,
-            mode=_MODES[self._crop.interpolation],
-            antialias=True,
-        )[0]
+        if view.box is not None:
+            top, left, height, width = view.box
+            cut = kept[None, :, top : top + height, left : left + width]
+            kept = torch.nn.functional.interpolate(
+                cut.contiguous(memory_format=torch.channels_last),
+                self.crop_size,
+                mode=_MODES[self._crop.interpolation],
+                antialias=True,
+            )[0]
+        return kept.flip(-1) if view.flipped else kept
 
     def _to_float(self, pixels: Tensor, out: Tensor | None = None) -> Tensor:
         """As ``ToTensor``, and as ``Normalize`` where that follows: (3, H, W), contiguous, of the caller's own."""
