@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,7 +110,7 @@ def run_plan(plan: Plan, root: Path, options: RunOptions) -> int:
     )
     setup_logging(verbose=False)
     # Jobs of the inline executor print to this very terminal, through which a live table must not be drawn.
-    with Watch(stderr_console(), live=options.executor != "inline") as watch, _told_once():
+    with Watch(stderr_console(), live=options.executor != "inline") as watch:
         outcome = Scheduler(plan, root, executor, settings, watch).run()
     records = read_records(root, plan)
     done = outcome.finished == len(plan)
@@ -124,18 +122,3 @@ def run_plan(plan: Plan, root: Path, options: RunOptions) -> int:
     if not done:
         show(f"{counts_text(plan, records)}; `mvlpt schedule retry {root}` gives failed jobs another chance")
     return 0 if done else SOME_FAILED
-
-
-@contextmanager
-def _told_once() -> Iterator[None]:
-    """Keeps the scheduler's log of failed attempts back, which the display tells with more detail."""
-
-    def other(record: logging.LogRecord) -> bool:
-        return record.funcName != "_report"
-
-    logger = logging.getLogger("mvlpt.schedule.scheduler")
-    logger.addFilter(other)
-    try:
-        yield
-    finally:
-        logger.removeFilter(other)

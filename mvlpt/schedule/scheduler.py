@@ -271,6 +271,9 @@ class Scheduler:
             self._settle()
 
     def _report(self, attempt: Attempt, state: str, reason: str) -> None:
+        """Logs what did not end well, where there is no listener to tell it."""
+        if self._listener is not None:
+            return
         told = "%s, attempt %d: %s; its output: %s"
         if state == "failed":
             log.warning(told, attempt.job.name, attempt.number, reason, attempt.folder / OUTPUT)
