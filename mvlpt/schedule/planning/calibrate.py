@@ -43,11 +43,6 @@ def device_name() -> tuple[str, str]:
     return "cpu", f"cpu {platform.machine()}"
 
 
-def default_rates() -> Rates:
-    """Round numbers for the kind of device there is."""
-    return DEFAULTS[device_name()[0]]
-
-
 def cost_model(
     backbones: Iterable[tuple[str, int]], folder: Path | None = None, measure: bool = True, tell: Any = None
 ) -> CostModel:
