@@ -160,7 +160,6 @@ def _written(made: Made, options: GroupOptions, folder: Path, suffix: str, setti
         made.graph,
         made.matrix,
         folder,
-        name="affinity" if directed else "similarity",
         label=made.label,
         directed=directed,
         suffix=suffix,

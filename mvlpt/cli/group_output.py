@@ -60,7 +60,6 @@ def write_all(
     matrix: np.ndarray,
     folder: Path,
     *,
-    name: str,
     label: str,
     directed: bool,
     suffix: str = "",
@@ -73,7 +72,6 @@ def write_all(
         graph: the graph they come from.
         matrix: (T, T) what they were found in.
         folder: where to.
-        name: beginning of the heat map's file: ``similarity`` or ``affinity``.
         label: what the matrix is, for the pictures.
         directed: the matrix is an affinity.
         suffix: of the names of groups and pictures, where a folder holds several groupings.
@@ -83,23 +81,15 @@ def write_all(
     write_groups(grouping, files[0])
     files += graph.save_graphml(folder / "task_graph.graphml")
     if pictures:
-        files += draw(grouping, graph, matrix, folder, name=name, label=label, directed=directed, suffix=suffix)
+        from mvlpt.report.graphs.figures import save_figure
+
+        for name, figure in _figures(grouping, graph, matrix, label, directed).items():
+            files += save_figure(figure, folder / f"{name}{suffix}")
     return files
 
 
-def draw(
-    grouping: Grouping,
-    graph: TaskGraph,
-    matrix: np.ndarray,
-    folder: Path,
-    *,
-    name: str,
-    label: str,
-    directed: bool,
-    suffix: str = "",
-) -> list[Path]:
-    """The heat map and the drawing, each as PNG and SVG."""
-    from mvlpt.report.graphs.figures import save_figure
+def _figures(grouping: Grouping, graph: TaskGraph, matrix: np.ndarray, label: str, directed: bool) -> dict[str, Any]:
+    """The heat map and the drawing, by the names of their files."""
     from mvlpt.report.graphs.heatmap import draw_heatmap
     from mvlpt.report.graphs.network import draw_network
 
@@ -111,7 +101,7 @@ def draw(
     scale = "row helps column" if directed else kind
     heat = draw_heatmap(matrix, graph.tasks, groups, title=title, directed=directed, label=scale)
     network = draw_network(matrix, graph.tasks, groups, sizes=sizes, title=title, label=kind)
-    return [*save_figure(heat, folder / f"{name}{suffix}"), *save_figure(network, folder / f"graph{suffix}")]
+    return {kind: heat, "graph": network}
 
 
 def fit_line(fitted: FittedWeights) -> str:
