@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, default_collate
 
-from mvlpt.data.buffers import BatchBuffers
+from mvlpt.data.batch_memory import BatchMemory, by_value
 from mvlpt.data.datum import Datum, labels_of
 from mvlpt.data.pixels import View, stack_views
 from mvlpt.errors import DataError
@@ -40,11 +40,12 @@ def kept_generators() -> Iterator[None]:
         np.random.set_state(states[2])
 
 
-def seed_generators(seed: int) -> None:
-    """Seeds torch's (CPU), Python's and NumPy's global generators."""
+def seed_generators(seed: int, torch_alone: bool = False) -> None:
+    """Seeds torch's (CPU), Python's and NumPy's global generators, or torch's alone."""
     torch.default_generator.manual_seed(seed)
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
+    if not torch_alone:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
 
 
 def view_seed(seed: int, view: int, impath: str) -> int:
@@ -111,9 +112,9 @@ class Items(Dataset):
 
     def _draw(self, index: int, view: int) -> dict[str, Any] | BadImage:
         item = self.data_source[index]
-        seed_generators(view_seed(self.seed, view, item.impath))
+        defers = getattr(self.wrapper, "defers", False)
+        seed_generators(view_seed(self.seed, view, item.impath), torch_alone=defers)  # a deferred view draws from it
         try:
-            defers = getattr(self.wrapper, "defers", False)
             output = self.wrapper.deferred(index) if defers else dict(self.wrapper[index])
         except DataError as error:
             return BadImage(item.impath, error)
@@ -140,18 +141,20 @@ def collate(
     items: Sequence[dict[str, Any] | BadImage],
     pool: Executor | None = None,
     threads: int = 1,
-    buffers: BatchBuffers | None = None,
+    memory: BatchMemory | None = None,
 ) -> Batch:
     """Stacks dictionaries into a batch; unreadable images are set apart.
 
     Args:
         items: what :class:`Items` gave for the places of a batch.
-        pool, threads, buffers: see :func:`mvlpt.data.pixels.stack_views`.
+        pool, threads, memory: see :func:`mvlpt.data.pixels.stack_views`.
     """
     good = [item for item in items if not isinstance(item, BadImage)]
     bad = [item for item in items if isinstance(item, BadImage)]
     if good and all(map(_is_pending, good)):
         views = [item["img"] for item in good]
         rest = default_collate([{key: value for key, value in item.items() if key != "img"} for item in good])
-        return Batch({**rest, "img": stack_views(views, pool, threads, buffers)}, bad)
+        if torch.utils.data.get_worker_info() is not None:
+            rest = by_value(rest)
+        return Batch({**rest, "img": stack_views(views, pool, threads, memory)}, bad)
     return Batch(default_collate(good) if good else None, bad)

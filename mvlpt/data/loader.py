@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import signal
 import threading
@@ -13,8 +14,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from mvlpt.data.batch_memory import BatchMemory
 from mvlpt.data.batches import EpochBatchSampler
-from mvlpt.data.buffers import BatchBuffers
 from mvlpt.data.datum import Datum
 from mvlpt.data.items import Batch, Items, Place, collate
 from mvlpt.errors import ConfigError, DataError, suggest
@@ -22,6 +23,8 @@ from mvlpt.errors import ConfigError, DataError, suggest
 logger = logging.getLogger(__name__)
 
 ON_BAD_IMAGE = ("error", "skip")
+PREFETCH = 2  # batches that a worker prepares ahead
+HELD = 2  # batches in the user's hands: the one in use, and the next before it is let go
 
 
 class EpochLoader:
@@ -35,7 +38,8 @@ class EpochLoader:
         batch_sampler: the plan of each epoch.
         num_workers: processes that read images; 0 reads in this one.
         pin_memory: put batches of worker processes into page-locked memory.
-        keep_workers: keep the workers from epoch to epoch, until :meth:`close`; else they end with each epoch.
+        keep_workers: keep the workers, and the memory of batches, from epoch to epoch, until :meth:`close`; else they
+            end with each epoch.
         on_bad_image: ``error`` raises on an image that cannot be read, ``skip`` leaves it out and notes it.
 
     Attributes:
@@ -58,8 +62,8 @@ class EpochLoader:
         self.batch_sampler = batch_sampler
         self.num_workers = num_workers
         self.pin_memory = pin_memory
-        self.keep_workers = keep_workers and num_workers > 0
-        self._buffers = BatchBuffers() if keep_workers and num_workers == 0 else None
+        self.keep_workers = keep_workers
+        self._kept_memory: BatchMemory | None = None
         self.on_bad_image = on_bad_image
         self.skipped: set[str] = set()
         self._loader: DataLoader | None = None
@@ -96,7 +100,7 @@ class EpochLoader:
 
     def close(self) -> None:
         """Ends the workers. The loader can be iterated again, which starts new ones."""
-        self._loader = None
+        self._loader = self._kept_memory = None
 
     def __del__(self) -> None:
         self.close()
@@ -108,7 +112,8 @@ class EpochLoader:
             self.items,
             batch_sampler=self.batch_sampler,
             num_workers=self.num_workers,
-            collate_fn=collate,
+            collate_fn=functools.partial(collate, memory=self._memory(PREFETCH * self.num_workers + HELD)),
+            prefetch_factor=PREFETCH,
             pin_memory=self.pin_memory,
             persistent_workers=self.keep_workers,
             worker_init_fn=_leave_interrupts_to_the_parent,
@@ -120,10 +125,20 @@ class EpochLoader:
 
     def _inline(self, batches: Iterator[list[Place]]) -> Iterator[Batch]:
         threads = torch.get_num_threads() if getattr(self.items.wrapper, "defers", False) else 1
-        buffers = self._buffers if self._buffers is not None else BatchBuffers()
+        memory = self._kept_memory or self._memory(1 + HELD)
+        if self.keep_workers:
+            self._kept_memory = memory
         with _view_threads(threads) as pool:
             for places in batches:
-                yield collate(self.items.__getitems__(places), pool, threads, buffers)
+                yield collate(self.items.__getitems__(places), pool, threads, memory)
+
+    def _memory(self, places: int) -> BatchMemory | None:
+        """Room for so many batches at a time; ``None`` where the size of a view is not known or the system refuses."""
+        view_bytes = getattr(self.items.wrapper, "view_bytes", 0)
+        try:
+            return BatchMemory(view_bytes * self.batch_size, places) if view_bytes else None
+        except (OSError, ValueError, OverflowError):
+            return None
 
     def _checked(self, batches: Iterator[Batch]) -> Iterator[dict[str, Any]]:
         for content, bad in batches:

@@ -23,7 +23,7 @@ from torch import Tensor
 from torchvision import transforms as T
 from torchvision.transforms.functional import InterpolationMode
 
-from mvlpt.data.buffers import BatchBuffers
+from mvlpt.data.batch_memory import BatchMemory, Loan
 
 Pixels = NDArray[np.uint8]
 
@@ -144,23 +144,27 @@ class View(NamedTuple):
 
 
 def stack_views(
-    views: Sequence[View], pool: Executor | None = None, threads: int = 1, buffers: BatchBuffers | None = None
-) -> Tensor:
+    views: Sequence[View], pool: Executor | None = None, threads: int = 1, memory: BatchMemory | None = None
+) -> Tensor | Loan:
     """(B, 3, h, w): works views out straight into their batch.
 
     Args:
         views: of one size.
         pool: does the work; without one it is done here.
         threads: into how many shares it is cut.
-        buffers: where the batch's memory comes from.
+        memory: where the batch comes to lie, if there is room.
+
+    Returns:
+        The batch; in a worker process, where ``memory`` has room, what arrives as the batch when it is sent.
     """
     height, width = views[0].size
     shape = (len(views), 3, height, width)
-    if torch.utils.data.get_worker_info() is None:
-        batch = (buffers or BatchBuffers()).take(shape)
-    else:  # where the parent process can see it, as torch's own collate does
-        storage = torch.UntypedStorage._new_shared(4 * math.prod(shape))
-        batch = torch.empty(0).set_(storage, 0, shape)
+    in_worker = torch.utils.data.get_worker_info() is not None
+    loan = memory.lend(shape) if memory is not None else None
+    if loan is not None:
+        batch = loan.rows if in_worker else loan.tensor()
+    else:
+        batch = _shared(shape) if in_worker else torch.empty(shape)
 
     def share(number: int) -> None:
         for view, row in zip(views[number::threads], batch[number::threads], strict=True):
@@ -172,7 +176,13 @@ def stack_views(
     else:
         for done in [pool.submit(share, number) for number in range(threads)]:
             done.result()
-    return batch
+    return loan if in_worker and loan is not None else batch
+
+
+def _shared(shape: tuple[int, ...]) -> Tensor:
+    """Where the parent process can see it, as torch's own collate makes batches."""
+    storage = torch.UntypedStorage._new_shared(4 * math.prod(shape))
+    return torch.empty(0).set_(storage, 0, shape)
 
 
 @functools.lru_cache(maxsize=1024)

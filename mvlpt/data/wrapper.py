@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -84,6 +85,11 @@ class DatasetWrapper(Dataset):
     def defers(self) -> bool:
         """:meth:`deferred` may be asked in place of an index: a subclass has not changed what that gives."""
         return self._plan is not None and self._plan.only_draws and type(self).__getitem__ is DatasetWrapper.__getitem__
+
+    @property
+    def view_bytes(self) -> int:
+        """Bytes of one view as float32, where :meth:`deferred` may be asked; else 0."""
+        return 4 * 3 * math.prod(self.cfg.INPUT.SIZE) if self.defers else 0
 
     def deferred(self, idx: int) -> dict[str, Any]:
         """As an index, with a :class:`mvlpt.data.pixels.View` that is not worked out yet as ``img``."""
