@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mvlpt.cli.common import exit_status, show
+from mvlpt.cli.common import exit_status, program_name, show
 from mvlpt.engine.checkpoints import BEST, find_checkpoint, load_checkpoint, save_checkpoint
 from mvlpt.engine.files import read_json, write_json
 from mvlpt.errors import CheckpointError, RunFolderError
@@ -19,8 +19,8 @@ RECORD = "average.json"  # what the mean was made of
 
 EXAMPLES = """\
 examples:
-  python tools/average_prompts.py output/seed1 output/seed2 output/seed3 --output-dir output/mean
-  python tools/train.py ... --model-dir output/mean       # a target starts from the mean
+  mvlpt average output/seed1 output/seed2 output/seed3 --output-dir output/mean
+  mvlpt train ... --model-dir output/mean       # a target starts from the mean
 
 The runs must have tuned prompts of the same kind and size on the same backbone. Each run's best checkpoint is taken,
 or its last where none is marked best; --load-epoch N takes that of epoch N. With --resume a mean of the very same
@@ -31,7 +31,7 @@ prompts that is there already is only reported.
 def build_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(
-        prog="average_prompts.py",
+        prog=program_name("average"),
         description="Average the tuned prompts of several runs into one that --model-dir can load.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

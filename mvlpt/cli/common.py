@@ -1,4 +1,4 @@
-"""What the command-line programs share: exit statuses, error sentences, tables of results."""
+"""What the command-line programs share: names, exit statuses, error sentences, tables of results."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +16,13 @@ from mvlpt.engine.interrupts import Interrupted
 from mvlpt.errors import MvlptError, is_out_of_memory
 
 BAD_INPUT, OUT_OF_MEMORY, INTERRUPTED = 2, 12, 130
+TOOLS = {"group": "group_tasks.py", "experiment": "run_experiment.py", "average": "average_prompts.py"}
+
+
+def program_name(command: str) -> str:
+    """The name that usage lines give a command: ``mvlpt tasks``, or ``tasks.py`` where that file in ``tools/`` runs."""
+    tool = TOOLS.get(command, f"{command}.py")
+    return tool if Path(sys.argv[0]).name == tool else f"mvlpt {command}"
 
 
 def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.cli import experiment as whole_way
-from mvlpt.cli.common import exit_status, show
+from mvlpt.cli.common import exit_status, program_name, show
 from mvlpt.cli.experiment_results import MARKDOWN, tables
 from mvlpt.engine.results import FILE
 from mvlpt.report.results.formats import rich_tables
@@ -21,7 +21,7 @@ from mvlpt.schedule import Experiment, Plan
 def build_parser() -> argparse.ArgumentParser:
     """The options of the demo."""
     parser = argparse.ArgumentParser(
-        prog="mvlpt demo",
+        prog=program_name("demo"),
         description="Compare a frozen model without training, a prompt for each task alone, one prompt shared by all"
         " tasks, and one for each group of tasks that the task graph suggests. Every image is visited equally often in"
         " every arm. Whatever has finished is kept: run it again to go on.",

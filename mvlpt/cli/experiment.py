@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt import cli
-from mvlpt.cli.common import INTERRUPTED, exit_status, show
+from mvlpt.cli.common import INTERRUPTED, exit_status, program_name, show
 from mvlpt.cli.experiment_groups import FOLDER, groups_of, known_groups
 from mvlpt.cli.experiment_plan import MEASURED_HERE, plan_of, show_plan, write_plan
 from mvlpt.cli.experiment_results import collect, tables
@@ -30,16 +30,16 @@ from mvlpt.schedule.slots import cpu_slots
 EXAMPLES = """\
 examples:
   # the demo: embeds, groups, tunes and compares; again to go on where it was stopped, or to see the tables
-  python tools/run_experiment.py --config-file configs/experiments/demo.yaml --output-dir output/demo
+  mvlpt experiment --config-file configs/experiments/demo.yaml --output-dir output/demo
 
   # what it would do, and how long it would take
-  python tools/run_experiment.py --config-file configs/experiments/demo.yaml --output-dir output/demo --dry-run
+  mvlpt experiment --config-file configs/experiments/demo.yaml --output-dir output/demo --dry-run
 
   # only the groups; look at output/demo/graph/groups.yaml, edit it if you like, and go on without --only-groups
-  python tools/run_experiment.py --config-file configs/experiments/demo.yaml --output-dir output/demo --only-groups
+  mvlpt experiment --config-file configs/experiments/demo.yaml --output-dir output/demo --only-groups
 
   # the paper's transfer study on a SLURM cluster
-  python tools/run_experiment.py --config-file configs/experiments/coop_to_elevater.yaml --root DATA \\
+  mvlpt experiment --config-file configs/experiments/coop_to_elevater.yaml --root DATA \\
       --output-dir output/transfer --executor slurm --slots 32 --executor-option partition=gpu
 
 Watch it from another terminal: mvlpt schedule status DIR. docs/experiments.md describes the experiment file.
@@ -50,7 +50,7 @@ Exit status: 0 done, 1 some jobs failed, 2 bad input, 130 interrupted (the same 
 def build_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(
-        prog="run_experiment.py",
+        prog=program_name("experiment"),
         description="Run an experiment: task graph and groups, plan, jobs, results. Every stage keeps what it made.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mvlpt.cli.common import exit_status, show
+from mvlpt.cli.common import exit_status, program_name, show
 from mvlpt.cli.train import build_parser, setup_cfg
 from mvlpt.config import task_names
 from mvlpt.engine.files import read_json
@@ -23,7 +23,7 @@ transformed matter. Trainers with visual prompts have no use for it.
 def main(argv: list[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     parser = build_parser()
-    parser.prog, parser.epilog = "mvlpt features", EXAMPLES
+    parser.prog, parser.epilog = program_name("features"), EXAMPLES
     parser.description = "Encode the images of tasks with the frozen backbone and keep the features on disk."
     args = parser.parse_args(argv)
     args.opts = [*args.opts, "RUN.MODE", "features"]

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import argparse
 
+from mvlpt.cli.common import program_name
 from mvlpt.cli.group_options import AFFINITIES, SIMILARITY
 
 EXAMPLES = """\
 examples:
   # the 24 embedded tasks, by how alike their images and their class names are
-  python tools/group_tasks.py --config-file configs/experiments/demo.yaml --out out/graph
+  mvlpt group --config-file configs/experiments/demo.yaml --out out/graph
 
   # a few tasks in two groups; look at the images alone
-  python tools/group_tasks.py --tasks weather-plain,weather-dark,tools-plain,tools-dark --shots 4 --seed 1 \\
+  mvlpt group --tasks weather-plain,weather-dark,tools-plain,tools-dark --shots 4 --seed 1 \\
       --similarity visual --groups 2 --out out/four
 
   # what training on one task does to the others, by the gradients of a visual prompt
-  python tools/group_tasks.py --config-file configs/trainers/MVLPT-VPT/embedded.yaml --shots 1 --seed 1 \\
+  mvlpt group --config-file configs/trainers/MVLPT-VPT/embedded.yaml --shots 1 --seed 1 \\
       --tasks weather-plain,weather-dark,tools-plain,tools-dark --affinity grad --out out/grad
 
   # what it did, by the pair runs of an experiment
-  python tools/group_tasks.py --config-file EXPERIMENT.yaml --affinity measured --results output/results.jsonl \\
+  mvlpt group --config-file EXPERIMENT.yaml --affinity measured --results output/results.jsonl \\
       --trainer MVLPT-VPT --out out/measured
 
   # group again without the data: other weights, other constraints
-  python tools/group_tasks.py --graph out/graph/task_graph.json --similarity label=1 --max-size 6 \\
+  mvlpt group --graph out/graph/task_graph.json --similarity label=1 --max-size 6 \\
       --cannot-link weather-plain+weather-dark --out out/again
 
   # choose among candidate sets whose scores were measured (one row a set, one column a task), under a budget
-  python tools/group_tasks.py --measured table.csv --budget 4 --lower-is-better --out out/chosen
+  mvlpt group --measured table.csv --budget 4 --lower-is-better --out out/chosen
 
 --out gets task_graph.json, task_graph.graphml, groups.yaml (edit it by hand if you like), similarity.png/.svg and
 graph.png/.svg. A second run in the same folder computes only what has changed. Options of the configuration can be set
@@ -39,7 +40,7 @@ at the end of the line as KEY VALUE. Exit status: 0 done, 2 bad input, 130 inter
 def build_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(
-        prog="group_tasks.py",
+        prog=program_name("group"),
         description="Build the graph of tasks and pick the groups that should share a prompt.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mvlpt.cli.common import exit_status, show
+from mvlpt.cli.common import exit_status, program_name, show
 from mvlpt.engine.files import atomic_write
 from mvlpt.errors import ConfigError
 from mvlpt.report.results.collect import collect_rows, write_collection
@@ -52,7 +52,7 @@ docs/results.md gives the formulas.
 def build_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(
-        prog="mvlpt results",
+        prog=program_name("results"),
         description="Compare methods over tasks from the results of many runs.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

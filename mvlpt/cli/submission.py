@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mvlpt.cli.common import exit_status, show
+from mvlpt.cli.common import exit_status, program_name, show
 from mvlpt.engine.files import read_json
 from mvlpt.errors import ConfigError
 from mvlpt.report.leaderboard.run_predictions import write_run
@@ -23,30 +23,32 @@ seed, joined into all_predictions.zip. Files are written and read in pieces, so 
 EXAMPLES = """\
 examples:
   # 1. let runs record their probabilities: add TEST.PREDICTIONS True to each (seeds 0, 1, 2; 5 shots)
-  python tools/train.py --config-file CONFIG --dataset dtd --root DATA --shots 5 --seed 0 \\
+  mvlpt train --config-file CONFIG --dataset dtd --root DATA --shots 5 --seed 0 \\
       --output-dir output/dtd-0 DATASET.SAMPLING elevater TEST.PREDICTIONS True
 
   # 2. one JSON for each task of each run
-  python tools/submission.py write output/dtd-0 output/dtd-1 output/dtd-2 --out output/predictions --model-name "My prompt"
+  mvlpt submission write output/dtd-0 output/dtd-1 output/dtd-2 --out output/predictions --model-name "My prompt"
 
   # 3. check them and join them; refused, with every reason, unless all 20 are there and right
-  python tools/submission.py merge output/predictions
+  mvlpt submission merge output/predictions
 
   # check what somebody else made: a file, a folder or the zip
-  python tools/submission.py validate all_predictions.zip
+  mvlpt submission validate all_predictions.zip
 
 What is checked: all 20 data sets, their shapes, seeds 0, 1, 2 in this order for 5 shots (0 alone for zero-shot and
 for all data), n_shot, fields equal within a data set, numbers in [0, 1], rows that sum to 1 within 0.001 where an
 image has one label, nothing twice, no stray files.
 
 Exit status: 0 right, 1 problems found, 2 bad input, 130 interrupted.
-"""  # noqa: E501 - a command to copy
+"""
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The three verbs and their options."""
     layout = {"formatter_class": argparse.RawDescriptionHelpFormatter}
-    parser = argparse.ArgumentParser(prog="submission.py", description=DESCRIPTION, epilog=EXAMPLES, **layout)
+    parser = argparse.ArgumentParser(
+        prog=program_name("submission"), description=DESCRIPTION, epilog=EXAMPLES, **layout
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="write | merge | validate")
     write = verbs.add_parser("write", help="prediction files from runs", description="One JSON for each task of a run.")
     write.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run with TEST.PREDICTIONS True")

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mvlpt.cli.common import exit_status, show
+from mvlpt.cli.common import exit_status, program_name, show
 from mvlpt.data.locate import Location, locate
 from mvlpt.data.task_table import FAMILIES, TaskFacts, known_tasks, task_facts
 from mvlpt.engine.files import atomic_write
@@ -20,18 +20,18 @@ from mvlpt.errors import ConfigError, UnknownNameError
 EXAMPLES = """\
 examples:
   # every task the package knows, and where its data was found or looked for
-  python tools/tasks.py list --root DATA
-  python tools/tasks.py list --family embedded --json
+  mvlpt tasks list --root DATA
+  mvlpt tasks list --family embedded --json
 
   # read every image of a task: counts, unreadable images, labels, the same picture in train and test, balance
-  python tools/tasks.py check dtd --root DATA
-  python tools/tasks.py check weather-dark
+  mvlpt tasks check dtd --root DATA
+  mvlpt tasks check weather-dark
 
   # look at it: some images of each class on one page
-  python tools/tasks.py show weather-dark --out weather-dark.png --per-class 5
+  mvlpt tasks show weather-dark --out weather-dark.png --per-class 5
 
   # get it, where torchvision can; otherwise a sentence says how
-  python tools/tasks.py download dtd --root DATA
+  mvlpt tasks download dtd --root DATA
 
 NAME is a known task, an alias, a registered data set, a task file (my.yaml) or a folder of class folders (my/photos/).
 
@@ -42,7 +42,7 @@ Exit status: 0 sound, 1 problems found (check), 2 bad input, 130 interrupted.
 def build_parser() -> argparse.ArgumentParser:
     """The four verbs and their options."""
     parser = argparse.ArgumentParser(
-        prog="tasks.py",
+        prog=program_name("tasks"),
         description="List, check, show and get the tasks.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -106,7 +106,7 @@ def _list(args: argparse.Namespace) -> int:
     Console(width=None if Console().is_terminal else 180).print(table)
     found = sum(bool(location) for _, location in rows)
     hint = "" if args.root or found == len(rows) else "; give --root DIR, the folder of the data sets"
-    show(f"{found} of {len(rows)} found{hint}. `tasks.py download NAME --root DIR` gets one or says how.")
+    show(f"{found} of {len(rows)} found{hint}. `mvlpt tasks download NAME --root DIR` gets one or says how.")
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import secrets
 from pathlib import Path
 
-from mvlpt.cli.common import exit_status, results_table, show
+from mvlpt.cli.common import exit_status, program_name, results_table, show
 from mvlpt.config import Config, check_config, flatten, get_cfg_default, read_yaml, task_names
 from mvlpt.config.shipped import find_config
 from mvlpt.engine.log import setup_logging
@@ -16,22 +16,22 @@ from mvlpt.engine.results import arm_of
 EXAMPLES = """\
 examples (CONFIG stands for configs/trainers/MVLPT-CoOp/embedded.yaml):
   # one prompt for one embedded task, one image per class
-  python tools/train.py --config-file CONFIG --dataset weather-plain --shots 1 --seed 1 --output-dir output/weather
+  mvlpt train --config-file CONFIG --dataset weather-plain --shots 1 --seed 1 --output-dir output/weather
 
   # one prompt shared by three tasks
-  python tools/train.py --config-file CONFIG --dataset weather-dark,files-dark,tools-dark --multi-task \\
+  mvlpt train --config-file CONFIG --dataset weather-dark,files-dark,tools-dark --multi-task \\
       --shots 1 --seed 1 --output-dir output/shared
 
   # start a task from that prompt, with another learning rate
-  python tools/train.py --config-file CONFIG --dataset medical-dark --shots 1 --seed 1 \\
+  mvlpt train --config-file CONFIG --dataset medical-dark --shots 1 --seed 1 \\
       --model-dir output/shared --output-dir output/adapted OPTIM.LR 0.001
 
   # evaluate it again
-  python tools/train.py --config-file CONFIG --dataset medical-dark --seed 1 \\
+  mvlpt train --config-file CONFIG --dataset medical-dark --seed 1 \\
       --model-dir output/adapted --eval-only --output-dir output/evaluated
 
   # go on with an interrupted run: the same command, and --resume
-  python tools/train.py --config-file CONFIG --dataset weather-plain --shots 1 --seed 1 \\
+  mvlpt train --config-file CONFIG --dataset weather-plain --shots 1 --seed 1 \\
       --output-dir output/weather --resume
 
 Any option of the configuration can be set at the end of the line as KEY VALUE.
@@ -42,7 +42,7 @@ Exit status: 0 done, 2 bad input, 130 interrupted.
 def build_parser() -> argparse.ArgumentParser:
     """The options of CoOp's and the paper's ``train.py``, and a few more."""
     parser = argparse.ArgumentParser(
-        prog="train.py",
+        prog=program_name("train"),
         description="Tune prompts of a frozen CLIP-like model on one task or many, or evaluate tuned prompts.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,0 +1,40 @@
+"""The usage of every command names it as it was called."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mvlpt import cli
+
+TOOLS = sorted(path for path in Path("tools").glob("*.py"))
+VERBS = {"tasks": "list", "submission": "merge", "schedule": "status"}
+
+
+def usage(words, monkeypatch, capsys, called="mvlpt"):
+    monkeypatch.setattr(sys, "argv", [called, *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*words, "--help"])
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_the_usage_names_the_command(command, monkeypatch, capsys):
+    assert usage([command], monkeypatch, capsys).startswith(f"usage: mvlpt {command} ")
+    verb = VERBS.get(command)
+    if verb:
+        shown = usage([command, verb], monkeypatch, capsys, called="/somewhere/bin/mvlpt")
+        assert shown.startswith(f"usage: mvlpt {command} {verb} ")
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_examples_are_commands_that_every_installation_has(command, monkeypatch, capsys):
+    assert "python tools/" not in usage([command], monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda path: path.name)
+def test_the_usage_names_the_program_in_tools(tool):
+    ended = subprocess.run([sys.executable, tool, "--help"], capture_output=True, text=True, check=True)
+    assert ended.stdout.startswith(f"usage: {tool.name} ")
