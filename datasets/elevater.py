@@ -35,6 +35,7 @@ class ElevaterTask(SampledDataset):
         facts: its row of the table.
         source: where it was read from: ``official``, ``torchvision`` or ``folder``.
         location: what was found on disk.
+        center_crop: as the benchmark; with ``TRAINER.LEGACY`` as ``DATASET.CENTER_CROP`` says.
     """
 
     facts: TaskFacts
@@ -44,6 +45,7 @@ class ElevaterTask(SampledDataset):
         if not location:
             raise not_found(self.facts, location, cfg.DATASET.SOURCE)
         self.location, self.source = location, location.source
+        self.center_crop = cfg.DATASET.CENTER_CROP if cfg.TRAINER.LEGACY else self.facts.center_crop
         self.dataset_dir = str(location.path)
         classnames = list(prompt_facts(self.name).classnames)
         splits = {"official": self._official, "torchvision": self._torchvision, "folder": self._folder}[self.source](

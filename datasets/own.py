@@ -30,7 +30,7 @@ class OwnTask(SampledDataset):
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
         spec = self.spec
-        self.dataset_dir = str(spec.images)
+        self.dataset_dir, self.center_crop = str(spec.images), spec.center_crop
         if not spec.images.is_dir():
             raise DataError(f"{spec.where}: the folder of the images, {spec.images}, does not exist")
         splits, classes = self._manifest() if spec.manifests else self._folders()

@@ -10,6 +10,7 @@ It may say (``images`` or ``manifest`` must be there, the rest can be left out; 
     metric: accuracy            # default; 11point_mAP for images with several labels
     val_share: 0.2              # of each class's training images, where there is no val split
     test_share: 0.3             # likewise
+    center_crop: true           # default; false tests on whole images, squashed to the size, not on their centres
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from mvlpt.errors import DataError, suggest
 from mvlpt.metrics import get_metric
 
 SPLITS = ("train", "val", "test")
-KEYS = ("name", "images", "manifest", "classes", "templates", "metric", "multi_label", "val_share", "test_share")
+KEYS = ("name", "images", "manifest", "classes", "templates", "metric", "multi_label")
+KEYS += ("val_share", "test_share", "center_crop")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class TaskFile:
         metric: the metric's name, or empty for the default.
         multi_label: whether images may have several labels; ``None`` asks the data.
         shares: shares of ``val`` and ``test`` where they are missing.
+        center_crop: test on the centre of an image; else on the whole.
     """
 
     where: Path
@@ -55,6 +58,7 @@ class TaskFile:
     metric: str = ""
     multi_label: bool | None = None
     shares: Mapping[str, float] | None = None
+    center_crop: bool = True
 
 
 def read_task_file(path: Path) -> TaskFile:
@@ -85,12 +89,15 @@ def read_task_file(path: Path) -> TaskFile:
         templates=checked_templates(content.get("templates") or (), str(path)),
         metric=str(content.get("metric") or ""),
         multi_label=content.get("multi_label"),
+        center_crop=content.get("center_crop", True),
         shares={split: _share(path, f"{split}_share", content, OWN_SHARES[split]) for split in ("val", "test")},
     )
     if spec.metric:
         get_metric(spec.metric)  # refuses unknown names
     if spec.multi_label not in (None, True, False):
         raise DataError(f"{path}: multi_label is true or false, not {spec.multi_label!r}")
+    if spec.center_crop not in (True, False):
+        raise DataError(f"{path}: center_crop is true or false, not {spec.center_crop!r}")
     if spec.multi_label and not spec.manifests:
         raise DataError(f"{path}: class folders give an image one class; multi_label needs a manifest")
     classes = content.get("classes")

@@ -115,13 +115,13 @@ class FrozenCLIPTrainer(TrainerX):
         if needed > self.cfg.DATALOADER.FEATURE_CACHE_MB:
             log.debug("The features of %s take %.0f MB; they are computed at each pass", split, needed)
             return loader
-        transform = self.dm.tfm_train if split == "train" else self.dm.tfm_test
         with counting(f"image features, {split}", shown=self.cfg.VERBOSE) as progress:
             return build_feature_loader(
                 loader,
                 self._encode,
                 cache=self._features,
-                key=f"{self.backbone.fingerprint}|{self.device}|{self._precision()}|{transform}",
+                key=f"{self.backbone.fingerprint}|{self.device}|{self._precision()}",
+                transform=self.dm.tfm_train if split == "train" else self.dm.tfm_test,
                 random_views=split == "train" and self._random_views(),
                 batch_size=self.cfg.DATALOADER.TEST.BATCH_SIZE,
                 num_workers=self.cfg.DATALOADER.NUM_WORKERS,

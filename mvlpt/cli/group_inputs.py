@@ -54,11 +54,11 @@ def graph_inputs(cfg: Config) -> GraphInputs:
     backbone.require_image_size(tuple(cfg.INPUT.SIZE))
     with DataManager(cfg) as manager:
         members = getattr(manager.dataset, "members", None) or [manager.dataset]
-        if manager.tfm_test is None:
+        if cfg.INPUT.NO_TRANSFORM:
             raise ConfigError("INPUT.NO_TRANSFORM leaves images as they are, but the backbone takes tensors; drop it")
         sources = []
-        for task, member in zip(manager.tasks, members, strict=True):
-            images = DatasetWrapper(cfg, list(member.train_x or ()), transform=manager.tfm_test)
+        for position, (task, member) in enumerate(zip(manager.tasks, members, strict=True)):
+            images = DatasetWrapper(cfg, list(member.train_x or ()), transform=manager.test_transform(position))
             sources.append(TaskSource(task.name, task.classnames, images, task.templates, task.metric))
     return GraphInputs(cfg, backbone, tuple(sources))
 

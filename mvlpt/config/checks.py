@@ -15,6 +15,7 @@ CHOICES = {
     "TEST.FINAL_MODEL": ("last_step", "best_val"),
     "TEST.SPLIT": ("val", "test"),
     "TRAIN.COUNT_ITER": ("train_x", "train_u", "smaller_one"),
+    "INPUT.TEST_CROP": ("task", "center", "squash"),
     "DATASET.SUBSAMPLE_CLASSES": ("all", "base", "new"),
     "DATASET.ON_BAD_IMAGE": ("error", "skip"),
     "DATASET.SOURCE": ("auto", "official", "torchvision", "folder"),

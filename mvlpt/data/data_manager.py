@@ -22,7 +22,7 @@ from mvlpt.data.loader import EpochLoader
 from mvlpt.data.sample_files import keep_sample, sample_record
 from mvlpt.data.samplers import build_sampler
 from mvlpt.data.tasks import MultiTaskDataset, TaskInfo, check_names
-from mvlpt.data.transforms import build_transform
+from mvlpt.data.transforms import build_test_transform, build_transform, transform_of
 from mvlpt.data.wrapper import DatasetWrapper
 from mvlpt.errors import ConfigError, DataError, suggest
 from mvlpt.randomness import derive_seed
@@ -106,7 +106,7 @@ class DataManager:
         train_loader_u: unlabelled ones, or ``None``.
         val_loader: validation images, or ``None`` where there are none: nothing else takes their place.
         test_loader: test images.
-        tfm_train, tfm_test: the transforms in use.
+        tfm_train, tfm_test: the transforms in use; the latter differs from task to task where their benchmarks do.
     """
 
     def __init__(
@@ -121,7 +121,8 @@ class DataManager:
         self.tasks: list[TaskInfo] = [TaskInfo.of(members[0])] if len(members) == 1 else self.dataset.tasks
         self._check_evaluation_key(cfg)
         self.tfm_train = build_transform(cfg, is_train=True) if custom_tfm_train is None else custom_tfm_train
-        self.tfm_test = build_transform(cfg, is_train=False) if custom_tfm_test is None else custom_tfm_test
+        crops = [task.center_crop for task in self.tasks]
+        self.tfm_test = build_test_transform(cfg, crops) if custom_tfm_test is None else custom_tfm_test
         self._num_source_domains = len(cfg.DATASET.SOURCE_DOMAINS)
         self._cfg = cfg
         self._wrapper = dataset_wrapper
@@ -171,6 +172,10 @@ class DataManager:
         key, names = cfg.DATASET.MULTITASK_EVALKEY, [task.name for task in self.tasks]
         if len(names) > 1 and key not in ("average", *names):
             raise ConfigError(f"DATASET.MULTITASK_EVALKEY is '{key}'{suggest(key, ['average', *names])}")
+
+    def test_transform(self, domain: int) -> Any:
+        """What items of a domain, which with several tasks is the task's position, are evaluated with."""
+        return transform_of(self.tfm_test, domain)
 
     def keep_samples(self, folder: str | Path) -> list[Path]:
         """Writes each task's few-shot sample as JSON, or checks it against the file that is there.

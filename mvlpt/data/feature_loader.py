@@ -19,6 +19,7 @@ from mvlpt.data.feature_files import read_or_build
 from mvlpt.data.features import FeatureBank, FeatureCache, encode_views, fingerprint_items
 from mvlpt.data.items import Place
 from mvlpt.data.loader import EpochLoader
+from mvlpt.data.transforms import transform_of
 from mvlpt.errors import ConfigError, DataError
 
 
@@ -114,6 +115,7 @@ def build_feature_loader(
     *,
     cache: FeatureCache,
     key: str,
+    transform: Any = "",
     random_views: bool,
     batch_size: int = 256,
     num_workers: int = 0,
@@ -128,7 +130,8 @@ def build_feature_loader(
         loader: a loader of images.
         encode: (B, 3, H, W) to (B, D), frozen; called without gradients.
         cache: where features are kept.
-        key: names backbone, precision and transform.
+        key: names backbone and precision.
+        transform: the loader's; its text is part of each task's key.
         random_views: the loader's transform draws at random. Then it must have a fixed number of views.
         folder: where features are kept on disk, too; ``""`` for nowhere.
         batch_size, num_workers, progress: see :func:`mvlpt.data.features.encode_views`; progress counts per task.
@@ -146,9 +149,10 @@ def build_feature_loader(
     source = loader.data_source
     options = {"batch_size": batch_size, "num_workers": num_workers, "on_bad_image": loader.on_bad_image}
     banks, order = [], []
-    for _, positions in sorted(by_domain(source).items()):
+    for domain, positions in sorted(by_domain(source).items()):
         part = _Part(loader.dataset, source, positions)
-        name = f"{key}|{views}|{seed}|{loader.on_bad_image}|{fingerprint_items(part.data_source, labels=False)}"
+        view = f"{transform_of(transform, domain)}|{views}|{seed}"
+        name = f"{key}|{view}|{loader.on_bad_image}|{fingerprint_items(part.data_source, labels=False)}"
         build = partial(encode_views, part, encode, views=views, seed=seed, progress=progress, **options)
         if folder:
             build = partial(read_or_build, folder, name, build)

@@ -32,6 +32,7 @@ class TaskInfo:
         templates: its prompt templates.
         sizes: images a split.
         split_origin: where the splits come from (:class:`DatasetBase`).
+        center_crop: its benchmark tests on the centre of an image, not on the whole.
     """
 
     name: str
@@ -43,6 +44,7 @@ class TaskInfo:
     templates: tuple[str, ...]
     sizes: SplitSizes
     split_origin: str = ""
+    center_crop: bool = True
 
     @property
     def num_classes(self) -> int:
@@ -65,6 +67,7 @@ class TaskInfo:
             templates=tuple(getattr(dataset, "templates", DatasetBase.templates)),
             sizes=SplitSizes(*(len(getattr(dataset, split) or ()) for split in ("train_x", "val", "test"))),
             split_origin=getattr(dataset, "split_origin", ""),
+            center_crop=getattr(dataset, "center_crop", DatasetBase.center_crop),
         )
 
 

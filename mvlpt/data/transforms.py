@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -61,6 +61,25 @@ class Pipeline(T.Compose):
     def __init__(self, steps: list[Callable], *, deterministic: bool) -> None:
         super().__init__(steps)
         self.deterministic = deterministic
+
+
+class TaskPipelines:
+    """One pipeline for each of several tasks, of which some differ.
+
+    Args:
+        by_task: by the position of the task, which is the domain of its items.
+    """
+
+    def __init__(self, by_task: Sequence[Pipeline]) -> None:
+        self.by_task = tuple(by_task)
+
+    def __repr__(self) -> str:
+        return f"TaskPipelines({', '.join(map(repr, self.by_task))})"
+
+
+def transform_of(transform: Any, domain: int) -> Any:
+    """What is applied to items of a domain: a task's own pipeline, or the one for all."""
+    return transform.by_task[domain] if isinstance(transform, TaskPipelines) else transform
 
 
 class Random2DTranslation:
@@ -131,16 +150,20 @@ class GaussianNoise:
         return img + torch.randn(img.shape) * self.std + self.mean
 
 
-def build_transform(cfg: Any, is_train: bool = True, choices: Iterable[str] | None = None) -> Pipeline | None:
+def build_transform(
+    cfg: Any, is_train: bool = True, choices: Iterable[str] | None = None, *, center_crop: bool = True
+) -> Pipeline | None:
     """Makes the transform that a config describes.
 
     Training: resize to the size (unless a random crop is chosen), then the chosen ones in Dassl's order. Testing:
-    resize the shorter side to the larger of height and width, crop the centre, normalise.
+    resize the shorter side to the larger of height and width and crop the centre, or resize both sides; normalise.
 
     Args:
         cfg: the run's config (section ``INPUT``).
         is_train: for training or for testing.
         choices: names that replace ``INPUT.TRANSFORMS``.
+        center_crop: the task's benchmark tests on the centre, not on the whole image; counts where
+            ``INPUT.TEST_CROP`` is ``task``.
 
     Returns:
         A callable from an RGB image to a tensor (3, H, W); ``None`` with ``INPUT.NO_TRANSFORM``.
@@ -158,7 +181,8 @@ def build_transform(cfg: Any, is_train: bool = True, choices: Iterable[str] | No
     if node.INTERPOLATION not in INTERPOLATION_MODES:
         known = suggest(node.INTERPOLATION, INTERPOLATION_MODES)
         raise ConfigError(f"INPUT.INTERPOLATION is '{node.INTERPOLATION}'{known}")
-    steps = _train_steps(node, set(chosen)) if is_train else _test_steps(node, set(chosen))
+    cropped = {"task": center_crop, "center": True, "squash": False}[node.get("TEST_CROP", "center")]
+    steps = _train_steps(node, set(chosen)) if is_train else _test_steps(node, set(chosen), cropped)
     logger.debug("%s transform: %s", "training" if is_train else "test", steps)
     return Pipeline(steps, deterministic=not is_train or not is_random(chosen))
 
@@ -198,13 +222,27 @@ def _train_steps(node: Any, chosen: set[str]) -> list[Callable]:
     ]
 
 
-def _test_steps(node: Any, chosen: set[str]) -> list[Callable]:
-    size = list(node.SIZE)
-    steps = [
-        T.Resize(max(size), interpolation=INTERPOLATION_MODES[node.INTERPOLATION]),
-        T.CenterCrop(size),
-        T.ToTensor(),
-    ]
+def build_test_transform(cfg: Any, center_crops: Sequence[bool]) -> Pipeline | TaskPipelines | None:
+    """The transform for evaluating tasks.
+
+    Args:
+        cfg: the run's config.
+        center_crops: of each task, see :func:`build_transform`.
+
+    Returns:
+        One pipeline where it is the same for all tasks.
+
+    Raises:
+        ConfigError: an unknown transform or interpolation.
+    """
+    pipelines = [build_transform(cfg, is_train=False, center_crop=crop) for crop in center_crops]
+    return pipelines[0] if len(set(map(repr, pipelines))) == 1 else TaskPipelines(pipelines)
+
+
+def _test_steps(node: Any, chosen: set[str], cropped: bool) -> list[Callable]:
+    size, mode = list(node.SIZE), INTERPOLATION_MODES[node.INTERPOLATION]
+    fit = [T.Resize(max(size), mode), T.CenterCrop(size)] if cropped else [T.Resize(size, mode)]
+    steps = [*fit, T.ToTensor()]
     if "normalize" in chosen:
         steps.append(T.Normalize(node.PIXEL_MEAN, node.PIXEL_STD))
     if "instance_norm" in chosen:

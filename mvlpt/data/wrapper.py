@@ -15,7 +15,7 @@ from mvlpt.data.datum import Datum
 from mvlpt.data.images import file_stamp, read_image
 from mvlpt.data.pixels import PixelPlan, Pixels
 from mvlpt.data.shared_pixels import SharedPixels
-from mvlpt.data.transforms import INTERPOLATION_MODES, Pipeline
+from mvlpt.data.transforms import INTERPOLATION_MODES, Pipeline, TaskPipelines, transform_of
 from mvlpt.errors import ConfigError
 
 Transform = Callable[[Image.Image], Any]
@@ -34,7 +34,8 @@ class DatasetWrapper(Dataset):
     Args:
         cfg: the run's config.
         data_source: the items.
-        transform: from an RGB image to a tensor; a list of these; or ``None``, which gives the image itself.
+        transform: from an RGB image to a tensor, perhaps another for each task; a list of these; or ``None``, which
+            gives the image itself.
         is_train: for training.
     """
 
@@ -58,14 +59,24 @@ class DatasetWrapper(Dataset):
         if "normalize" in cfg.INPUT.TRANSFORMS:
             steps.append(T.Normalize(cfg.INPUT.PIXEL_MEAN, cfg.INPUT.PIXEL_STD))
         self.to_tensor = T.Compose(steps)
-        simple = self.k_tfm == 1 and not self.return_img0 and isinstance(transform, Pipeline)
-        self._plan = PixelPlan(transform.transforms) if simple else None
+        self._plans = self._make_plans() if self.k_tfm == 1 and not self.return_img0 else None
         budget, workers = int(cfg.DATALOADER.get("CACHE_MB", 0) * 2**20), cfg.DATALOADER.NUM_WORKERS
         needed = 3 * cfg.INPUT.SIZE[0] * cfg.INPUT.SIZE[1] * len(data_source)
         self.cache_bytes = budget if is_train or needed <= budget / 2 else 0
-        self._shared = self._share(len(data_source)) if workers and self._plan and self.cache_bytes else None
+        self._shared = self._share(len(data_source)) if workers and self._plans and self.cache_bytes else None
         if workers and self._shared is None:
             self.cache_bytes //= workers  # each worker keeps its own
+
+    def _make_plans(self) -> Sequence[PixelPlan] | None:
+        """The plan for all domains, or one for each; ``None`` where the transform is not one of our own."""
+        if isinstance(self.transform, Pipeline):
+            return [PixelPlan(self.transform.transforms)]
+        if isinstance(self.transform, TaskPipelines):
+            return [PixelPlan(pipeline.transforms) for pipeline in self.transform.by_task]
+        return None
+
+    def _plan(self, item: Datum) -> PixelPlan:
+        return self._plans[item.domain if len(self._plans) > 1 else 0]
 
     def _share(self, num_images: int) -> SharedPixels | None:
         """The memory for all workers; ``None`` where the system cannot share or grant it."""
@@ -84,7 +95,8 @@ class DatasetWrapper(Dataset):
     @property
     def defers(self) -> bool:
         """:meth:`deferred` may be asked in place of an index: a subclass has not changed what that gives."""
-        return self._plan is not None and self._plan.only_draws and type(self).__getitem__ is DatasetWrapper.__getitem__
+        plain = type(self).__getitem__ is DatasetWrapper.__getitem__
+        return plain and self._plans is not None and all(plan.only_draws for plan in self._plans)
 
     @property
     def view_bytes(self) -> int:
@@ -94,14 +106,14 @@ class DatasetWrapper(Dataset):
     def deferred(self, idx: int) -> dict[str, Any]:
         """As an index, with a :class:`mvlpt.data.pixels.View` that is not worked out yet as ``img``."""
         item = self.data_source[idx]
-        view = self._plan.draw(self._pixels(idx, item.impath))
+        view = self._plan(item).draw(self._pixels(idx, item))
         return {"label": item.label, "domain": item.domain, "impath": item.impath, "index": idx, "img": view}
 
     def __getitem__(self, idx: int) -> dict[str, Any]:
         item = self.data_source[idx]
         output = {"label": item.label, "domain": item.domain, "impath": item.impath, "index": idx}
-        if self._plan is not None:
-            output["img"] = self._plan.view(self._pixels(idx, item.impath))
+        if self._plans is not None:
+            output["img"] = self._plan(item).view(self._pixels(idx, item))
             return output
         img0 = read_image_cached(item.impath, self.cache_bytes)
         if self.transform is None:
@@ -110,18 +122,18 @@ class DatasetWrapper(Dataset):
             for place, transform in enumerate(self.transform, start=1):
                 output["img" if place == 1 else f"img{place}"] = self._transform_image(transform, img0)
         else:
-            output["img"] = self._transform_image(self.transform, img0)
+            output["img"] = self._transform_image(transform_of(self.transform, item.domain), img0)
         if self.return_img0:
             output["img0"] = self.to_tensor(img0)
         return output
 
-    def _pixels(self, idx: int, impath: str) -> Pixels:
+    def _pixels(self, idx: int, item: Datum) -> Pixels:
         if self._shared is None:
-            return pixels_cached(impath, self._plan, self.cache_bytes)
-        stamp = file_stamp(impath)
+            return pixels_cached(item.impath, self._plan(item), self.cache_bytes)
+        stamp = file_stamp(item.impath)
         pixels = self._shared.get(idx, stamp)
         if pixels is None:
-            pixels = self._plan.once(read_image(impath))
+            pixels = self._plan(item).once(read_image(item.impath))
             self._shared.put(idx, stamp, pixels)
         return pixels
 

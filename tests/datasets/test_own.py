@@ -287,3 +287,11 @@ def test_bad_json_line_is_refused(tmp_path, line, message):
 def test_missing_task_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"gone\.yaml does not exist"):
         build(tmp_path / "gone.yaml")
+
+
+def test_a_task_file_may_ask_for_whole_images(tmp_path):
+    write_class_folders(tmp_path / "photos", ["crow", "owl"], ())
+    assert build(task_file(tmp_path, images="photos")).center_crop
+    assert not build(task_file(tmp_path, images="photos", center_crop=False)).center_crop
+    with pytest.raises(DataError, match="center_crop is true or false, not 'no way'"):
+        build(task_file(tmp_path, images="photos", center_crop="no way"))

@@ -33,6 +33,8 @@ class DatasetBase:
         split_origin: where the splits come from: ``official``; ``torchvision`` where torchvision's form of the data
             cannot give the official ones; ``folder`` where folders on disk say it; ``rule`` where our own rule made
             them; empty where nobody said.
+        center_crop: the benchmark tests on the centre of an image resized by its shorter side; else on the whole,
+            squashed to the size. ``INPUT.TEST_CROP`` may say otherwise.
 
     Args:
         train_x: labelled training images.
@@ -53,6 +55,7 @@ class DatasetBase:
     templates: Sequence[str] = ("a photo of a {}.",)
     synonyms: dict[int, Sequence[str]] = {}  # noqa: RUF012  (a default that subclasses replace, never written)
     split_origin: str = ""
+    center_crop: bool = True
 
     _seed: int = 0
 
