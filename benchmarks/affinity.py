@@ -23,7 +23,7 @@ import numpy as np
 
 from mvlpt.cli.group_config import GroupRun, prepare, runs_of_experiment
 from mvlpt.cli.group_graph import update_graph
-from mvlpt.cli.group_inputs import affinity_config, graph_inputs, prompt_losses_of
+from mvlpt.cli.group_inputs import affinity_config, graph_inputs, prompt_losses_of, task_sources
 from mvlpt.cli.group_options import GroupOptions
 from mvlpt.engine.progress import counting
 from mvlpt.engine.resources import shared_resources
@@ -54,7 +54,7 @@ def train(cfg: Any, folder: Path, tasks: tuple[str, ...], seed: int) -> tuple[li
 
 def measure(asked: GroupRun, folder: Path, pairs: int, seeds: int, tries: int) -> dict[str, Any]:
     """Costs and rank correlations for one trainer; ``tries`` points of the look-ahead."""
-    inputs = graph_inputs(asked.cfg)
+    inputs = graph_inputs(asked.cfg, task_sources(asked.cfg))
     cfg = affinity_config(asked.cfg)
     found, seconds = {}, {}
     for name, affinity, steps in (("grad", gradient_affinity, 10), ("lookahead", lookahead_affinity, tries)):

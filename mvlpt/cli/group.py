@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from mvlpt.cli.common import exit_status, show
+from mvlpt.cli.group_checks import checked_sources, read_gains
 from mvlpt.cli.group_config import GroupRun, options_of, prepare, runs_of_arguments, runs_of_experiment
-from mvlpt.cli.group_graph import Bars, Updated, read_gains, update_graph
+from mvlpt.cli.group_graph import GRAPH_FILE, Bars, Updated, update_graph
 from mvlpt.cli.group_inputs import graph_inputs
 from mvlpt.cli.group_options import GroupOptions
 from mvlpt.cli.group_output import fit_line, groups_table, objective_line, write_all
-from mvlpt.cli.group_parser import build_parser
+from mvlpt.cli.group_parser import DATA_OPTIONS, build_parser, refuse_beside
 from mvlpt.cli.group_selection import select
 from mvlpt.engine.log import setup_logging
 from mvlpt.engine.progress import counting
@@ -65,8 +66,9 @@ def make_groups(run: GroupRun, folder: Path, bars: Bars = counting) -> Made:
     Raises:
         MvlptError: tasks, options, constraints or files cannot be used.
     """
+    sources = checked_sources(run.cfg, run.options)
     prepare_folder(folder)
-    inputs = graph_inputs(run.cfg)
+    inputs = graph_inputs(run.cfg, sources)
     updated = update_graph(inputs, run.options, folder, bars)
     made = group_graph(updated.graph, run.options, updated.affinity, run.cfg.TRAINER.NAME)
     settings = {"shots": run.cfg.DATASET.NUM_SHOTS, "seed": run.cfg.SEED, "backbone": run.cfg.MODEL.BACKBONE.NAME}
@@ -168,18 +170,14 @@ def _written(made: Made, options: GroupOptions, folder: Path, suffix: str, setti
     return dataclasses.replace(made, grouping=grouping, files=files)
 
 
-def _regroup(args: argparse.Namespace) -> list[Made]:
+def _regroup(args: argparse.Namespace) -> Made:
     """Groups a graph that was written before; no data is read."""
-    for option, given in (("--config-file", args.config_file), ("--backbone", args.backbone), ("--root", args.root)):
-        if given:
-            raise ConfigError(f"--graph groups again without the data, so {option} means nothing beside it; drop one")
+    refuse_beside(args, "--graph", DATA_OPTIONS)
     options = options_of(args, {})
     graph = TaskGraph.load(args.graph)
     tasks = [name.strip() for name in args.tasks.split(",") if name.strip()]
     if tasks:
         graph = graph.subset(tasks)
-    folder = Path(args.out)
-    prepare_folder(folder)
     affinity = ""
     if options.affinity == "measured":
         matrix, trainer = read_gains(options.results, graph.tasks, args.trainer)
@@ -188,8 +186,10 @@ def _regroup(args: argparse.Namespace) -> list[Made]:
         graph = TaskGraph(graph.tasks, graph.similarities, affinities, graph.facts, graph.settings)
     elif options.affinity:
         affinity = _named_affinity(graph, options.affinity, args.trainer)
-    graph.save(folder / "task_graph.json")
-    return [_written(group_graph(graph, options, affinity, args.trainer), options, folder, "", {})]
+    made, folder = group_graph(graph, options, affinity, args.trainer), Path(args.out)
+    prepare_folder(folder)
+    graph.save(folder / GRAPH_FILE)
+    return _written(made, options, folder, "", {})
 
 
 def _named_affinity(graph: TaskGraph, kind: str, trainer: str) -> str:
@@ -234,8 +234,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "--budget and --predict choose among measured sets; give their table with --measured FILE.csv"
         )
     if args.graph:
-        for made in _regroup(args):
-            _show(made)
+        _show(_regroup(args))
         return 0
     bars = partial(counting, shown=not args.quiet)
     with shared_resources():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mvlpt.cli.group_checks import checked_sources
 from mvlpt.cli.group_inputs import load_backbone, take_input_of
 from mvlpt.cli.group_options import GroupOptions, parse_links
 from mvlpt.config import Config, check_config, get_cfg_default, read_yaml
@@ -97,10 +98,12 @@ def runs_of_arguments(args: argparse.Namespace) -> list[GroupRun]:
     if args.shots is not None:
         words += ["DATASET.NUM_SHOTS", args.shots]
     cfg.merge_from_list([*words, *args.opts])
+    options = options_of(args, {})
     if not args.config_file and not embedded:
+        checked_sources(_frozen(cfg.clone()), options)  # before a model is loaded, if only to ask for its input
         take_input_of(cfg, load_backbone(cfg))
         cfg.merge_from_list(args.opts)  # what is said by hand counts last
-    return [GroupRun(_frozen(cfg), options_of(args, {}))]
+    return [GroupRun(_frozen(cfg), options)]
 
 
 def options_of(args: argparse.Namespace, section: Mapping[str, Any]) -> GroupOptions:
@@ -115,7 +118,7 @@ def options_of(args: argparse.Namespace, section: Mapping[str, Any]) -> GroupOpt
         "results": args.results,
         "fit": args.fit,
         "steps": args.steps,
-        "method": args.method if args.method != "auto" else "",
+        "method": args.method,
         "groups": args.groups,
         "max_size": args.max_size,
         "max_classes": args.max_classes,
@@ -129,9 +132,7 @@ def options_of(args: argparse.Namespace, section: Mapping[str, Any]) -> GroupOpt
     if args.similarity or args.affinity or args.fit:
         for key in ("similarity", "affinity"):
             section.pop(key, None)
-    chosen = {key: value for key, value in given.items() if value not in (None, "", (), 0) or value is False}
-    if args.threshold is not None:
-        chosen["threshold"] = args.threshold
+    chosen = {key: value for key, value in given.items() if value not in (None, "", ())}
     return GroupOptions.from_mapping({**section, **chosen}, pictures=not args.no_pictures)
 
 

@@ -15,14 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from mvlpt.cli.group_checks import read_gains
 from mvlpt.cli.group_inputs import GraphInputs, affinity_config, describe, prompt_losses_of
 from mvlpt.cli.group_options import GroupOptions
 from mvlpt.config import Config
-from mvlpt.engine.results import read_results
 from mvlpt.graph import SIMILARITIES, TaskEmbedding, TaskGraph, similarity_matrices
 from mvlpt.graph.affinity.first_order import gradient_affinity
 from mvlpt.graph.affinity.lookahead import lookahead_affinity
-from mvlpt.graph.affinity.measured import measured_gains
 from mvlpt.graph.embeddings.cache import EmbeddingCache
 from mvlpt.graph.embeddings.embed import embed_tasks
 
@@ -188,14 +187,6 @@ def _affinity_mark(cfg: Config, options: GroupOptions, embeddings: Sequence[Task
     inputs = sorted((embedding.name, embedding.fingerprint) for embedding in embeddings)
     decisive: list[Any] = [RECIPE, options.affinity, options.taken_steps, relevant, inputs]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
-
-
-def read_gains(results: str, tasks: Sequence[str], trainer: str) -> tuple[np.ndarray, str]:
-    """Measured gains of a results file, of the trainer that is named or of the only one there."""
-    rows = read_results(results)
-    names = {row["trainer"] for row in rows if row["arm"] in ("pair", "transfer")}
-    chosen = trainer if trainer in names or len(names) != 1 else next(iter(names))
-    return measured_gains(rows, tasks, trainer=chosen), chosen
 
 
 def _equal(a: TaskGraph, b: TaskGraph) -> bool:

@@ -14,7 +14,7 @@ import torch
 from mvlpt.config import Config, check_config, task_names
 from mvlpt.data import DataManager, DatasetWrapper, Datum
 from mvlpt.data.datum import labels_of
-from mvlpt.engine.registries import build_trainer
+from mvlpt.engine.registries import TRAINER_REGISTRY, build_trainer
 from mvlpt.engine.resources import current_resources
 from mvlpt.errors import ConfigError, DataError
 from mvlpt.graph.affinity.prompt_gradients import PromptLosses, TaskBatch
@@ -41,26 +41,35 @@ class GraphInputs:
     sources: tuple[TaskSource, ...]
 
 
-def graph_inputs(cfg: Config) -> GraphInputs:
-    """Builds the tasks that a frozen configuration names; no image is read.
+def task_sources(cfg: Config) -> tuple[TaskSource, ...]:
+    """Builds the tasks that a frozen configuration names; no model is loaded and no image is read.
 
     Raises:
-        ConfigError: no task or backbone is named.
+        ConfigError: no task is named, or images stay as they are.
         DataError: a data set cannot be used.
     """
     if not task_names(cfg):
         raise ConfigError("No task is named; give --tasks a,b,c, or an experiment file as --config-file")
-    backbone = load_backbone(cfg)
-    backbone.require_image_size(tuple(cfg.INPUT.SIZE))
+    if cfg.INPUT.NO_TRANSFORM:
+        raise ConfigError("INPUT.NO_TRANSFORM leaves images as they are, but the backbone takes tensors; drop it")
     with DataManager(cfg) as manager:
         members = getattr(manager.dataset, "members", None) or [manager.dataset]
-        if cfg.INPUT.NO_TRANSFORM:
-            raise ConfigError("INPUT.NO_TRANSFORM leaves images as they are, but the backbone takes tensors; drop it")
         sources = []
         for position, (task, member) in enumerate(zip(manager.tasks, members, strict=True)):
             images = DatasetWrapper(cfg, list(member.train_x or ()), transform=manager.test_transform(position))
             sources.append(TaskSource(task.name, task.classnames, images, task.templates, task.metric))
-    return GraphInputs(cfg, backbone, tuple(sources))
+    return tuple(sources)
+
+
+def graph_inputs(cfg: Config, sources: tuple[TaskSource, ...]) -> GraphInputs:
+    """The tasks of a frozen configuration, and its model.
+
+    Raises:
+        ConfigError: no backbone is named, or images do not have its size.
+    """
+    backbone = load_backbone(cfg)
+    backbone.require_image_size(tuple(cfg.INPUT.SIZE))
+    return GraphInputs(cfg, backbone, sources)
 
 
 def load_backbone(cfg: Config) -> Backbone:
@@ -91,10 +100,16 @@ def affinity_config(cfg: Config) -> Config:
     An image competes with its own task's classes, so that what a task's loss is does not depend on the other tasks.
 
     Raises:
-        ConfigError: no trainer is named.
+        ConfigError: no trainer is named, or a shipped one that tunes no prompt of the kinds text, visual or both.
+        UnknownNameError: there is no such trainer.
     """
+    from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer
+
     if not cfg.TRAINER.NAME:
         raise ConfigError("Affinities are of a trainer's prompt; give --trainer, or its YAML file as --config-file")
+    kind = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
+    if issubclass(kind, FrozenCLIPTrainer) and getattr(kind, "method", "") not in METHODS:
+        raise _no_affinity(cfg.TRAINER.NAME)
     changed = cfg.clone()
     changed.defrost()
     changed.DATASET.MULTITASK_LABEL_PERTASK = True
@@ -103,6 +118,13 @@ def affinity_config(cfg: Config) -> Config:
     check_config(changed)
     changed.freeze()
     return changed
+
+
+def _no_affinity(trainer: str) -> ConfigError:
+    return ConfigError(
+        f"{trainer} tunes no text, visual or unified prompt, of which affinities are taken; "
+        "give --trainer MVLPT-CoOp, MVLPT-VPT or MVLPT-UPT"
+    )
 
 
 def prompt_losses_of(cfg: Config, inputs: GraphInputs) -> tuple[PromptLosses, Callable[..., torch.optim.Optimizer]]:
@@ -121,10 +143,7 @@ def prompt_losses_of(cfg: Config, inputs: GraphInputs) -> tuple[PromptLosses, Ca
     trainer = build_trainer(cfg)
     model = getattr(trainer, "model", None)
     if not isinstance(model, PromptedCLIP) or model.options.get("method") not in METHODS:
-        raise ConfigError(
-            f"{cfg.TRAINER.NAME} tunes no text, visual or unified prompt, of which affinities are taken; "
-            "give --trainer MVLPT-CoOp, MVLPT-VPT or MVLPT-UPT"
-        )
+        raise _no_affinity(cfg.TRAINER.NAME)
     model.eval()  # dropout on prompts would make the same step give another loss
     batches = {}
     multi_label = any(task.multi_label for task in trainer.dm.tasks)

@@ -11,7 +11,7 @@ from mvlpt.errors import ConfigError, suggest
 AFFINITIES = ("grad", "lookahead", "measured")
 STEPS = {"grad": 10, "lookahead": 3}  # of joint training, at which affinities are taken
 SIMILARITY = "visual=0.5,label=0.5"
-_ELSEWHERE = ("file", "trainer", "budget")  # keys of the section that do not say how a matrix is grouped
+_ELSEWHERE = ("file", "trainer")  # keys of the section that do not say how a matrix is grouped
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,14 @@ class GroupOptions:
         results: results file with pair runs, for ``measured``.
         fit: results file with pair runs that the similarities' weights are fitted to.
         rescale: each similarity is stretched over [0, 1] before they are averaged.
-        steps: of joint training for the affinity; 0 takes the default.
+        steps: of joint training for the affinity; ``None`` takes the default.
         method, groups, max_size, max_classes, must_link, cannot_link, threshold, seed: see
             :func:`mvlpt.graph.group_tasks`.
         pictures: draw the graph.
 
     Raises:
-        ConfigError: an unknown affinity, one that lacks its results, or an affinity beside a similarity.
+        ConfigError: an unknown affinity, one that lacks its results, an affinity beside a similarity, or an option that
+            means nothing beside the others.
     """
 
     similarity: str = ""
@@ -38,7 +39,7 @@ class GroupOptions:
     results: str = ""
     fit: str = ""
     rescale: bool = True
-    steps: int = 0
+    steps: int | None = None
     method: str = "auto"
     groups: int | None = None
     max_size: int | None = None
@@ -60,8 +61,14 @@ class GroupOptions:
             raise ConfigError("Measured affinities are read from pair runs; give --results FILE, their results.jsonl")
         if self.fit and self.similarity:
             raise ConfigError("--fit finds the weights that --similarity would give; give one of them")
-        if self.steps < 0:
+        if self.steps is not None and self.steps < 1:
             raise ConfigError(f"--steps is {self.steps}, but affinities are taken at one step or more")
+        if self.steps is not None and self.affinity not in STEPS:
+            raise ConfigError("--steps is of joint training, for --affinity grad or lookahead; drop it, or add that")
+        if self.results and self.affinity != "measured":
+            raise ConfigError("--results is read for --affinity measured; drop it, or add that")
+        if not self.rescale and (self.affinity or self.fit):
+            raise ConfigError("--raw leaves the similarities of --similarity as they are; drop it, or give weights")
         if not self.affinity and not self.similarity and not self.fit:
             object.__setattr__(self, "similarity", SIMILARITY)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from mvlpt.cli.common import program_name
 from mvlpt.cli.group_options import AFFINITIES, SIMILARITY
+from mvlpt.errors import ConfigError
+from mvlpt.graph import SIMILARITIES
+from mvlpt.graph.grouping.partition import METHODS
 
 EXAMPLES = """\
 examples:
@@ -37,6 +41,28 @@ at the end of the line as KEY VALUE. Exit status: 0 done, 2 bad input, 130 inter
 """
 
 
+# what neither a graph that is grouped again nor a table of measured sets has a use for
+DATA_OPTIONS = ("config_file", "backbone", "root", "shots", "seed", "plugin", "steps")
+
+
+def refuse_beside(args: argparse.Namespace, option: str, names: Sequence[str]) -> None:
+    """Refuses options that would be passed over in silence, and all of the configuration.
+
+    Args:
+        args: of the command line.
+        option: the one that is given.
+        names: of those that mean nothing beside it, as attributes of ``args``.
+
+    Raises:
+        ConfigError: one of them is given, too.
+    """
+    for name in names:
+        if getattr(args, name) not in (None, "", [], False):
+            raise ConfigError(f"--{name.replace('_', '-')} means nothing beside {option}; drop one of them")
+    if args.opts:
+        raise ConfigError(f"'{args.opts[0]}' means nothing beside {option}, which reads no configuration; drop it")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The options."""
     parser = argparse.ArgumentParser(
@@ -62,7 +88,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     by = parser.add_argument_group("grouped by")
     by.add_argument(
-        "--similarity", default="", metavar="W", help=f"weights of similarities (default: {SIMILARITY}); docs/graph.md"
+        "--similarity",
+        default="",
+        metavar="W",
+        help=f"weights of {', '.join(SIMILARITIES)} (default: {SIMILARITY}); docs/graph.md",
     )
     by.add_argument("--raw", action="store_true", help="average similarities as they are, not stretched over [0, 1]")
     by.add_argument("--fit", default="", metavar="JSONL", help="fit the weights to the pair runs of a results file")
@@ -70,13 +99,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--affinity", default="", metavar="|".join(AFFINITIES), help="how training on one task changes another instead"
     )
     by.add_argument("--trainer", default="", help="whose prompt affinities are of; default: that of the config file")
-    by.add_argument(
-        "--steps", type=int, default=0, metavar="N", help="of joint training (default: grad 10, lookahead 3)"
-    )
+    by.add_argument("--steps", type=int, metavar="N", help="of joint training (default: grad 10, lookahead 3)")
     by.add_argument("--results", default="", metavar="JSONL", help="pair runs, for --affinity measured")
     how = parser.add_argument_group("into groups")
     how.add_argument(
-        "--method", default="auto", help="exact, louvain, greedy, spectral, agglomerative, ... (docs/grouping.md)"
+        "--method", default="", metavar="NAME", help=f"one of {', '.join(METHODS)} (default: auto); docs/grouping.md"
     )
     how.add_argument("--groups", type=int, metavar="N", help="this many groups")
     how.add_argument("--max-size", type=int, metavar="N", help="at most N tasks in a group")
@@ -84,7 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     how.add_argument("--must-link", action="append", default=[], metavar="A+B", help="tasks that share a group")
     how.add_argument("--cannot-link", action="append", default=[], metavar="A+B", help="tasks that do not")
     how.add_argument("--threshold", type=float, metavar="S", help="the value from which on a pair should share a group")
-    how.add_argument("--grouping-seed", type=int, default=0, metavar="N", help="of methods that draw at random")
+    how.add_argument("--grouping-seed", type=int, metavar="N", help="of methods that draw at random")
     chosen = parser.add_argument_group("or chosen from measured sets")
     chosen.add_argument("--measured", default="", metavar="CSV", help="a table: a row a set, a column a task, and cost")
     chosen.add_argument("--budget", type=float, metavar="C", help="the chosen sets cost at most this together")

@@ -8,14 +8,15 @@ from pathlib import Path
 from rich.table import Table
 
 from mvlpt.cli.common import show
+from mvlpt.cli.group_parser import DATA_OPTIONS, refuse_beside
 from mvlpt.errors import ConfigError
 from mvlpt.graph import Grouping, Selection, read_score_table, select_groups, write_groups
 from mvlpt.graph.score_table import ScoreTable, predict_from_pairs
 
 # options that say how a matrix is grouped, or where it comes from: they would be passed over in silence
 ELSEWHERE = (
-    "config_file", "graph", "backbone", "root", "similarity", "fit", "affinity", "results", "groups", "max_classes",
-    "must_link", "cannot_link", "threshold",
+    *DATA_OPTIONS, "graph", "similarity", "raw", "fit", "affinity", "trainer", "results", "method", "groups",
+    "max_classes", "must_link", "cannot_link", "threshold", "grouping_seed",
 )  # fmt: skip
 
 
@@ -26,11 +27,7 @@ def select(args: argparse.Namespace) -> None:
         ConfigError: an option that means nothing beside ``--measured``.
         GraphError: the table or the budget cannot be used.
     """
-    for key in ELSEWHERE:
-        if getattr(args, key) not in (None, "", []):
-            raise ConfigError(f"--{key.replace('_', '-')} means nothing beside --measured; drop one of them")
-    if args.opts:
-        raise ConfigError(f"'{args.opts[0]}' means nothing beside --measured, which reads no configuration; drop it")
+    refuse_beside(args, "--measured", ELSEWHERE)
     if args.max_size is not None and not args.predict:
         raise ConfigError("--max-size beside --measured is the size of sets that --predict adds; give both, or neither")
     tasks = [name.strip() for name in args.tasks.split(",") if name.strip()]

@@ -199,12 +199,9 @@ def test_ctrl_c_leaves_nothing_half_written(quick, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--tasks", "toy-wram,toy-cold"], "toy-warm"),
         (["--affinity", "gard"], "did you mean 'grad'"),
         (["--affinity", "measured"], "--results"),
         (["--affinity", "grad", "--similarity", "visual"], "one of --similarity, --affinity"),
-        (["--affinity", "grad", "--trainer", "ZeroshotCLIP"], "tunes no text, visual or unified prompt"),
-        (["--similarity", "visaul"], "visual"),
         (["--must-link", "toy-warm"], "a+b"),
         (["--must-link", "toy-warm+toy-cold", "--cannot-link", "toy-warm+toy-cold"], "toy-warm"),
         (["--max-classes", "4"], "toy-all"),
@@ -220,6 +217,62 @@ def test_bad_input_is_one_sentence(quick, words, sentence):
     assert status == 2
     assert one_sentence(err)
     assert sentence in err
+
+
+ROWS = [row("single", task, 50.0, trainer="MVLPT-CoOp") for task in TASKS.split(",")]
+ROWS += [row("pair", task, 51.0, "toy-warm+toy-cold", trainer="MVLPT-CoOp") for task in ("toy-warm", "toy-cold")]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--tasks", "toy-wram,toy-cold"], "did you mean 'toy-warm'"),
+        (["--groups", "99"], "groups is 99, but there are 3 tasks"),
+        (["--groups", "0"], "groups is 0; give a whole number"),
+        (["--max-size", "0"], "max_size is 0"),
+        (["--groups", "2", "--max-size", "1"], "raise groups to 3, or max_size"),
+        (["--max-classes", "1"], "classes, but max_classes is 1"),
+        (["--must-link", "toy-warm+toy-cld"], "did you mean 'toy-cold'"),
+        (["--must-link", "toy-warm+toy-cold", "--max-size", "1"], "must_link joins 2 tasks"),
+        (["--method", "exat"], "did you mean 'exact'"),
+        (["--method", "all", "--cannot-link", "toy-warm+toy-cold"], "cannot_link keeps some apart"),
+        (["--threshold", "nan"], "threshold is nan"),
+        (["--similarity", "visaul"], "did you mean 'visual'"),
+        (["--similarity", "label=2,label.chamfer"], "as 'label' and 'label.chamfer'"),
+        (["--affinity", "measured", "--results", "ROWS"], "2 of 3 pairs were not measured"),
+        (["--fit", "ROWS"], "2 pairs of tasks were measured; weights need at least 3"),
+        (["--fit", "nowhere.jsonl"], "Cannot read results at nowhere.jsonl"),
+        (["--steps", "3"], "--steps is of joint training"),
+        (["--steps", "0", "--affinity", "grad"], "--steps is 0"),
+        (["--results", "ROWS"], "--results is read for --affinity measured"),
+        (["--raw", "--affinity", "grad"], "--raw"),
+        (["--affinity", "grad", "--trainer", "ZeroshotCLIP"], "tunes no text, visual or unified prompt"),
+        (["--config-file", "", "--backbone", "ViT-B/32", "--groups", "4"], "groups is 4, but there are 3 tasks"),
+    ],
+)
+def test_what_the_tasks_tell_is_refused_before_a_model_is_loaded(quick, tmp_path, monkeypatch, words, sentence):
+    def refuse(*args, **options):
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("mvlpt.cli.group_inputs.load_backbone", refuse)
+    monkeypatch.setattr("mvlpt.cli.group_config.load_backbone", refuse)
+    results = tmp_path / "rows.jsonl"
+    results.write_text("".join(json.dumps(one) + "\n" for one in ROWS))
+    status, _, err = quick(*(str(results) if word == "ROWS" else word for word in words))
+    assert status == 2
+    assert one_sentence(err)
+    assert sentence in err
+    assert not (tmp_path / "graph").exists()
+
+
+def test_a_graph_is_not_grouped_in_part(quick, tmp_path):
+    quick()
+    graph = str(tmp_path / "graph" / "task_graph.json")
+    for words in (["--groups", "9"], ["--shots", "1"], ["--seed", "2"], ["SEED", "2"], ["--plugin", "x.py"]):
+        status, _, err = quick("--graph", graph, *words, out="again", data=False)
+        assert (status, one_sentence(err)) == (2, True)
+        assert words[0].lstrip("-") in err
+        assert not (tmp_path / "again").exists()
 
 
 def test_bad_folders_and_files_are_told(quick, tmp_path):

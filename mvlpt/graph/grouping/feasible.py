@@ -25,7 +25,7 @@ def repair(problem: Problem, labels: np.ndarray) -> np.ndarray:
     _eject(state)
     _merge_down(state)
     if state.number > problem.most:
-        state = GroupState(problem, _packed(problem))
+        state = GroupState(problem, packed(problem))
     _split_up(state)
     labels = numbered(state.labels)
     assert problem.allows(labels)
@@ -63,7 +63,7 @@ def _split_up(state: GroupState) -> None:
         state.move(int(np.argmin(inner)), state.empty())
 
 
-def _packed(problem: Problem) -> np.ndarray:
+def packed(problem: Problem) -> np.ndarray:
     """Any groups that are not too many: by placing the hardest block first, or else by an integer program.
 
     Raises:

@@ -50,14 +50,24 @@ def pair_weights(
     values = check_symmetric(values, tasks, name="similarity") if kind == "similarity" else (values + values.T) / 2
     np.fill_diagonal(values, 0.0)
     pairs = values[np.triu_indices(len(values), 1)]
+    check_threshold(threshold)
     if threshold is None:
         threshold = math.fsum(pairs) / len(pairs) if kind == "similarity" and len(pairs) else 0.0
-    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not math.isfinite(threshold):
-        raise GraphError(f"The threshold is {threshold!r}; give a number, or leave it out")
     weights = values - threshold
     weights[np.abs(weights) <= NEGLIGIBLE * max(abs(threshold), np.abs(values).max())] = 0.0
     np.fill_diagonal(weights, 0.0)
     return weights, float(threshold), kind
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Refuses a threshold that no value can be compared with.
+
+    Raises:
+        GraphError: it is given, and no finite number.
+    """
+    number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
+    if threshold is not None and not (number and math.isfinite(threshold)):
+        raise GraphError(f"The threshold is {threshold!r}; give a number, or leave it out")
 
 
 def whole_weights(weights: np.ndarray) -> np.ndarray:

@@ -12,16 +12,17 @@ from mvlpt.graph.checks import check_matrix, check_tasks
 from mvlpt.graph.grouping.blocks import Problem, build_problem
 from mvlpt.graph.grouping.constraints import Constraints
 from mvlpt.graph.grouping.exact import Best, exact_labels, quick_optimum
-from mvlpt.graph.grouping.feasible import repair
+from mvlpt.graph.grouping.feasible import packed, repair
 from mvlpt.graph.grouping.groups import Grouping, canonical_groups, relative_gap
 from mvlpt.graph.grouping.heuristics import best_heuristic, heuristic_labels
-from mvlpt.graph.grouping.objective import pair_weights, partition_score, unit_of
+from mvlpt.graph.grouping.objective import check_threshold, pair_weights, partition_score, unit_of
 from mvlpt.graph.grouping.starts import shuffled
 
 METHODS = ("auto", "exact", "louvain", "greedy", "spectral", "agglomerative", "all", "single", "random")
+FIXED = ("all", "single")  # of these what is grouped changes nothing
 TIME_LIMIT = 60.0  # seconds for what dynamic programming cannot do
 
-__all__ = ["METHODS", "Grouping", "canonical_groups", "group_tasks", "relative_gap"]
+__all__ = ["METHODS", "Grouping", "canonical_groups", "check_grouping", "group_tasks", "relative_gap"]
 
 
 def group_tasks(
@@ -68,8 +69,7 @@ def group_tasks(
     Raises:
         GraphError: the matrix or an option cannot be used, or no partition keeps to the limits.
     """
-    if method not in METHODS:
-        raise GraphError(f"The grouping method '{method}' is unknown{suggest(str(method), METHODS)}")
+    _check_method(method)
     size = len(check_matrix(matrix, None if tasks is None else tuple(tasks)))
     names = check_tasks(_numbers(size) if tasks is None else tasks, "The grouping")
     order = sorted(range(size), key=names.__getitem__)
@@ -101,6 +101,41 @@ def group_tasks(
     return Grouping(chosen, method, objective, gap, seed, settings)
 
 
+def check_grouping(
+    tasks: Sequence[str],
+    *,
+    method: str = "auto",
+    threshold: float | None = None,
+    must_link: Iterable[Iterable[str]] = (),
+    cannot_link: Iterable[Iterable[str]] = (),
+    seed: int = 0,
+    **limits: Any,
+) -> None:
+    """Refuses what :func:`group_tasks` would refuse whatever the matrix is, so that none need be computed for it.
+
+    Args:
+        tasks: names.
+        method, threshold, must_link, cannot_link, seed, limits: the options of :func:`group_tasks`.
+
+    Raises:
+        GraphError: an option cannot be used, or no partition keeps to the limits.
+    """
+    _check_method(method)
+    names = tuple(sorted(check_tasks(tasks, "The grouping")))
+    check_threshold(threshold)
+    links = {"must_link": _lists(must_link), "cannot_link": _lists(cannot_link)}
+    problem = build_problem(np.zeros([len(names)] * 2), names, Constraints.of(names, **limits, **links))
+    if method in FIXED:
+        _fixed_labels(problem, method)
+    elif not problem.free:
+        packed(problem)
+
+
+def _check_method(method: str) -> None:
+    if method not in METHODS:
+        raise GraphError(f"The grouping method '{method}' is unknown{suggest(str(method), METHODS)}")
+
+
 def _lists(links: Iterable[Iterable[str]]) -> list[list[str] | str]:
     """Links as lists; a name alone stays what it is, for the check that refuses it."""
     return [link if isinstance(link, str) else list(link) for link in links]
@@ -124,12 +159,21 @@ def _solve(problem: Problem, method: str, time_limit: float | None, seed: int) -
         like = None if problem.fewest == problem.most else _solve(problem, "auto", None, seed)[0]
         labels = shuffled(problem, seed, like.labels if isinstance(like, Best) else like)
         return (labels if problem.allows(labels) else repair(problem, labels)), method
-    if method in ("all", "single"):
-        labels = np.zeros(len(problem), dtype=np.int64) if method == "all" else np.arange(len(problem))
-        if not problem.allows(labels):
-            _refuse(problem, method, int(labels.max()) + 1)
-        return labels, method
+    if method in FIXED:
+        return _fixed_labels(problem, method), method
     return heuristic_labels(problem, method, seed), method
+
+
+def _fixed_labels(problem: Problem, method: str) -> np.ndarray:
+    """All blocks in one group, or each in its own.
+
+    Raises:
+        GraphError: a limit forbids it.
+    """
+    labels = np.zeros(len(problem), dtype=np.int64) if method == "all" else np.arange(len(problem))
+    if not problem.allows(labels):
+        _refuse(problem, method, int(labels.max()) + 1)
+    return labels
 
 
 def _refuse(problem: Problem, method: str, number: int) -> None:

@@ -52,7 +52,8 @@ def resolve(name: str, known: Iterable[str] = SIMILARITIES) -> str:
         return name
     if ALIASES.get(name) in known:
         return ALIASES[name]
-    raise GraphError(f"There is no similarity '{name}'{suggest(name, known)}")
+    aliases = [alias for alias, full in ALIASES.items() if full in known]
+    raise GraphError(f"There is no similarity '{name}'{suggest(name, [*aliases, *known])}")
 
 
 def similarity_matrices(
@@ -133,6 +134,26 @@ def check_weights(weights: Mapping[str, float]) -> None:
         raise GraphError("At least one similarity needs a weight above 0, such as visual=0.5,label=0.5")
 
 
+def named_weights(weights: Mapping[str, float], known: Iterable[str] = SIMILARITIES) -> dict[str, float]:
+    """Weights by the full names of their similarities.
+
+    Args:
+        weights: name or alias to weight.
+        known: the names there are.
+
+    Raises:
+        GraphError: an unknown name, a similarity named twice, weights of which none is positive or one is negative.
+    """
+    check_weights(weights)
+    known, spelt = tuple(known), {}
+    for name in weights:
+        full = resolve(name, known)
+        if full in spelt:
+            raise GraphError(f"The similarity '{full}' is given two weights, as '{spelt[full]}' and '{name}'; drop one")
+        spelt[full] = name
+    return {full: float(weights[name]) for full, name in spelt.items()}
+
+
 def combine(matrices: Mapping[str, np.ndarray], weights: Mapping[str, float], rescale: bool = True) -> np.ndarray:
     """The weighted mean of similarity matrices; weights are divided by their sum.
 
@@ -150,13 +171,7 @@ def combine(matrices: Mapping[str, np.ndarray], weights: Mapping[str, float], re
         GraphError: an unknown name, a similarity named twice, weights of which none is positive or one is negative,
             or a matrix that is not a similarity or of another size.
     """
-    check_weights(weights)
-    named: dict[str, float] = {}
-    for name, weight in weights.items():
-        full = resolve(name, matrices)
-        if full in named:
-            raise GraphError(f"The similarity '{full}' is given two weights; '{name}' is another name of it")
-        named[full] = float(weight)
+    named = named_weights(weights, matrices)
     total, size = math.fsum(named.values()), None
     mean: np.ndarray | float = 0.0
     for name in sorted(named):  # a fixed order, so that rounding does not depend on how the weights were written

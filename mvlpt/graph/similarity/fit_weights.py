@@ -65,13 +65,7 @@ def fit_weights(matrices: Mapping[str, np.ndarray], measured: Any, tasks: Sequen
     size = len(matrices[names[0]]) if tasks is None else len(tasks)
     scaled = [stretched(check_similarity(matrices[name], size, name=f"similarity '{name}'")) for name in names]
     labels = [str(i) for i in range(size)] if tasks is None else list(tasks)
-    gains = check_matrix(measured, labels, name="table of measured gains", missing=True)
-    rows, columns = np.nonzero(~np.isnan(gains) & ~np.eye(size, dtype=bool))
-    values = gains[rows, columns]
-    if len(values) < LEAST_PAIRS:
-        raise GraphError(f"{len(values)} pairs of tasks were measured; weights need at least {LEAST_PAIRS}")
-    if np.ptp(values) == 0:
-        raise GraphError(f"All {len(values)} measured gains are {values[0]:.6g}; weights need gains that differ")
+    rows, columns, values = measured_pairs(measured, labels)
     stack = np.stack([matrix[rows, columns] for matrix in scaled])  # (M, n)
     best = _search(stack, values)
     by_task = {}
@@ -90,6 +84,26 @@ def fit_weights(matrices: Mapping[str, np.ndarray], measured: Any, tasks: Sequen
         by_task=by_task,
         pairs=len(values),
     )
+
+
+def measured_pairs(measured: Any, tasks: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs that weights are fitted to: (n,) rows, (n,) columns and (n,) gains.
+
+    Args:
+        measured: (T, T) gains, NaN where they were not measured.
+        tasks: their names.
+
+    Raises:
+        GraphError: fewer than three measured pairs, or gains that are all equal.
+    """
+    gains = check_matrix(measured, tasks, name="table of measured gains", missing=True)
+    rows, columns = np.nonzero(~np.isnan(gains) & ~np.eye(len(gains), dtype=bool))
+    values = gains[rows, columns]
+    if len(values) < LEAST_PAIRS:
+        raise GraphError(f"{len(values)} pairs of tasks were measured; weights need at least {LEAST_PAIRS}")
+    if np.ptp(values) == 0:
+        raise GraphError(f"All {len(values)} measured gains are {values[0]:.6g}; weights need gains that differ")
+    return rows, columns, values
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:

@@ -14,7 +14,7 @@ NUMBERS = ("shots", "seeds")
 MAPPINGS = ("options", "arm_options", "source_options", "dataset_options", "grouping", "executor")
 GROUPING = (
     "similarity", "affinity", "rescale", "method", "groups", "max_size", "max_classes", "must_link", "cannot_link",
-    "threshold", "budget", "seed", "steps", "results", "fit", "pictures", "file", "trainer",
+    "threshold", "seed", "steps", "results", "fit", "pictures", "file", "trainer",
 )  # fmt: skip
 BACKBONE = ("name", "pretrained")
 
