@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mvlpt.data.class_folders import class_folders, image_files
 from mvlpt.data.datum import Datum
-from mvlpt.data.index_files import inside
+from mvlpt.data.index_paths import inside
 from mvlpt.data.task_table import TaskFacts
 from mvlpt.errors import DataError
 

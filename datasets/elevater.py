@@ -59,19 +59,29 @@ class ElevaterTask(SampledDataset):
     def _official(self, location: Location, classnames: Sequence[str]) -> Splits:
         self.split_origin = "official"
         folder = location.path
-        for name in location.missing:
-            split = next((s for s, files in self.facts.splits.items() if name in (files.index, *files.archives)), "")
-            if split != "val":  # nothing but validation on the official split needs its files
-                raise DataError(f"'{self.name}': {folder / name} does not exist. {remedy(self.facts)}")
+        self._check_lists(location)
         self._check_names(folder, classnames)
         splits: Splits = {}
         for split, files in self.facts.splits.items():
-            if split == "val" and {files.index, *files.archives} & set(location.missing):
-                logger.warning("%s: %s is not complete in %s; there are no val images", self.name, files.index, folder)
-                continue
+            lacking = set(location.missing) & {files.index, *files.archives}
             read = read_coco if self.facts.format == "coco" else read_index
-            splits[split] = read(folder / files.index, classnames, multi_label=self.multi_label)
+            try:
+                splits[split] = read(folder / files.index, classnames, multi_label=self.multi_label)
+            except DataError as error:  # an absent archive may have been unpacked beside the index
+                if not lacking:
+                    raise
+                if split != "val":
+                    raise DataError(f"{error}. {remedy(self.facts)}") from error
+                logger.warning("%s: %s; there are no val images", self.name, error)
         return splits
+
+    def _check_lists(self, location: Location) -> None:
+        """The lists must be there; only validation on the official split needs its own."""
+        optional = {files.index for split, files in self.facts.splits.items() if split == "val"}
+        needed = {self.facts.labels_file, *(files.index for files in self.facts.splits.values())} - optional
+        for name in location.missing:
+            if name in needed:
+                raise DataError(f"'{self.name}': {location.path / name} does not exist. {remedy(self.facts)}")
 
     def _check_names(self, folder: Path, classnames: Sequence[str]) -> None:
         """The data's own class list must be as long as the benchmark's; another order is only reported, since the

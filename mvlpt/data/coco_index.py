@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.data.datum import Datum
-from mvlpt.data.index_files import check_exists, inside, unpacked
+from mvlpt.data.index_paths import IndexPaths
 from mvlpt.errors import DataError
 
 MAX_INDEX_BYTES = 2 * 2**30
@@ -41,7 +41,7 @@ def read_coco(
             has no or several labels, a path leaves ``root``, or a file, archive or entry is missing.
     """
     path = Path(path)
-    root = Path(root) if root is not None else path.parent
+    paths = IndexPaths(root if root is not None else path.parent, check_files=check_files)
     content = _read(path)
     ids = sorted({category["id"] for category in content["categories"]})
     if len(ids) != len(classnames):
@@ -58,16 +58,13 @@ def read_coco(
         if category not in rank:
             raise DataError(f"{path}: an annotation has category {category!r}, outside the {len(rank)} categories")
         labels[image].add(rank[category])
-    entries: dict[str, set[str]] = {}
     items = []
     for identifier in sorted(images):
         where = f"{path}, image {identifier!r}"
         found = tuple(sorted(labels[identifier]))
         if not multi_label and len(found) != 1:
             raise DataError(f"{where}: an image of a single-label data set has one label, this one has {len(found)}")
-        impath = unpacked(root, inside(root, _relative(images[identifier]), where))
-        if check_files:
-            check_exists(impath, entries, where)
+        impath = paths.impath(_relative(images[identifier], where), where)
         items.append(Datum(impath, found) if multi_label else Datum(impath, found[0], 0, classnames[found[0]]))
     if not items:
         raise DataError(f"The index file {path} lists no image")
@@ -84,8 +81,10 @@ def read_categories(path: str | Path) -> list[str]:
     return [categories[identifier] for identifier in sorted(categories)]
 
 
-def _relative(image: Mapping[str, Any]) -> str:
+def _relative(image: Mapping[str, Any], where: str) -> str:
     archive = image.get("zip_file")
+    if archive is not None and not isinstance(archive, str):
+        raise DataError(f"{where}: 'zip_file' is {archive!r}, but must be the name of an archive")
     return f"{archive}@{image['file_name']}" if archive else str(image["file_name"])
 
 

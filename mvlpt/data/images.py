@@ -31,10 +31,14 @@ def split_impath(impath: str) -> tuple[str, str | None]:
     Returns:
         The file and the entry; the entry is ``None`` for a plain file. An existing plain file wins.
     """
+    archive, entry = cut_at_archive(impath)
+    return (impath, None) if entry is not None and os.path.isfile(impath) else (archive, entry)
+
+
+def cut_at_archive(impath: str) -> tuple[str, str | None]:
+    """As :func:`split_impath`, by the spelling alone, without a look at the disk."""
     cut = _ARCHIVE.search(impath)
-    if cut is None or os.path.isfile(impath):
-        return impath, None
-    return impath[: cut.start(1)], impath[cut.end(1) :]
+    return (impath, None) if cut is None else (impath[: cut.start(1)], impath[cut.end(1) :])
 
 
 def file_stamp(path: str) -> tuple[int, int]:

@@ -7,13 +7,16 @@ class name a line. Blank lines do not count. Every complaint names the file and 
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from mvlpt.data.datum import Datum
-from mvlpt.data.images import archive_entries, split_impath
+from mvlpt.data.index_paths import IndexPaths
 from mvlpt.errors import DataError
+
+FORM = "a line reads 'path label' or 'path label,label'"
+_LABELS = re.compile(r"-?[0-9]{1,9}(?:,-?[0-9]{1,9})*")
 
 
 def read_labels(path: str | Path) -> list[str]:
@@ -55,8 +58,7 @@ def read_index(
             archive or entry is missing.
     """
     path = Path(path)
-    root = Path(root) if root is not None else path.parent
-    entries: dict[str, set[str]] = {}
+    paths = IndexPaths(root if root is not None else path.parent, check_files=check_files)
     items: list[Datum] = []
     for number, line in _lines(path):
         where = f"{path}:{number}"
@@ -65,10 +67,10 @@ def read_index(
             if not 0 <= label < len(classnames):
                 raise DataError(f"{where}: label {label} is outside the {len(classnames)} classes of the label file")
         if not multi_label and len(labels) != 1:
-            raise DataError(f"{where}: an image of a single-label data set has one label, this one has {len(labels)}")
-        impath = unpacked(root, inside(root, relative, where))
-        if check_files:
-            check_exists(impath, entries, where)
+            raise DataError(
+                f"{where}: an image of a single-label data set has one label, this one has {len(labels)}; {FORM}"
+            )
+        impath = paths.impath(relative, where)
         items.append(
             Datum(impath, tuple(labels)) if multi_label else Datum(impath, labels[0], 0, classnames[labels[0]])
         )
@@ -91,56 +93,6 @@ def _parse(line: str, where: str) -> tuple[str, list[int]]:
     relative, space, text = line.rpartition(" ")
     if not space:
         return line, []
-    try:
-        return relative.rstrip(), [int(one) for one in text.split(",")]
-    except ValueError:
-        raise DataError(f"{where}: '{text}' is not a label; a line reads 'path label' or 'path label,label'") from None
-
-
-def inside(root: Path, relative: str, where: str) -> str:
-    """``root`` and a relative path joined, ``archive.zip@entry`` allowed.
-
-    Raises:
-        DataError: the path is absolute or climbs out of its folder; the message begins with ``where``.
-    """
-    for part in relative.split("@"):
-        for flavour in (PurePosixPath(part), PureWindowsPath(part)):
-            if flavour.is_absolute() or flavour.drive or ".." in flavour.parts:
-                raise DataError(f"{where}: the path '{relative}' leaves the data set's folder {root}")
-    return f"{root}/{relative}"
-
-
-def unpacked(root: Path, impath: str) -> str:
-    """Where an archive is absent but was unpacked, into a folder of its name or beside the index: the file itself."""
-    archive, entry = split_impath(impath)
-    if entry is None or os.path.exists(archive):
-        return impath
-    for folder in (archive[: -len(".zip")], str(root)):
-        if os.path.isfile(f"{folder}/{entry}"):
-            return f"{folder}/{entry}"
-    return impath
-
-
-def check_exists(impath: str, entries: dict[str, set[str]], where: str) -> None:
-    """Looks up a file or an archive's entry.
-
-    Args:
-        impath: what an item names.
-        entries: names in the archives met so far; filled on the way.
-        where: begins the message.
-
-    Raises:
-        DataError: file, archive or entry is missing, or the archive is broken.
-    """
-    file, entry = split_impath(impath)
-    if entry is None:
-        if not Path(file).is_file():
-            raise DataError(f"{where}: the file {file} does not exist")
-        return
-    if file not in entries:
-        try:
-            entries[file] = archive_entries(file)
-        except DataError as error:
-            raise DataError(f"{where}: {error}") from error
-    if entry not in entries[file]:
-        raise DataError(f"{where}: the archive {file} has no file '{entry}'")
+    if not _LABELS.fullmatch(text):
+        raise DataError(f"{where}: '{text}' is not a label; {FORM}")
+    return relative.rstrip(), [int(one) for one in text.split(",")]

@@ -100,8 +100,8 @@ def not_found(facts: TaskFacts, location: Location, source: str = "auto") -> Dat
 def remedy(facts: TaskFacts) -> str:
     """How to get a task's data, in a sentence."""
     if facts.downloads:
-        return f"To get it: python tools/tasks.py download {facts.name}"
-    return f"{facts.how} (python tools/tasks.py download {facts.name} prints this again)"
+        return f"To get it: mvlpt tasks download {facts.name}"
+    return f"{facts.how} (mvlpt tasks download {facts.name} prints this again)"
 
 
 def _missing_official(folder: Path, facts: TaskFacts) -> tuple[str, ...]:

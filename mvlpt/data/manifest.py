@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from mvlpt.data.class_folders import SPLIT_FOLDERS
 from mvlpt.data.class_list import ClassList
 from mvlpt.data.datum import Datum
-from mvlpt.data.index_files import check_exists, inside, unpacked
+from mvlpt.data.index_paths import IndexPaths
 from mvlpt.errors import DataError, suggest
 
 COLUMNS = {
@@ -72,16 +72,15 @@ def manifest_items(
     """
     splits: dict[str, list[Datum]] = {}
     seen: dict[str, str] = {}
-    entries: dict[str, set[str]] = {}
+    paths = IndexPaths(root)
     for row in rows:
         labels = tuple(dict.fromkeys(classes.label(word, row.where) for word in row.words))
         if not multi_label and len(labels) != 1:
             raise DataError(f"{row.where}: an image of a single-label task has one label, this one has {len(labels)}")
-        impath = unpacked(root, inside(root, row.path, row.where))
+        impath = paths.impath(row.path, row.where)
         if impath in seen:
             raise DataError(f"{row.where}: {row.path} is listed already, in {seen[impath]}")
         seen[impath] = row.where
-        check_exists(impath, entries, row.where)
         item = Datum(impath, labels) if multi_label else Datum(impath, labels[0], 0, classes.names[labels[0]])
         splits.setdefault(row.split, []).append(item)
     return splits

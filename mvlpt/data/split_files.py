@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.data.datum import Datum
-from mvlpt.data.index_files import inside
+from mvlpt.data.index_paths import inside
 from mvlpt.errors import DataError
 
 logger = logging.getLogger(__name__)

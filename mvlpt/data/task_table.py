@@ -122,7 +122,7 @@ class TaskFacts:
 
     @property
     def downloads(self) -> bool:
-        """``tools/tasks.py download`` can fetch it."""
+        """``mvlpt tasks download`` can fetch it."""
         return self.torchvision is not None and self.torchvision.downloads
 
 

@@ -88,6 +88,11 @@ def test_several_labels(folder):
             "leaves the data set's folder",
         ),
         (
+            index(images=[{"id": 2, "file_name": "x.png", "zip_file": ["a.zip"]}],
+                  annotations=[{"image_id": 2, "category_id": 7}]),
+            "must be the name of an archive",
+        ),
+        (
             index(images=[{"id": 2, "file_name": "no.png", "zip_file": "a.zip"}],
                   annotations=[{"image_id": 2, "category_id": 7}]),
             "has no file 'no.png'",

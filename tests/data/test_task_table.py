@@ -74,7 +74,7 @@ def test_locate_tells_what_is_there_and_what_is_missing(tmp_path):
     absent = locate(tmp_path, facts)
     assert not absent
     assert absent.looked[0] == tmp_path / "classification" / "dtd_20211007"
-    assert "python tools/tasks.py download dtd" in str(not_found(facts, absent))
+    assert "mvlpt tasks download dtd" in str(not_found(facts, absent))
     folder = write_official(tmp_path, "dtd")
     (folder / "test.zip").unlink()
     (folder / "val.txt").unlink()

@@ -143,7 +143,7 @@ def test_missing_data_names_the_path_and_the_remedy(tmp_path, facts):
     with pytest.raises(DataError) as raised:
         build(tmp_path, facts.name)
     assert str(tmp_path / facts.folder) in str(raised.value)
-    assert f"python tools/tasks.py download {facts.name}" in str(raised.value)
+    assert f"mvlpt tasks download {facts.name}" in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """ELEVATER's 20 tasks in miniature: every layout and source, labels in the benchmark's order, one step of training."""
 
 import logging
+import zipfile
 from collections import Counter
 
 import pytest
@@ -146,23 +147,37 @@ def test_missing_data_names_paths_and_remedy(tmp_path, name):
         build(tmp_path, name)
     message = str(raised.value)
     assert str(tmp_path / "classification" / task_facts(name).folder) in message
-    assert f"python tools/tasks.py download {name}" in message
+    assert f"mvlpt tasks download {name}" in message
 
 
 @pytest.mark.parametrize("part", ["train.txt", "train.zip", "labels.txt", "test.txt", "val.zip"])
 def test_missing_part_of_the_official_layout_is_named(tmp_path, part):
     folder = write_official(tmp_path, "mnist")
     (folder / part).unlink()
-    with pytest.raises(DataError, match=rf"{part} does not exist\. To get it: python tools/tasks\.py download mnist"):
+    with pytest.raises(DataError, match=rf"{part} does not exist\. To get it: mvlpt tasks download mnist"):
         build(tmp_path, "mnist")
 
 
-def test_missing_val_split_is_only_a_warning(tmp_path, caplog):
+@pytest.mark.parametrize("part", ["val.zip", "val.txt"])
+def test_missing_val_split_is_only_a_warning(tmp_path, caplog, part):
     folder = write_official(tmp_path, "gtsrb")
-    (folder / "val.zip").unlink()
+    (folder / part).unlink()
     with caplog.at_level(logging.WARNING):
         assert build(tmp_path, "gtsrb").val == []
-    assert "val.txt is not complete" in caplog.text
+    assert f"{part} does not exist; there are no val images" in caplog.text
+
+
+def test_archives_may_be_unpacked_where_they_lie(tmp_path):
+    folder = write_official(tmp_path, "gtsrb")
+    zipped = build(tmp_path, "gtsrb")
+    for archive in list(folder.glob("*.zip")):
+        with zipfile.ZipFile(archive) as content:
+            content.extractall(folder)
+        archive.unlink()
+    unpacked = build(tmp_path, "gtsrb")
+    for before, after in ((zipped.train_x, unpacked.train_x), (zipped.val, unpacked.val), (zipped.test, unpacked.test)):
+        assert [item.label for item in after] == [item.label for item in before]
+        assert [item.impath for item in after] == [f"{folder}/{item.impath.split('@')[1]}" for item in before]
 
 
 def test_truncated_zip_and_wrong_label_file(tmp_path):
