@@ -11,15 +11,17 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yacs.config import CfgNode
 
 from mvlpt.config import task_names
-from mvlpt.engine.evaluation import TaskScore
 from mvlpt.engine.files import atomic_write
 from mvlpt.engine.identity import config_identity
 from mvlpt.errors import RunFolderError
+
+if TYPE_CHECKING:
+    from mvlpt.engine.evaluation import TaskScore
 
 FILE = "results.jsonl"
 FIELDS = (
