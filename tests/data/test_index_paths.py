@@ -1,4 +1,4 @@
-"""Paths of an index: inside their folder and there, in archives or unpacked; a quick look and the thorough one agree."""
+"""Paths in an index: inside their folder, there, in archives or unpacked; a quick look and a thorough one agree."""
 
 import itertools
 import zipfile
