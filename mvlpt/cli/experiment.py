@@ -13,20 +13,23 @@ from typing import Any
 from mvlpt import cli
 from mvlpt.cli.common import INTERRUPTED, exit_status, program_name, show
 from mvlpt.cli.experiment_groups import FOLDER, groups_of, known_groups
-from mvlpt.cli.experiment_plan import MEASURED_HERE, plan_of, show_plan, write_plan
+from mvlpt.cli.experiment_plan import plan_of, show_plan, write_plan
 from mvlpt.cli.experiment_results import collect, tables
 from mvlpt.cli.schedule_run import RunOptions, add_run_options, read_run_options, run_plan
 from mvlpt.engine.log import setup_logging
 from mvlpt.engine.registries import load_entry_points, load_plugin, load_shipped
 from mvlpt.engine.results import FILE as RESULTS_FILE
+from mvlpt.errors import ConfigError
 from mvlpt.report.results.formats import rich_tables
 from mvlpt.schedule import Experiment, Plan, Slot, load_experiment, load_plan
 from mvlpt.schedule.executors.options import RayOptions, SlurmOptions, read_options
 from mvlpt.schedule.executors.protocol import make_executor
 from mvlpt.schedule.journal import read_records
+from mvlpt.schedule.planning.configurations import Configurations
 from mvlpt.schedule.planning.plan_file import FILE as PLAN_FILE
 from mvlpt.schedule.slots import cpu_slots
 
+CLUSTERS = {"ray": RayOptions, "slurm": SlurmOptions}
 EXAMPLES = """\
 examples:
   # the demo: embeds, groups, tunes and compares; again to go on where it was stopped, or to see the tables
@@ -62,9 +65,10 @@ def build_parser() -> argparse.ArgumentParser:
     add("--plugin", action="append", default=[], metavar="FILE.py", help="a file that registers trainers or data sets")
     add_run_options(parser)
     stages = parser.add_argument_group("stages")
-    stages.add_argument("--only-groups", action="store_true", help="stop once the groups are picked")
-    stages.add_argument("--only-report", action="store_true", help="collect the scores there are, and print the tables")
-    stages.add_argument("--dry-run", action="store_true", help="print the plan and how long it takes; run nothing")
+    only = stages.add_mutually_exclusive_group()
+    only.add_argument("--only-groups", action="store_true", help="stop once the groups are picked")
+    only.add_argument("--only-report", action="store_true", help="collect the scores there are, and print the tables")
+    only.add_argument("--dry-run", action="store_true", help="print the plan and how long it takes; run nothing")
     stages.add_argument("--plan-file", metavar="JSON", help="with --dry-run: write the plan there")
     stages.add_argument("--picture", metavar="PNG", help="with --dry-run: draw the plan there")
     stages.add_argument("--no-calibrate", action="store_true", help="estimate with default speeds; measure nothing")
@@ -93,12 +97,16 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
     setup_logging(verbose=False)
     load_shipped()
     load_entry_points()
+    for option, given in (("--plan-file", args.plan_file), ("--picture", args.picture)):
+        if given and not args.dry_run:
+            raise ConfigError(f"{option} goes with --dry-run; a run keeps plan.json and plan.png in --output-dir")
     experiment, root = _experiment(args), Path(args.output_dir)
     for file in experiment.plugins:
         load_plugin(file)
     if args.only_report:
         return _report(experiment, load_plan(root / PLAN_FILE), root, print_results)
     options = read_run_options(args, experiment.executor)
+    Configurations(experiment).check()
     if args.dry_run:
         groups, stand_in = known_groups(experiment, root) if "grouped" in experiment.arms else (None, False)
         plan = plan_of(experiment, groups, args, root, options, keep=False)
@@ -120,10 +128,11 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
 
 def _slots(options: RunOptions) -> list[Slot]:
     """Where jobs would run; of a cluster, which is not asked, as many places as jobs may be in flight."""
-    if options.executor in MEASURED_HERE:
-        with closing(make_executor(options.executor, **options.executor_options)) as executor:
-            return list(executor.slots())
-    return cpu_slots(int(options.executor_options.get("jobs", 0)) or SlurmOptions().jobs)
+    if options.executor in CLUSTERS:
+        own = read_options(CLUSTERS[options.executor], options.executor_options, options.executor)
+        return cpu_slots(own.jobs or SlurmOptions().jobs)
+    with closing(make_executor(options.executor, **options.executor_options)) as executor:
+        return list(executor.slots())
 
 
 def _try_executor(options: RunOptions) -> None:
@@ -132,9 +141,8 @@ def _try_executor(options: RunOptions) -> None:
     Raises:
         MvlptError: its name or an option is wrong, or it cannot be used on this machine.
     """
-    if options.executor == "ray":  # to open it would start a cluster
-        read_options(RayOptions, options.executor_options, "ray")
-    else:
+    _slots(options)
+    if options.executor != "ray":  # to open it would start a cluster
         make_executor(options.executor, run_command=cli.main, **options.executor_options).close()
 
 

@@ -13,6 +13,7 @@ from mvlpt.engine.files import read_json, write_json
 from mvlpt.errors import RunFolderError
 from mvlpt.graph import Grouping, read_groups
 from mvlpt.schedule import Experiment
+from mvlpt.schedule.planning.sizes import task_size
 
 FOLDER, RECORD = "graph", "groups.inputs.json"
 STAND_IN_SIZE = 4  # tasks of a group that stands in, where the experiment does not say how many
@@ -40,9 +41,9 @@ def groups_of(experiment: Experiment, root: Path, tell: Callable[[str], None]) -
         MvlptError: a groups file cannot be used, or the tasks cannot be embedded or grouped.
     """
     folder, inputs = root / FOLDER, _inputs(experiment)
-    given = experiment.grouping.get("file")
-    if given:
-        return dict.fromkeys(experiment.trainers, read_groups(given, experiment.tasks))
+    given = _given(experiment)
+    if given is not None:
+        return given
     files = groups_files(experiment)
     paths = {folder / name for name in files.values()}
     if all(path.exists() for path in paths):
@@ -64,10 +65,13 @@ def known_groups(experiment: Experiment, root: Path) -> tuple[Mapping[str, Group
 
     Returns:
         The groups for each trainer, and whether they stand in for groups that are not known yet.
+
+    Raises:
+        MvlptError: a groups file cannot be used, or the tasks cannot be grouped as the experiment says.
     """
-    settings, tasks = experiment.grouping, experiment.tasks
-    if settings.get("file"):
-        return dict.fromkeys(experiment.trainers, read_groups(settings["file"], tasks)), False
+    settings, tasks, given = experiment.grouping, experiment.tasks, _given(experiment)
+    if given is not None:
+        return given, False
     if all((root / FOLDER / name).exists() for name in groups_files(experiment).values()):
         return _read(experiment, root / FOLDER), False
     count = min(
@@ -75,6 +79,25 @@ def known_groups(experiment: Experiment, root: Path) -> tuple[Mapping[str, Group
     )
     parts = tuple(tasks[place::count] for place in range(count))
     return dict.fromkeys(experiment.trainers, Grouping(parts, method="stand-in")), True
+
+
+def _given(experiment: Experiment) -> dict[str, Grouping] | None:
+    """The groups of the file that the experiment names, or ``None`` once it is sure that groups can be made.
+
+    Raises:
+        MvlptError: the file cannot be used, or the tasks cannot be grouped as the experiment says.
+    """
+    file = experiment.grouping.get("file")
+    if file:
+        return dict.fromkeys(experiment.trainers, read_groups(file, experiment.tasks))
+    from mvlpt.cli.group_checks import check_options
+    from mvlpt.cli.group_config import runs_of_experiment
+    from mvlpt.cli.group_options import GroupOptions
+
+    for run in runs_of_experiment(experiment, GroupOptions.from_mapping(experiment.grouping)):
+        classes = {task: task_size(task, run.cfg).classes for task in experiment.tasks}
+        check_options(run.options, experiment.tasks, run.cfg, classes)
+    return None
 
 
 def _read(experiment: Experiment, folder: Path) -> dict[str, Grouping]:

@@ -15,9 +15,10 @@ from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
 from mvlpt.report.sheets import rich_table
 from mvlpt.schedule import Experiment, Plan, Slot, load_plan, save_plan
 from mvlpt.schedule.journal import read_records
-from mvlpt.schedule.planning.build import backbones_of, build_plan, check_same_folder
+from mvlpt.schedule.planning.build import build_plan, check_same_folder
 from mvlpt.schedule.planning.calibrate import DEFAULTS, corrected, cost_model
 from mvlpt.schedule.planning.calibrate import FILE as CALIBRATION
+from mvlpt.schedule.planning.configurations import Configurations
 from mvlpt.schedule.planning.cost import CostModel
 from mvlpt.schedule.planning.plan_file import FILE
 
@@ -38,7 +39,7 @@ def plan_of(
         options: where jobs will run; speeds are measured only where that is this machine.
         keep: write what was measured to the folder.
     """
-    backbones = backbones_of(experiment)
+    backbones = Configurations(experiment).backbones()
     if options.executor in MEASURED_HERE:
         folder = root if keep or (root / CALIBRATION).exists() else None
         cost = cost_model(backbones, folder, keep and not args.no_calibrate, tell=_note)
@@ -75,6 +76,10 @@ def _known(file: Path) -> Plan | None:
 def show_plan(plan: Plan, slots: Sequence[Slot], args: argparse.Namespace, root: Path, stand_in: bool) -> None:
     """Prints a plan and writes nothing but what the command line asks for."""
     records = read_records(root, plan)
+    if args.plan_file:
+        save_plan(plan, args.plan_file)
+    if args.picture:
+        save_plan_figure(plan, args.picture)
     show(rich_table(plan_sheet(plan, records)))
     show(f"{plan_times(plan, slots, records)}.")
     speeds = "; ".join(f"{name}: {source}" for name, source in plan.facts["speeds"].items())
@@ -84,10 +89,6 @@ def show_plan(plan: Plan, slots: Sequence[Slot], args: argparse.Namespace, root:
             "The groups are not known before the tasks are embedded; equal parts of the tasks stand in for them"
             " (--only-groups makes them)."
         )
-    if args.plan_file:
-        save_plan(plan, args.plan_file)
-    if args.picture:
-        save_plan_figure(plan, args.picture)
     written = [path for path in (args.plan_file, args.picture) if path]
     show(f"written: {', '.join(written)}" if written else f"Nothing was written; the plan would go to {root / FILE}")
 

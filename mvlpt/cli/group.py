@@ -151,7 +151,7 @@ def prepare_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunFolderError(f"Cannot write to {folder}: {error.strerror}; choose another --out") from error
+        raise RunFolderError(f"Cannot write to {folder}: {error.strerror}; choose another folder") from error
 
 
 def _written(made: Made, options: GroupOptions, folder: Path, suffix: str, settings: dict[str, object]) -> Made:

@@ -29,36 +29,31 @@ def checked_sources(cfg: Config, options: GroupOptions) -> tuple[TaskSource, ...
     """
     sources = task_sources(cfg)
     classes = {source.name: len(source.class_names) for source in sources}
-    check_options(options, [*classes], cfg.TRAINER.NAME, classes)
-    if options.affinity in STEPS:
-        affinity_config(cfg)
+    check_options(options, [*classes], cfg, classes)
     return sources
 
 
-def check_options(
-    options: GroupOptions, tasks: Sequence[str], trainer: str = "", classes: Mapping[str, int] | None = None
-) -> None:
+def check_options(options: GroupOptions, tasks: Sequence[str], cfg: Config, classes: Mapping[str, int]) -> None:
     """Refuses options that these tasks cannot be grouped by, whatever their images are.
 
     Args:
         options: what to group by, and how.
         tasks: names.
-        trainer: whose pair runs are read.
-        classes: each task's number of classes; ``None`` where they are not known yet, and so not checked.
+        cfg: names the trainer whose pair runs are read, or whose prompt affinities are of.
+        classes: each task's number of classes.
 
     Raises:
-        MvlptError: a similarity, method or limit cannot be used, limits contradict, or pair runs are missing.
+        MvlptError: a similarity, method, limit or trainer cannot be used, limits contradict, or pair runs are missing.
     """
-    constraints = options.constraints()
-    if classes is None:
-        constraints["max_classes"] = None
-    check_grouping(tasks, **constraints, classes=classes if constraints["max_classes"] is not None else None)
+    check_grouping(tasks, **options.constraints(), classes=classes if options.max_classes is not None else None)
     if options.similarity:
         named_weights(parse_weights(options.similarity))
     if options.fit:
-        measured_pairs(read_gains(options.fit, tasks, trainer)[0], tasks)
+        measured_pairs(read_gains(options.fit, tasks, cfg.TRAINER.NAME)[0], tasks)
     if options.affinity == "measured":
-        fill_one_sided(read_gains(options.results, tasks, trainer)[0], tasks)
+        fill_one_sided(read_gains(options.results, tasks, cfg.TRAINER.NAME)[0], tasks)
+    if options.affinity in STEPS:
+        affinity_config(cfg)
 
 
 def read_gains(results: str, tasks: Sequence[str], trainer: str) -> tuple[np.ndarray, str]:

@@ -119,7 +119,7 @@ def _listed(value: Any) -> Sequence[Any]:
 
 
 def _link(value: Any, option: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in value.split("+")) if isinstance(value, str) else tuple(map(str, value))
-    if len(names) < 2 or not all(names):
+    names = tuple(part.strip() for part in value.split("+")) if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or len(names) < 2 or not all(names):
         raise ConfigError(f"{option} takes two tasks or more, joined by '+' (a+b), not '{value}'")
-    return names
+    return tuple(map(str, names))

@@ -34,8 +34,12 @@ class Config(CfgNode):
         """Merges another tree of options."""
         self._merge_flat(flatten(cfg_other), origin="the merged configuration")
 
-    def merge_from_list(self, cfg_list: Sequence[Any]) -> None:
+    def merge_from_list(self, cfg_list: Sequence[Any], origin: str = "the command line") -> None:
         """Merges ``[KEY, VALUE, KEY, VALUE, ...]``, as written at the end of a command line.
+
+        Args:
+            cfg_list: keys and values in turn.
+            origin: where errors say that they stand.
 
         Raises:
             ConfigError: a key has no value, or keys or values do not fit.
@@ -45,7 +49,7 @@ class Config(CfgNode):
                 f"Overrides come in pairs KEY VALUE; of {len(cfg_list)} words, '{cfg_list[-1]}' has no partner"
             )
         pairs = list(zip(cfg_list[0::2], cfg_list[1::2], strict=True))
-        self._merge_flat([(str(key), value) for key, value in pairs], origin="the command line")
+        self._merge_flat([(str(key), value) for key, value in pairs], origin)
 
     def flat(self) -> dict[str, Any]:
         """All options as ``{"OPTIM.LR": 0.002, ...}``, in the order of the tree."""

@@ -220,6 +220,21 @@ WRONG = {
     "groups file": ([], {"grouping": {"file": "absent-groups.yaml"}}, "absent-groups.yaml"),
     "method": ([], {"grouping": {"method": "magic"}}, "magic"),
     "similarity": ([], {"grouping": {"similarity": "sound=1"}}, "sound"),
+    "groups": ([], {"grouping": {"groups": 99}}, "groups is 99, but there are 3 tasks"),
+    "classes": ([], {"grouping": {"max_classes": 1}}, "classes, but max_classes is 1"),
+    "link": ([], {"grouping": {"must_link": [5]}}, "grouping.must_link takes two tasks"),
+    "links": ([], {"grouping": {"must_link": 5}}, "grouping.must_link is 5; give a list"),
+    "weights": ([], {"grouping": {"similarity": 3}}, "grouping.similarity is 3; give weights"),
+    "steps": ([], {"grouping": {"affinity": "grad", "steps": "x"}}, "grouping.steps is 'x'; give a whole number"),
+    "threshold": ([], {"grouping": {"threshold": True}}, "grouping.threshold is True; give a number"),
+    "affinity": ([], {"grouping": {"affinity": "gard"}}, "did you mean 'grad'"),
+    "trainer of groups": ([], {"grouping": {"affinity": "grad", "trainer": "nix"}}, "no trainer 'nix'"),
+    "pair runs": ([], {"grouping": {"affinity": "measured", "results": "absent.jsonl"}}, "absent.jsonl"),
+    "option": ([], {"options": {"OPTIM.LRR": 1}}, "planned: In the experiment's options: unknown key OPTIM.LRR"),
+    "option of SLURM": (["--executor", "slurm", "--executor-option", "minutes=x"], {}, "minutes=x is not a whole"),
+    "jobs of SLURM": (["--executor", "slurm", "--executor-option", "jobs=x"], {}, "jobs=x is not a whole number"),
+    "picture": (["--dry-run", "--picture", "plan.gif"], {}, "plan.gif"),
+    "plan file": (["--plan-file", "plan.json"], {}, "--plan-file goes with --dry-run"),
 }
 
 
@@ -230,7 +245,17 @@ def test_mistakes_are_one_sentence_with_status_2(toy_tasks, tmp_path, capsys, ki
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith("error: ")
     assert expected in told
-    assert not (tmp_path / "out" / "plan.json").exists()
+    assert told.count(expected) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", sorted(set(WRONG) - {"report of nothing", "plan file", "picture"}))
+def test_a_dry_run_finds_the_same_mistakes(toy_tasks, tmp_path, capsys, kind):
+    flags, changes, expected = WRONG[kind]
+    assert run(write(tmp_path / "e.yaml", **changes), tmp_path / "out", *flags, "--dry-run") == 2
+    told = capsys.readouterr()
+    assert expected in told.err
+    assert not told.out
 
 
 @pytest.mark.slow

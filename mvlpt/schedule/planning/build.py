@@ -9,11 +9,9 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.config import check_config, get_cfg_default
 from mvlpt.config.shipped import find_config
 from mvlpt.engine.identity import decisive_options
-from mvlpt.engine.registries import extend_config, load_entry_points, load_shipped
-from mvlpt.errors import ConfigError, MvlptError, PlanError
+from mvlpt.errors import PlanError
 from mvlpt.schedule.jobs import Job, Plan, job_id
 from mvlpt.schedule.planning.arms import (
     Run,
@@ -26,9 +24,9 @@ from mvlpt.schedule.planning.arms import (
     tuned_runs,
     zero_shot_runs,
 )
+from mvlpt.schedule.planning.configurations import Configurations
 from mvlpt.schedule.planning.cost import CostModel, precision, towers
 from mvlpt.schedule.planning.experiment import Experiment
-from mvlpt.schedule.planning.sizes import task_size
 
 QUIET = ("RUN.TENSORBOARD", "False", "RUN.THREADS", "1")
 STORE = "features/store"
@@ -60,10 +58,8 @@ def build_plan(
         ConfigError: options, trainers or tasks that cannot be used, all told together.
         PlanError: groups that do not fit, or two jobs with one folder.
     """
-    load_shipped()
-    load_entry_points()
     builder = _Builder(experiment, Path(os.path.abspath(root)), cost or CostModel())
-    builder.check()
+    builder.configurations.check()
     for trainer in experiment.trainers:
         groups = groupings.get(trainer) if isinstance(groupings, Mapping) else groupings
         for shots in experiment.shots:
@@ -81,90 +77,18 @@ def build_plan(
     return Plan(list(builder.jobs.values()), facts)
 
 
-def backbones_of(experiment: Experiment) -> list[tuple[str, int]]:
-    """Names and image sizes of the backbones that an experiment's runs use.
-
-    Raises:
-        ConfigError: a trainer's configuration or an option cannot be used, or a task is not known.
-    """
-    load_shipped()
-    load_entry_points()
-    builder = _Builder(experiment, Path(), CostModel())
-    builder.check()
-    files = [*experiment.trainers, *([experiment.zero_shot] if experiment.zero_shot else [])]
-    configurations = [builder.base(file, experiment.overrides()) for file in files]
-    return list(dict.fromkeys((cfg.MODEL.BACKBONE.NAME, cfg.INPUT.SIZE[0]) for cfg in configurations))
-
-
 class _Builder:
     """Adds jobs; the same run asked for twice is one job."""
 
     def __init__(self, experiment: Experiment, root: Path, cost: CostModel) -> None:
         self.experiment, self.root, self.cost = experiment, root, cost
+        self.configurations = Configurations(experiment)
         self.jobs: dict[str, Job] = {}
-        self._bases: dict[tuple[str, tuple[tuple[str, str], ...]], CfgNode] = {}
-        self._features: dict[tuple[Any, ...], Job] = {}
-
-    def check(self) -> None:
-        """Tries every trainer with every arm's options, and every task, before anything is planned."""
-        experiment, told = self.experiment, []
-        arms = ["single" if arm == "transfer" else arm for arm in experiment.arms]
-        pairs = [(file, arm) for file in experiment.trainers for arm in (*arms, "transfer", "source")]
-        pairs += [(experiment.zero_shot, "")] if experiment.zero_shot else []
-        for file, arm in pairs:
-            try:
-                cfg = self.base(file, experiment.overrides(arm))
-                if not cfg.TRAINER.NAME:
-                    told.append(f"{file} names no trainer; set TRAINER.NAME in it")
-                if not cfg.MODEL.BACKBONE.NAME:
-                    told.append(f"{file} names no backbone; set backbone in the experiment")
-            except MvlptError as error:
-                told.append(f"{file}: {error}")
-        for task in experiment.all_tasks:
-            try:
-                task_size(task, self._size_config())
-            except MvlptError as error:
-                told.append(str(error))
-        if told:
-            raise ConfigError(f"The experiment cannot be planned: {'; '.join(dict.fromkeys(told))}")
-
-    def _size_config(self) -> CfgNode:
-        cfg = get_cfg_default()
-        known = cfg.flat()
-        given = {key: value for key, value in self.experiment.overrides().items() if key in known}
-        cfg.merge_from_list([word for key in given if key.startswith("DATASET.") for word in (key, given[key])])
-        return cfg
-
-    # Configurations ------------------------------------------------------------------------------------------
-
-    def base(self, file: str, options: Mapping[str, Any]) -> CfgNode:
-        """The configuration of a trainer's file with some overrides, checked, not to be changed."""
-        key = (file, tuple((name, repr(value)) for name, value in options.items()))
-        if key not in self._bases:
-            cfg = get_cfg_default()
-            extend_config(cfg)
-            cfg.merge_from_file(find_config(file))
-            cfg.merge_from_list([word for pair in options.items() for word in pair])
-            check_config(cfg)
-            self._bases[key] = cfg
-        return self._bases[key]
-
-    def _resolved(self, run: Run, options: Mapping[str, Any]) -> CfgNode:
-        """What ``mvlpt train`` makes of the run's command."""
-        cfg = self.base(run.trainer, run.options).clone()
-        words: list[Any] = ["DATASET.DATASET", ",".join(run.tasks), "SEED", run.seed]
-        words += ["DATASET.RANDOM_SEED_SAMPLING", run.seed]
-        words += ["DATASET.NUM_SHOTS", run.shots] if run.shots else []
-        cfg.merge_from_list([*words, *(word for pair in options.items() for word in pair)])
-        check_config(cfg)
-        return cfg
-
-    # Jobs ----------------------------------------------------------------------------------------------------
 
     def run(self, run: Run, start: Job | None = None) -> Job:
         """The job of a run that starts from nothing, or from the prompt of another job."""
         labels = {"RUN.ARM": run.arm, **({"RUN.GROUP": run.group} if run.group else {})}
-        cfg = self._resolved(run, labels)
+        cfg = self.configurations.of_run(run, labels)
         decisive = {key: value for key, value in decisive_options(cfg).items() if key not in WHERE}
         ident = job_id([run.kind, decisive, [start.id] if start else []])
         if ident in self.jobs:
@@ -259,7 +183,7 @@ class _Builder:
         options = {**run.options, "TEST.FINAL_MODEL": "last_step"}
         one = Run("", "features", run.trainer, "", (task,), shots, seed, options=options)
         name = f"features/{folder_name(task)}-{key[:4]}"
-        seconds, memory = self.cost.of_run(self._resolved(one, {}), "features")
+        seconds, memory = self.cost.of_run(self.configurations.of_run(one, {}), "features")
         self.jobs[key] = Job(
             id=key,
             kind="features",
