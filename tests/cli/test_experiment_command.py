@@ -213,7 +213,7 @@ WRONG = {
     "no file": (["--config-file", "absent.yaml"], {}, "No config file at absent.yaml"),
     "task": ([], {"tasks": ["toy-wram", "toy-cold"]}, "did you mean 'toy-warm'"),
     "executor": ([], {"executor": {"name": "locl"}}, "locl"),
-    "executor's option": (["--executor", "local", "--executor-option", "slot=2"], {}, "slot"),
+    "executor's option": (["--executor", "local", "--executor-option", "slot=2"], {}, "no option 'slot'"),
     "slots": (["--executor", "local", "--slots", "0"], {}, "--slots is 0"),
     "retries": (["--retries", "-1"], {}, "--retries is -1"),
     "report of nothing": (["--only-report"], {}, "No plan at"),

@@ -47,7 +47,7 @@ class Configurations:
                 _merge(_defaults(), options)
             except ConfigError as error:
                 told.append(str(error))  # the same for every file
-                continue
+                options = {}
             try:
                 cfg = self.base(file, options)
                 if not cfg.TRAINER.NAME:
