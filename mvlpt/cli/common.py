@@ -14,6 +14,7 @@ from rich.table import Table
 
 from mvlpt.engine.interrupts import Interrupted
 from mvlpt.errors import MvlptError, is_out_of_memory
+from mvlpt.report.sheets import Sheet, rich_table
 
 BAD_INPUT, OUT_OF_MEMORY, INTERRUPTED = 2, 12, 130
 TOOLS = {"group": "group_tasks.py", "experiment": "run_experiment.py", "average": "average_prompts.py"}
@@ -77,9 +78,16 @@ def results_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     return table
 
 
+def output_width() -> int:
+    """Characters in a line of the standard output; 120 where it is not a terminal."""
+    return Console().width if sys.stdout.isatty() else 120
+
+
 def show(*renderables: Any) -> None:
-    """Prints to the standard output, in full width where it is not a terminal; text as it is, brackets and all."""
-    console = Console() if sys.stdout.isatty() else Console(width=120)
+    """Prints to the standard output: text as it is, brackets and all, and sheets as tables that are no wider."""
+    width = output_width()
+    console = Console(width=width)
     for item in renderables:
         text = isinstance(item, str)
-        console.print(item, soft_wrap=text, markup=not text)  # a path is never broken into two lines
+        for part in map(rich_table, item.parts(width)) if isinstance(item, Sheet) else (item,):
+            console.print(part, soft_wrap=text, markup=not text)  # a path is never broken into two lines

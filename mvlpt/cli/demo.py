@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.cli import experiment as whole_way
-from mvlpt.cli.common import exit_status, program_name, show
+from mvlpt.cli.common import exit_status, output_width, program_name, show
 from mvlpt.cli.experiment_results import MARKDOWN, tables
 from mvlpt.engine.results import FILE
 from mvlpt.report.results.formats import rich_tables
@@ -58,6 +58,6 @@ def _print_by_look(experiment: Experiment, plan: Plan, rows: list[dict[str, Any]
     groups = {job.facts["group"]: job.facts["tasks"] for job in plan if job.facts.get("arm") == "grouped"}
     for name, tasks in groups.items():
         show(f"{name}: {', '.join(tasks)}")
-    show(*rich_tables(results, ("summary",)))
+    show(*rich_tables(results, ("summary",), width=output_width()))
     show(f"scores: {root / FILE}; all tables: {root / MARKDOWN}; task graph and groups: {root / 'graph'}")
     show(f"each run's configuration, log, checkpoints and prompt.safetensors: in its folder below {root}")

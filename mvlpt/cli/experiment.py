@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shutil
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from mvlpt import cli
-from mvlpt.cli.common import INTERRUPTED, exit_status, program_name, show
+from mvlpt.cli.common import INTERRUPTED, exit_status, output_width, program_name, show
 from mvlpt.cli.experiment_groups import FOLDER, groups_of, known_groups
-from mvlpt.cli.experiment_plan import plan_of, show_plan, write_plan
+from mvlpt.cli.experiment_plan import plan_of, refuse_other, show_plan, write_plan
 from mvlpt.cli.experiment_results import collect, tables
 from mvlpt.cli.schedule_run import RunOptions, add_run_options, read_run_options, run_plan
 from mvlpt.engine.log import setup_logging
@@ -114,6 +112,7 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
         show_plan(plan, slots, args, root, stand_in)
         return 0
     _try_executor(options)
+    refuse_other(experiment, root)
     groups = None
     if "grouped" in experiment.arms or args.only_groups:
         groups = groups_of(experiment, root, show)
@@ -175,6 +174,5 @@ def _report(experiment: Experiment, plan: Plan, root: Path, print_results: Any) 
 
 def _print_tables(experiment: Experiment, plan: Plan, rows: list[dict[str, Any]], root: Path) -> None:
     table = tables(rows, experiment.all_tasks, root)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
-    show(*rich_tables(table, width=width))
+    show(*rich_tables(table, width=output_width()))
     show(f"scores: {root / RESULTS_FILE}; tables: {root / 'results.md'}; each run: its folder below {root}")

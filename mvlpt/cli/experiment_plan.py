@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from mvlpt.cli.schedule_run import RunOptions
 from mvlpt.errors import PlanError
 from mvlpt.report.jobs.plan_figure import save_plan_figure
 from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
-from mvlpt.report.sheets import rich_table
 from mvlpt.schedule import Experiment, Plan, Slot, load_plan, save_plan
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.planning.build import build_plan, check_same_folder
@@ -51,6 +51,18 @@ def plan_of(
     return corrected(plan, read_records(root, plan))
 
 
+def refuse_other(experiment: Experiment, root: Path) -> None:
+    """Refuses a folder that holds another experiment, before groups are made in it.
+
+    Raises:
+        PlanError: a run that does not depend on the groups has other options or tasks there.
+    """
+    before = _known(root / FILE)
+    if before is not None:
+        arms = tuple(arm for arm in experiment.arms if arm != "grouped")
+        check_same_folder(build_plan(dataclasses.replace(experiment, arms=arms), root), before, root)
+
+
 def write_plan(plan: Plan, root: Path) -> None:
     """Writes ``plan.json`` and its picture, unless the folder holds another experiment.
 
@@ -80,7 +92,7 @@ def show_plan(plan: Plan, slots: Sequence[Slot], args: argparse.Namespace, root:
         save_plan(plan, args.plan_file)
     if args.picture:
         save_plan_figure(plan, args.picture)
-    show(rich_table(plan_sheet(plan, records)))
+    show(plan_sheet(plan, records))
     show(f"{plan_times(plan, slots, records)}.")
     speeds = "; ".join(f"{name}: {source}" for name, source in plan.facts["speeds"].items())
     show(f"Speeds behind the estimates: {speeds}.")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 
-from mvlpt.cli.common import exit_status, program_name, show
+from mvlpt.cli.common import exit_status, output_width, program_name, show
 from mvlpt.engine.files import atomic_write
 from mvlpt.errors import ConfigError
 from mvlpt.report.results.collect import collect_rows, write_collection
@@ -108,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     tables = tuple(args.table or SHOWN)
     if kind == "terminal" and not args.out:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
+        width = output_width()
         show(*rich_tables(results, tables, args.digits, width))
         return 0
     text = _text(results, kind, tables, args.digits)

@@ -14,7 +14,6 @@ from mvlpt.report.jobs.changes import counts_text
 from mvlpt.report.jobs.plan_figure import save_plan_figure
 from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
 from mvlpt.report.jobs.status import failure_lines, running_sheet, status_record, status_sheet
-from mvlpt.report.sheets import rich_table
 from mvlpt.schedule.control import request
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.lock import holder, is_running
@@ -99,7 +98,7 @@ def _plan(args: argparse.Namespace) -> int:
     slots = cpu_slots(args.slots) if args.slots else local_slots()
     if args.list:
         show(*(f"{job.id} {job.name}\n  {job.shell}" for job in target.plan))
-    show(rich_table(plan_sheet(target.plan, records)), str(plan_times(target.plan, slots, records)))
+    show(plan_sheet(target.plan, records), str(plan_times(target.plan, slots, records)))
     _save(target)
     if args.picture:
         title = f"{target.name}: {len(target.plan)} jobs"
@@ -131,7 +130,7 @@ def _status(args: argparse.Namespace) -> int:
         print(json.dumps(status_record(plan, records, root, is_running(root)), indent=2, ensure_ascii=False))
     else:
         running = running_sheet(plan, records, root)
-        show(rich_table(status_sheet(plan, records)), *([rich_table(running)] if running.rows else []))
+        show(status_sheet(plan, records), *([running] if running.rows else []))
         show(*failure_lines(plan, records, root))
         who = f"a scheduler works on it ({holder(root)})" if is_running(root) else "no scheduler is running"
         show(f"{counts_text(plan, records)}; {who}")

@@ -16,7 +16,6 @@ from mvlpt.errors import ScheduleError
 from mvlpt.report.jobs.changes import counts_text
 from mvlpt.report.jobs.status import failure_lines, status_sheet
 from mvlpt.report.jobs.watch import Watch
-from mvlpt.report.sheets import rich_table
 from mvlpt.schedule.executors.protocol import EXECUTORS, make_executor
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.journal import read_records
@@ -115,7 +114,7 @@ def run_plan(plan: Plan, root: Path, options: RunOptions) -> int:
     records = read_records(root, plan)
     done = outcome.finished == len(plan)
     if not done:
-        show(rich_table(status_sheet(plan, records)), *failure_lines(plan, records, root))
+        show(status_sheet(plan, records), *failure_lines(plan, records, root))
     if outcome.interrupted:
         show(f"stopped: {counts_text(plan, records)}; run the same command again to go on")
         return INTERRUPTED

@@ -140,9 +140,11 @@ def test_only_the_report(finished, capsys):
 
 def test_another_experiment_is_kept_out_of_the_folder(finished, tmp_path, capsys):
     _, out = finished
-    other = write(tmp_path / "e.yaml", arms=["single"], options={"OPTIM.MAX_EPOCH": 2})
-    assert run(other, out) == 2
-    assert "holds another experiment" in capsys.readouterr().err
+    kept = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    for arms in (["single"], ["single", "grouped"]):
+        assert run(write(tmp_path / "e.yaml", arms=arms, options={"OPTIM.MAX_EPOCH": 2}), out) == 2
+        assert "holds another experiment" in capsys.readouterr().err
+        assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == kept
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(toy_tasks, tmp_path, capsys):

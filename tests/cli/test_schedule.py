@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -64,6 +65,20 @@ def test_a_plan_is_shown_before_it_runs(root, tmp_path, capsys):
     assert "sh -c true" in shown
     assert (tmp_path / "plan.png").stat().st_size > 1000
     assert sorted(path.name for path in root.iterdir()) == ["plan.json"]
+
+
+def test_tables_break_no_word_at_80_columns(tmp_path, capsys, monkeypatch):
+    facts = {"trainer": "ZeroshotCLIP", "arm": "all"}
+    jobs = [job(f"j{n}", kind="evaluate", facts=facts, memory_mb=611) | {"seconds": 0.5 + 2.5 * n} for n in range(2)]
+    root = write_plan(tmp_path / "wide", *jobs)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    for verb in ("plan", "status"):
+        assert schedule(verb, root) == 0
+        shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+        table = [line for line in shown.splitlines() if line[:1] in "┃│├└┏┡"]
+        assert max(map(len, table)) <= 80
+        assert any("all-together" in line and "ZeroshotCLIP" in line for line in table)
 
 
 def test_a_run_tells_what_failed_and_goes_on_after_a_retry(root, capfd):

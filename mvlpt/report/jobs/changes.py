@@ -84,7 +84,8 @@ def _sentence(snapshot: Snapshot, job: Job, record: JobRecord, was: tuple[str, i
         return "cancelled", f"{job.name}: {record.reason or 'by request'}"
     if record.attempts and (was[0] != "waiting" or was[1] != record.attempts):  # it ran and waits again
         if snapshot.stopping:
-            return "stopped", f"{job.name} after {took}: {record.reason}"
+            more = "" if record.reason in ("", "stopped") else f": {record.reason}"
+            return "stopped", f"{job.name} after {took}{more}"
         return "again", f"{job.name} after {took}: {why(snapshot, job, record)}"
     return None
 
