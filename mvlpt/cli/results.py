@@ -98,6 +98,8 @@ def main(argv: list[str] | None = None) -> int:
     kind = args.format or _format_of(args.out)
     if kind == "csv" and args.table and len(args.table) > 1:
         raise ConfigError(f"--format csv holds one table, not {len(args.table)}; name one with --table")
+    if kind == "json" and args.table:
+        raise ConfigError("--format json holds all tables; leave --table out, or choose another format")
     results = results_table(
         collect_rows(args.paths),
         groups=_read_groups(args.groups) if args.groups else None,
@@ -107,8 +109,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     tables = tuple(args.table or SHOWN)
     if kind == "terminal" and not args.out:
-        width = output_width()
-        show(*rich_tables(results, tables, args.digits, width))
+        show(*rich_tables(results, tables, args.digits, output_width()))
         return 0
     text = _text(results, kind, tables, args.digits)
     if args.out:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -120,6 +121,7 @@ def latex(sheet: Sheet, notes: Sequence[str] = ()) -> str:
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{latex_escape(sheet.title)}}}",
+        r"\smallskip",  # for classes that leave no room below a caption
         rf"\begin{{tabular}}{{{''.join('l' if column.left else 'r' for column in columns)}}}",
         r"\toprule",
         *_latex_headings(columns),
@@ -129,20 +131,27 @@ def latex(sheet: Sheet, notes: Sequence[str] = ()) -> str:
         if row is None:
             lines.append(r"\midrule")
         else:
-            fields = [latex_escape(entry.text) for entry in row]
+            fields = [_latex_field(entry.text, column.left) for entry, column in zip(row, columns, strict=True)]
             bold = [rf"\textbf{{{f}}}" if entry.bold and f else f for f, entry in zip(fields, row, strict=True)]
             lines.append(" & ".join(bold) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     if notes:
-        lines += ["", r"\smallskip", r"{\footnotesize " + r" \\ ".join(latex_escape(f"{n}.") for n in notes) + "}"]
+        lines += ["", r"\smallskip", r"{\footnotesize " + r" \\ ".join(latex_escape(f"{n}.") for n in notes) + r"\par}"]
     return "\n".join([*lines, r"\end{table}"])
 
 
+def _latex_field(text: str, left: bool) -> str:
+    """An entry; before a number a hyphen is a minus sign, which is longer."""
+    field = latex_escape(text)
+    return field if left else re.sub(r"^-(?=\d)", "$-$", field)
+
+
 def _latex_headings(columns: Sequence[Column]) -> list[str]:
+    """As many rows as the highest heading has; the others stand at the bottom, as on a terminal."""
     depth = max(len(column.lines) for column in columns)
     rows = []
     for level in range(depth):
-        words = [column.lines[level] if level < len(column.lines) else "" for column in columns]
+        words = ["" if level < depth - len(c.lines) else c.lines[level - depth + len(c.lines)] for c in columns]
         fields, rules, place = [], [], 1
         for text, same in itertools.groupby(words):
             count = len(list(same))

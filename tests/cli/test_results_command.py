@@ -96,12 +96,15 @@ MISTAKES = {
     "no folder": (["nowhere"], "No folder of runs and no results file at nowhere"),
     "no runs": (["empty"], "No results.jsonl in or below empty; has a run of it finished?"),
     "trainer": ([".", "--trainer", "MVLPT-VTP"], "did you mean 'MVLPT-VPT'?"),
+    "twice": ([".", "--compare", "single", "MVLPT-VPT/single"], "are one method, MVLPT-VPT single-task"),
+    "json": ([".", "--format", "json", "--table", "tests"], "--format json holds all tables"),
     "compare": ([".", "--compare", "single", "grouped"], "No method of the results fits 'grouped'"),
     "ending": ([".", "--out", "t.doc"], "--out t.doc does not end in .md, .csv, .tex"),
     "csv of two": ([".", "--format", "csv", "--table", "scores", "tests"], "--format csv holds one table, not 2"),
     "digits": ([".", "--digits", "9"], "--digits is 9; it takes 0 to 6"),
     "groups": ([".", "--groups", "none.yaml"], "none.yaml"),
     "collect": ([".", "--collect", "--out", "t.md"], "--collect writes PATH/results.jsonl and takes neither"),
+    "collect into a file": (["a.jsonl", "--collect"], "a.jsonl is a file; name the folder"),
     "contradiction": (["."], "has two values: 47 (VPT/again/results.jsonl, run other) and 48 (VPT/twice/results.jsonl"),
     "cut file": (["."], "VPT/cut/results.jsonl, line 1 is not JSON"),
 }
@@ -112,6 +115,7 @@ def test_mistakes_are_one_sentence_with_status_2(root, monkeypatch, capsys, kind
     words, expected = MISTAKES[kind]
     monkeypatch.chdir(root)
     (root / "empty").mkdir()
+    (root / "a.jsonl").touch()
     if kind == "contradiction":
         write_run(root / "VPT" / "again", [row("birds", 47, run="other")])
         write_run(root / "VPT" / "twice", [row("birds", 48)])

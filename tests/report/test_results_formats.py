@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 from rich.console import Console
@@ -79,6 +81,25 @@ def test_latex_escapes_what_means_something():
     sheet = Sheet("t", (Column(("x",), True), Column(("A", "1")), Column(("A", "2"))), ((Entry("r"),) * 3, None))
     assert r"\multicolumn{2}{c}{A} \\" in latex(sheet)
     assert r"\cmidrule(lr){2-3}" in latex(sheet)
+    assert "\nx & 1 & 2 \\\\\n" in latex(sheet)  # a heading of one line stands in the last
+
+
+def test_latex_has_minus_signs_before_numbers_only():
+    sheet = Sheet("t", (Column(("x",), True), Column(("y",))), ((Entry("-1-a"), Entry("-1.5", bold=True)),))
+    assert r"-1-a & \textbf{$-$1.5} \\" in latex(sheet)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX here")
+def test_latex_compiles(tmp_path):
+    odd = "50%_off & {more} #1 ~^x\\y $z <|> größe"
+    rows = [zero_shot(task, 40) for task in (odd, "b")]
+    rows += [row(task, value, seed, "single") for task in (odd, "b") for seed, value in ((1, 50), (2, 31))][:3]
+    (tmp_path / "tables.tex").write_text(as_latex(results_table(rows, groups={odd: odd, "b": "low"}), TABLES))
+    page = r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{tables.tex}\end{document}"
+    (tmp_path / "page.tex").write_text(page)
+    line = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120)
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 def test_markdown_escapes_what_means_something():

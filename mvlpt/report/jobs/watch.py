@@ -67,7 +67,9 @@ class Watch:
             self._live.update(frame(snapshot, self._progress, width=width, height=height), refresh=True)
         elif now - self._summed >= SUMMARY:
             left = "stopping" if snapshot.stopping else f"about {duration(snapshot.time_left)} left"
-            self._print(Text(f"{counts_text(snapshot.plan, snapshot.records)}; {len(snapshot.slots)} slots, {left}"))
+            count = len(snapshot.slots)
+            slots = f"{count} slot{'s' * (count != 1)}"
+            self._print(Text(f"{counts_text(snapshot.plan, snapshot.records)}; {slots}, {left}"))
             self._summed = now
 
     def _tell(self, snapshot: Snapshot) -> None:

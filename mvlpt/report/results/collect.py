@@ -54,9 +54,11 @@ def write_collection(root: str | os.PathLike[str]) -> tuple[Path, int]:
     The file appears whole, in the order of the runs' folders; what it held before is replaced.
 
     Raises:
-        RunFolderError: nothing is there, or ``root`` is a run's own folder, whose results must stay.
+        RunFolderError: nothing is there, ``root`` is a file, or a run's own folder, whose results must stay.
     """
     folder = Path(root)
+    if folder.is_file():
+        raise RunFolderError(f"{folder} is a file; name the folder whose runs are to be collected")
     if folder.is_dir() and _is_run(folder):
         raise RunFolderError(f"{folder} is the folder of one run, whose {FILE} is its own; name a folder above it")
     rows = _distinct(row for file in results_files(folder) for row in read_results(file))

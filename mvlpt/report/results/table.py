@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mvlpt.errors import RunFolderError
+from mvlpt.errors import ConfigError, RunFolderError
 from mvlpt.report.results.notes import notes_on, small_tests
 from mvlpt.report.results.paired_test import PairedTest, holm, paired_test
 from mvlpt.report.results.scores import Method, Scores
@@ -126,7 +126,7 @@ def results_table(
     if compare is None:
         pairs = _default_pairs(scores, methods, zero_shot)
     else:
-        pairs = [(find_method(one, scores.methods), find_method(other, scores.methods)) for one, other in compare]
+        pairs = [_named_pair(scores, one, other) for one, other in compare]
     comparisons = _compare(scores, pairs)
     notes = notes_on(scores, methods, shown, common, zero_shots)
     notes += small_tests([one.test for one in comparisons])
@@ -218,6 +218,20 @@ def _default_pairs(scores: Scores, methods: Sequence[Method], zero_shot: Method 
         pairs += [(method, zero_shot) for method in trained]
     order = {method: place for place, method in enumerate(methods)}
     return sorted(pairs, key=lambda pair: (order[pair[0]], order.get(pair[1], -1)))
+
+
+def _named_pair(scores: Scores, one: str, other: str) -> tuple[Method, Method]:
+    """Two methods that were named to be compared.
+
+    Raises:
+        ConfigError: a name fits no method, both are the same method, or no task has scores of both.
+    """
+    first, second = find_method(one, scores.methods), find_method(other, scores.methods)
+    if first == second:
+        raise ConfigError(f"'{one}' and '{other}' are one method, {' '.join(first.words)}; name two that differ")
+    if not scores.common_tasks((first, second)):
+        raise ConfigError(f"No task has scores of both '{one}' and '{other}', so they cannot be compared")
+    return first, second
 
 
 def _compare(scores: Scores, pairs: Sequence[tuple[Method, Method]]) -> tuple[Comparison, ...]:
