@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -163,3 +164,19 @@ def test_no_cluster_at_the_address(monkeypatch):
     with pytest.raises(ScheduleError, match="no Ray cluster at 'auto': Could not find"):
         ray_executor._connect(ray, "auto")
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "127.0.0.1:{}x"])
+def test_an_address_where_nobody_answers_is_told_at_once(monkeypatch, form):
+    """Ray would wait: after ten minutes it was still trying."""
+
+    def hang(**options):
+        raise AssertionError("Ray was asked")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", hang)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = form.format(taken.getsockname()[1])
+        with pytest.raises(ScheduleError, match=f"There is no Ray cluster at '{address}': "):
+            RayExecutor(RayOptions(address=address))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from mvlpt.errors import MissingExtraError, ScheduleError
 from mvlpt.schedule.executors.options import RayOptions
@@ -20,6 +22,7 @@ from mvlpt.schedule.working.attempt import FAILED, INTERRUPTED, OUT_OF_MEMORY, r
 _log = logging.getLogger(__name__)
 _SMALLEST_SHARE = 0.01  # of a GPU; Ray counts to four digits
 _END_SECONDS = 10.0
+ANSWER_SECONDS = 10.0  # within which a cluster must take a connection
 
 
 @dataclass
@@ -190,14 +193,27 @@ def import_ray() -> Any:
     return ray
 
 
+def _try_address(address: str) -> None:
+    """Connects to ``host:port``: where nobody answers, Ray itself would wait for many minutes.
+
+    Raises:
+        OSError: nobody answers.
+        ValueError: the port is no number.
+    """
+    place = urlsplit(address if "://" in address else f"//{address}")
+    if place.hostname and place.port:
+        socket.create_connection((place.hostname, place.port), ANSWER_SECONDS).close()
+
+
 def _connect(ray: Any, address: str) -> None:
     """Joins a cluster, or starts one on this machine with the cores that this process may use."""
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
         try:
+            _try_address(address)
             ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            text = str(error).strip().splitlines()[0]
+            text = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
             raise ScheduleError(f"There is no Ray cluster at '{address}': {text}") from error
         return
     ray.init(address="local", include_dashboard=False, num_cpus=len(os.sched_getaffinity(0)), **quiet)
