@@ -16,11 +16,11 @@ from mvlpt.engine.progress import FILE_VARIABLE
 from mvlpt.errors import PlanError
 from mvlpt.schedule.control import Request, carry_out_request, pending
 from mvlpt.schedule.endings import SchedulerOptions, command_of, what_follows
+from mvlpt.schedule.estimates import Estimates
 from mvlpt.schedule.executors.protocol import OUTPUT, PROGRESS, Attempt, Ended, Executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import Journal, apply, mark_blocked, read_records
 from mvlpt.schedule.lock import SchedulerLock
-from mvlpt.schedule.priorities import corrected_seconds, time_left, upward_ranks
 from mvlpt.schedule.records import Outcome, Snapshot, attempt_folder
 from mvlpt.schedule.slots import Slot, place
 from mvlpt.schedule.working.attempt import INTERRUPTED, missing_outputs, read_result
@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 ROOT_VARIABLE = "MVLPT_ROOT"  # tells a job the plan's folder
 LOOK_SECONDS = 0.25  # how often signals and requests are looked for
 TELL_SECONDS = 0.1  # the listener is not called more often
-RECKON_SECONDS = 1.0  # the time left is not found out anew more often; large plans have many jobs to add up
-THINK_SECONDS = 2.0  # nor are the estimates corrected
 
 
 class Scheduler:
@@ -98,7 +96,7 @@ class Scheduler:
     def _open(self) -> None:
         """Reads what happened before, and takes it up."""
         self._started = self._told_at = self._clock()
-        self._thought_at = self._looked_at = self._reckoned_at = 0.0
+        self._looked_at = 0.0
         self._stopping = self._stopped_now = False
         self._asked: dict[str, str] = {}  # running jobs that were told to end: why
         self._deadlines: dict[str, float] = {}  # of cancelled ones: when they are ended at once
@@ -110,10 +108,11 @@ class Scheduler:
             "opened", host=socket.gethostname(), pid=os.getpid(), executor=self.executor.name, jobs=len(self.plan)
         )
         self._records = read_records(self.root, self.plan)
+        self._estimates = Estimates(self.plan, self._records, len(self._slots), self._clock)
         for job in self.plan:
             self._take_up(job)
         self._settle()
-        self._think()
+        self._estimates.correct()
 
     def _take_up(self, job: Job) -> None:
         """Makes a job's record agree with what is there."""
@@ -207,7 +206,7 @@ class Scheduler:
             return
         now = self._clock()
         due = [ident for ident in self._ready if self._records[ident].retry_at <= now]
-        due.sort(key=lambda ident: (-self._ranks[ident], ident))
+        due.sort(key=lambda ident: (-self._estimates.ranks[ident], ident))
         taken = {name: self.plan[ident].memory_mb for name, ident in self._places.items()}
         for ident, slot in place([(ident, self.plan[ident].memory_mb) for ident in due], self._slots, taken):
             self._start(self.plan[ident], slot)
@@ -265,8 +264,7 @@ class Scheduler:
         if record.state == "finished":
             for after in self._graph.successors(job.id):
                 self._sort_in(after)
-            if self._clock() - self._thought_at >= THINK_SECONDS:
-                self._think()
+            self._estimates.job_finished()
         else:
             self._settle()
 
@@ -297,12 +295,6 @@ class Scheduler:
         else:
             self._ready.discard(ident)
 
-    def _think(self) -> None:
-        """Corrects the estimates, and with them the order."""
-        self._thought_at = self._clock()
-        self._seconds = corrected_seconds(self.plan, self._records)
-        self._ranks = upward_ranks(self.plan, self._seconds)
-
     def _tell(self, now: bool) -> None:
         """Tells the listener, at once or when it is time."""
         moment = self._clock()
@@ -310,10 +302,7 @@ class Scheduler:
         if self._listener is None or not (now or since >= (TELL_SECONDS if self._changed else 1.0) or since < 0):
             return
         self._told_at, self._changed = moment, False
-        if now or not 0 <= moment - self._reckoned_at < RECKON_SECONDS:
-            self._reckoned_at = moment
-            self._left = time_left(self.plan, self._records, self._seconds, len(self._slots), moment)
-        left = max(0.0, self._left - (moment - self._reckoned_at))
+        left = self._estimates.time_left(moment, exact=now)
         slots = [(slot, self._places.get(slot.name)) for slot in self._slots]
         self._listener(
             Snapshot(
