@@ -64,7 +64,8 @@ class RunFolder:
         present = [name for name in TRACES if (self.path / name).exists()]
         if not present:
             return False
-        if STATE_FILE not in present or CONFIG_FILE not in present:
+        begun = present == [CONFIG_FILE]  # and ended before it wrote anything else
+        if not begun and (STATE_FILE not in present or CONFIG_FILE not in present):
             raise RunFolderError(
                 f"OUTPUT_DIR {self.path} holds {', '.join(present)} of a run this program did not write; "
                 "choose another folder"
@@ -76,6 +77,8 @@ class RunFolder:
                 f"OUTPUT_DIR {self.path} holds another run, which differs in {'; '.join(differences[:5])}{more}. "
                 "Choose another folder, or delete that one"
             )
+        if begun:
+            return False
         state = read_json(self.path / STATE_FILE)
         if state.get("state") == "finished":
             return True
@@ -90,6 +93,9 @@ class RunFolder:
     def open(self, cfg: CfgNode, facts: dict[str, Any]) -> Iterator[RunFolder]:
         """Owns the folder while a run writes to it; keeps ``run.json`` true whatever happens.
 
+        The configuration is the first file and the state the second, so that a run that ends between any two files
+        leaves a folder that is known for its own.
+
         Args:
             cfg: the resolved configuration, written as ``config.yaml``.
             facts: what else ``run.json`` should tell (data fingerprint, device, ...).
@@ -97,7 +103,7 @@ class RunFolder:
         Raises:
             RunFolderError: another process is writing here, or the folder cannot be written.
         """
-        with self._lock(), log_to_file(self.path / "log.txt"):
+        with self._lock():
             with atomic_write(self.path / CONFIG_FILE) as handle:
                 handle.write(cfg.dump())
             started = datetime.datetime.now(datetime.timezone.utc)
@@ -112,7 +118,8 @@ class RunFolder:
             }
             self._write_state(record, started)
             try:
-                yield self
+                with log_to_file(self.path / "log.txt"):
+                    yield self
             except BaseException as error:
                 kind = type(error).__name__
                 record["state"] = "interrupted" if kind in ("Interrupted", "KeyboardInterrupt") else "failed"

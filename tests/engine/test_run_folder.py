@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from mvlpt.config import get_cfg_default
+from mvlpt.engine import run_folder
 from mvlpt.engine.run_folder import RunFolder
 from mvlpt.errors import RunFolderError
 
@@ -36,6 +37,41 @@ def test_states_are_kept_true(tmp_path, cfg):
     with folder.open(cfg, {}):
         pass
     assert folder.finished_already(cfg)
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing is tidied up after it."""
+
+
+@pytest.mark.parametrize("writes", range(3))
+def test_a_run_that_ends_between_its_first_files_begins_again(tmp_path, cfg, monkeypatch, writes):
+    """Config, state, log: with each of them as the last file that was written, --resume goes on."""
+    path, left = tmp_path / "run", [writes]
+
+    def until_killed(plain):
+        def write(*args, **options):
+            if not left[0]:
+                raise Killed
+            left[0] -= 1
+            return plain(*args, **options)
+
+        return write
+
+    with monkeypatch.context() as patch:
+        for name in ("atomic_write", "write_json", "log_to_file"):
+            patch.setattr(run_folder, name, until_killed(getattr(run_folder, name)))
+        with pytest.raises(Killed), RunFolder(path).open(cfg, {}):
+            raise AssertionError("it began")
+    assert len(list(path.iterdir())) == writes
+    cfg.defrost()
+    cfg.RESUME = str(path)
+    assert not RunFolder(path).finished_already(cfg)
+    with RunFolder(path).open(cfg, {}):
+        pass
+    assert RunFolder(path).finished_already(cfg)
+    cfg.OPTIM.LR = 7.0
+    with pytest.raises(RunFolderError, match="holds another run"):
+        RunFolder(path).finished_already(cfg)
 
 
 def test_a_folder_of_another_program_is_left_alone(tmp_path, cfg):
