@@ -7,6 +7,7 @@ The command-line tools print the sentence and exit with status 2; any other exce
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -71,6 +72,15 @@ def is_out_of_memory(error: BaseException) -> bool:
     return type(error).__name__ in ("OutOfMemoryError", "MemoryError") or (
         isinstance(error, RuntimeError) and ("out of memory" in told or "can't allocate memory" in told)
     )
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether an exception, or one that it came from, says that there was no room left to write."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False
 
 
 def suggest(name: str, options: Iterable[str]) -> str:

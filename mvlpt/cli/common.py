@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from mvlpt.engine.interrupts import Interrupted
-from mvlpt.errors import MvlptError, is_out_of_memory
+from mvlpt.errors import MvlptError, is_disk_full, is_out_of_memory
 from mvlpt.report.sheets import Sheet, rich_table
 
-BAD_INPUT, OUT_OF_MEMORY, INTERRUPTED = 2, 12, 130
+BAD_INPUT, OUT_OF_MEMORY, DISK_FULL, INTERRUPTED = 2, 12, 28, 130  # 12 and 28 as the system numbers these errors
 TOOLS = {"group": "group_tasks.py", "experiment": "run_experiment.py", "average": "average_prompts.py"}
 
 
@@ -27,7 +27,7 @@ def program_name(command: str) -> str:
 
 
 def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
-    """Turns what a user can mend into one sentence and status 2, too little memory into 12, and Ctrl-C into 130."""
+    """Turns what a user can mend into one sentence and status 2, or 12 or 28 where room is short, Ctrl-C into 130."""
 
     @functools.wraps(program)
     def guarded(*args: Any, **kwargs: Any) -> int:
@@ -35,7 +35,7 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
             return program(*args, **kwargs) or 0
         except MvlptError as error:
             print(f"error: {error}", file=sys.stderr)
-            return BAD_INPUT
+            return DISK_FULL if is_disk_full(error) else BAD_INPUT
         except Interrupted as stopped:
             print(f"{stopped}; the state is saved, add --resume to go on", file=sys.stderr)
             return INTERRUPTED
@@ -83,10 +83,17 @@ def output_width() -> int:
     return Console().width if sys.stdout.isatty() else 120
 
 
+class _Output(Console):
+    """Leaves it to :func:`exit_status` what happens when nobody reads any more; rich would end with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def show(*renderables: Any) -> None:
     """Prints to the standard output: text as it is, brackets and all, and sheets as tables that are no wider."""
     width = output_width()
-    console = Console(width=width)
+    console = _Output(width=width)
     for item in renderables:
         text = isinstance(item, str)
         for part in map(rich_table, item.parts(width)) if isinstance(item, Sheet) else (item,):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mvlpt.cli.common import exit_status, show
+from mvlpt.cli.common import exit_status, output_width, show
 from mvlpt.cli.group_checks import checked_sources, read_gains
 from mvlpt.cli.group_config import GroupRun, options_of, prepare, runs_of_arguments, runs_of_experiment
 from mvlpt.cli.group_graph import GRAPH_FILE, Bars, Updated, update_graph
@@ -212,7 +212,8 @@ def _show(made: Made) -> None:
     title = f"{len(graph.tasks)} tasks in {count} group{'s' * (count != 1)} by {made.label}"
     if made.fitted is not None:
         show(fit_line(made.fitted))
-    show(groups_table(grouping, made.matrix, graph.tasks, graph.facts, title), objective_line(grouping))
+    drawn = groups_table(grouping, made.matrix, graph.tasks, graph.facts, title, output_width())
+    show(*drawn, objective_line(grouping))
     if made.updated is not None:
         if made.updated.kept:
             show(f"up to date, not computed again: {', '.join(made.updated.kept)}")

@@ -16,23 +16,37 @@ from rich.table import Table
 from mvlpt.graph import FittedWeights, Grouping, TaskGraph, write_groups
 from mvlpt.graph.grouping.objective import inner_outer
 
+WIDE = 80  # characters from which on a table has room for the names of tasks
+
 
 def groups_table(
-    grouping: Grouping, matrix: np.ndarray, tasks: Sequence[str], facts: Mapping[str, Mapping[str, Any]], title: str
-) -> Table:
-    """One line for each group: its tasks, classes, images, and how alike they are inside and to the rest."""
+    grouping: Grouping,
+    matrix: np.ndarray,
+    tasks: Sequence[str],
+    facts: Mapping[str, Mapping[str, Any]],
+    title: str,
+    width: int = WIDE,
+) -> list[Table | str]:
+    """One line for each group: its tasks, classes, images, and how alike they are inside and to the rest.
+
+    Where there are fewer than :data:`WIDE` characters, the tasks stand in lines of their own below the table.
+    """
+    wide = width >= WIDE
     table = Table(title=title, title_justify="left")
     table.add_column("group", no_wrap=True)
-    table.add_column("tasks", overflow="fold")
+    if wide:
+        table.add_column("tasks", overflow="fold")
     for column in ("size", "classes", "images", "inner", "outer"):
         table.add_column(column, justify="right", no_wrap=True)
     means = inner_outer(matrix, tasks, grouping.groups)
     for name, group, (inner, outer) in zip(grouping.names, grouping.groups, means, strict=True):
         sums = (sum(facts.get(task, {}).get(key, 0) for task in group) for key in ("classes", "images"))
-        table.add_row(
-            name, ", ".join(group), str(len(group)), *(f"{total:,}" for total in sums), *map(_mean, (inner, outer))
-        )
-    return table
+        listed = [", ".join(group)] if wide else []
+        table.add_row(name, *listed, str(len(group)), *(f"{total:,}" for total in sums), *map(_mean, (inner, outer)))
+    if wide:
+        return [table]
+    members = zip(grouping.names, grouping.groups, strict=True)
+    return [table, *(f"{name}: {', '.join(group)}" for name, group in members)]
 
 
 def _mean(value: float) -> str:

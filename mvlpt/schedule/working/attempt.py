@@ -20,7 +20,7 @@ from mvlpt.errors import MvlptError
 from mvlpt.schedule.executors.protocol import OUTPUT, RESULT, Attempt, Ended, RunCommand
 from mvlpt.schedule.working.program import Program
 
-BAD_INPUT, OUT_OF_MEMORY, INTERRUPTED = 2, 12, 130
+BAD_INPUT, OUT_OF_MEMORY, DISK_FULL, INTERRUPTED = 2, 12, 28, 130
 FAILED, TIMED_OUT = 1, 124
 
 
@@ -167,7 +167,12 @@ def told(status: int) -> str:
     if status < 0:
         with suppress(ValueError):
             return f"ended by signal {-status} ({signal.Signals(-status).name})"
-    known = {BAD_INPUT: "bad input", OUT_OF_MEMORY: "out of memory", INTERRUPTED: "interrupted"}
+    known = {
+        BAD_INPUT: "bad input",
+        OUT_OF_MEMORY: "out of memory",
+        DISK_FULL: "no space left",
+        INTERRUPTED: "interrupted",
+    }
     return f"ended with status {status}" + (f", {known[status]}" if status in known else "")
 
 

@@ -1,0 +1,85 @@
+"""What every command does with a full disk, with a reader that has gone, and with a narrow terminal."""
+
+import errno
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from mvlpt.cli import main
+from mvlpt.cli.common import exit_status
+from mvlpt.engine.files import write_json
+from mvlpt.errors import ConfigError
+from mvlpt.schedule.endings import SchedulerOptions, what_follows
+from mvlpt.schedule.executors.protocol import Ended
+from mvlpt.schedule.jobs import Job
+from mvlpt.schedule.records import JobRecord
+
+
+def no_room(number):
+    def fail(*args):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(errno.ENOSPC, 28), (errno.EDQUOT, 28), (errno.EACCES, 2)],
+    ids=("full", "quota", "forbidden"),
+)
+def test_a_full_disk_has_a_status_of_its_own(tmp_path, monkeypatch, capsys, number, status):
+    monkeypatch.setattr("mvlpt.engine.files.os.fsync", no_room(number))
+    assert exit_status(lambda: write_json({}, tmp_path / "x.json"))() == status
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: Cannot write {tmp_path}/x.json: {os.strerror(number)}; ")
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_that_found_no_room_is_tried_again():
+    """Bad input would fail again; room may be made."""
+    job = Job("a", "train", "a", ("mvlpt", "train"))
+    states = []
+    for status in (2, 28):
+        record = JobRecord(state="running", attempts=1)
+        after = what_follows(job, record, Ended("a", 1, status, 1.0), SchedulerOptions(retries=1), now=0.0)
+        states.append(after["state"])
+    assert states == ["failed", "waiting"]
+
+
+def test_other_errors_keep_their_status(capsys):
+    def fail():
+        raise ConfigError("No.") from ValueError("no file was concerned")
+
+    assert exit_status(fail)() == 2
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("a,b\n1,\n,1\n")
+    line = [sys.executable, "-m", "mvlpt.cli", "group", "--measured", table, "--out", tmp_path / "out"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(line, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out" / "groups.yaml").exists()
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_names_of_tasks_are_never_broken(tmp_path, capsys, monkeypatch, columns):
+    from mvlpt.graph import TaskGraph
+
+    tasks = [f"commerce-blueprint-{number}" for number in range(4)]
+    TaskGraph(tasks, {"visual.frechet": [[1.0] * 4] * 4, "label.chamfer": [[1.0] * 4] * 4}).save(tmp_path / "g.json")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["group", "--graph", str(tmp_path / "g.json"), "--no-pictures", "--out", str(tmp_path / "out")]) == 0
+    shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    for task in tasks:
+        assert task in shown
+    assert all(len(line) <= columns for line in shown.splitlines() if line[:1] in "┏┡└")
