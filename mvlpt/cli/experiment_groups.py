@@ -13,6 +13,7 @@ from mvlpt.engine.files import read_json, write_json
 from mvlpt.errors import RunFolderError
 from mvlpt.graph import Grouping, read_groups
 from mvlpt.schedule import Experiment
+from mvlpt.schedule.planning.configurations import Configurations
 from mvlpt.schedule.planning.sizes import task_size
 
 FOLDER, RECORD = "graph", "groups.inputs.json"
@@ -24,6 +25,19 @@ def groups_files(experiment: Experiment) -> dict[str, str]:
     names, settings = experiment.trainer_names(), experiment.grouping
     several = settings.get("affinity") and not settings.get("trainer") and len(experiment.trainers) > 1
     return {file: f"groups-{names[file]}.yaml" if several else "groups.yaml" for file in experiment.trainers}
+
+
+def read_groups_of(experiment: Experiment, path: str | Path) -> Grouping:
+    """Groups of an experiment's tasks, by the experiment's names for them.
+
+    The file may also name them as ``mvlpt group`` and the results do, which an alias, a file or a folder does not.
+
+    Raises:
+        GraphError: the file cannot be used, or does not hold just these tasks.
+    """
+    configurations = Configurations(experiment)
+    words = {configurations.own_name(task): task for task in experiment.tasks}
+    return read_groups(path, experiment.tasks, words)
 
 
 def groups_of(experiment: Experiment, root: Path, tell: Callable[[str], None]) -> Mapping[str, Grouping]:
@@ -89,19 +103,19 @@ def _given(experiment: Experiment) -> dict[str, Grouping] | None:
     """
     file = experiment.grouping.get("file")
     if file:
-        return dict.fromkeys(experiment.trainers, read_groups(file, experiment.tasks))
+        return dict.fromkeys(experiment.trainers, read_groups_of(experiment, file))
     from mvlpt.cli.group_checks import check_options
     from mvlpt.cli.group_config import runs_of_experiment
     from mvlpt.cli.group_options import GroupOptions
 
     for run in runs_of_experiment(experiment, GroupOptions.from_mapping(experiment.grouping)):
-        classes = {task: task_size(task, run.cfg).classes for task in experiment.tasks}
-        check_options(run.options, experiment.tasks, run.cfg, classes)
+        sizes = [task_size(task, run.cfg) for task in experiment.tasks]
+        check_options(run.options, [size.name for size in sizes], run.cfg, {size.name: size.classes for size in sizes})
     return None
 
 
 def _read(experiment: Experiment, folder: Path) -> dict[str, Grouping]:
-    return {file: read_groups(folder / name, experiment.tasks) for file, name in groups_files(experiment).items()}
+    return {file: read_groups_of(experiment, folder / name) for file, name in groups_files(experiment).items()}
 
 
 def _inputs(experiment: Experiment) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mvlpt.cli.common import exit_status, output_width, show
+from mvlpt.cli.experiment_groups import read_groups_of
 from mvlpt.cli.group_checks import checked_sources, read_gains
 from mvlpt.cli.group_config import GroupRun, options_of, prepare, runs_of_arguments, runs_of_experiment
 from mvlpt.cli.group_graph import GRAPH_FILE, Bars, Updated, update_graph
@@ -27,7 +28,7 @@ from mvlpt.engine.log import setup_logging
 from mvlpt.engine.progress import counting
 from mvlpt.engine.resources import shared_resources
 from mvlpt.errors import ConfigError, GraphError, RunFolderError, suggest
-from mvlpt.graph import FittedWeights, Grouping, TaskGraph, fit_weights, group_tasks, read_groups
+from mvlpt.graph import FittedWeights, Grouping, TaskGraph, fit_weights, group_tasks
 from mvlpt.graph.affinity.measured import fill_one_sided
 from mvlpt.schedule import Experiment
 
@@ -95,8 +96,7 @@ def group_experiment(
     """
     file = experiment.grouping.get("file")
     if file:
-        groups = read_groups(file, experiment.tasks)
-        return dict.fromkeys(experiment.trainers, groups)
+        return dict.fromkeys(experiment.trainers, read_groups_of(experiment, file))
     prepare()
     options = GroupOptions.from_mapping(experiment.grouping, pictures=pictures)
     with shared_resources():

@@ -72,9 +72,9 @@ def _build(word: str, output_dir: str | None, groups: str | None) -> Target:
     experiment = load_experiment(word)
     grouping = None
     if groups:
-        from mvlpt.graph.grouping.groups_file import read_groups
+        from mvlpt.cli.experiment_groups import read_groups_of
 
-        grouping = read_groups(groups)
+        grouping = read_groups_of(experiment, groups)
     elif "grouped" in experiment.arms:
         raise PlanError(
             f"{word} has the arm 'grouped': name its groups with --groups, or use `mvlpt experiment`, which picks them"

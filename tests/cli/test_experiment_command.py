@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from mvlpt.cli import main
 from mvlpt.schedule import load_plan
@@ -188,6 +189,36 @@ def test_groups_are_kept_edited_by_hand_or_made_anew(toy_tasks, tmp_path, capsys
     assert run(file, out) == 2
     assert "toy-all" in capsys.readouterr().err
     assert not (out / "plan.json").exists()
+
+
+def photos(folder):
+    """A task of two colours, as class folders."""
+    for split in ("train", "test"):
+        for name, colour in (("red", (250, 9, 9)), ("blue", (9, 9, 250))):
+            place = folder / split / name
+            place.mkdir(parents=True)
+            for number in range(2):
+                Image.new("RGB", (64, 64), colour).save(place / f"{number}.png")
+    return f"{folder}/"
+
+
+def test_groups_of_tasks_that_are_folders(toy_tasks, tmp_path):
+    """The experiment names a folder, graph and results name the task in it; groups may say either."""
+    folder, out = photos(tmp_path / "my photos"), tmp_path / "out"
+    settings = {"tasks": [folder, "toy-warm"], "arms": ["grouped"], "seeds": [1], "zero_shot": None}
+    file = write(tmp_path / "e.yaml", grouping={"groups": 1, "pictures": False}, **settings)
+    assert run(file, out) == 0
+    made = out / "graph" / "groups.yaml"
+    assert yaml.safe_load(made.read_text())["groups"] == {"g1": ["my photos", "toy-warm"]}
+    assert {row["task"] for row in rows_of(out)} == {"my photos", "toy-warm"}
+    by_hand = {"g1": ["my photos", "toy-warm"], "g2": ["toy-warm"]}
+    for photo in ("my photos", folder):  # overlapping: each task counts where it is served
+        groups = {name: [photo if task == "my photos" else task for task in group] for name, group in by_hand.items()}
+        content = {"format": "mvlpt-groups", "version": 1, "groups": groups, "serves": {photo: "g1", "toy-warm": "g2"}}
+        made.write_text(json.dumps(content))
+        assert run(file, out) == 0
+        served = {(row["task"], row["group"]) for row in rows_of(out)}
+        assert served == {("my photos", "g1"), ("toy-warm", "g2")}
 
 
 def test_scores_of_groups_that_are_gone_do_not_count(toy_tasks, tmp_path):

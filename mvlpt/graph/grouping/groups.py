@@ -111,6 +111,16 @@ class Grouping:
         """Every task once, sorted by name."""
         return tuple(sorted({task for group in self.groups for task in group}))
 
+    def renamed(self, names: Mapping[str, str]) -> Grouping:
+        """The same groups with other names for some tasks.
+
+        Raises:
+            GraphError: two tasks of a group get one name.
+        """
+        groups = tuple(tuple(names.get(task, task) for task in group) for group in self.groups)
+        serves = self.serves and {names.get(task, task): group for task, group in self.serves.items()}
+        return dataclasses.replace(self, groups=groups, serves=serves)
+
     def group_of(self, task: str) -> str:
         """The name of the group that serves a task.
 

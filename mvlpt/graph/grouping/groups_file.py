@@ -55,12 +55,15 @@ def write_groups(grouping: Grouping, path: str | os.PathLike[str]) -> None:
         yaml.safe_dump(head, handle, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
 
 
-def read_groups(path: str | os.PathLike[str], tasks: Iterable[str] | None = None) -> Grouping:
+def read_groups(
+    path: str | os.PathLike[str], tasks: Iterable[str] | None = None, words: Mapping[str, str] | None = None
+) -> Grouping:
     """Reads groups and checks them.
 
     Args:
         path: the file; a folder stands for the ``groups.yaml`` in it.
         tasks: the tasks that must be in the groups, all of them and no others; ``None``: whatever the file holds.
+        words: other names that the file may have for tasks, to those that ``tasks`` has and the groups shall have.
 
     Returns:
         The groups under the names and in the order of the file.
@@ -94,6 +97,7 @@ def read_groups(path: str | os.PathLike[str], tasks: Iterable[str] | None = None
             serves=_mapping(content, "serves"),
             labels=_labels(list(groups)),
         )
+        grouping = grouping.renamed(words) if words else grouping
         if tasks is not None:
             _compare(grouping, tasks)
     except GraphError as error:

@@ -108,7 +108,7 @@ class _Builder:
             outputs=(f"{run.name}/run.json", *tests),
             seconds=seconds,
             memory_mb=memory,
-            facts={"trainer": cfg.TRAINER.NAME, **_facts(run)},
+            facts={"trainer": cfg.TRAINER.NAME, **self._facts(run)},
         )
         return self.jobs[ident]
 
@@ -196,6 +196,13 @@ class _Builder:
         )
         return self.jobs[key]
 
+    def _facts(self, run: Run) -> dict[str, Any]:
+        facts = {"arm": run.arm, "group": run.group, "tasks": list(run.tasks), "shots": run.shots, "seed": run.seed}
+        facts |= {"task": run.tasks[0]} if len(run.tasks) == 1 else {}
+        if run.serves is not None:  # to be compared with the names in results
+            facts["serves"] = [self.configurations.own_name(task) for task in run.serves]
+        return facts
+
     def report(self, experiment_file: str) -> None:
         """The last job: all scores in one file, and the tables."""
         scored = [job for job in self.jobs.values() if any(path.endswith("/results.jsonl") for path in job.outputs)]
@@ -211,12 +218,6 @@ class _Builder:
             outputs=("results.jsonl",),
             seconds=REPORT_SECONDS,
         )
-
-
-def _facts(run: Run) -> dict[str, Any]:
-    facts = {"arm": run.arm, "group": run.group, "tasks": list(run.tasks), "shots": run.shots, "seed": run.seed}
-    facts |= {"task": run.tasks[0]} if len(run.tasks) == 1 else {}
-    return facts if run.serves is None else {**facts, "serves": list(run.serves)}
 
 
 def _task_word(task: str) -> str:

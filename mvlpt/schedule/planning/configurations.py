@@ -64,6 +64,10 @@ class Configurations:
         if told:
             raise ConfigError(f"The experiment cannot be planned: {'; '.join(dict.fromkeys(told))}")
 
+    def own_name(self, task: str) -> str:
+        """The name that a task's results bear, where the experiment names it by an alias, a file or a folder."""
+        return task_size(task, self._size_config()).name
+
     def backbones(self) -> list[tuple[str, int]]:
         """Names and image sizes of the backbones that the experiment's runs use."""
         files = [*self.experiment.trainers, *([self.experiment.zero_shot] if self.experiment.zero_shot else [])]

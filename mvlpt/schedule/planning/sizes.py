@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -61,13 +61,14 @@ class Architecture:
 
 @dataclass(frozen=True)
 class TaskSize:
-    """What a task costs: its classes, images a split, and templates."""
+    """What a task costs: its classes, images a split, and templates; and the name that its results bear."""
 
     classes: int
     train: int
     val: int
     test: int
     templates: int = 1
+    name: str = field(default="", compare=False)
 
 
 @lru_cache(maxsize=64)
@@ -118,7 +119,7 @@ def task_size(name: str, cfg: CfgNode) -> TaskSize:
     except UnknownNameError:
         return _read_size(name, cfg.DATASET.ROOT, cfg.DATASET.SOURCE)
     train, val, test = (facts.sizes.train, facts.sizes.val, facts.sizes.test)
-    return TaskSize(facts.num_classes, train or 0, val or 0, test or 0, facts.num_templates)
+    return TaskSize(facts.num_classes, train or 0, val or 0, test or 0, facts.num_templates, facts.name)
 
 
 @lru_cache(maxsize=256)
@@ -126,6 +127,7 @@ def _read_size(name: str, root: str, source: str) -> TaskSize:
     from mvlpt.config import get_cfg_default
     from mvlpt.data import build_dataset
     from mvlpt.data.datasets import DATASET_REGISTRY
+    from mvlpt.data.tasks import TaskInfo
     from mvlpt.engine.registries import load_entry_points, load_shipped
 
     load_shipped()
@@ -136,4 +138,5 @@ def _read_size(name: str, root: str, source: str) -> TaskSize:
     cfg.freeze()
     dataset = build_dataset(cfg)
     counts = [len(split or ()) for split in (dataset.train_x, dataset.val, dataset.test)]
-    return TaskSize(dataset.num_classes, *counts, templates=len(getattr(dataset, "templates", ())) or 1)
+    own = TaskInfo.of(dataset).name
+    return TaskSize(dataset.num_classes, *counts, templates=len(getattr(dataset, "templates", ())) or 1, name=own)
