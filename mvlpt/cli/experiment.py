@@ -15,7 +15,6 @@ from mvlpt.cli.experiment_plan import plan_of, refuse_other, show_plan, write_pl
 from mvlpt.cli.experiment_results import collect, tables
 from mvlpt.cli.schedule_run import RunOptions, add_run_options, read_run_options, run_plan
 from mvlpt.engine.log import setup_logging
-from mvlpt.engine.registries import load_entry_points, load_plugin, load_shipped
 from mvlpt.engine.results import FILE as RESULTS_FILE
 from mvlpt.errors import ConfigError
 from mvlpt.report.results.formats import rich_tables
@@ -93,18 +92,15 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
         MvlptError: something cannot be used.
     """
     setup_logging(verbose=False)
-    load_shipped()
-    load_entry_points()
     for option, given in (("--plan-file", args.plan_file), ("--picture", args.picture)):
         if given and not args.dry_run:
             raise ConfigError(f"{option} goes with --dry-run; a run keeps plan.json and plan.png in --output-dir")
     experiment, root = _experiment(args), Path(args.output_dir)
-    for file in experiment.plugins:
-        load_plugin(file)
+    configurations = Configurations(experiment)
     if args.only_report:
         return _report(experiment, load_plan(root / PLAN_FILE), root, print_results)
     options = read_run_options(args, experiment.executor)
-    Configurations(experiment).check()
+    configurations.check()
     if args.dry_run:
         groups, stand_in = known_groups(experiment, root) if "grouped" in experiment.arms else (None, False)
         plan = plan_of(experiment, groups, args, root, options, keep=False)

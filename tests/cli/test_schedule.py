@@ -292,3 +292,17 @@ def test_the_command_line_overrules_the_experiment():
     assert read_run_options(arguments()).executor == "local"
     with pytest.raises(ScheduleError, match="--slots is 0"):
         read_run_options(arguments(slots=0))
+
+
+def test_a_plan_knows_the_tasks_of_plugins(toy_tasks, tmp_path, capsys):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from mvlpt.data.datasets import DATASET_REGISTRY\n"
+        "class Mine(DATASET_REGISTRY.get('toy-warm')):\n    name = 'toy-mine'\n"
+        "DATASET_REGISTRY.register(Mine, name='toy-mine')\n"
+    )
+    trainer = str(Path(__file__).resolve().parents[2] / "configs" / "trainers" / "MVLPT-CoOp" / "embedded.yaml")
+    experiment = {"tasks": ["toy-mine"], "trainers": [trainer], "arms": ["single"], "plugins": [str(plugin)]}
+    (tmp_path / "e.yaml").write_text(json.dumps(experiment))
+    assert schedule("plan", tmp_path / "e.yaml", "--list") == 0
+    assert f"--dataset toy-mine --plugin {plugin}" in capsys.readouterr().out

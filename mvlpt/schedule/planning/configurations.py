@@ -9,7 +9,7 @@ from yacs.config import CfgNode
 
 from mvlpt.config import Config, check_config, get_cfg_default
 from mvlpt.config.shipped import find_config
-from mvlpt.engine.registries import extend_config, load_entry_points, load_shipped
+from mvlpt.engine.registries import extend_config, load_entry_points, load_plugin, load_shipped
 from mvlpt.errors import ConfigError, MvlptError
 from mvlpt.schedule.planning.arms import Run
 from mvlpt.schedule.planning.experiment import Experiment
@@ -19,15 +19,20 @@ ORIGIN = "the experiment's options"
 
 
 class Configurations:
-    """Each trainer's file with the experiment's options, read once.
+    """Each trainer's file with the experiment's options, read once; trainers and data sets of plugins are registered.
 
     Args:
         experiment: names the files and the options.
+
+    Raises:
+        ConfigError: a plugin is missing or fails.
     """
 
     def __init__(self, experiment: Experiment) -> None:
         load_shipped()
         load_entry_points()
+        for file in experiment.plugins:
+            load_plugin(file)
         self.experiment = experiment
         self._known: dict[tuple[str, tuple[tuple[str, str], ...]], CfgNode] = {}
 
