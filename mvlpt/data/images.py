@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import io
 import os
@@ -12,13 +13,15 @@ import zipfile
 from collections import OrderedDict
 from types import ModuleType
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from mvlpt.data.image_modes import upright_rgb
 from mvlpt.errors import DataError
 
 MAX_PIXELS = 89_000_000  # just below the count at which Pillow itself begins to warn of a decompression bomb
 MAX_ENTRY_BYTES = 256 * 2**20
 MAX_OPEN_ARCHIVES = 16
+_PROGRAMS = ("EPS",)  # Ghostscript would run what a stranger wrote
 
 ARRAYS = ".torchvision"  # ends the name of a data set whose images torchvision keeps in arrays
 
@@ -67,12 +70,12 @@ def read_image(impath: str) -> Image.Image:
         if entry is not None and path.endswith(ARRAYS):
             return _arrays().read_array_image(path, entry).convert("RGB")
         source = io.BytesIO(read_entry(path, entry)) if entry is not None else path
-        with Image.open(source) as image:
+        with Image.open(source, formats=_formats()) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise DataError(f"The image {impath} has {width} x {height} pixels; at most {MAX_PIXELS} are read")
-            ImageOps.exif_transpose(image, in_place=True)
-            return image.convert("RGB")
+            image.load()
+            return upright_rgb(image, impath)
     except (DataError, MemoryError):
         raise
     except FileNotFoundError:
@@ -84,6 +87,13 @@ def read_image(impath: str) -> Image.Image:
     except Exception as error:  # decoders raise whatever they like on broken input
         reason = str(error).strip() or type(error).__name__
         raise DataError(f"The image {impath} cannot be decoded: {reason}") from error
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """The formats that are read: all of Pillow's but those for which it starts another program on the file."""
+    Image.init()
+    return tuple(name for name in Image.ID if name not in _PROGRAMS)
 
 
 def archive_entries(path: str) -> set[str]:

@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mvlpt.data import images
 from mvlpt.data.cache import ByteLRU, image_cache, read_image_cached
@@ -49,6 +49,63 @@ def test_exif_orientation_is_applied(tmp_path):
     exif[0x0112] = 6
     image.save(tmp_path / "turned.jpg", exif=exif)
     assert read_image(str(tmp_path / "turned.jpg")).size == (10, 30)
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_every_orientation_is_pillow_s(tmp_path, orientation):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "turned.png", exif=exif)
+    with Image.open(tmp_path / "turned.png") as stored:
+        expected = ImageOps.exif_transpose(stored)
+    assert np.array_equal(read_image(str(tmp_path / "turned.png")), expected)
+
+
+def test_a_broken_exif_record_spoils_no_image(tmp_path, monkeypatch):
+    image, exif = Image.new("RGB", (30, 10), "red"), Image.Exif()
+    exif[0x0112] = 6
+    for suffix in ("webp", "jpg"):
+        path = tmp_path / f"image.{suffix}"
+        image.save(path, exif=exif)
+        content = path.read_bytes()
+        place = content.index(b"MM\0*")
+        path.write_bytes(content[:place] + b"xx" + content[place + 2 :])
+        assert read_image(str(path)).size == (30, 10)
+
+    def fail(self):
+        raise ValueError("struct, rational numbers, XML ...")
+
+    monkeypatch.setattr(Image.Image, "getexif", fail)
+    assert read_image(str(path)).size == (30, 10)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_greys_of_16_bits_keep_their_shades(tmp_path, suffix):
+    shades = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1024
+    path = tmp_path / f"grey.{suffix}"
+    Image.fromarray(shades).save(path)
+    assert np.array_equal(np.asarray(read_image(str(path)))[..., 1], shades // 256)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_numbers_of_unknown_range_are_refused(tmp_path, kind):
+    Image.fromarray(np.ones((4, 4), kind)).save(tmp_path / "wide.tif")
+    with pytest.raises(DataError, match=r"wide\.tif holds numbers of 32 bits"):
+        read_image(str(tmp_path / "wide.tif"))
+
+
+def test_no_program_is_started_for_an_image(tmp_path, monkeypatch):
+    import PIL.EpsImagePlugin
+
+    def fail(*args, **kwargs):
+        raise AssertionError("Ghostscript would have been run on a stranger's program")
+
+    monkeypatch.setattr(PIL.EpsImagePlugin, "Ghostscript", fail)
+    Image.new("RGB", (8, 8)).save(tmp_path / "page.eps")
+    (tmp_path / "page.eps").rename(tmp_path / "cat.jpg")
+    with pytest.raises(DataError, match=r"cat\.jpg is not an image that can be read"):
+        read_image(str(tmp_path / "cat.jpg"))
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])

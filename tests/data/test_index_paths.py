@@ -1,4 +1,4 @@
-"""Paths in an index: inside their folder, there, in archives or unpacked; a quick look and a thorough one agree."""
+"""Paths of an index: inside their folder and there, in archives or unpacked; the quick look misses nothing."""
 
 import itertools
 import zipfile
