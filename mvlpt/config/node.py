@@ -42,8 +42,11 @@ class Config(CfgNode):
             origin: where errors say that they stand.
 
         Raises:
-            ConfigError: a key has no value, or keys or values do not fit.
+            ConfigError: a key has no value, keys or values do not fit, or an option of the program stands among them.
         """
+        late = [word for word in cfg_list if isinstance(word, str) and word.startswith("--")]
+        if late:
+            raise ConfigError(f"The option {late[0]} stands after KEY VALUE; options come before them")
         if len(cfg_list) % 2:
             raise ConfigError(
                 f"Overrides come in pairs KEY VALUE; of {len(cfg_list)} words, '{cfg_list[-1]}' has no partner"

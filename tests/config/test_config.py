@@ -77,6 +77,8 @@ def test_all_mistakes_are_named_at_once_and_nothing_is_merged():
     ("pairs", "expected"),
     [
         (["OPTIM.LR"], "has no partner"),
+        (["OPTIM.LR", "1", "--out", "x"], "The option --out stands after KEY VALUE"),
+        (["OPTIM.LR", "--quiet"], "The option --quiet stands after KEY VALUE"),
         (["OPTIM.MAX_EPOCH", "1.5"], "a whole number"),
         (["USE_CUDA", "1"], "True or False"),
         (["INPUT.SIZE", "48"], "a list"),
