@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mvlpt.cli.common import exit_status, program_name, show
+from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.engine.checkpoints import BEST, find_checkpoint, load_checkpoint, save_checkpoint
 from mvlpt.engine.files import read_json, write_json
 from mvlpt.errors import CheckpointError, RunFolderError
@@ -30,11 +30,8 @@ prompts that is there already is only reported.
 
 def build_parser() -> argparse.ArgumentParser:
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog=program_name("average"),
-        description="Average the tuned prompts of several runs into one that --model-dir can load.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "average", "Average the tuned prompts of several runs into one that --model-dir can load.", EXAMPLES
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="output folders of runs")
     parser.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
 import os
 import sys
@@ -24,6 +25,16 @@ def program_name(command: str) -> str:
     """The name that usage lines give a command: ``mvlpt tasks``, or ``tasks.py`` where that file in ``tools/`` runs."""
     tool = TOOLS.get(command, f"{command}.py")
     return tool if Path(sys.argv[0]).name == tool else f"mvlpt {command}"
+
+
+def command_parser(command: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """A parser without options yet; its help keeps the lines of description and epilog as they are."""
+    return argparse.ArgumentParser(
+        prog=program_name(command),
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:

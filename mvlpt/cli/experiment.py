@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt import cli
-from mvlpt.cli.common import INTERRUPTED, exit_status, output_width, program_name, show
+from mvlpt.cli.common import INTERRUPTED, command_parser, exit_status, output_width, show
 from mvlpt.cli.experiment_groups import FOLDER, groups_of, known_groups
 from mvlpt.cli.experiment_plan import plan_of, refuse_other, show_plan, write_plan
 from mvlpt.cli.experiment_results import collect, tables
@@ -49,11 +49,10 @@ Exit status: 0 done, 1 some jobs failed, 2 bad input, 130 interrupted (the same 
 
 def build_parser() -> argparse.ArgumentParser:
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog=program_name("experiment"),
-        description="Run an experiment: task graph and groups, plan, jobs, results. Every stage keeps what it made.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "experiment",
+        "Run an experiment: task graph and groups, plan, jobs, results. Every stage keeps what it made.",
+        EXAMPLES,
     )
     add = parser.add_argument
     add("--config-file", required=True, metavar="YAML", help="the experiment (configs/experiments/)")

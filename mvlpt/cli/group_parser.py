@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from mvlpt.cli.common import program_name
+from mvlpt.cli.common import command_parser
 from mvlpt.cli.group_options import AFFINITIES, SIMILARITY
 from mvlpt.errors import ConfigError
 from mvlpt.graph import SIMILARITIES
@@ -65,11 +65,8 @@ def refuse_beside(args: argparse.Namespace, option: str, names: Sequence[str]) -
 
 def build_parser() -> argparse.ArgumentParser:
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog=program_name("group"),
-        description="Build the graph of tasks and pick the groups that should share a prompt.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "group", "Build the graph of tasks and pick the groups that should share a prompt.", EXAMPLES
     )
     what = parser.add_argument_group("which tasks")
     what.add_argument(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mvlpt.cli.common import exit_status, output_width, program_name, show
+from mvlpt.cli.common import command_parser, exit_status, output_width, show
 from mvlpt.engine.files import atomic_write
 from mvlpt.errors import ConfigError
 from mvlpt.report.results.collect import collect_rows, write_collection
@@ -50,12 +50,7 @@ docs/results.md gives the formulas.
 
 def build_parser() -> argparse.ArgumentParser:
     """The options."""
-    parser = argparse.ArgumentParser(
-        prog=program_name("results"),
-        description="Compare methods over tasks from the results of many runs.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("results", "Compare methods over tasks from the results of many runs.", EXAMPLES)
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="folders, whose runs are found below them, or results.jsonl files"
     )

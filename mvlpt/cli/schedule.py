@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from mvlpt.cli.common import exit_status, program_name, show
+from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.cli.schedule_logs import print_log
 from mvlpt.cli.schedule_run import SOME_FAILED, add_run_options, read_run_options, run_plan
 from mvlpt.cli.schedule_target import Target, find_target
@@ -44,12 +44,7 @@ exit status: 0 all jobs finished, 1 some failed or were cancelled or blocked, 13
 
 def build_parser() -> argparse.ArgumentParser:
     """The options of all subcommands."""
-    parser = argparse.ArgumentParser(
-        prog=program_name("schedule"),
-        description="Plan the jobs of an experiment, run them, and look after them.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("schedule", "Plan the jobs of an experiment, run them, and look after them.", EXAMPLES)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, help: str, target: str = "folder with a plan.json") -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mvlpt.cli.common import exit_status, program_name, show
+from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.engine.files import read_json
 from mvlpt.errors import ConfigError
 from mvlpt.report.leaderboard.run_predictions import write_run
@@ -45,10 +45,7 @@ Exit status: 0 right, 1 problems found, 2 bad input, 130 interrupted.
 
 def build_parser() -> argparse.ArgumentParser:
     """The three verbs and their options."""
-    layout = {"formatter_class": argparse.RawDescriptionHelpFormatter}
-    parser = argparse.ArgumentParser(
-        prog=program_name("submission"), description=DESCRIPTION, epilog=EXAMPLES, **layout
-    )
+    parser = command_parser("submission", DESCRIPTION, EXAMPLES)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="write | merge | validate")
     write = verbs.add_parser("write", help="prediction files from runs", description="One JSON for each task of a run.")
     write.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run with TEST.PREDICTIONS True")

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mvlpt.cli.common import exit_status, program_name, show
+from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.data.locate import Location, locate
 from mvlpt.data.task_table import FAMILIES, TaskFacts, known_tasks, task_facts
 from mvlpt.engine.files import atomic_write
@@ -41,12 +41,7 @@ Exit status: 0 sound, 1 problems found (check), 2 bad input, 130 interrupted.
 
 def build_parser() -> argparse.ArgumentParser:
     """The four verbs and their options."""
-    parser = argparse.ArgumentParser(
-        prog=program_name("tasks"),
-        description="List, check, show and get the tasks.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("tasks", "List, check, show and get the tasks.", EXAMPLES)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="list | check | show | download")
     listing = verbs.add_parser("list", help="a table of all known tasks")
     listing.add_argument("--family", default=None, metavar="F", help=f"only one of {', '.join(FAMILIES)}")
@@ -236,11 +231,9 @@ def _build(args: argparse.Namespace) -> Any:
     for file in args.plugin:
         load_plugin(file)
     cfg = get_cfg_default()
-    cfg.merge_from_list(
-        ["DATASET.ROOT", args.root, "DATASET.NAME", args.name, "DATASET.SOURCE", args.source, "SEED", 0]
-    )
+    cfg.DATASET.ROOT, cfg.DATASET.SOURCE, cfg.SEED = args.root, args.source, 0
     cfg.freeze()
-    return build_dataset(cfg)
+    return build_dataset(cfg, args.name)
 
 
 def _bar(what: str) -> Any:

@@ -6,7 +6,7 @@ import argparse
 import secrets
 from pathlib import Path
 
-from mvlpt.cli.common import exit_status, program_name, results_table, show
+from mvlpt.cli.common import command_parser, exit_status, results_table, show
 from mvlpt.config import Config, check_config, flatten, get_cfg_default, read_yaml, task_names
 from mvlpt.config.shipped import find_config
 from mvlpt.engine.log import setup_logging
@@ -41,11 +41,8 @@ Exit status: 0 done, 2 bad input, 130 interrupted.
 
 def build_parser() -> argparse.ArgumentParser:
     """The options of CoOp's and the paper's ``train.py``, and a few more."""
-    parser = argparse.ArgumentParser(
-        prog=program_name("train"),
-        description="Tune prompts of a frozen CLIP-like model on one task or many, or evaluate tuned prompts.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "train", "Tune prompts of a frozen CLIP-like model on one task or many, or evaluate tuned prompts.", EXAMPLES
     )
     add = parser.add_argument
     what = parser.add_argument_group("what to run")
