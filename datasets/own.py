@@ -19,6 +19,7 @@ from mvlpt.data.manifest import ManifestRow, manifest_items, read_manifest
 from mvlpt.data.split_rules import OWN_SHARES, fill_splits
 from mvlpt.datasets.task_file import TaskFile, checked_name, read_task_file
 from mvlpt.errors import DataError
+from mvlpt.metrics import why_not
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -39,6 +40,9 @@ class OwnTask(SampledDataset):
         self.synonyms = dict(classes.synonyms)
         self.templates = spec.templates or classes.templates or DatasetBase.templates
         self.metric = spec.metric or ("11point_mAP" if self.multi_label else "accuracy")
+        misfit = why_not(self.metric, len(classes.names), multi_label=self.multi_label)
+        if misfit:
+            raise DataError(f"{spec.where}: {misfit}")
         return filled, list(classes.names)
 
     def _folders(self) -> tuple[dict[str, list[Datum]], ClassList]:
@@ -60,7 +64,7 @@ class OwnTask(SampledDataset):
                 rows.append(row._replace(split=split or row.split))
         self.multi_label = self.spec.multi_label
         if self.multi_label is None:
-            self.multi_label = any(len(row.words) != 1 for row in rows)
+            self.multi_label = any(len(row.words) > 1 for row in rows)
         classes = self.spec.classes or ClassList(tuple(sorted({word for row in rows for word in row.words})))
         if not classes.names:
             raise DataError(f"{self.spec.where}: no image has a label")

@@ -24,7 +24,7 @@ import yaml
 
 from mvlpt.data.class_list import ClassList, checked_templates, class_list, read_class_list
 from mvlpt.data.split_rules import OWN_SHARES
-from mvlpt.errors import DataError, suggest
+from mvlpt.errors import DataError, UnknownNameError, suggest
 from mvlpt.metrics import get_metric
 
 SPLITS = ("train", "val", "test")
@@ -68,7 +68,9 @@ def read_task_file(path: Path) -> TaskFile:
         DataError: the file is missing, not YAML, or says something that is not known.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        content = yaml.safe_load(text)
+        words = yaml.load(text, Loader=yaml.BaseLoader)  # names as they are written: `no` and `01` are texts
     except FileNotFoundError:
         raise DataError(f"The task file {path} does not exist") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -80,20 +82,18 @@ def read_task_file(path: Path) -> TaskFile:
         raise DataError(f"{path}: there is no key '{unknown}'{suggest(unknown, KEYS)}")
     if not content.get("images") and not content.get("manifest"):
         raise DataError(f"{path}: a task needs 'images', a folder of class folders, or 'manifest', a file with labels")
-    images = _path(path, content.get("images") or ".", "images")
+    images = _path(path, words.get("images") or ".", "images")
     spec = TaskFile(
         where=path,
-        name=checked_name(str(content.get("name") or path.stem), path),
+        name=checked_name(words.get("name") or path.stem, path),
         images=images,
-        manifests=_manifests(path, content.get("manifest")),
-        templates=checked_templates(content.get("templates") or (), str(path)),
-        metric=str(content.get("metric") or ""),
+        manifests=_manifests(path, words.get("manifest")),
+        templates=checked_templates(words.get("templates") or (), str(path)),
+        metric=_metric(path, words.get("metric") or ""),
         multi_label=content.get("multi_label"),
         center_crop=content.get("center_crop", True),
         shares={split: _share(path, f"{split}_share", content, OWN_SHARES[split]) for split in ("val", "test")},
     )
-    if spec.metric:
-        get_metric(spec.metric)  # refuses unknown names
     if spec.multi_label not in (None, True, False):
         raise DataError(f"{path}: multi_label is true or false, not {spec.multi_label!r}")
     if spec.center_crop not in (True, False):
@@ -103,8 +103,16 @@ def read_task_file(path: Path) -> TaskFile:
     classes = content.get("classes")
     if classes is None:
         return spec
-    listed = read_class_list(_path(path, classes, "classes")) if isinstance(classes, str) else None
-    return replace(spec, classes=listed or class_list(classes, str(path)))
+    if isinstance(classes, str):
+        return replace(spec, classes=read_class_list(_path(path, classes, "classes")))
+    return replace(spec, classes=class_list(words["classes"], str(path)))
+
+
+def _metric(file: Path, name: Any) -> str:
+    try:
+        return get_metric(name).name if name else ""
+    except (UnknownNameError, TypeError) as error:  # what cannot be looked up is not even a text
+        raise DataError(f"{file}: {error}" if isinstance(name, str) else f"{file}: 'metric' is not a name") from None
 
 
 def _path(file: Path, value: Any, key: str) -> Path:
@@ -131,8 +139,10 @@ def _share(file: Path, key: str, content: Mapping[str, Any], default: float) -> 
     return float(value)
 
 
-def checked_name(name: str, file: Path) -> str:
+def checked_name(name: Any, file: Path) -> str:
     """``name`` itself, if it can be a task's name."""
+    if not isinstance(name, str):
+        raise DataError(f"{file}: 'name' must be a text, not {name!r}")
     if not name or any(sign in name for sign in ",/\\\n") or name.startswith("."):
         raise DataError(f"{file}: '{name}' cannot be a task's name; it may hold no comma and no slash")
     return name

@@ -178,6 +178,16 @@ def get_metric(name: str) -> Metric:
     return metric
 
 
+def why_not(name: str, num_classes: int, *, multi_label: bool) -> str:
+    """A sentence for a task that the metric is not defined for, else an empty one."""
+    name = get_metric(name).name
+    if multi_label and name not in ("11point_mAP", "roc_auc"):
+        return f"{name} needs one class per image, but images have several; use 11point_mAP"
+    if name == "roc_auc" and not multi_label and num_classes != 2:
+        return f"roc_auc needs two classes, but there are {num_classes}; use accuracy"
+    return ""
+
+
 def _scores(scores: ArrayLike) -> Array:
     array = np.asarray(scores)
     array = array[:, None] if array.ndim == 1 else array

@@ -26,7 +26,13 @@ def normalized(name: str) -> str:
 
 
 def split_folders(root: Path) -> dict[str, Path]:
-    """The folders of the splits below ``root``, by split; empty where the classes come first."""
+    """The folders of the splits below ``root``, by split; empty where the classes come first.
+
+    A class, too, may be called ``train``: where no such folder holds folders, they are classes.
+
+    Raises:
+        DataError: a split has two folders.
+    """
     found = {}
     for split, names in SPLIT_FOLDERS.items():
         present = [root / name for name in names if (root / name).is_dir()]
@@ -34,7 +40,7 @@ def split_folders(root: Path) -> dict[str, Path]:
             raise DataError(f"{root} has two folders for the {split} split, {present[0].name} and {present[1].name}")
         if present:
             found[split] = present[0]
-    return found
+    return found if any(class_folders(folder) for folder in found.values()) else {}
 
 
 def class_folders(root: Path, ignored: Iterable[str] = ()) -> list[str]:

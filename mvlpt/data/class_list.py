@@ -32,7 +32,9 @@ class ClassList:
     templates: tuple[str, ...] = ()
 
     def label(self, word: str | int, where: str) -> int:
-        """The label of a word from the data: a key, else a name or synonym in any spelling, else a number.
+        """The label of a word from the data: a key, else a name or synonym in any spelling, else a label's number.
+
+        Where classes are themselves called by numbers, another number is none of them.
 
         Raises:
             DataError: it stands for no class.
@@ -41,7 +43,7 @@ class ClassList:
         label = self._exact.get(text)
         if label is None:
             label = self._alike.get(normalized(text))
-        if label is None and text.isdigit() and int(text) < len(self.names):
+        if label is None and self._numbered and text.isdecimal() and int(text) < len(self.names):
             label = int(text)
         if label is None:
             raise DataError(f"{where}: '{text}' is none of the {len(self.names)} classes{suggest(text, self._exact)}")
@@ -50,6 +52,11 @@ class ClassList:
     @cached_property
     def _exact(self) -> dict[str, int]:
         return {key: label for label, key in enumerate(self.keys or self.names)}
+
+    @cached_property
+    def _numbered(self) -> bool:
+        """A number means a label, not a name."""
+        return not any(word.isdecimal() for word in (*self.keys, *self.names))
 
     @cached_property
     def _alike(self) -> dict[str, int]:
@@ -89,7 +96,7 @@ def class_list(content: Any, where: str) -> ClassList:
         keys, rows = [], list(content)
     else:
         raise DataError(f"{where}: classes must be a list of names, or a mapping from folder names to names")
-    groups = [[str(one).strip() for one in (row if isinstance(row, list) else [row])] for row in rows]
+    groups = [[_name(one, where) for one in (row if isinstance(row, list) else [row])] for row in rows]
     if not groups or any(not group or not all(group) for group in groups):
         raise DataError(f"{where}: the list of classes is empty or holds an empty name")
     names = [group[0] for group in groups]
@@ -98,6 +105,12 @@ def class_list(content: Any, where: str) -> ClassList:
         raise DataError(f"{where}: the class '{twice}' is named twice")
     synonyms = {label: tuple(group[1:]) for label, group in enumerate(groups) if group[1:]}
     return ClassList(tuple(names), tuple(keys), synonyms, templates)
+
+
+def _name(value: Any, where: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise DataError(f"{where}: a class is named {value!r}; a name must be a text, put it in quotes")
+    return str(value).strip()
 
 
 def read_class_list(path: Path) -> ClassList:
@@ -110,7 +123,7 @@ def read_class_list(path: Path) -> ClassList:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() in (".yaml", ".yml"):
-            return class_list(yaml.safe_load(text), str(path))
+            return class_list(yaml.load(text, Loader=yaml.BaseLoader), str(path))  # as in task files
         if path.suffix.lower() == ".json":
             return class_list(json.loads(text), str(path))
     except FileNotFoundError:

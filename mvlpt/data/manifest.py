@@ -100,14 +100,17 @@ def _csv_rows(text: str, path: Path) -> Iterator[ManifestRow]:
                 if header is named:
                     continue
             if not 2 <= len(cells) <= len(header):
-                raise DataError(f"{where}: {len(cells)} columns, but {len(header)} are expected ({','.join(header)})")
+                wanted = ",".join(header)
+                raise DataError(
+                    f"{where}: {len(cells)} columns, but {len(header)} are expected, cut by commas: {wanted}"
+                )
             yield _row(dict(zip(header, cells, strict=False)), where)
     except csv.Error as error:
         raise DataError(f"{path}:{reader.line_num}: not readable as CSV: {error}") from error
 
 
 def _json_rows(text: str, path: Path) -> Iterator[ManifestRow]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines cuts at signs that a text may hold
         if not line.strip():
             continue
         where = f"{path}:{number}"
@@ -128,9 +131,17 @@ def _row(content: dict[str, Any], where: str) -> ManifestRow:
     path, raw = content[names["path"]], content[names["label"]]
     if not isinstance(path, str) or not path.strip():
         raise DataError(f"{where}: the path is empty")
-    words = [str(one) for one in raw] if isinstance(raw, list) else str("" if raw is None else raw).split(";")
+    words = raw if isinstance(raw, list) else [] if raw is None else str(raw).split(";") if _is_word(raw) else [raw]
+    wrong = next((word for word in words if not _is_word(word)), None)
+    if wrong is not None:
+        raise DataError(f"{where}: the label {wrong!r} is neither a name nor a number")
     split = str(content.get("split") or "").strip().lower()
     known = {name: one for one, spellings in SPLIT_FOLDERS.items() for name in spellings}
     if split and split not in known:
         raise DataError(f"{where}: there is no split '{split}'{suggest(split, known)}")
-    return ManifestRow(where, path.strip(), tuple(word.strip() for word in words if word.strip()), known.get(split, ""))
+    spelled = (str(word).strip() for word in words)
+    return ManifestRow(where, path.strip(), tuple(filter(None, spelled)), known.get(split, ""))
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)

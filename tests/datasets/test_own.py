@@ -203,13 +203,74 @@ def test_class_with_fewer_images_than_shots_gives_all_and_says_so(tmp_path, capl
     assert "3 of 3 classes have fewer than 5 train images" in caplog.text
 
 
+@pytest.mark.parametrize("suffix", ["yaml", "json", "inline"])
+def test_numbers_and_booleans_of_yaml_are_names(tmp_path, suffix):
+    """YAML reads 01 as 1 and `no` as False; a folder 01 then had the label of the second class."""
+    write_class_folders(tmp_path / "photos", ["01", "02", "no"], ())
+    mapping = "{01: crow, 02: 007, 03: owl, no: yes}"
+    (tmp_path / "list.yaml").write_text(mapping)
+    (tmp_path / "list.json").write_text('{"01": "crow", "02": "007", "03": "owl", "no": "yes"}')
+    classes = mapping if suffix == "inline" else f"list.{suffix}"
+    data = build(task_file(tmp_path, f"name: 0x10\nimages: photos\nclasses: {classes}\n"))
+    assert data.name == "0x10"
+    assert data.classnames == ["crow", "007", "owl", "yes"]
+    folders = {item.label: item.impath.split("/")[-2] for item in data.train_x}
+    assert folders == {0: "01", 1: "02", 3: "no"}
+
+
+def test_a_number_is_no_label_where_classes_are_called_by_numbers(tmp_path):
+    write_class_folders(tmp_path / "photos", ["01", "02"], ())
+    (tmp_path / "list.json").write_text('{"1": "crow", "2": "jay", "3": "owl"}')
+    with pytest.raises(DataError, match="'01' is none of the 3 classes"):
+        build(task_file(tmp_path, images="photos", classes="list.json"))
+
+
+def test_a_class_may_be_called_like_a_split(tmp_path):
+    write_class_folders(tmp_path / "vehicles", ["bus", "test", "train"], ())
+    assert build(f"{tmp_path}/vehicles/").classnames == ["bus", "test", "train"]
+
+
+def test_one_empty_label_makes_no_multi_label_task(tmp_path):
+    write_list(tmp_path, ["a.jpg,crow", "b.jpg,"])
+    with pytest.raises(
+        DataError, match=r"labels\.csv:2: an image of a single-label task has one label, this one has 0"
+    ):
+        build(task_file(tmp_path, manifest="labels.csv"))
+    assert build(task_file(tmp_path, manifest="labels.csv", multi_label=True)).multi_label
+
+
+def test_json_lines_end_at_line_feeds_only(tmp_path):
+    rows = [json.dumps({"path": f"{n}.jpg", "label": "a\u2028b"}, ensure_ascii=False) for n in range(3)]
+    for number in range(3):
+        write_picture(tmp_path / f"{number}.jpg", number)
+    (tmp_path / "labels.jsonl").write_text("\r\n".join(rows), encoding="utf-8")
+    assert build(task_file(tmp_path, manifest="labels.jsonl")).classnames == ["a\u2028b"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "message"),
+    [
+        ("accuracy", ["a;b", "a"], "accuracy needs one class per image"),
+        ("macro_f1", ["a;b", "a"], "macro_f1 needs one class per image"),
+        ("roc_auc", ["a", "b", "c"], "roc_auc needs two classes, but there are 3"),
+    ],
+)
+def test_a_metric_that_cannot_be_computed_is_refused_before_training(tmp_path, metric, labels, message):
+    write_list(tmp_path, [f"{number}.jpg,{label}" for number, label in enumerate(labels)])
+    with pytest.raises(DataError, match=rf"birds\.yaml: {message}"):
+        build(task_file(tmp_path, manifest="labels.csv", metric=metric))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("name: birds", "a task needs 'images'"),
         ("images: nowhere", r"the folder of the images, .*nowhere, does not exist"),
         ("imags: photos", "there is no key 'imags'; did you mean 'images'"),
-        ("images: photos\nmetric: acuracy", "acuracy"),
+        ("images: photos\nmetric: acuracy", r"birds\.yaml: No metric is named 'acuracy'"),
+        ("images: photos\nmetric: [accuracy]", r"birds\.yaml: 'metric' is not a name"),
+        ("images: photos\nname: {a: 1}", "'name' must be a text"),
+        ("images: photos\nclasses: [{crow: 1}, owl]", "put it in quotes"),
         ("images: photos\nval_share: 1.5", "val_share is 1.5; give a number"),
         ("images: photos\nval_share: 0.5\ntest_share: 0.6", "must not be negative and must add up to less than 1"),
         ("images: photos\ntemplates: [no place]", r"must hold one \{\}"),
@@ -276,6 +337,8 @@ def test_bad_manifest_is_refused_in_one_sentence(tmp_path, rows, message):
         ("[1]", "must be a JSON object"),
         ('{"path": "1.jpg"}', "needs the columns 'path' and 'label'"),
         ('{"path": "", "label": "a"}', "the path is empty"),
+        ('{"path": "1.jpg", "label": true}', "the label True is neither a name nor a number"),
+        ('{"path": "1.jpg", "label": [["a"]]}', "is neither a name nor a number"),
     ],
 )
 def test_bad_json_line_is_refused(tmp_path, line, message):
