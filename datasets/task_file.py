@@ -28,8 +28,10 @@ from mvlpt.errors import DataError, UnknownNameError, suggest
 from mvlpt.metrics import get_metric
 
 SPLITS = ("train", "val", "test")
-KEYS = ("name", "images", "manifest", "classes", "templates", "metric", "multi_label")
-KEYS += ("val_share", "test_share", "center_crop")
+KEYS = (
+    "name", "images", "manifest", "classes", "templates", "metric", "multi_label", "val_share", "test_share",
+    "center_crop",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,12 @@ def read_task_file(path: Path) -> TaskFile:
 
 
 def _metric(file: Path, name: Any) -> str:
+    if not isinstance(name, str):
+        raise DataError(f"{file}: 'metric' must be a name, not {name!r}")
     try:
         return get_metric(name).name if name else ""
-    except (UnknownNameError, TypeError) as error:  # what cannot be looked up is not even a text
-        raise DataError(f"{file}: {error}" if isinstance(name, str) else f"{file}: 'metric' is not a name") from None
+    except UnknownNameError as error:
+        raise DataError(f"{file}: {error}") from None
 
 
 def _path(file: Path, value: Any, key: str) -> Path:

@@ -10,6 +10,9 @@ import difflib
 import errno
 from collections.abc import Iterable
 
+# how programs end that cannot go on; 12 and 28 as the system numbers these errors
+BAD_INPUT, OUT_OF_MEMORY, DISK_FULL, INTERRUPTED = 2, errno.ENOMEM, errno.ENOSPC, 130
+
 
 class MvlptError(Exception):
     """Base of all errors whose message is meant for the person at the keyboard."""
@@ -79,7 +82,7 @@ def is_disk_full(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
-        error = error.__cause__
+        error = error.__cause__ or error.__context__  # "from None" hides the context, but keeps it
     return False
 
 

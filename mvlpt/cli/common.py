@@ -14,10 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mvlpt.engine.interrupts import Interrupted
-from mvlpt.errors import MvlptError, is_disk_full, is_out_of_memory
+from mvlpt.errors import BAD_INPUT, DISK_FULL, INTERRUPTED, OUT_OF_MEMORY, MvlptError, is_disk_full, is_out_of_memory
 from mvlpt.report.sheets import Sheet, rich_table
 
-BAD_INPUT, OUT_OF_MEMORY, DISK_FULL, INTERRUPTED = 2, 12, 28, 130  # 12 and 28 as the system numbers these errors
 TOOLS = {"group": "group_tasks.py", "experiment": "run_experiment.py", "average": "average_prompts.py"}
 
 

@@ -14,6 +14,7 @@ import torch
 from mvlpt.config import Config, check_config, task_names
 from mvlpt.data import DataManager, DatasetWrapper, Datum
 from mvlpt.data.datum import labels_of
+from mvlpt.data.transforms import transform_of
 from mvlpt.engine.registries import TRAINER_REGISTRY, build_trainer
 from mvlpt.engine.resources import current_resources
 from mvlpt.errors import ConfigError, DataError
@@ -56,7 +57,7 @@ def task_sources(cfg: Config) -> tuple[TaskSource, ...]:
         members = getattr(manager.dataset, "members", None) or [manager.dataset]
         sources = []
         for position, (task, member) in enumerate(zip(manager.tasks, members, strict=True)):
-            images = DatasetWrapper(cfg, list(member.train_x or ()), transform=manager.test_transform(position))
+            images = DatasetWrapper(cfg, list(member.train_x or ()), transform=transform_of(manager.tfm_test, position))
             sources.append(TaskSource(task.name, task.classnames, images, task.templates, task.metric))
     return tuple(sources)
 

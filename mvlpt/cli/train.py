@@ -35,7 +35,7 @@ examples (CONFIG stands for configs/trainers/MVLPT-CoOp/embedded.yaml):
       --output-dir output/weather --resume
 
 Any option of the configuration can be set at the end of the line as KEY VALUE.
-Exit status: 0 done, 2 bad input, 130 interrupted.
+Exit status: 0 done, 2 bad input, 12 out of memory, 28 no space left on the disk, 130 interrupted.
 """
 
 

@@ -2,15 +2,12 @@
 
 A worker works a batch out where the run's process will read it; only the place goes through the pipe between them.
 Fresh memory would cost a page fault for every 4 KiB of every batch, and a file descriptor sent for every tensor.
-Shared memory of this kind needs no room in ``/dev/shm``, which containers often keep small.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-import mmap
-import multiprocessing
 import os
 import weakref
 from collections.abc import Mapping
@@ -20,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_WAIT = 0.2  # seconds for the lock: a worker that was killed while it held it must not stop the others
+from mvlpt.data.shared_memory import SharedLock, shared_array
+
 _KEYS = itertools.count()
 _MEMORIES: weakref.WeakValueDictionary[int, BatchMemory] = weakref.WeakValueDictionary()
 
@@ -39,28 +37,27 @@ class BatchMemory:
     """
 
     def __init__(self, batch_bytes: int, places: int) -> None:
-        self._places = np.frombuffer(mmap.mmap(-1, batch_bytes * places), dtype=np.float32).reshape(places, -1)
-        self._lent = np.frombuffer(mmap.mmap(-1, places), dtype=np.uint8)
-        self._lock: Any = multiprocessing.get_context("fork").Lock()
+        self._places = shared_array((places, batch_bytes // 4), np.float32)
+        self._lent = shared_array((places,), np.uint8)
+        self._lock = SharedLock()
         self._owner = os.getpid()
         self._key = next(_KEYS)
         _MEMORIES[self._key] = self
 
     def lend(self, shape: tuple[int, ...]) -> Loan | None:
         """A free place for a batch, or ``None`` where all are in use or too small."""
-        if math.prod(shape) > self._places.shape[1] or not self._lock.acquire(timeout=_WAIT):
+        if math.prod(shape) > self._places.shape[1]:
             return None
-        try:
+        with self._lock.held() as held:
             place = int(self._lent.argmin())
-            if self._lent[place]:
+            if not held or self._lent[place]:
                 return None
             self._lent[place] = 1
-        finally:
-            self._lock.release()
         return Loan(self, place, shape)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _no_memory, ()
+        """Another process that gets a copy gets ``None``."""
+        return type(None), ()
 
 
 class Loan:
@@ -112,7 +109,3 @@ def _arrived(key: int, place: int, shape: tuple[int, ...]) -> Tensor:
 def _give_back(memory: BatchMemory, place: int) -> None:
     if os.getpid() == memory._owner:  # a forked child may drop its copy while the batch is in use here
         memory._lent[place] = 0
-
-
-def _no_memory() -> None:
-    return None

@@ -22,7 +22,7 @@ from mvlpt.data.loader import EpochLoader
 from mvlpt.data.sample_files import keep_sample, sample_record
 from mvlpt.data.samplers import build_sampler
 from mvlpt.data.tasks import MultiTaskDataset, TaskInfo, check_names
-from mvlpt.data.transforms import build_test_transform, build_transform, transform_of
+from mvlpt.data.transforms import build_test_transform, build_transform
 from mvlpt.data.wrapper import DatasetWrapper
 from mvlpt.errors import ConfigError, DataError, suggest
 from mvlpt.randomness import derive_seed
@@ -172,10 +172,6 @@ class DataManager:
         key, names = cfg.DATASET.MULTITASK_EVALKEY, [task.name for task in self.tasks]
         if len(names) > 1 and key not in ("average", *names):
             raise ConfigError(f"DATASET.MULTITASK_EVALKEY is '{key}'{suggest(key, ['average', *names])}")
-
-    def test_transform(self, domain: int) -> Any:
-        """What items of a domain, which with several tasks is the task's position, are evaluated with."""
-        return transform_of(self.tfm_test, domain)
 
     def keep_samples(self, folder: str | Path) -> list[Path]:
         """Writes each task's few-shot sample as JSON, or checks it against the file that is there.

@@ -115,7 +115,7 @@ def build_feature_loader(
     *,
     cache: FeatureCache,
     key: str,
-    transform: Any = "",
+    transform: Any = None,
     random_views: bool,
     batch_size: int = 256,
     num_workers: int = 0,
@@ -131,7 +131,7 @@ def build_feature_loader(
         encode: (B, 3, H, W) to (B, D), frozen; called without gradients.
         cache: where features are kept.
         key: names backbone and precision.
-        transform: the loader's; its text is part of each task's key.
+        transform: the loader's; what it does to a task's images is part of the task's key.
         random_views: the loader's transform draws at random. Then it must have a fixed number of views.
         folder: where features are kept on disk, too; ``""`` for nowhere.
         batch_size, num_workers, progress: see :func:`mvlpt.data.features.encode_views`; progress counts per task.

@@ -21,8 +21,7 @@ class IndexPaths:
     """
 
     def __init__(self, root: str | Path, *, check_files: bool = True) -> None:
-        self._root = Path(root)
-        self._prefix = f"{self._root}/"
+        self._root = str(Path(root))
         self._check = check_files
         self._there: dict[str, bool] = {}
         self._entries: dict[str, set[str]] = {}
@@ -40,7 +39,7 @@ class IndexPaths:
             DataError: the path is absolute or climbs out of the folder; the file, the archive or its entry is missing;
                 the archive is broken.
         """
-        impath = inside(self._root, relative, where, prefix=self._prefix)
+        impath = inside(self._root, relative, where)
         archive, entry = cut_at_archive(impath)
         if entry is None:
             if self._check and not os.path.isfile(impath):
@@ -70,14 +69,13 @@ class IndexPaths:
         return self._entries[archive]
 
 
-def inside(root: Path, relative: str, where: str, *, prefix: str = "") -> str:
+def inside(root: Path | str, relative: str, where: str) -> str:
     """``root`` and a relative path joined, ``archive.zip@entry`` allowed.
 
     Args:
         root: the folder.
         relative: the path.
         where: begins the message of a complaint.
-        prefix: ``root`` as text with a slash, for those who ask often.
 
     Raises:
         DataError: the path is absolute or climbs out of its folder.
@@ -87,4 +85,4 @@ def inside(root: Path, relative: str, where: str, *, prefix: str = "") -> str:
             for flavour in (PurePosixPath(part), PureWindowsPath(part)):
                 if flavour.is_absolute() or flavour.drive or ".." in flavour.parts:
                     raise DataError(f"{where}: the path '{relative}' leaves the data set's folder {root}")
-    return f"{prefix or f'{root}/'}{relative}"
+    return f"{root}/{relative}"

@@ -6,15 +6,11 @@ the memory is full, and none is pushed out: in epochs of random order that keeps
 
 from __future__ import annotations
 
-import mmap
-import multiprocessing
-from typing import Any
-
 import numpy as np
 
 from mvlpt.data.pixels import Pixels
+from mvlpt.data.shared_memory import SharedLock, shared_array
 
-_WAIT = 0.2  # seconds for the lock: a worker that was killed while it held it must not stop the others
 _OFFSET, _HEIGHT, _WIDTH, _STAMP = range(4)
 
 
@@ -32,11 +28,11 @@ class SharedPixels:
     """
 
     def __init__(self, max_bytes: int, num_images: int) -> None:
-        self._memory = np.frombuffer(mmap.mmap(-1, max(max_bytes, 1)), dtype=np.uint8)
-        table = np.frombuffer(mmap.mmap(-1, 32 * (num_images + 1)), dtype=np.int64).reshape(-1, 4)
+        self._memory = shared_array((max_bytes,), np.uint8)
+        table = shared_array((num_images + 1, 4), np.int64)
         self._rows, self._used = table[:-1], table[-1]
         self._used[:2] = 1, 0  # the first free byte plus one, as offsets are kept; hits
-        self._lock: Any = multiprocessing.get_context("fork").Lock()
+        self._lock = SharedLock()
 
     @property
     def num_bytes(self) -> int:
@@ -50,25 +46,20 @@ class SharedPixels:
 
     def get(self, position: int, stamp: tuple[int, int]) -> Pixels | None:
         """The image, not to be changed; ``None`` where it is not kept or its file has changed since."""
-        if not self._lock.acquire(timeout=_WAIT):
-            return None
-        offset, height, width, known = self._rows[position].tolist()
-        found = offset > 0 and known == hash(stamp)
-        self._used[1] += found
-        self._lock.release()
+        with self._lock.held() as held:
+            offset, height, width, known = self._rows[position].tolist()
+            found = held and offset > 0 and known == hash(stamp)
+            self._used[1] += found
         return self._memory[offset - 1 : offset - 1 + height * width * 3].reshape(height, width, 3) if found else None
 
     def put(self, position: int, stamp: tuple[int, int], pixels: Pixels) -> None:
         """Keeps an image if there is room."""
-        if not self._lock.acquire(timeout=_WAIT):
-            return
-        try:
+        with self._lock.held() as held:
             start = int(self._used[0]) - 1
             row = self._rows[position]
-            if start + pixels.size > len(self._memory) or (row[_OFFSET] and row[_STAMP] == hash(stamp)):
+            room = start + pixels.size <= len(self._memory)
+            if not held or not room or (row[_OFFSET] and row[_STAMP] == hash(stamp)):
                 return
             self._used[0] += pixels.size
             self._memory[start : start + pixels.size] = pixels.reshape(-1)
             row[:] = start + 1, *pixels.shape[:2], hash(stamp)
-        finally:
-            self._lock.release()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from mvlpt.cli import main
 from mvlpt.cli.common import exit_status
@@ -37,6 +38,15 @@ def test_a_full_disk_has_a_status_of_its_own(tmp_path, monkeypatch, capsys, numb
     assert said.startswith(f"error: Cannot write {tmp_path}/x.json: {os.strerror(number)}; ")
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_known_behind_an_error_that_hides_it(tmp_path, monkeypatch):
+    from mvlpt.data.feature_files import read_or_build
+    from mvlpt.data.features import FeatureBank
+
+    monkeypatch.setattr("mvlpt.data.feature_files.os.replace", no_room(errno.ENOSPC))
+    bank = FeatureBank(torch.zeros(1, 1, 1))
+    assert exit_status(lambda: read_or_build(tmp_path, "key", lambda: bank))() == 28
 
 
 def test_a_job_that_found_no_room_is_tried_again():

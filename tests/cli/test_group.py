@@ -196,29 +196,6 @@ def test_ctrl_c_leaves_nothing_half_written(quick, tmp_path, monkeypatch):
     assert "2 tasks embedded" in quick()[1]
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["--affinity", "gard"], "did you mean 'grad'"),
-        (["--affinity", "measured"], "--results"),
-        (["--affinity", "grad", "--similarity", "visual"], "one of --similarity, --affinity"),
-        (["--must-link", "toy-warm"], "a+b"),
-        (["--must-link", "toy-warm+toy-cold", "--cannot-link", "toy-warm+toy-cold"], "toy-warm"),
-        (["--max-classes", "4"], "toy-all"),
-        (["--budget", "3"], "--measured"),
-        (["--steps", "-1", "--affinity", "grad"], "--steps"),
-        (["--config-file", "nowhere.yaml"], "nowhere.yaml"),
-        (["DATASET.NUMSHOTS", "3"], "DATASET.NUM_SHOTS"),
-        (["--graph", "nowhere.json"], "--config-file"),
-    ],
-)
-def test_bad_input_is_one_sentence(quick, words, sentence):
-    status, _, err = quick(*words)
-    assert status == 2
-    assert one_sentence(err)
-    assert sentence in err
-
-
 ROWS = [row("single", task, 50.0, trainer="MVLPT-CoOp") for task in TASKS.split(",")]
 ROWS += [row("pair", task, 51.0, "toy-warm+toy-cold", trainer="MVLPT-CoOp") for task in ("toy-warm", "toy-cold")]
 
@@ -247,6 +224,17 @@ ROWS += [row("pair", task, 51.0, "toy-warm+toy-cold", trainer="MVLPT-CoOp") for 
         (["--results", "ROWS"], "--results is read for --affinity measured"),
         (["--raw", "--affinity", "grad"], "--raw"),
         (["--affinity", "grad", "--trainer", "ZeroshotCLIP"], "tunes no text, visual or unified prompt"),
+        (["--affinity", "gard"], "did you mean 'grad'"),
+        (["--affinity", "measured"], "--results"),
+        (["--affinity", "grad", "--similarity", "visual"], "one of --similarity, --affinity"),
+        (["--must-link", "toy-warm"], "a+b"),
+        (["--must-link", "toy-warm+toy-cold", "--cannot-link", "toy-warm+toy-cold"], "toy-warm"),
+        (["--max-classes", "4"], "toy-all"),
+        (["--budget", "3"], "--measured"),
+        (["--steps", "-1", "--affinity", "grad"], "--steps"),
+        (["--config-file", "nowhere.yaml"], "nowhere.yaml"),
+        (["DATASET.NUMSHOTS", "3"], "DATASET.NUM_SHOTS"),
+        (["--graph", "nowhere.json"], "--config-file"),
         (["--config-file", "", "--backbone", "ViT-B/32", "--groups", "4"], "groups is 4, but there are 3 tasks"),
     ],
 )

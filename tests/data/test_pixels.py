@@ -120,13 +120,13 @@ def test_a_wrapper_sent_to_another_process_keeps_images_of_its_own(make_cfg, pho
 
 
 def test_shared_memory_survives_a_lost_lock(monkeypatch):
-    monkeypatch.setattr("mvlpt.data.shared_pixels._WAIT", 0.01)
+    monkeypatch.setattr("mvlpt.data.shared_memory.WAIT", 0.01)
     kept, pixels = SharedPixels(1000, 2), np.ones((4, 5, 3), np.uint8)
     kept.put(0, (1, 2), pixels)
     assert np.array_equal(kept.get(0, (1, 2)), pixels)
     assert kept.get(0, (1, 3)) is None
     assert kept.get(1, (1, 2)) is None
-    kept._lock.acquire()
+    kept._lock._lock.acquire()
     kept.put(1, (1, 2), pixels)
     assert kept.get(0, (1, 2)) is None
 

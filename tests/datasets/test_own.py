@@ -268,7 +268,7 @@ def test_a_metric_that_cannot_be_computed_is_refused_before_training(tmp_path, m
         ("images: nowhere", r"the folder of the images, .*nowhere, does not exist"),
         ("imags: photos", "there is no key 'imags'; did you mean 'images'"),
         ("images: photos\nmetric: acuracy", r"birds\.yaml: No metric is named 'acuracy'"),
-        ("images: photos\nmetric: [accuracy]", r"birds\.yaml: 'metric' is not a name"),
+        ("images: photos\nmetric: [accuracy]", r"birds\.yaml: 'metric' must be a name"),
         ("images: photos\nname: {a: 1}", "'name' must be a text"),
         ("images: photos\nclasses: [{crow: 1}, owl]", "put it in quotes"),
         ("images: photos\nval_share: 1.5", "val_share is 1.5; give a number"),

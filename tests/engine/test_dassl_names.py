@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from mvlpt.cli import main
+from mvlpt.data import DATASET_REGISTRY
 from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.engine.dassl_names import ALIASES, provide_dassl_names
 
@@ -113,7 +114,9 @@ def test_an_installed_dassl_is_left_alone(clean_modules, tmp_path, monkeypatch):
     assert importlib.import_module("dassl").real
 
 
-def test_a_dassl_trainer_and_data_set_run_under_our_tool(clean_modules, tmp_path, capsys):
+def test_a_dassl_trainer_and_data_set_run_under_our_tool(clean_modules, tmp_path, capsys, request):
+    for registry, name in ((TRAINER_REGISTRY, "Brightness"), (DATASET_REGISTRY, "TwoColours")):
+        request.addfinalizer(lambda registry=registry, name=name: registry._entries.pop(name, None))
     for name, level in (("dark", 40), ("light", 210)):
         (tmp_path / "two_colours" / name).mkdir(parents=True)
         for number in range(8):

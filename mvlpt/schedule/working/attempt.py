@@ -16,11 +16,10 @@ from typing import Any
 
 from mvlpt.engine.files import read_json, write_json
 from mvlpt.engine.interrupts import StopRequest
-from mvlpt.errors import MvlptError
+from mvlpt.errors import BAD_INPUT, DISK_FULL, INTERRUPTED, OUT_OF_MEMORY, MvlptError
 from mvlpt.schedule.executors.protocol import OUTPUT, RESULT, Attempt, Ended, RunCommand
 from mvlpt.schedule.working.program import Program
 
-BAD_INPUT, OUT_OF_MEMORY, DISK_FULL, INTERRUPTED = 2, 12, 28, 130
 FAILED, TIMED_OUT = 1, 124
 
 
