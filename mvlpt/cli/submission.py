@@ -68,8 +68,8 @@ def build_parser() -> argparse.ArgumentParser:
         verb.add_argument(
             "--shapes",
             default="",
-            metavar="JSON",
-            help='another benchmark: {"data set": [test images, classes], ...}; default: ELEVATER\'s 20',
+            metavar="FILE.json",
+            help='another benchmark, a file with {"data set": [test images, classes], ...}; default: ELEVATER\'s 20',
         )
     return parser
 

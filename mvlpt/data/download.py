@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ def download_task(facts: TaskFacts, root: str | Path, fetch: Fetch | None = None
         Where the data is now.
 
     Raises:
-        DataError: torchvision has no download for it (the message says how to get it), or the download fails.
+        DataError: torchvision has no download for it (the message says how to get it), or the download fails, which
+            leaves no empty folder behind.
     """
     if facts.family == "embedded":
         raise DataError(f"'{facts.name}' ships with the package; there is nothing to download")
@@ -34,11 +37,14 @@ def download_task(facts: TaskFacts, root: str | Path, fetch: Fetch | None = None
         raise DataError(f"'{facts.name}' cannot be downloaded by a program. {facts.how}{_counterpart(facts)}")
     source, root = facts.torchvision, Path(root).expanduser()
     assert source is not None
+    made = next((path for path in (root, root / Path(source.folder).parts[0]) if not path.exists()), None)
     try:
         root.mkdir(parents=True, exist_ok=True)
         for arguments in source.arguments.values():
             (fetch or torchvision_fetch)(source.cls, root, arguments)
     except Exception as error:  # urllib, tarfile, gdown, torchvision: each raises its own
+        if made is not None:
+            _remove_empty(made)
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"torchvision's {source.cls} could not be downloaded to {root}: {reason}") from error
     location = locate(root, facts, "torchvision")
@@ -52,6 +58,13 @@ def torchvision_fetch(cls: str, root: Path, arguments: Mapping[str, Any]) -> Non
     from torchvision import datasets
 
     getattr(datasets, cls)(str(root), download=True, **arguments)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Removes a folder and those in it, but none that holds a file: torchvision goes on with what it has."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):
+            os.rmdir(path)
 
 
 def _counterpart(facts: TaskFacts) -> str:

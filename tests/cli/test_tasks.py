@@ -180,6 +180,27 @@ def test_downloads_go_through_torchvision_and_nowhere_else(tmp_path, monkeypatch
     assert "was fetched, but" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("held", [(), ("dtd/dtd_v1.tar.gz.part",), ("other/file",)], ids=("nothing", "part", "other"))
+def test_a_download_that_fails_leaves_no_empty_folder(tmp_path, monkeypatch, held):
+    root = tmp_path / "data"
+    before = [root / path for path in held if "other" in path]
+    for path in before:
+        path.parent.mkdir(parents=True)
+        path.touch()
+
+    def fail(cls, root, arguments):
+        (root / "dtd" / "dtd").mkdir(parents=True)
+        for path in held:
+            if "dtd" in path:
+                (root / path).touch()
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("mvlpt.data.download.torchvision_fetch", fail)
+    assert tasks("download", "dtd", "--root", root) == 2
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == [root / path for path in held]
+    assert all(any(folder.iterdir()) for folder in tmp_path.rglob("*") if folder.is_dir())
+
+
 def test_help_teaches(capsys):
     with pytest.raises(SystemExit):
         tasks("--help")
