@@ -57,7 +57,10 @@ setup(
     python_requires=">=3.10",
     packages=_packages(),
     package_dir={"mvlpt.trainers": "trainers", "mvlpt.datasets": "datasets", "mvlpt.configs": "configs"},
-    package_data={"mvlpt": ["VERSION", "py.typed", "assets/**/*", "data/facts/*"], "mvlpt.configs": ["**/*.yaml"]},
+    package_data={
+        "mvlpt": ["VERSION", "py.typed", "assets/**/*", "data/sources/benchmarks/*"],
+        "mvlpt.configs": ["**/*.yaml"],
+    },
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["mvlpt = mvlpt.cli:main"]},

@@ -25,14 +25,14 @@ from mvlpt.cli.group_config import GroupRun, prepare, runs_of_experiment
 from mvlpt.cli.group_graph import update_graph
 from mvlpt.cli.group_inputs import affinity_config, graph_inputs, prompt_losses_of, task_sources
 from mvlpt.cli.group_options import GroupOptions
-from mvlpt.engine.progress import counting
 from mvlpt.engine.resources import shared_resources
 from mvlpt.engine.run import run
+from mvlpt.experiment import load_experiment
 from mvlpt.graph.affinity.first_order import gradient_affinity
 from mvlpt.graph.affinity.lookahead import lookahead_affinity
 from mvlpt.graph.affinity.measured import measured_gains
 from mvlpt.graph.similarity.fit_weights import spearman
-from mvlpt.schedule import load_experiment
+from mvlpt.runtime.progress import counting
 
 EXPERIMENT = "configs/experiments/demo.yaml"
 AT_MOST = 0.1  # of the time of all pair runs

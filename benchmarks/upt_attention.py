@@ -24,12 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mvlpt.config import get_cfg_default
 from mvlpt.config.shipped import find_config
-from mvlpt.engine.log import setup_logging
-from mvlpt.engine.progress import counting
 from mvlpt.engine.registries import load_shipped
 from mvlpt.engine.resources import shared_resources
 from mvlpt.engine.run import run
-from mvlpt.schedule import load_experiment
+from mvlpt.experiment import load_experiment
+from mvlpt.runtime.log import setup_logging
+from mvlpt.runtime.progress import counting
 
 CONFIG = "configs/trainers/MVLPT-UPT/embedded.yaml"
 ARMS = {"alone": {}, "together": {"DATALOADER.TASK_BATCHES": "single"}}

@@ -14,10 +14,10 @@ from typing import Any
 
 from mvlpt.data.datasets import DATASET_REGISTRY, SampledDataset
 from mvlpt.data.datum import Datum
-from mvlpt.data.locate import locate, not_found, remedy
-from mvlpt.data.split_files import read_split, write_split
-from mvlpt.data.split_rules import COOP_SHARES, cut_by_shares
-from mvlpt.data.task_table import TaskFacts, known_tasks, task_facts
+from mvlpt.data.sources.locate import locate, not_found, remedy
+from mvlpt.data.sources.split_files import read_split, write_split
+from mvlpt.data.sources.split_rules import COOP_SHARES, cut_by_shares
+from mvlpt.data.sources.task_table import TaskFacts, known_tasks, task_facts
 from mvlpt.datasets.coop_raw import as_items, read_raw
 from mvlpt.datasets.imagenet import ImageNetTask, ImageNetVariant
 from mvlpt.errors import DataError

@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from mvlpt.data.class_folders import class_folders, image_files
 from mvlpt.data.datum import Datum
-from mvlpt.data.index_paths import inside
-from mvlpt.data.task_table import TaskFacts
+from mvlpt.data.sources.class_folders import class_folders, image_files
+from mvlpt.data.sources.index_paths import inside
+from mvlpt.data.sources.task_table import TaskFacts
 from mvlpt.errors import DataError
 
 Row = tuple[str, int, str]  # relative path, label, class name

@@ -1,4 +1,4 @@
-"""ELEVATER's 20 image-classification tasks, driven by one table (:mod:`mvlpt.data.task_table`).
+"""ELEVATER's 20 image-classification tasks, driven by one table (:mod:`mvlpt.data.sources.task_table`).
 
 Images are read straight from the benchmark's archives, or from torchvision's copy of the data, or from class folders;
 ``DATASET.SOURCE`` chooses, ``auto`` takes the first that is there. Class names and templates are the benchmark's own,
@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.data.class_folders import class_folders, match_by_name, normalized, read_class_folders, split_folders
-from mvlpt.data.coco_index import read_categories, read_coco
 from mvlpt.data.datasets import DATASET_REGISTRY, SampledDataset
 from mvlpt.data.datum import Datum
-from mvlpt.data.index_files import read_index, read_labels
-from mvlpt.data.locate import Location, locate, not_found, remedy
-from mvlpt.data.split_rules import benchmark_shares, cut_by_shares
-from mvlpt.data.task_table import TaskFacts, alias_table, ambiguity, known_tasks, prompt_facts, task_facts
-from mvlpt.data.torchvision_source import read_torchvision
+from mvlpt.data.sources.class_folders import class_folders, match_by_name, normalized, read_class_folders, split_folders
+from mvlpt.data.sources.coco_index import read_categories, read_coco
+from mvlpt.data.sources.index_files import read_index, read_labels
+from mvlpt.data.sources.locate import Location, locate, not_found, remedy
+from mvlpt.data.sources.split_rules import benchmark_shares, cut_by_shares
+from mvlpt.data.sources.task_table import TaskFacts, alias_table, ambiguity, known_tasks, prompt_facts, task_facts
+from mvlpt.data.sources.torchvision import read_torchvision
 from mvlpt.errors import DataError
 
 logger = logging.getLogger(__name__)

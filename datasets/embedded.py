@@ -14,7 +14,7 @@ from typing import Any
 
 from mvlpt.data.datasets import DATASET_REGISTRY, DatasetBase, SampledDataset
 from mvlpt.data.datum import Datum
-from mvlpt.data.index_files import read_index, read_labels
+from mvlpt.data.sources.index_files import read_index, read_labels
 from mvlpt.errors import DataError, UnknownNameError, suggest
 
 FORMAT_VERSION = 1

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.data.class_folders import class_folders, image_files
 from mvlpt.data.datasets import SampledDataset
 from mvlpt.data.datum import Datum
-from mvlpt.data.locate import locate, not_found, remedy
-from mvlpt.data.task_table import TaskFacts, read_facts
+from mvlpt.data.sources.class_folders import class_folders, image_files
+from mvlpt.data.sources.locate import locate, not_found, remedy
+from mvlpt.data.sources.task_table import TaskFacts, read_facts
 from mvlpt.errors import DataError
 
 

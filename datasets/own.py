@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.data.class_folders import class_folders, read_class_folders, split_folders
-from mvlpt.data.class_list import ClassList
 from mvlpt.data.datasets import DATASET_REGISTRY, DatasetBase, SampledDataset
 from mvlpt.data.datum import Datum
-from mvlpt.data.manifest import ManifestRow, manifest_items, read_manifest
-from mvlpt.data.split_rules import OWN_SHARES, fill_splits
+from mvlpt.data.sources.class_folders import class_folders, read_class_folders, split_folders
+from mvlpt.data.sources.class_list import ClassList
+from mvlpt.data.sources.manifest import ManifestRow, manifest_items, read_manifest
+from mvlpt.data.sources.split_rules import OWN_SHARES, fill_splits
 from mvlpt.datasets.task_file import TaskFile, checked_name, read_task_file
 from mvlpt.errors import DataError
 from mvlpt.metrics import why_not

@@ -22,8 +22,8 @@ from typing import Any
 
 import yaml
 
-from mvlpt.data.class_list import ClassList, checked_templates, class_list, read_class_list
-from mvlpt.data.split_rules import OWN_SHARES
+from mvlpt.data.sources.class_list import ClassList, checked_templates, class_list, read_class_list
+from mvlpt.data.sources.split_rules import OWN_SHARES
 from mvlpt.errors import DataError, UnknownNameError, suggest
 from mvlpt.metrics import get_metric
 

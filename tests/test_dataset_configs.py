@@ -7,7 +7,7 @@ import pytest
 from mvlpt.cli.train import build_parser, setup_cfg
 from mvlpt.config import get_cfg_default
 from mvlpt.data import DATASET_REGISTRY
-from mvlpt.data.task_table import known_tasks
+from mvlpt.data.sources.task_table import known_tasks
 from mvlpt.engine.registries import load_shipped
 
 FOLDER = Path(__file__).resolve().parent.parent / "configs" / "datasets"

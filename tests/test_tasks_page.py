@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from mvlpt.data.task_table import known_tasks
+from mvlpt.data.sources.task_table import known_tasks
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "tasks.md").read_text(encoding="utf-8")
 

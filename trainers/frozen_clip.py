@@ -10,14 +10,14 @@ from typing import Any
 import torch
 
 from mvlpt.data import EpochLoader
-from mvlpt.data.feature_loader import FeatureLoader, build_feature_loader
-from mvlpt.data.transforms import is_random
+from mvlpt.data.features.loader import FeatureLoader, build_feature_loader
+from mvlpt.data.loading.transforms import is_random
 from mvlpt.engine import TrainerX
-from mvlpt.engine.progress import counting
 from mvlpt.engine.resources import current_resources
 from mvlpt.errors import ConfigError
 from mvlpt.models import Backbone
-from mvlpt.models.backbone_names import COOP_NAMES, known_architecture
+from mvlpt.models.backbone.names import COOP_NAMES, known_architecture
+from mvlpt.runtime.progress import counting
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ from mvlpt.cli import experiment as whole_way
 from mvlpt.cli.common import exit_status, output_width, program_name, show
 from mvlpt.cli.experiment_results import MARKDOWN, tables
 from mvlpt.engine.results import FILE
+from mvlpt.experiment import Experiment
 from mvlpt.report.results.formats import rich_tables
-from mvlpt.schedule import Experiment, Plan
+from mvlpt.schedule import Plan
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -14,16 +14,17 @@ from mvlpt.cli.experiment_groups import FOLDER, groups_of, known_groups
 from mvlpt.cli.experiment_plan import plan_of, refuse_other, show_plan, write_plan
 from mvlpt.cli.experiment_results import collect, tables
 from mvlpt.cli.schedule_run import RunOptions, add_run_options, read_run_options, run_plan
-from mvlpt.engine.log import setup_logging
 from mvlpt.engine.results import FILE as RESULTS_FILE
 from mvlpt.errors import ConfigError
+from mvlpt.experiment import Experiment, load_experiment
+from mvlpt.experiment.configurations import Configurations
 from mvlpt.report.results.formats import rich_tables
-from mvlpt.schedule import Experiment, Plan, Slot, load_experiment, load_plan
+from mvlpt.runtime.log import setup_logging
+from mvlpt.schedule import Plan, Slot, load_plan
 from mvlpt.schedule.executors.options import RayOptions, SlurmOptions, read_options
 from mvlpt.schedule.executors.protocol import make_executor
 from mvlpt.schedule.journal import read_records
-from mvlpt.schedule.planning.configurations import Configurations
-from mvlpt.schedule.planning.plan_file import FILE as PLAN_FILE
+from mvlpt.schedule.plan_file import FILE as PLAN_FILE
 from mvlpt.schedule.slots import cpu_slots
 
 CLUSTERS = {"ray": RayOptions, "slurm": SlurmOptions}

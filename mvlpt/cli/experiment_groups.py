@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mvlpt.engine.files import read_json, write_json
 from mvlpt.errors import RunFolderError
+from mvlpt.experiment import Experiment
+from mvlpt.experiment.configurations import Configurations
+from mvlpt.experiment.costs.sizes import task_size
 from mvlpt.graph import Grouping, read_groups
-from mvlpt.schedule import Experiment
-from mvlpt.schedule.planning.configurations import Configurations
-from mvlpt.schedule.planning.sizes import task_size
+from mvlpt.io.files import read_json, write_json
 
 FOLDER, RECORD = "graph", "groups.inputs.json"
 STAND_IN_SIZE = 4  # tasks of a group that stands in, where the experiment does not say how many

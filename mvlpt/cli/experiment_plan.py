@@ -11,16 +11,17 @@ from typing import Any
 from mvlpt.cli.common import show
 from mvlpt.cli.schedule_run import RunOptions
 from mvlpt.errors import PlanError
+from mvlpt.experiment import Experiment
+from mvlpt.experiment.configurations import Configurations
+from mvlpt.experiment.costs.calibrate import DEFAULTS, corrected, cost_model
+from mvlpt.experiment.costs.calibrate import FILE as CALIBRATION
+from mvlpt.experiment.costs.model import CostModel
+from mvlpt.experiment.plan import build_plan, check_same_folder
 from mvlpt.report.jobs.plan_figure import save_plan_figure
 from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
-from mvlpt.schedule import Experiment, Plan, Slot, load_plan, save_plan
+from mvlpt.schedule import Plan, Slot, load_plan, save_plan
 from mvlpt.schedule.journal import read_records
-from mvlpt.schedule.planning.build import build_plan, check_same_folder
-from mvlpt.schedule.planning.calibrate import DEFAULTS, corrected, cost_model
-from mvlpt.schedule.planning.calibrate import FILE as CALIBRATION
-from mvlpt.schedule.planning.configurations import Configurations
-from mvlpt.schedule.planning.cost import CostModel
-from mvlpt.schedule.planning.plan_file import FILE
+from mvlpt.schedule.plan_file import FILE
 
 PICTURE = "plan.png"
 MEASURED_HERE = ("local", "inline")  # executors whose jobs run on this machine

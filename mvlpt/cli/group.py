@@ -24,13 +24,13 @@ from mvlpt.cli.group_options import GroupOptions
 from mvlpt.cli.group_output import fit_line, groups_table, objective_line, write_all
 from mvlpt.cli.group_parser import DATA_OPTIONS, build_parser, refuse_beside
 from mvlpt.cli.group_selection import select
-from mvlpt.engine.log import setup_logging
-from mvlpt.engine.progress import counting
 from mvlpt.engine.resources import shared_resources
 from mvlpt.errors import ConfigError, GraphError, RunFolderError, suggest
+from mvlpt.experiment import Experiment
 from mvlpt.graph import FittedWeights, Grouping, TaskGraph, fit_weights, group_tasks
 from mvlpt.graph.affinity.measured import fill_one_sided
-from mvlpt.schedule import Experiment
+from mvlpt.runtime.log import setup_logging
+from mvlpt.runtime.progress import counting
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def make_groups(run: GroupRun, folder: Path, bars: Bars = counting) -> Made:
     Args:
         run: tasks and options.
         folder: of the files; what it holds already is not computed again.
-        bars: makes a progress bar from a word, as :func:`mvlpt.engine.progress.counting` does.
+        bars: makes a progress bar from a word, as :func:`mvlpt.runtime.progress.counting` does.
 
     Raises:
         MvlptError: tasks, options, constraints or files cannot be used.
@@ -84,7 +84,7 @@ def group_experiment(
     Args:
         experiment: read by :func:`mvlpt.schedule.load_experiment`.
         out_dir: for the graph, the groups and the pictures.
-        progress: makes a progress bar from a word; :func:`mvlpt.engine.progress.counting` by default.
+        progress: makes a progress bar from a word; :func:`mvlpt.runtime.progress.counting` by default.
         pictures: draw the graph.
 
     Returns:

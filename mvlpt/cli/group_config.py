@@ -16,7 +16,7 @@ from mvlpt.config import Config, check_config, get_cfg_default, read_yaml
 from mvlpt.config.shipped import find_config
 from mvlpt.engine.registries import extend_config, load_entry_points, load_plugin, load_shipped
 from mvlpt.errors import ConfigError, suggest
-from mvlpt.schedule import Experiment, load_experiment
+from mvlpt.experiment import Experiment, load_experiment
 
 EMBEDDED_CONFIG = "configs/trainers/ZeroshotCLIP/embedded.yaml"  # where only --tasks are given
 

@@ -14,7 +14,7 @@ import torch
 from mvlpt.config import Config, check_config, task_names
 from mvlpt.data import DataManager, DatasetWrapper, Datum
 from mvlpt.data.datum import labels_of
-from mvlpt.data.transforms import transform_of
+from mvlpt.data.loading.transforms import transform_of
 from mvlpt.engine.registries import TRAINER_REGISTRY, build_trainer
 from mvlpt.engine.resources import current_resources
 from mvlpt.errors import ConfigError, DataError

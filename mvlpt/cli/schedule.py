@@ -17,7 +17,7 @@ from mvlpt.report.jobs.status import failure_lines, running_sheet, status_record
 from mvlpt.schedule.control import request
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.lock import holder, is_running
-from mvlpt.schedule.planning.plan_file import FILE, save_plan
+from mvlpt.schedule.plan_file import FILE, save_plan
 from mvlpt.schedule.slots import cpu_slots, local_slots
 
 EXAMPLES = """\

@@ -10,12 +10,12 @@ from typing import Any
 
 from mvlpt.cli import main
 from mvlpt.cli.common import INTERRUPTED, show
-from mvlpt.engine.console import stderr_console
-from mvlpt.engine.log import setup_logging
 from mvlpt.errors import ScheduleError
 from mvlpt.report.jobs.changes import counts_text
 from mvlpt.report.jobs.status import failure_lines, status_sheet
 from mvlpt.report.jobs.watch import Watch
+from mvlpt.runtime.console import stderr_console
+from mvlpt.runtime.log import setup_logging
 from mvlpt.schedule.executors.protocol import EXECUTORS, make_executor
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.journal import read_records

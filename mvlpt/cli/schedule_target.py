@@ -9,7 +9,7 @@ from typing import Any
 
 from mvlpt.errors import PlanError, ScheduleError
 from mvlpt.schedule.jobs import Plan
-from mvlpt.schedule.planning.plan_file import FILE, load_plan
+from mvlpt.schedule.plan_file import FILE, load_plan
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def find_target(word: str, output_dir: str | None = None, groups: str | None = N
 
 
 def _build(word: str, output_dir: str | None, groups: str | None) -> Target:
-    from mvlpt.schedule.planning.build import build_plan, check_same_folder
-    from mvlpt.schedule.planning.experiment import load_experiment
+    from mvlpt.experiment.plan import build_plan, check_same_folder
+    from mvlpt.experiment.spec import load_experiment
 
     experiment = load_experiment(word)
     grouping = None

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from mvlpt.cli.common import command_parser, exit_status, show
-from mvlpt.data.locate import Location, locate
-from mvlpt.data.task_table import FAMILIES, TaskFacts, known_tasks, task_facts
-from mvlpt.engine.files import atomic_write
+from mvlpt.data.sources.locate import Location, locate
+from mvlpt.data.sources.task_table import FAMILIES, TaskFacts, known_tasks, task_facts
 from mvlpt.errors import ConfigError, UnknownNameError
+from mvlpt.io.files import atomic_write
 
 EXAMPLES = """\
 examples:
@@ -135,7 +135,7 @@ def _record(facts: TaskFacts, location: Location) -> dict[str, Any]:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from mvlpt.data.inspect import inspect_task
+    from mvlpt.data.sources.inspect import inspect_task
 
     facts = _facts(args.name)
     dataset = _build(args)
@@ -200,7 +200,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _download(args: argparse.Namespace) -> int:
-    from mvlpt.data.download import download_task
+    from mvlpt.data.sources.download import download_task
 
     facts = task_facts(args.name)
     if facts.downloads and not args.root:
@@ -237,6 +237,6 @@ def _build(args: argparse.Namespace) -> Any:
 
 
 def _bar(what: str) -> Any:
-    from mvlpt.engine.progress import counting
+    from mvlpt.runtime.progress import counting
 
     return counting(what)

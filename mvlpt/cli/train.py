@@ -9,9 +9,9 @@ from pathlib import Path
 from mvlpt.cli.common import command_parser, exit_status, results_table, show
 from mvlpt.config import Config, check_config, flatten, get_cfg_default, read_yaml, task_names
 from mvlpt.config.shipped import find_config
-from mvlpt.engine.log import setup_logging
 from mvlpt.engine.registries import extend_config, load_entry_points, load_plugin, load_shipped
 from mvlpt.engine.results import arm_of
+from mvlpt.runtime.log import setup_logging
 
 EXAMPLES = """\
 examples (CONFIG stands for configs/trainers/MVLPT-CoOp/embedded.yaml):

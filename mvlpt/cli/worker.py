@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from mvlpt import cli
-from mvlpt.schedule.working.worker_loop import WorkerLoop
+from mvlpt.schedule.worker.loop import WorkerLoop
 
 
 def main(argv: list[str] | None = None) -> int:

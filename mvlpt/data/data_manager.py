@@ -12,18 +12,18 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from mvlpt.data.batches import EpochBatchSampler, TaskBatchSampler
 from mvlpt.data.datasets import build_dataset, checked_task_names
 from mvlpt.data.datum import Datum
-from mvlpt.data.fewshot import stream_seed
-from mvlpt.data.items import Items
-from mvlpt.data.joint_sampling import joint_sample
-from mvlpt.data.loader import EpochLoader
-from mvlpt.data.sample_files import keep_sample, sample_record
-from mvlpt.data.samplers import build_sampler
+from mvlpt.data.loading.batches import EpochBatchSampler, TaskBatchSampler
+from mvlpt.data.loading.items import Items
+from mvlpt.data.loading.loader import EpochLoader
+from mvlpt.data.loading.transforms import build_test_transform, build_transform
+from mvlpt.data.loading.wrapper import DatasetWrapper
+from mvlpt.data.sampling.fewshot import stream_seed
+from mvlpt.data.sampling.joint import joint_sample
+from mvlpt.data.sampling.sample_files import keep_sample, sample_record
+from mvlpt.data.sampling.samplers import build_sampler
 from mvlpt.data.tasks import MultiTaskDataset, TaskInfo, check_names
-from mvlpt.data.transforms import build_test_transform, build_transform
-from mvlpt.data.wrapper import DatasetWrapper
 from mvlpt.errors import ConfigError, DataError, suggest
 from mvlpt.randomness import derive_seed
 
@@ -53,7 +53,7 @@ def build_data_loader(
 
     Args:
         cfg: the run's config.
-        sampler_type: a name of :data:`mvlpt.data.samplers.SAMPLERS`.
+        sampler_type: a name of :data:`mvlpt.data.sampling.samplers.SAMPLERS`.
         data_source: the items.
         batch_size, n_domain, n_ins: see the samplers.
         tfm: the transform, or a list of them.

@@ -5,8 +5,9 @@ The names are imported when they are first used, so that a tool which only write
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.engine.registries import TRAINER_REGISTRY, build_trainer
@@ -16,16 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["TRAINER_REGISTRY", "SimpleTrainer", "TrainerBase", "TrainerX", "build_trainer"]
 
-_HOMES = {
-    "TRAINER_REGISTRY": "registries",
-    "build_trainer": "registries",
-    "SimpleTrainer": "simple_trainer",
-    "TrainerBase": "trainer_base",
-    "TrainerX": "trainer_x",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "TRAINER_REGISTRY": "registries",
+        "build_trainer": "registries",
+        "SimpleTrainer": "simple_trainer",
+        "TrainerBase": "trainer_base",
+        "TrainerX": "trainer_x",
+    },
+)

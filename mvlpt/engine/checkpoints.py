@@ -2,7 +2,7 @@
 
 Each file holds ``state_dict, epoch, optimizer, scheduler, val_result``, with tensors and plain containers only, so
 that it loads with ``weights_only=True``. Files are whole or absent. Dassl's old files are read too, without running
-anything in them (:mod:`mvlpt.engine.restricted_pickle`).
+anything in them (:mod:`mvlpt.io.restricted_pickle`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
-from mvlpt.engine import restricted_pickle
-from mvlpt.engine.files import atomic_write
 from mvlpt.errors import CheckpointError
+from mvlpt.io import restricted_pickle
+from mvlpt.io.files import atomic_write
 
 BEST = "model-best.pth.tar"
 NUMBERED = "model.pth.tar-"

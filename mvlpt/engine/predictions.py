@@ -18,9 +18,9 @@ import numpy as np
 import torch
 
 from mvlpt.data import TaskInfo
-from mvlpt.engine.files import atomic_write, write_json
 from mvlpt.engine.results import arm_of
 from mvlpt.errors import ConfigError
+from mvlpt.io.files import atomic_write, write_json
 
 FOLDER, INDEX, FORMAT = "predictions", "index.json", 1
 

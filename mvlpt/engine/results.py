@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from yacs.config import CfgNode
 
 from mvlpt.config import task_names
-from mvlpt.engine.files import atomic_write
 from mvlpt.engine.identity import config_identity
 from mvlpt.errors import RunFolderError
+from mvlpt.io.files import atomic_write
 
 if TYPE_CHECKING:
     from mvlpt.engine.evaluation import TaskScore

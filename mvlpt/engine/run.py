@@ -12,13 +12,13 @@ from yacs.config import CfgNode
 
 from mvlpt.config import check_config, task_names
 from mvlpt.data import Datum
-from mvlpt.data.features import fingerprint_items
-from mvlpt.engine.files import write_json
+from mvlpt.data.features.cache import fingerprint_items
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.results import FILE, read_results, result_rows, write_results
 from mvlpt.engine.run_folder import RunFolder
 from mvlpt.engine.seeding import set_random_seed
 from mvlpt.errors import ConfigError, DataError
+from mvlpt.io.files import write_json
 
 log = logging.getLogger(__name__)
 

@@ -23,10 +23,10 @@ from yacs.config import CfgNode
 
 import mvlpt
 from mvlpt.config import Config, read_yaml
-from mvlpt.engine.files import atomic_write, read_json, write_json
 from mvlpt.engine.identity import config_differences, config_identity
-from mvlpt.engine.log import log_to_file
 from mvlpt.errors import RunFolderError
+from mvlpt.io.files import atomic_write, read_json, write_json
+from mvlpt.runtime.log import log_to_file
 
 log = logging.getLogger(__name__)
 

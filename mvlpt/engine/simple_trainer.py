@@ -18,12 +18,12 @@ from mvlpt.data import DataManager
 from mvlpt.engine.checkpoints import find_checkpoint, load_checkpoint
 from mvlpt.engine.evaluation import TaskScore, build_evaluator
 from mvlpt.engine.identity import config_identity
-from mvlpt.engine.interrupts import Interrupted, StopRequest
 from mvlpt.engine.predictions import recorded_predictions
-from mvlpt.engine.progress import TrainingProgress
 from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random_state
 from mvlpt.engine.trainer_base import TrainerBase
 from mvlpt.errors import CheckpointError, ConfigError
+from mvlpt.runtime.interrupts import Interrupted, StopRequest
+from mvlpt.runtime.progress import TrainingProgress
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
-from mvlpt.engine.files import atomic_write
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph import graph_json, graphml
 from mvlpt.graph.checks import check_matrix, check_similarity, check_tasks, index_of
 from mvlpt.graph.similarity.combine import ALIASES, combine, parse_weights
+from mvlpt.io.files import atomic_write
 
 RESERVED = ("id", "source", "target", "key")  # words that node-link files use for themselves
 

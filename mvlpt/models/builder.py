@@ -10,21 +10,21 @@ import torch
 from torch import nn
 
 from mvlpt.errors import PromptError, suggest
-from mvlpt.models.backbone import Backbone
-from mvlpt.models.conditional_prompt import ConditionalPromptLearner
-from mvlpt.models.economy import Economy
+from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.label_space import LabelSpace
+from mvlpt.models.optimisations import Economy
 from mvlpt.models.prompted_clip import PromptedCLIP
-from mvlpt.models.text_layout import (
+from mvlpt.models.prompts.cocoop.learner import ConditionalPromptLearner
+from mvlpt.models.prompts.coop.learner import TextPromptLearner, initial_contexts
+from mvlpt.models.prompts.upt.learner import UnifiedPromptLearner
+from mvlpt.models.prompts.vpt.learner import VisualPromptLearner, initial_visual_prompts, visual_projection
+from mvlpt.models.towers.text_layout import (
     PLAIN_TEMPLATE,
     clean_class_names,
     plain_layout,
     prompt_layout,
     warn_of_duplicates,
 )
-from mvlpt.models.text_prompt import TextPromptLearner, initial_contexts
-from mvlpt.models.unified_prompt import UnifiedPromptLearner
-from mvlpt.models.visual_prompt import VisualPromptLearner, initial_visual_prompts, visual_projection
 
 METHODS = ("coop", "vpt", "upt", "cocoop")
 TEXT_CHUNK = 8192

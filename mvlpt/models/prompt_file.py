@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mvlpt.errors import CheckpointError
-from mvlpt.models.backbone import Backbone, fingerprint_state
+from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
 from mvlpt.models.builder import build_prompted_clip
 from mvlpt.models.prompted_clip import PromptedCLIP
 from mvlpt.models.state import load_prompt_state

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mvlpt.errors import PromptError
-from mvlpt.models.backbone import Backbone
-from mvlpt.models.conditional_prompt import ConditionalPromptLearner
-from mvlpt.models.economy import Economy
-from mvlpt.models.image_tower import ImageTower
+from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.label_space import LabelSpace
-from mvlpt.models.prompts import Prompts
-from mvlpt.models.text_layout import TextLayout
-from mvlpt.models.text_tower import TextTower
+from mvlpt.models.optimisations import Economy
+from mvlpt.models.prompts.base import Prompts
+from mvlpt.models.prompts.cocoop.learner import ConditionalPromptLearner
+from mvlpt.models.towers.image import ImageTower
+from mvlpt.models.towers.text import TextTower
+from mvlpt.models.towers.text_layout import TextLayout
 
 
 class PromptedCLIP(nn.Module):

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from mvlpt.errors import PromptError
-from mvlpt.models.backbone import Backbone
-from mvlpt.models.economy import Economy
+from mvlpt.models.backbone.backbone import Backbone
+from mvlpt.models.optimisations import Economy
 from mvlpt.models.prompted_clip import unit
-from mvlpt.models.text_layout import PLAIN_TEMPLATE, clean_class_names, plain_layout
-from mvlpt.models.text_tower import TextTower
+from mvlpt.models.towers.text import TextTower
+from mvlpt.models.towers.text_layout import PLAIN_TEMPLATE, clean_class_names, plain_layout
 
 CHUNK_TOKENS = 8192
 

@@ -9,13 +9,13 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mvlpt.engine.files import read_json, write_json
 from mvlpt.errors import MvlptError, ScheduleError, suggest
+from mvlpt.io.files import read_json, write_json
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.journal import Journal, apply, mark_blocked, read_records
 from mvlpt.schedule.lock import FolderTakenError, SchedulerLock
-from mvlpt.schedule.planning.plan_file import FILE as PLAN_FILE
-from mvlpt.schedule.planning.plan_file import load_plan
+from mvlpt.schedule.plan_file import FILE as PLAN_FILE
+from mvlpt.schedule.plan_file import load_plan
 from mvlpt.schedule.records import JobRecord
 
 FOLDER = "control"

@@ -11,19 +11,19 @@ from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
-from mvlpt.engine.interrupts import StopRequest
-from mvlpt.engine.progress import FILE_VARIABLE
 from mvlpt.errors import PlanError
+from mvlpt.runtime.interrupts import StopRequest
+from mvlpt.runtime.progress import FILE_VARIABLE
 from mvlpt.schedule.control import Request, carry_out_request, pending
-from mvlpt.schedule.endings import SchedulerOptions, command_of, what_follows
 from mvlpt.schedule.estimates import Estimates
 from mvlpt.schedule.executors.protocol import OUTPUT, PROGRESS, Attempt, Ended, Executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import Journal, apply, mark_blocked, read_records
 from mvlpt.schedule.lock import SchedulerLock
 from mvlpt.schedule.records import Outcome, Snapshot, attempt_folder
+from mvlpt.schedule.retry import SchedulerOptions, command_of, what_follows
 from mvlpt.schedule.slots import Slot, place
-from mvlpt.schedule.working.attempt import INTERRUPTED, missing_outputs, read_result
+from mvlpt.schedule.worker.attempt import INTERRUPTED, missing_outputs, read_result
 
 log = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ import torch
 
 from mvlpt.cli import main
 from mvlpt.cli.common import exit_status
-from mvlpt.engine.files import write_json
 from mvlpt.errors import ConfigError
-from mvlpt.schedule.endings import SchedulerOptions, what_follows
+from mvlpt.io.files import write_json
 from mvlpt.schedule.executors.protocol import Ended
 from mvlpt.schedule.jobs import Job
 from mvlpt.schedule.records import JobRecord
+from mvlpt.schedule.retry import SchedulerOptions, what_follows
 
 
 def no_room(number):
@@ -32,7 +32,7 @@ def no_room(number):
     ids=("full", "quota", "forbidden"),
 )
 def test_a_full_disk_has_a_status_of_its_own(tmp_path, monkeypatch, capsys, number, status):
-    monkeypatch.setattr("mvlpt.engine.files.os.fsync", no_room(number))
+    monkeypatch.setattr("mvlpt.io.files.os.fsync", no_room(number))
     assert exit_status(lambda: write_json({}, tmp_path / "x.json"))() == status
     said = capsys.readouterr().err
     assert said.startswith(f"error: Cannot write {tmp_path}/x.json: {os.strerror(number)}; ")
@@ -41,10 +41,10 @@ def test_a_full_disk_has_a_status_of_its_own(tmp_path, monkeypatch, capsys, numb
 
 
 def test_a_full_disk_is_known_behind_an_error_that_hides_it(tmp_path, monkeypatch):
-    from mvlpt.data.feature_files import read_or_build
-    from mvlpt.data.features import FeatureBank
+    from mvlpt.data.features.cache import FeatureBank
+    from mvlpt.data.features.files import read_or_build
 
-    monkeypatch.setattr("mvlpt.data.feature_files.os.replace", no_room(errno.ENOSPC))
+    monkeypatch.setattr("mvlpt.data.features.files.os.replace", no_room(errno.ENOSPC))
     bank = FeatureBank(torch.zeros(1, 1, 1))
     assert exit_status(lambda: read_or_build(tmp_path, "key", lambda: bank))() == 28
 

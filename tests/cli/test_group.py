@@ -12,8 +12,8 @@ from mvlpt.cli import group_graph, main
 from mvlpt.cli.group import group_experiment
 from mvlpt.cli.group_options import GroupOptions
 from mvlpt.errors import ConfigError
+from mvlpt.experiment import Experiment
 from mvlpt.graph import TaskGraph, read_groups
-from mvlpt.schedule import Experiment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "graph"))
 

@@ -16,7 +16,7 @@ from mvlpt.cli import main
 from mvlpt.cli.schedule_run import read_run_options
 from mvlpt.errors import ScheduleError
 from mvlpt.schedule.control import request
-from mvlpt.schedule.planning.plan_file import load_plan
+from mvlpt.schedule.plan_file import load_plan
 
 TELL = 'echo \'{"done": 1, "total": 4, "text": "loss 0.5"}\' > "$MVLPT_PROGRESS_FILE"'
 

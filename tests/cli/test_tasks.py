@@ -9,7 +9,7 @@ from PIL import Image
 
 from mvlpt.cli import main
 from mvlpt.data import DATASET_REGISTRY
-from mvlpt.data.task_table import known_tasks
+from mvlpt.data.sources.task_table import known_tasks
 
 ONE_SENTENCE = {
     "unknown": (["check", "dtdd"], "did you mean 'dtd'?"),
@@ -162,7 +162,7 @@ def test_downloads_go_through_torchvision_and_nowhere_else(tmp_path, monkeypatch
         asked.append((cls, dict(arguments)))
         (root / "eurosat" / "2750").mkdir(parents=True, exist_ok=True)
 
-    monkeypatch.setattr("mvlpt.data.download.torchvision_fetch", fetch)
+    monkeypatch.setattr("mvlpt.data.sources.download.torchvision_fetch", fetch)
     assert tasks("download", "eurosat_clip", "--root", tmp_path / "data") == 0
     assert asked == [("EuroSAT", {})]
     assert "results are marked with the split 'torchvision'" in capsys.readouterr().out
@@ -170,12 +170,12 @@ def test_downloads_go_through_torchvision_and_nowhere_else(tmp_path, monkeypatch
     def refuse(cls, root, arguments):
         raise OSError("no route to host\nat all")
 
-    monkeypatch.setattr("mvlpt.data.download.torchvision_fetch", refuse)
+    monkeypatch.setattr("mvlpt.data.sources.download.torchvision_fetch", refuse)
     assert tasks("download", "mnist", "--root", tmp_path / "data") == 2
     said = capsys.readouterr().err
     assert "torchvision's MNIST could not be downloaded" in said
     assert "no route to host at all" in said
-    monkeypatch.setattr("mvlpt.data.download.torchvision_fetch", lambda *_: None)
+    monkeypatch.setattr("mvlpt.data.sources.download.torchvision_fetch", lambda *_: None)
     assert tasks("download", "mnist", "--root", tmp_path / "data") == 2
     assert "was fetched, but" in capsys.readouterr().err
 
@@ -195,7 +195,7 @@ def test_a_download_that_fails_leaves_no_empty_folder(tmp_path, monkeypatch, hel
                 (root / path).touch()
         raise OSError("no route to host")
 
-    monkeypatch.setattr("mvlpt.data.download.torchvision_fetch", fail)
+    monkeypatch.setattr("mvlpt.data.sources.download.torchvision_fetch", fail)
     assert tasks("download", "dtd", "--root", root) == 2
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == [root / path for path in held]
     assert all(any(folder.iterdir()) for folder in tmp_path.rglob("*") if folder.is_dir())

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mvlpt.data import Datum, build_data_loader, build_transform
-from mvlpt.data.batch_memory import BatchMemory, by_value
+from mvlpt.data.loading.batch_memory import BatchMemory, by_value
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_process_that_was_not_forked_is_lent_nothing(memory):
 
 
 def test_a_lost_lock_stops_nobody(memory, monkeypatch):
-    monkeypatch.setattr("mvlpt.data.shared_memory.WAIT", 0.01)
+    monkeypatch.setattr("mvlpt.data.loading.shared_memory.WAIT", 0.01)
     memory._lock._lock.acquire()
     assert memory.lend((2, 3, 4)) is None
 
@@ -133,7 +133,7 @@ def test_a_size_that_no_memory_can_hold_is_loaded_all_the_same(make_cfg, make_it
     def refuse(*_):
         raise OSError("Cannot allocate memory")
 
-    monkeypatch.setattr("mvlpt.data.shared_memory.mmap.mmap", refuse)
+    monkeypatch.setattr("mvlpt.data.loading.shared_memory.mmap.mmap", refuse)
     cfg = make_cfg(DATALOADER__CACHE_MB=0)
     assert len(list(build_data_loader(cfg, data_source=make_items(), batch_size=4, tfm=build_transform(cfg)))) == 3
 

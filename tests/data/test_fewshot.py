@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mvlpt.data import Datum, build_dataset
-from mvlpt.data.fewshot import few_shot_positions, few_shot_split
-from mvlpt.data.protocols import elevater_sample, elevater_split, mvlpt_split, select_fewshot
+from mvlpt.data.sampling.fewshot import few_shot_positions, few_shot_split
+from mvlpt.data.sampling.protocols import elevater_sample, elevater_split, mvlpt_split, select_fewshot
 from mvlpt.errors import ConfigError
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "elevater_few_shot.json").read_text())

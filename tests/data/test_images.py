@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from mvlpt.data import images
-from mvlpt.data.cache import ByteLRU, image_cache, read_image_cached
-from mvlpt.data.images import archive_entries, read_image, split_impath
+from mvlpt.data.loading import images
+from mvlpt.data.loading.cache import ByteLRU, image_cache, read_image_cached
+from mvlpt.data.loading.images import archive_entries, read_image, split_impath
 from mvlpt.errors import DataError
 
 

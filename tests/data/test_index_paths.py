@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 
-from mvlpt.data.index_paths import IndexPaths, inside
+from mvlpt.data.sources.index_paths import IndexPaths, inside
 from mvlpt.errors import DataError
 
 

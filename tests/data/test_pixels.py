@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from mvlpt.data import DatasetWrapper, Datum, build_data_loader, build_transform
-from mvlpt.data.pixels import PixelPlan
-from mvlpt.data.shared_pixels import SharedPixels
-from mvlpt.data.transforms import AVAI_CHOICES
+from mvlpt.data.loading.pixels import PixelPlan
+from mvlpt.data.loading.shared_pixels import SharedPixels
+from mvlpt.data.loading.transforms import AVAI_CHOICES
 
 
 def photo(size=(70, 50), seed=0):
@@ -120,7 +120,7 @@ def test_a_wrapper_sent_to_another_process_keeps_images_of_its_own(make_cfg, pho
 
 
 def test_shared_memory_survives_a_lost_lock(monkeypatch):
-    monkeypatch.setattr("mvlpt.data.shared_memory.WAIT", 0.01)
+    monkeypatch.setattr("mvlpt.data.loading.shared_memory.WAIT", 0.01)
     kept, pixels = SharedPixels(1000, 2), np.ones((4, 5, 3), np.uint8)
     kept.put(0, (1, 2), pixels)
     assert np.array_equal(kept.get(0, (1, 2)), pixels)

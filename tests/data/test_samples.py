@@ -8,9 +8,9 @@ import pytest
 
 from mvlpt.config import check_config
 from mvlpt.data import DataManager, DatasetBase, Datum
-from mvlpt.data.fewshot import few_shot_split
-from mvlpt.data.joint_sampling import joint_sample
-from mvlpt.data.sample_files import keep_sample, sample_record
+from mvlpt.data.sampling.fewshot import few_shot_split
+from mvlpt.data.sampling.joint import joint_sample
+from mvlpt.data.sampling.sample_files import keep_sample, sample_record
 from mvlpt.errors import ConfigError, DataError
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "elevater_few_shot.json").read_text())

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mvlpt.data import Datum
-from mvlpt.data.class_folders import image_files, match_by_name, read_class_folders, split_folders
-from mvlpt.data.split_rules import COOP_SHARES, OWN_SHARES, benchmark_shares, cut_by_shares, fill_splits
+from mvlpt.data.sources.class_folders import image_files, match_by_name, read_class_folders, split_folders
+from mvlpt.data.sources.split_rules import COOP_SHARES, OWN_SHARES, benchmark_shares, cut_by_shares, fill_splits
 from mvlpt.errors import DataError
 
 

@@ -6,8 +6,8 @@ import pytest
 from support.mini_coop import write_raw
 from support.mini_tasks import write_class_folders, write_official
 
-from mvlpt.data.locate import locate, not_found
-from mvlpt.data.task_table import ambiguity, known_tasks, prompt_facts, resolve, task_facts
+from mvlpt.data.sources.locate import locate, not_found
+from mvlpt.data.sources.task_table import ambiguity, known_tasks, prompt_facts, resolve, task_facts
 from mvlpt.errors import ConfigError, UnknownNameError
 from mvlpt.metrics import get_metric
 

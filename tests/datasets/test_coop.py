@@ -9,7 +9,7 @@ from support.mini_coop import CLASSES, WORDNET, write_raw, write_split_file
 import mvlpt.datasets  # noqa: F401  (registers the tasks)
 from mvlpt.config import get_cfg_default
 from mvlpt.data import build_dataset, read_image
-from mvlpt.data.task_table import known_tasks, task_facts
+from mvlpt.data.sources.task_table import known_tasks, task_facts
 from mvlpt.errors import DataError
 
 TASKS = known_tasks("coop")

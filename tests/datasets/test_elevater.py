@@ -12,7 +12,7 @@ import mvlpt.datasets  # noqa: F401  (registers the tasks)
 from mvlpt.config import get_cfg_default
 from mvlpt.data import DATASET_REGISTRY, build_dataset, read_image
 from mvlpt.data.datum import labels_of
-from mvlpt.data.task_table import known_tasks, prompt_facts, task_facts
+from mvlpt.data.sources.task_table import known_tasks, prompt_facts, task_facts
 from mvlpt.errors import ConfigError, DataError, UnknownNameError
 
 NAMES = [facts.name for facts in known_tasks("elevater")]

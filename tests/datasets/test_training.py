@@ -8,7 +8,7 @@ from support.toy import toy_config
 
 import mvlpt.datasets
 import mvlpt.trainers  # noqa: F401  (registers the trainers)
-from mvlpt.data.task_table import known_tasks, task_facts
+from mvlpt.data.sources.task_table import known_tasks, task_facts
 from mvlpt.engine.run import run
 
 ELEVATER = [facts.name for facts in known_tasks("elevater")]

@@ -12,7 +12,7 @@ from tiny_clip import NAMES, TEXT, TOKENIZER, VISION, tiny_backbone, tiny_clip, 
 
 from mvlpt.errors import BackboneError
 from mvlpt.models import Backbone, build_prompted_clip, load_backbone, zero_shot_text_features
-from mvlpt.models.backbone_names import COOP_NAMES, resolve_name
+from mvlpt.models.backbone.names import COOP_NAMES, resolve_name
 
 TINY = "MVLPT-tiny"
 

@@ -6,8 +6,8 @@ from tiny_clip import NAMES, TOKENIZER, tiny_backbone
 
 from mvlpt.errors import PromptError
 from mvlpt.models import Economy, build_prompted_clip, zero_shot_text_features
-from mvlpt.models.text_layout import clean_class_names, plain_layout, prompt_layout
-from mvlpt.models.text_plan import _buckets
+from mvlpt.models.towers.text_layout import clean_class_names, plain_layout, prompt_layout
+from mvlpt.models.towers.text_plan import _buckets
 
 START, END = TOKENIZER.sot_token_id, TOKENIZER.eot_token_id
 

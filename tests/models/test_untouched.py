@@ -5,7 +5,7 @@ import torch
 from tiny_clip import NAMES, RANGES, tiny_backbone, tiny_images
 
 from mvlpt.models import build_prompted_clip
-from mvlpt.models.backbone import fingerprint_state
+from mvlpt.models.backbone.backbone import fingerprint_state
 
 
 @pytest.mark.parametrize("method", ["coop", "vpt", "upt", "cocoop"])

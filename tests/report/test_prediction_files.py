@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mvlpt.errors import DataError
-from mvlpt.report.leaderboard.json_stream import JsonStream
+from mvlpt.io.json_stream import JsonStream
 from mvlpt.report.leaderboard.predictions_json import FIELDS, Header, write_file
 from mvlpt.report.leaderboard.submission import TaskShape, benchmark_shapes, merge, validate
 
@@ -256,7 +256,7 @@ def test_a_stream_gives_what_json_gives_at_every_cut(monkeypatch):
     content = {"a": [1, {"ü": '"]'}], "rows": [[0.5, 1e-06], [1, 2.25]], "n": -12.5e3}
     text = json.dumps(content, indent=1).encode()
     for size in (1, 2, 3, 7, 1000):
-        monkeypatch.setattr("mvlpt.report.leaderboard.json_stream.CHUNK", size)
+        monkeypatch.setattr("mvlpt.io.json_stream.CHUNK", size)
         stream, found = JsonStream(io.BytesIO(text), "x"), {}
         for key in stream.members():
             if key == "rows":

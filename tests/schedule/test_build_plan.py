@@ -12,9 +12,10 @@ from mvlpt.cli.train import build_parser as train_parser
 from mvlpt.cli.train import setup_cfg
 from mvlpt.engine.identity import decisive_options
 from mvlpt.errors import ConfigError, PlanError
+from mvlpt.experiment import Experiment, load_experiment
+from mvlpt.experiment.plan import STORE, WHERE, build_plan, check_same_folder
 from mvlpt.graph import Grouping
-from mvlpt.schedule import Experiment, job_id, load_experiment
-from mvlpt.schedule.planning.build import STORE, WHERE, build_plan, check_same_folder
+from mvlpt.schedule import job_id
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINERS = ROOT / "configs" / "trainers"

@@ -10,8 +10,7 @@ from support.toy import toy_config
 from mvlpt.engine.registries import load_shipped
 from mvlpt.engine.resources import shared_resources
 from mvlpt.engine.run import run
-from mvlpt.schedule import Job, Plan
-from mvlpt.schedule.planning.calibrate import (
+from mvlpt.experiment.costs.calibrate import (
     DEFAULTS,
     corrected,
     corrections,
@@ -20,8 +19,9 @@ from mvlpt.schedule.planning.calibrate import (
     read_calibration,
     write_calibration,
 )
-from mvlpt.schedule.planning.cost import CostModel, Rates, Work, steps_of, towers, training_images, work_of
-from mvlpt.schedule.planning.sizes import TaskSize, Tower, architecture, task_size
+from mvlpt.experiment.costs.model import CostModel, Rates, Work, steps_of, towers, training_images, work_of
+from mvlpt.experiment.costs.sizes import TaskSize, Tower, architecture, task_size
+from mvlpt.schedule import Job, Plan
 
 
 @pytest.fixture(scope="module", autouse=True)

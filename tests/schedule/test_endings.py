@@ -3,10 +3,10 @@
 import pytest
 
 from mvlpt.errors import ScheduleError
-from mvlpt.schedule.endings import SchedulerOptions, command_of, what_follows
 from mvlpt.schedule.executors.protocol import Ended
 from mvlpt.schedule.jobs import Job
 from mvlpt.schedule.records import JobRecord
+from mvlpt.schedule.retry import SchedulerOptions, command_of, what_follows
 
 TRAIN = Job("t", "train", "train", ("mvlpt", "train", "--resume"))
 PLAIN = Job("p", "command", "plain", ("python", "train.py"))

@@ -7,11 +7,11 @@ import pytest
 from support.plans import shell_job
 
 from mvlpt.errors import MissingExtraError, ScheduleError
-from mvlpt.schedule.executors import slurm_queue
 from mvlpt.schedule.executors.options import RayOptions, SlurmOptions, read_options
 from mvlpt.schedule.executors.protocol import Attempt
-from mvlpt.schedule.executors.slurm_batches import Batch, parameters, passing, time_limit
-from mvlpt.schedule.executors.slurm_queue import Queued
+from mvlpt.schedule.executors.slurm import queue as slurm_queue
+from mvlpt.schedule.executors.slurm.batches import Batch, parameters, passing, time_limit
+from mvlpt.schedule.executors.slurm.queue import Queued
 
 
 def attempt(root: Path = Path("/data/study"), **fields) -> Attempt:
@@ -111,7 +111,7 @@ def test_queue_is_read_from_squeue(monkeypatch):
 
 def test_without_slurm_the_executor_says_so(monkeypatch):
     pytest.importorskip("submitit")
-    from mvlpt.schedule.executors.slurm_executor import SlurmExecutor
+    from mvlpt.schedule.executors.slurm.executor import SlurmExecutor
 
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ScheduleError, match="no 'sbatch' on this machine; start it on a login node"):
@@ -120,8 +120,8 @@ def test_without_slurm_the_executor_says_so(monkeypatch):
 
 @pytest.mark.parametrize(("library", "extra"), [("ray", "ray"), ("submitit", "slurm")])
 def test_a_missing_library_names_its_extra(monkeypatch, library, extra):
-    from mvlpt.schedule.executors.ray_executor import RayExecutor
-    from mvlpt.schedule.executors.slurm_executor import SlurmExecutor
+    from mvlpt.schedule.executors.ray.executor import RayExecutor
+    from mvlpt.schedule.executors.slurm.executor import SlurmExecutor
 
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingExtraError, match=rf"pip install 'mvlpt\[{extra}\]'"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mvlpt.errors import ConfigError
-from mvlpt.schedule import Experiment, load_experiment
+from mvlpt.experiment import Experiment, load_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = str(ROOT / "configs" / "trainers" / "MVLPT-CoOp" / "embedded.yaml")

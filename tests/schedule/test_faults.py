@@ -16,8 +16,8 @@ from support.toy import write_tasks
 
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import read_events, read_records
-from mvlpt.schedule.planning.plan_file import load_plan, save_plan
-from mvlpt.schedule.working.processes import VARIABLE, marked
+from mvlpt.schedule.plan_file import load_plan, save_plan
+from mvlpt.schedule.worker.processes import VARIABLE, marked
 
 RUN_PLAN = Path(__file__).parents[1] / "support" / "run_plan.py"
 JOBS, KILLS = 30, 20

@@ -10,14 +10,14 @@ import pytest
 
 from mvlpt.errors import PlanError
 from mvlpt.schedule.executors.inline import InlineExecutor
-from mvlpt.schedule.executors.local import LocalExecutor, LocalOptions
+from mvlpt.schedule.executors.local.executor import LocalExecutor, LocalOptions
 from mvlpt.schedule.executors.protocol import Attempt, make_executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.scheduler import Scheduler
 from mvlpt.schedule.slots import cpu_slots, gpu_slots, local_slots
-from mvlpt.schedule.working.attempt import WarmCommand, carry_out, read_result
-from mvlpt.schedule.working.messages import attempt_of, attempt_record
-from mvlpt.schedule.working.processes import marked
+from mvlpt.schedule.worker.attempt import WarmCommand, carry_out, read_result
+from mvlpt.schedule.worker.messages import attempt_of, attempt_record
+from mvlpt.schedule.worker.processes import marked
 
 GROUP = "sleep 60 & setsid sleep 60 & "  # one child in the program's group, one in a session of its own
 
@@ -280,7 +280,7 @@ def test_every_way_out_of_a_command_is_a_status(tmp_path, error, status, reason)
 
 
 def test_a_command_inside_is_stopped_gently_and_then_by_an_exception(tmp_path):
-    from mvlpt.engine.interrupts import StopRequest
+    from mvlpt.runtime.interrupts import StopRequest
 
     def obeys(words):
         with StopRequest() as stop:
@@ -345,7 +345,7 @@ def test_commands_run_in_the_folder_that_the_plan_names(tmp_path):
 
 
 def test_ctrl_c_in_an_inline_job_stops_the_scheduler_too(tmp_path):
-    from mvlpt.engine.interrupts import StopRequest
+    from mvlpt.runtime.interrupts import StopRequest
 
     def main(words):
         with StopRequest() as stop:

@@ -15,13 +15,13 @@ from mvlpt.errors import ScheduleError
 from mvlpt.schedule.control import request
 from mvlpt.schedule.executors.options import RayOptions
 from mvlpt.schedule.jobs import Job, Plan, job_id
-from mvlpt.schedule.planning.plan_file import save_plan
+from mvlpt.schedule.plan_file import save_plan
 from mvlpt.schedule.scheduler import Scheduler, SchedulerOptions
 
 ray = pytest.importorskip("ray", reason="Ray is not installed (pip install 'mvlpt[ray]')")
 pytestmark = pytest.mark.ray
 
-from mvlpt.schedule.executors.ray_executor import RayExecutor  # noqa: E402
+from mvlpt.schedule.executors.ray.executor import RayExecutor  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def test_impossible_wishes_are_refused(cluster):
 
 
 def test_no_cluster_at_the_address(monkeypatch):
-    from mvlpt.schedule.executors import ray_executor
+    from mvlpt.schedule.executors.ray import executor as ray_executor
 
     def refuse(**options):
         raise ConnectionError(f"Could not find any running Ray instance at {options['address']}\nmore")

@@ -8,16 +8,16 @@ from support.fake_executor import Clock, FakeExecutor
 
 from mvlpt.errors import ScheduleError
 from mvlpt.schedule.control import pending, request
-from mvlpt.schedule.endings import SchedulerOptions
 from mvlpt.schedule.executors.protocol import Ended, make_executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import Journal, read_events, read_records
 from mvlpt.schedule.lock import SchedulerLock, is_running
-from mvlpt.schedule.planning.plan_file import save_plan
+from mvlpt.schedule.plan_file import save_plan
 from mvlpt.schedule.records import attempt_folder
+from mvlpt.schedule.retry import SchedulerOptions
 from mvlpt.schedule.scheduler import Scheduler
 from mvlpt.schedule.slots import gpu_slots
-from mvlpt.schedule.working.attempt import write_result
+from mvlpt.schedule.worker.attempt import write_result
 
 
 def job(name, needs=(), **facts):

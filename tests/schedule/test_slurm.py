@@ -10,16 +10,16 @@ from support.slurm import Slurm, missing
 
 from mvlpt.cli import main
 from mvlpt.errors import ScheduleError
-from mvlpt.schedule.executors import slurm_executor
 from mvlpt.schedule.executors.options import SlurmOptions
 from mvlpt.schedule.executors.protocol import Attempt, make_executor
+from mvlpt.schedule.executors.slurm import executor as slurm_executor
 from mvlpt.schedule.jobs import Plan
 
 pytest.importorskip("submitit", reason="submitit is not installed (pip install 'mvlpt[slurm]')")
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(bool(missing()), reason=missing())]
 
-from mvlpt.schedule.executors.slurm_executor import SlurmExecutor  # noqa: E402
-from mvlpt.schedule.executors.slurm_job import SlurmJob  # noqa: E402
+from mvlpt.schedule.executors.slurm.executor import SlurmExecutor  # noqa: E402
+from mvlpt.schedule.executors.slurm.job import SlurmJob  # noqa: E402
 from mvlpt.schedule.scheduler import Scheduler, SchedulerOptions  # noqa: E402
 
 QUICK = {"poll_seconds": 0.3}

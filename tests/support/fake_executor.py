@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mvlpt.schedule.executors.protocol import Attempt, Ended
 from mvlpt.schedule.slots import Slot, cpu_slots
-from mvlpt.schedule.working.attempt import write_result
+from mvlpt.schedule.worker.attempt import write_result
 
 
 class Clock:

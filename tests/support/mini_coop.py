@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.io import savemat
 
-from mvlpt.data.task_table import task_facts
+from mvlpt.data.sources.task_table import task_facts
 from support.mini_tasks import write_class_folders, write_picture
 from support.mini_torchvision import write_cars_lists
 

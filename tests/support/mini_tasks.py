@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mvlpt.data.task_table import TaskFacts, prompt_facts, task_facts
+from mvlpt.data.sources.task_table import TaskFacts, prompt_facts, task_facts
 
 PER_CLASS = {"train": 3, "val": 2, "test": 2}
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.io import savemat
 
-from mvlpt.data.task_table import prompt_facts, read_facts, task_facts
+from mvlpt.data.sources.task_table import prompt_facts, read_facts, task_facts
 from support.mini_tasks import picture, some_labels, write_picture
 
 SPLITS = ("train", "val", "test")

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.schedule.jobs import Job, Plan, job_id
-from mvlpt.schedule.planning.plan_file import save_plan
+from mvlpt.schedule.plan_file import save_plan
 
 _PROGRAM = """\
 import json, sys
 from mvlpt.schedule.executors.protocol import make_executor
-from mvlpt.schedule.planning.plan_file import load_plan
+from mvlpt.schedule.plan_file import load_plan
 from mvlpt.schedule.scheduler import Scheduler, SchedulerOptions
 plan, root, name, options = sys.argv[1:]
 executor = make_executor(name, **json.loads(options))

@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from mvlpt.schedule.endings import SchedulerOptions
 from mvlpt.schedule.executors.protocol import make_executor
-from mvlpt.schedule.planning.plan_file import load_plan
+from mvlpt.schedule.plan_file import load_plan
+from mvlpt.schedule.retry import SchedulerOptions
 from mvlpt.schedule.scheduler import Scheduler
 
 

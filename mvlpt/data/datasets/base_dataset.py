@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mvlpt.data.datum import Datum, labels_of
-from mvlpt.data.fewshot import few_shot_positions
+from mvlpt.data.sampling.fewshot import few_shot_positions
 from mvlpt.errors import DataError
 
 __all__ = ["DatasetBase", "Datum"]

@@ -7,8 +7,8 @@ from typing import Any
 
 from mvlpt.data.datasets.base_dataset import DatasetBase
 from mvlpt.data.datum import Datum
-from mvlpt.data.fewshot import few_shot_split
-from mvlpt.data.subsample import subsample_classes, subsampled_labels
+from mvlpt.data.sampling.fewshot import few_shot_split
+from mvlpt.data.sampling.subsample import subsample_classes, subsampled_labels
 
 
 class SampledDataset(DatasetBase):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.data import Datum
-from mvlpt.data.features import fingerprint_items
+from mvlpt.data.features.cache import fingerprint_items
 from mvlpt.errors import GraphError
 from mvlpt.graph.embeddings.embedding import TaskEmbedding
 

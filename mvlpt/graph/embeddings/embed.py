@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mvlpt.data.datum import labels_of
-from mvlpt.data.features import encode_views
+from mvlpt.data.features.cache import encode_views
 from mvlpt.errors import DataError, GraphError
 from mvlpt.graph.embeddings.cache import EmbeddingCache, embedding_fingerprint
 from mvlpt.graph.embeddings.embedding import TaskEmbedding
@@ -28,7 +28,7 @@ class TaskSource:
         name: the task.
         class_names: its K classes, in label order.
         images: a map-style data set with ``data_source`` (the items) and ``transform`` (to tensors (3, H, W), the same
-            at every look), such as :class:`mvlpt.data.wrapper.DatasetWrapper` over the few-shot training images.
+            each time), such as :class:`mvlpt.data.loading.wrapper.DatasetWrapper` over the few-shot training images.
         templates: sentences with ``{}`` where a class name goes; their text features are averaged.
         metric: the name of its metric.
     """

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from mvlpt.engine.files import atomic_write
 from mvlpt.errors import GraphError
+from mvlpt.io.files import atomic_write
 
 FORMAT = "mvlpt-task-embedding"
 VERSION = 1

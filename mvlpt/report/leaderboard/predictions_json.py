@@ -17,9 +17,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from mvlpt.engine.files import atomic_write
 from mvlpt.errors import DataError
-from mvlpt.report.leaderboard.json_stream import JsonStream
+from mvlpt.io.files import atomic_write
+from mvlpt.io.json_stream import JsonStream
 
 DECIMALS = 6
 ZIP_NAME, MEMBER = "all_predictions.zip", "all_predictions.json"

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mvlpt.data.task_table import resolve
-from mvlpt.engine.files import read_json
+from mvlpt.data.sources.task_table import resolve
 from mvlpt.errors import DataError, suggest
+from mvlpt.io.files import read_json
 from mvlpt.report.leaderboard.predictions_json import Header, file_name, write_file
 from mvlpt.report.leaderboard.submission import TaskShape, benchmark_shapes
 

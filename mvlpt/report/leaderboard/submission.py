@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mvlpt.data.task_table import known_tasks
+from mvlpt.data.sources.task_table import known_tasks
 from mvlpt.errors import DataError, suggest
-from mvlpt.report.leaderboard.json_stream import JsonStream
+from mvlpt.io.json_stream import JsonStream
 from mvlpt.report.leaderboard.predictions_json import (
     EQUAL_FIELDS,
     FIELDS,

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.engine.files import atomic_write
 from mvlpt.engine.results import FIELDS, FILE, read_results
 from mvlpt.errors import RunFolderError
+from mvlpt.io.files import atomic_write
 from mvlpt.report.results.scores import PLACE
 
 RUN_FILES = ("run.json", "config.yaml")  # what makes a folder a run's own

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mvlpt.errors import MvlptError
 from mvlpt.schedule.executors.protocol import Attempt, Ended, RunCommand
 from mvlpt.schedule.slots import Slot
-from mvlpt.schedule.working.attempt import FAILED, INTERRUPTED, WarmCommand, carry_out
+from mvlpt.schedule.worker.attempt import FAILED, INTERRUPTED, WarmCommand, carry_out
 
 
 @dataclass(frozen=True)

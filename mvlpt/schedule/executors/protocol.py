@@ -2,7 +2,7 @@
 
 The scheduler decides which attempt starts on which slot and what an ending means; an executor only starts attempts,
 says which have ended, and stops them. Whatever process carries an attempt out calls
-:func:`mvlpt.schedule.working.attempt.carry_out`, so that an ending looks the same everywhere.
+:func:`mvlpt.schedule.worker.attempt.carry_out`, so that an ending looks the same everywhere.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def make_executor(name: str, *, run_command: RunCommand | None = None, **options
     from mvlpt.schedule.executors.options import read_options
 
     if name == "local":
-        from mvlpt.schedule.executors.local import LocalExecutor, LocalOptions
+        from mvlpt.schedule.executors.local.executor import LocalExecutor, LocalOptions
 
         return LocalExecutor(read_options(LocalOptions, options, name))
     if name == "inline":
@@ -136,12 +136,12 @@ def make_executor(name: str, *, run_command: RunCommand | None = None, **options
         return InlineExecutor(run_command)
     if name == "ray":
         from mvlpt.schedule.executors.options import RayOptions
-        from mvlpt.schedule.executors.ray_executor import RayExecutor
+        from mvlpt.schedule.executors.ray.executor import RayExecutor
 
         return RayExecutor(read_options(RayOptions, options, name), run_command)
     if name == "slurm":
         from mvlpt.schedule.executors.options import SlurmOptions
-        from mvlpt.schedule.executors.slurm_executor import SlurmExecutor
+        from mvlpt.schedule.executors.slurm.executor import SlurmExecutor
 
         return SlurmExecutor(read_options(SlurmOptions, options, name), run_command)
     raise ScheduleError(f"No executor '{name}'{suggest(name, EXECUTORS)}")

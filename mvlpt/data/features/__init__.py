@@ -1,0 +1,1 @@
+"""Image features kept in memory and on disk."""

@@ -1,0 +1,77 @@
+"""Features on disk, so that other processes and machines need not encode the same images again.
+
+One safetensors file holds one :class:`mvlpt.data.features.cache.FeatureBank`; its name is the hash of its key, and the
+key stands inside, so that a file is never taken for another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from mvlpt.data.features.cache import FeatureBank
+from mvlpt.errors import DataError
+
+log = logging.getLogger(__name__)
+
+FORMAT = "mvlpt-features-1"
+
+
+def feature_file(folder: str | os.PathLike[str], key: str) -> Path:
+    """Where the features of this key are, or would be."""
+    return Path(folder) / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.safetensors"
+
+
+def read_or_build(folder: str | os.PathLike[str], key: str, build: Callable[[], FeatureBank]) -> FeatureBank:
+    """The bank kept under ``key``; made by ``build`` and written where there is none, or only a broken one.
+
+    Args:
+        folder: made when it is missing.
+        key: names everything the features depend on.
+        build: makes the bank.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    path = feature_file(folder, key)
+    if path.exists():
+        try:
+            return _read(path, key)
+        except (OSError, SafetensorError, ValueError, KeyError) as error:
+            log.warning("%s holds no usable features (%s); they are computed again", path, error)
+    bank = build()
+    _write(path, key, bank)
+    return bank
+
+
+def _read(path: Path, key: str) -> FeatureBank:
+    with safe_open(path, framework="pt") as file:
+        told = file.metadata() or {}
+        if told.get("format") != FORMAT or told.get("key") != key:
+            raise ValueError("it is of another format or of other images")
+        missing = {int(place): impath for place, impath in json.loads(told["missing"]).items()}
+        return FeatureBank(file.get_tensor("features"), missing)
+
+
+def _write(path: Path, key: str, bank: FeatureBank) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    told = {"format": FORMAT, "key": key, "missing": json.dumps(dict(bank.missing))}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(save({"features": bank.features.cpu().contiguous()}, metadata=told))
+        os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"Cannot write features to {path.parent}: {error}; set DATALOADER.FEATURE_DIR to another folder"
+        ) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink()

@@ -1,0 +1,174 @@
+"""Batches of cached features, in the order and with the labels of the loader they stand in for.
+
+Shapes: B batch, D width, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Subset
+
+from mvlpt.data.datum import Datum, labels_of
+from mvlpt.data.features.cache import FeatureBank, FeatureCache, encode_views, fingerprint_items
+from mvlpt.data.features.files import read_or_build
+from mvlpt.data.loading.items import Place
+from mvlpt.data.loading.loader import EpochLoader
+from mvlpt.data.loading.transforms import transform_of
+from mvlpt.data.sampling.epoch_samplers import by_domain
+from mvlpt.errors import ConfigError, DataError
+
+
+class FeatureLoader:
+    """Gives the batches that a loader would give, with ``feature`` (B, D) in place of ``img``, without reading images.
+
+    The two share the plan of epochs: ``set_epoch`` on one, or iterating it, moves the other.
+
+    Args:
+        bank: features of all items.
+        loader: the loader it stands in for; its order, views, labels and tasks are kept.
+
+    Raises:
+        DataError: the bank does not hold as many images as the loader.
+
+    Attributes:
+        skipped: paths of the images that could not be read and are left out.
+    """
+
+    def __init__(self, bank: FeatureBank, loader: EpochLoader) -> None:
+        items = loader.items
+        if len(bank) != len(items):
+            raise DataError(f"The feature bank holds {len(bank)} images, but the loader has {len(items)}")
+        self.bank = bank
+        self.batch_sampler = loader.batch_sampler
+        self.items = items
+        self.skipped = set(bank.missing.values())
+        source = items.data_source
+        self._domain = torch.tensor([item.domain for item in source])
+        self._task = self._domain if items.multi_task else torch.zeros_like(self._domain)
+        self._label = torch.tensor([item.label for item in source]) if items.num_classes is None else None
+
+    @property
+    def data_source(self) -> Sequence[Datum]:
+        return self.items.data_source
+
+    @property
+    def dataset(self) -> Any:
+        return self.items.wrapper
+
+    @property
+    def batch_size(self) -> int:
+        return self.batch_sampler.batch_size
+
+    @property
+    def sampler(self) -> Any:
+        return self.batch_sampler.sampler
+
+    def __len__(self) -> int:
+        return len(self.batch_sampler)
+
+    def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
+        """As :meth:`mvlpt.data.loading.loader.EpochLoader.set_epoch`."""
+        self.batch_sampler.set_epoch(epoch, start_batch)
+
+    def close(self) -> None:
+        """Nothing to end: there are no workers."""
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        plan = iter(self.batch_sampler)
+        self.batch_sampler.set_epoch(self.batch_sampler.epoch + 1)
+        return self._batches(plan)
+
+    def _batches(self, plan: Iterator[list[Place]]) -> Iterator[dict[str, Any]]:
+        for places in plan:
+            places = [place for place in places if place[0] not in self.bank.missing]
+            if not places:
+                continue
+            index, view = torch.tensor(places).T
+            chosen = [self.data_source[position] for position, _ in places]
+            yield {
+                "feature": self.bank.rows(view, index),
+                "label": self._labels(index, chosen),
+                "domain": self._domain[index],
+                "task": self._task[index],
+                "impath": [item.impath for item in chosen],
+                "index": index,
+            }
+
+    def _labels(self, index: Tensor, chosen: Sequence[Datum]) -> Tensor:
+        """(B,) class ids, or (B, K) floats where the loader has multi-label tasks."""
+        if self._label is not None:
+            return self._label[index]
+        labels = torch.zeros(len(chosen), self.items.num_classes)
+        for row, item in enumerate(chosen):
+            labels[row, list(labels_of(item))] = 1.0
+        return labels
+
+
+def build_feature_loader(
+    loader: EpochLoader,
+    encode: Callable[[Tensor], Tensor],
+    *,
+    cache: FeatureCache,
+    key: str,
+    transform: Any = None,
+    random_views: bool,
+    batch_size: int = 256,
+    num_workers: int = 0,
+    folder: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> FeatureLoader:
+    """Replaces a loader of images by one of features, encoding only what the cache does not hold.
+
+    Features are kept task by task, so runs on other groups of the same tasks find them.
+
+    Args:
+        loader: a loader of images.
+        encode: (B, 3, H, W) to (B, D), frozen; called without gradients.
+        cache: where features are kept.
+        key: names backbone and precision.
+        transform: the loader's; what it does to a task's images is part of the task's key.
+        random_views: the loader's transform draws at random. Then it must have a fixed number of views.
+        folder: where features are kept on disk, too; ``""`` for nowhere.
+        batch_size, num_workers, progress: see :func:`mvlpt.data.features.cache.encode_views`; progress counts per task.
+
+    Raises:
+        ConfigError: the views are random and drawn anew every epoch.
+    """
+    views = loader.batch_sampler.views
+    if random_views and views == 0:
+        raise ConfigError(
+            "Features cannot be kept while every epoch draws new views; set DATALOADER.VIEWS to a number of fixed views"
+        )
+    views = views if random_views and views else 1
+    seed = loader.items.seed if random_views else 0
+    source = loader.data_source
+    options = {"batch_size": batch_size, "num_workers": num_workers, "on_bad_image": loader.on_bad_image}
+    banks, order = [], []
+    for domain, positions in sorted(by_domain(source).items()):
+        part = _Part(loader.dataset, source, positions)
+        view = f"{transform_of(transform, domain)}|{views}|{seed}"
+        name = f"{key}|{view}|{loader.on_bad_image}|{fingerprint_items(part.data_source, labels=False)}"
+        build = partial(encode_views, part, encode, views=views, seed=seed, progress=progress, **options)
+        if folder:
+            build = partial(read_or_build, folder, name, build)
+        banks.append(cache.get_or_build(name, build))
+        order += positions
+    bank = FeatureBank.join(banks)
+    if order != list(range(len(source))):  # tasks that do not lie one after the other
+        back = torch.argsort(torch.tensor(order)).to(bank.features.device)
+        missing = {order[place]: impath for place, impath in bank.missing.items()}
+        bank = FeatureBank(bank.features[:, back], missing)
+    return FeatureLoader(bank, loader)
+
+
+class _Part(Subset):
+    """Some of a wrapper's items."""
+
+    def __init__(self, wrapper: Any, source: Sequence[Datum], positions: Sequence[int]) -> None:
+        super().__init__(wrapper, positions)
+        self.data_source = [source[position] for position in positions]

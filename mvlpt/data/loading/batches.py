@@ -1,0 +1,94 @@
+"""Which images, in which view, make up each batch of an epoch: a function of the sampler and the epoch alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from torch.utils.data import Sampler
+
+from mvlpt.data.loading.items import Place
+from mvlpt.data.sampling.epoch_samplers import EpochSampler
+from mvlpt.randomness import python_stream
+
+
+class EpochBatchSampler(Sampler[list[Place]]):
+    """Cuts a sampler's order into batches of (position, view).
+
+    Args:
+        sampler: gives the order of each epoch.
+        batch_size: images a batch.
+        drop_last: leave out a short last batch, provided that there is a full one.
+        views: ``None`` always asks for view 0 (evaluation); 0 asks for a new view in every epoch; K > 0 goes round K
+            fixed views. An image drawn several times in an epoch comes in a different view each time.
+    """
+
+    def __init__(
+        self, sampler: EpochSampler, batch_size: int, *, drop_last: bool = False, views: int | None = None
+    ) -> None:
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+        self.views = views
+        self.epoch = 0
+        self.start_batch = 0
+
+    def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
+        """Chooses the epoch, and how many of its batches to pass over, for iterations that begin from now on."""
+        self.epoch = epoch
+        self.start_batch = start_batch
+        self.sampler.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[list[Place]]:
+        return self._batches(self.epoch, self.start_batch)
+
+    def __len__(self) -> int:
+        """Batches in a whole epoch, whatever ``start_batch`` is."""
+        return self._count(len(self.sampler))
+
+    def _count(self, draws: int) -> int:
+        """Batches that ``draws`` images make."""
+        whole, rest = divmod(draws, self.batch_size)
+        return whole if self.drop_last and whole else whole + (rest > 0)
+
+    def _batches(self, epoch: int, start_batch: int) -> Iterator[list[Place]]:
+        drawn: dict[int, int] = defaultdict(int)
+        for number, positions in enumerate(self._cut(self.sampler.order(epoch), epoch)):
+            if self.views is None:
+                batch = [(position, 0) for position in positions]
+            else:
+                batch = [(position, self._view(epoch, drawn, position)) for position in positions]
+            if number >= start_batch:
+                yield batch
+
+    def _cut(self, order: Sequence[int], epoch: int) -> Iterator[Sequence[int]]:
+        """The positions of each batch."""
+        for number in range(self._count(len(order))):
+            yield order[number * self.batch_size : (number + 1) * self.batch_size]
+
+    def _view(self, epoch: int, drawn: dict[int, int], position: int) -> int:
+        again = drawn[position]
+        drawn[position] += 1
+        return (epoch + again) % self.views if self.views else epoch + (again << 32)
+
+
+class TaskBatchSampler(EpochBatchSampler):
+    """Batches of one task each, in random order.
+
+    Every task is cut into batches as if it were alone, so it makes as many steps an epoch as in a run of its own.
+    Arguments as :class:`EpochBatchSampler`'s; an item's domain is its task's position.
+    """
+
+    def __len__(self) -> int:
+        """Batches in the current epoch."""
+        return sum(1 for _ in self._cut(self.sampler.order(self.epoch), self.epoch))
+
+    def _cut(self, order: Sequence[int], epoch: int) -> Iterator[Sequence[int]]:
+        members: dict[int, list[int]] = defaultdict(list)
+        for position in order:
+            members[self.sampler.data_source[position].domain].append(position)
+        batches = []
+        for task in sorted(members):
+            batches += list(super()._cut(members[task], epoch))
+        python_stream("order", "task batches", self.sampler.seed, epoch).shuffle(batches)
+        return iter(batches)

@@ -1,0 +1,206 @@
+"""What is done to an image once, and what is done anew for each view, on 8-bit pixels.
+
+A pipeline begins with steps that draw nothing at random (resize, crop the centre): their result is what a cache keeps,
+3 bytes a pixel. A random resized crop and a flip then run on the kept pixels themselves; other augmentations get an
+image made of them. Nothing here depends on whether a cache is used.
+
+Shapes: H height, W width.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torchvision import transforms as T
+from torchvision.transforms.functional import InterpolationMode
+
+from mvlpt.data.loading.batch_memory import BatchMemory, Loan
+
+Pixels = NDArray[np.uint8]
+
+ONCE = (T.Resize, T.CenterCrop)
+KEPT_SIDES = 2  # shorter side of what is kept for random crops, in sides of a view
+_MODES = {InterpolationMode.BILINEAR: "bilinear", InterpolationMode.BICUBIC: "bicubic"}
+
+
+class PixelPlan:
+    """A transform in two parts.
+
+    Before a random resized crop, an image whose shorter side has more than twice the pixels of a view's longer side is
+    reduced to that: a crop of a quarter of its area still has every pixel it needs.
+
+    Args:
+        steps: of a :class:`mvlpt.data.loading.transforms.Pipeline`, image steps first, then ``ToTensor``, then tensor
+            steps.
+
+    Attributes:
+        name: tells the first part from that of every other plan.
+    """
+
+    def __init__(self, steps: Sequence[Callable[[Any], Any]]) -> None:
+        count = next((place for place, step in enumerate(steps) if not isinstance(step, ONCE)), len(steps))
+        self._once, rest = list(steps[:count]), list(steps[count:])
+        crop = rest[0] if rest and isinstance(rest[0], T.RandomResizedCrop) else None
+        self._longest = KEPT_SIDES * max(crop.size) if crop is not None else 0
+        self._crop = crop if crop is not None and crop.interpolation in _MODES else None
+        rest = rest[1:] if self._crop is not None else rest
+        self._flip = rest.pop(0) if rest and isinstance(rest[0], T.RandomHorizontalFlip) else None
+        self._on_pixels = bool(rest) and isinstance(rest[0], T.ToTensor)
+        rest = rest[1:] if self._on_pixels else rest
+        self._normal = _in_levels(rest.pop(0)) if self._on_pixels and _is_normal(rest) else None
+        self._rest = rest
+        self.name = f"{self._once} {self._longest}"
+
+    def once(self, image: Image.Image) -> Pixels:
+        """(H, W, 3): the image after the steps that draw nothing at random."""
+        for step in self._once:
+            image = step(image)
+        shorter = min(image.size)
+        if self._longest and shorter > self._longest:
+            sides = tuple(round(side * self._longest / shorter) for side in image.size)
+            image = image.resize(sides, Image.Resampling.BICUBIC)
+        return np.array(image)
+
+    def view(self, pixels: Pixels) -> Any:
+        """What the pipeline gives, drawing from torch's generator as it would; ``pixels`` are not changed."""
+        kept = self._cut(self.draw(pixels))
+        output = self._to_float(kept) if self._on_pixels else _to_image(kept)
+        for step in self._rest:
+            output = step(output)
+        return output
+
+    def draw(self, pixels: Pixels) -> View:
+        """Draws what is random about cropping and flipping, and leaves the work for later."""
+        box = None
+        if self._crop is not None:
+            height, width = pixels.shape[:2]
+            box = tuple(T.RandomResizedCrop.get_params(_sized(height, width), self._crop.scale, self._crop.ratio))
+        flipped = self._flip is not None and bool(torch.rand(1) < self._flip.p)
+        return View(self, pixels, box, flipped)
+
+    @property
+    def crop_size(self) -> tuple[int, int] | None:
+        """Height and width of a random crop, or ``None`` where there is none."""
+        return None if self._crop is None else tuple(self._crop.size)
+
+    @property
+    def only_draws(self) -> bool:
+        """Once :meth:`draw` has been called nothing random remains, so that views can be worked out in any order."""
+        return self._on_pixels and not self._rest
+
+    def _cut(self, view: View) -> Tensor:
+        """(3, h, w) of 8 bits: the crop, resized, and the flip."""
+        kept = torch.from_numpy(view.pixels).permute(2, 0, 1)
+        if view.box is not None:
+            top, left, height, width = view.box
+            cut = kept[None, :, top : top + height, left : left + width]
+            kept = torch.nn.functional.interpolate(
+                cut.contiguous(memory_format=torch.channels_last),
+                self.crop_size,
+                mode=_MODES[self._crop.interpolation],
+                antialias=True,
+            )[0]
+        return kept.flip(-1) if view.flipped else kept
+
+    def _to_float(self, pixels: Tensor, out: Tensor | None = None) -> Tensor:
+        """As ``ToTensor``, and as ``Normalize`` where that follows: (3, H, W), contiguous, of the caller's own."""
+        levels = (torch.empty(pixels.shape) if out is None else out).copy_(pixels)
+        if self._normal is None:
+            return levels.div_(255)
+        return levels.sub_(self._normal[0]).mul_(self._normal[1])
+
+
+class View(NamedTuple):
+    """One view of an image, drawn but not worked out yet.
+
+    Attributes:
+        plan: the transform; its ``only_draws`` is true.
+        pixels: (H, W, 3).
+        box: top, left, height and width of the crop, or ``None``.
+        flipped: left and right are exchanged.
+    """
+
+    plan: PixelPlan
+    pixels: Pixels
+    box: tuple[int, int, int, int] | None
+    flipped: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width when it is worked out."""
+        return self.plan.crop_size or self.pixels.shape[:2]
+
+    def finish(self, out: Tensor | None = None) -> Tensor:
+        """(3, h, w) float32, in ``out`` where it is given. Any thread may call it."""
+        return self.plan._to_float(self.plan._cut(self), out)
+
+
+def stack_views(
+    views: Sequence[View], pool: Executor | None = None, threads: int = 1, memory: BatchMemory | None = None
+) -> Tensor | Loan:
+    """(B, 3, h, w): works views out straight into their batch.
+
+    Args:
+        views: of one size.
+        pool: does the work; without one it is done here.
+        threads: into how many shares it is cut.
+        memory: where the batch comes to lie, if there is room.
+
+    Returns:
+        The batch; in a worker process, where ``memory`` has room, what arrives as the batch when it is sent.
+    """
+    height, width = views[0].size
+    shape = (len(views), 3, height, width)
+    in_worker = torch.utils.data.get_worker_info() is not None
+    loan = memory.lend(shape) if memory is not None else None
+    if loan is not None:
+        batch = loan.rows if in_worker else loan.tensor()
+    else:
+        batch = _shared(shape) if in_worker else torch.empty(shape)
+
+    def share(number: int) -> None:
+        for view, row in zip(views[number::threads], batch[number::threads], strict=True):
+            view.finish(row)
+
+    if pool is None:
+        threads = 1
+        share(0)
+    else:
+        for done in [pool.submit(share, number) for number in range(threads)]:
+            done.result()
+    return loan if in_worker and loan is not None else batch
+
+
+def _shared(shape: tuple[int, ...]) -> Tensor:
+    """Where the parent process can see it, as torch's own collate makes batches."""
+    storage = torch.UntypedStorage._new_shared(4 * math.prod(shape))
+    return torch.empty(0).set_(storage, 0, shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _sized(height: int, width: int) -> Tensor:
+    """Something of that size, for ``get_params``, which reads the size only."""
+    return torch.empty(1, 1, 1).expand(3, height, width)
+
+
+def _to_image(pixels: Tensor) -> Image.Image:
+    return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+
+
+def _is_normal(steps: Sequence[Callable[[Any], Any]]) -> bool:
+    return bool(steps) and isinstance(steps[0], T.Normalize)
+
+
+def _in_levels(step: T.Normalize) -> tuple[Tensor, Tensor]:
+    """What to subtract from and what to multiply with levels of 0 to 255, (3, 1, 1) each."""
+    mean, deviation = (torch.tensor(list(values)).view(-1, 1, 1) for values in (step.mean, step.std))
+    return 255 * mean, 1 / (255 * deviation)

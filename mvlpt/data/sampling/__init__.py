@@ -1,0 +1,1 @@
+"""Which images are drawn: few-shot samples, subsets of classes, the order of an epoch."""

@@ -1,0 +1,153 @@
+"""Few-shot samples: which images of a task a run may train and validate on.
+
+Every function is pure: labels and a named random stream in, positions out. The default protocol, ``independent``, draws
+from the stream ``("few-shot", task, split, shots, seed)``, so a task's sample depends on nothing but these four.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mvlpt.data.datum import Datum, Label, labels_of
+from mvlpt.data.sampling.protocols import elevater_sample, elevater_split, mvlpt_split, select_fewshot
+from mvlpt.errors import ConfigError, suggest
+from mvlpt.randomness import python_stream
+
+logger = logging.getLogger(__name__)
+
+PROTOCOLS = ("independent", "elevater", "mvlpt", "coop")
+MAX_VAL_SHOTS = 4
+
+
+class Split(NamedTuple):
+    """Training and validation images of one task, and how they were chosen."""
+
+    train: list[Datum]
+    val: list[Datum]
+    protocol: str
+
+
+def stream_seed(seed: int) -> int:
+    """The seed that streams are named by: ``SEED`` itself, or 0 where ``SEED`` is negative (Dassl's "no seed")."""
+    return max(int(seed), 0)
+
+
+def few_shot_positions(
+    labels: Sequence[Label], *, task: str, split: str, shots: int, seed: int, repeat: bool = False
+) -> list[int]:
+    """The default protocol's sample of one split.
+
+    Args:
+        labels: label of every image, in the split's order.
+        task, split, shots, seed: name the random stream.
+        repeat: draw images of small classes several times, so that each class has exactly ``shots``.
+
+    Returns:
+        Positions in ``labels``, class by class; all positions when ``shots`` is below 1. A class with fewer images
+        than ``shots`` gives all it has, and a warning says so.
+    """
+    if shots < 1:
+        return list(range(len(labels)))
+    if not repeat:
+        warn_small_classes(labels, shots, task=task, split=split)
+    rng = python_stream("few-shot", task, split, shots, stream_seed(seed))
+    return select_fewshot(labels, shots, rng, repeat=repeat)
+
+
+def warn_small_classes(labels: Sequence[Label], shots: int, *, task: str, split: str) -> None:
+    """Logs one warning that names the classes with fewer images than shots."""
+    counts: dict[int, int] = defaultdict(int)
+    for label in labels:
+        for one in label if isinstance(label, tuple) else (label,):
+            counts[one] += 1
+    small = sorted(one for one, count in counts.items() if count < shots)
+    if small:
+        listed = ", ".join(map(str, small[:5])) + (", ..." if len(small) > 5 else "")
+        logger.warning(
+            "%s: %d of %d classes have fewer than %d %s images (class %s); all of theirs are used",
+            *(task, len(small), len(counts), shots, split, listed),
+        )
+
+
+def few_shot_split(
+    train: Sequence[Datum],
+    val: Sequence[Datum] | None,
+    *,
+    protocol: str = "independent",
+    task: str,
+    num_classes: int,
+    shots: int,
+    seed: int,
+    merge_val: bool = False,
+) -> Split:
+    """Chooses a task's training and validation images by one of the protocols.
+
+    ``independent``: ``shots`` a class from train and ``min(shots, 4)`` a class from val, each from its own stream.
+    ``coop``: the same numbers from one generator seeded with ``seed``, train before val, as CoOp run on one data set.
+    ``elevater``: the toolkit's sample of train, a fifth of it cut off as val; the official val split is not used. One
+    shot samples two, one of which is val, as its commands do.
+    ``mvlpt``: as ``elevater``, but one shot trains and validates on the same images.
+
+    Args:
+        train, val: the official splits; ``val`` may be ``None`` or empty.
+        task: the task's name, part of the stream's name.
+        num_classes: number of the task's classes.
+        shots: images a class; below 1 all images.
+        seed: the run's seed; a negative one counts as 0.
+        merge_val: give the fifth that ``elevater`` or ``mvlpt`` cut off back to train, as the toolkit's final run
+            does; val is then empty. One shot stays as it is, since there the toolkit does not merge.
+
+    Returns:
+        New lists; the given ones stay as they are.
+
+    Raises:
+        ConfigError: there is no such protocol, or ``merge_val`` with one that cuts nothing off.
+    """
+    if protocol not in PROTOCOLS:
+        raise ConfigError(f"DATASET.SAMPLING is '{protocol}'{suggest(protocol, PROTOCOLS)}")
+    if merge_val and protocol not in ("elevater", "mvlpt"):
+        raise ConfigError(f"DATASET.MERGE_VAL gives back what elevater or mvlpt cut off; SAMPLING is '{protocol}'")
+    train, val = list(train), list(val or [])
+    train_labels, val_labels = [item.label for item in train], [item.label for item in val]
+    val_shots = min(shots, MAX_VAL_SHOTS)
+    if protocol in ("elevater", "mvlpt"):
+        drawn = 2 if protocol == "elevater" and shots == 1 else shots
+        order = elevater_sample([labels_of(item) for item in train], num_classes, drawn, stream_seed(seed))
+        warn_small_classes(train_labels, drawn, task=task, split="train")
+        sample = [train[position] for position in order]
+        if merge_val and shots != 1:
+            return Split(sample, [], protocol)
+        if protocol == "mvlpt" and shots == 1:
+            return Split(sample, list(sample), protocol)
+        cut = elevater_split([labels_of(item) for item in sample], num_classes)
+        return Split([sample[i] for i in cut.train], [sample[i] for i in cut.val], protocol)
+    if shots < 1:
+        return Split(train, val, protocol)
+    if protocol == "coop":
+        rng = random.Random(stream_seed(seed))
+        warn_small_classes(train_labels, shots, task=task, split="train")
+        chosen = select_fewshot(train_labels, shots, rng), select_fewshot(val_labels, val_shots, rng)
+    else:
+        chosen = (
+            few_shot_positions(train_labels, task=task, split="train", shots=shots, seed=seed),
+            few_shot_positions(val_labels, task=task, split="val", shots=val_shots, seed=seed),
+        )
+    return Split([train[i] for i in chosen[0]], [val[i] for i in chosen[1]], protocol)
+
+
+__all__ = [
+    "MAX_VAL_SHOTS",
+    "PROTOCOLS",
+    "Split",
+    "elevater_sample",
+    "elevater_split",
+    "few_shot_positions",
+    "few_shot_split",
+    "mvlpt_split",
+    "select_fewshot",
+    "stream_seed",
+]

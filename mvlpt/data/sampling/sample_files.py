@@ -1,0 +1,101 @@
+"""Few-shot samples on disk: readable JSON that records which images a run trained on, and catches when they change.
+
+Samples are always drawn by their rule. A file is never the source of a sample: it is compared with what was drawn, and
+a difference is an error that says what happened. Paths are relative, so the files of two machines can be compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mvlpt.data.datum import Datum, labels_of
+from mvlpt.data.sources.split_files import rows_a_line, write_text
+from mvlpt.errors import DataError
+
+FORMAT_VERSION = 1
+
+
+def sample_record(
+    train: Sequence[Datum], val: Sequence[Datum], *, root: str, task: str, protocol: str, shots: int, seed: int
+) -> dict[str, Any]:
+    """What a sample file holds: the sample, what named it, and a hash over both.
+
+    Args:
+        train, val: the drawn images.
+        root: folder the written paths are relative to; where one lies outside, the folder that all of them share.
+        task, protocol, shots, seed: what the sample is a function of.
+    """
+    record: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "task": task,
+        "protocol": protocol,
+        "shots": shots,
+        "seed": seed,
+    }
+    base = _base([item.impath for item in (*train, *val)], root)
+    for split, items in (("train", train), ("val", val)):
+        record[split] = [[item.impath[len(base) :].replace(os.sep, "/"), *labels_of(item)] for item in items]
+    return {**record, "hash": _hash(record)}
+
+
+def keep_sample(folder: Path, name: str, record: dict[str, Any]) -> Path:
+    """Writes a record, or, where the file is there already, checks that it holds the same sample.
+
+    Args:
+        folder: where samples are kept.
+        name: names the file; signs that file systems do not like are replaced.
+        record: as :func:`sample_record` makes it.
+
+    Raises:
+        DataError: the file is damaged, or holds another sample.
+    """
+    path = folder / (re.sub(r"[^\w.+-]+", "_", name) + ".json")
+    if not path.exists():
+        write_text(path, rows_a_line(record))
+        return path
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        content = {key: value for key, value in kept.items() if key != "hash"}
+        sound = kept.get("hash") == _hash(content)
+    except (OSError, ValueError, RecursionError, AttributeError) as error:
+        raise DataError(f"The sample file {path} cannot be read ({error}); delete it to draw anew") from error
+    if not sound:
+        raise DataError(f"The sample file {path} does not fit its own hash: it was changed; delete it to draw anew")
+    if kept != record:
+        raise DataError(
+            f"The sample file {path} holds {_difference(kept, record)}: the data set's files have changed since, or "
+            f"the file belongs to another run; delete it to train on the sample drawn now"
+        )
+    return path
+
+
+def _difference(kept: dict[str, Any], drawn: dict[str, Any]) -> str:
+    for key in ("format_version", "task", "protocol", "shots", "seed"):
+        if kept.get(key) != drawn[key]:
+            return f"a sample with {key} {kept.get(key)!r} instead of {drawn[key]!r}"
+    for split in ("train", "val"):
+        old, new = kept.get(split, []), drawn[split]
+        if old != new:
+            place = next((i for i, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), None)
+            first = f", first {old[place]!r} instead of {new[place]!r}" if place is not None else ""
+            return f"another {split} sample ({len(old)} images, {len(new)} drawn now{first})"
+    return "something else"
+
+
+def _hash(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def _base(paths: Sequence[str], root: str) -> str:
+    """The beginning that all paths share and that is cut off, with its last slash."""
+    prefix = root.rstrip("/") + "/"
+    if root and all(path.startswith(prefix) for path in paths):
+        return prefix
+    common = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""
+    return common and f"{common}/"

@@ -1,0 +1,1 @@
+"""Where tasks come from: the layouts of files on disk, read as lists of items."""

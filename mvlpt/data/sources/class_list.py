@@ -1,0 +1,151 @@
+"""Class names of a user's own task: in label order, with synonyms, and the words that stand for them in the data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mvlpt.data.sources.class_folders import normalized
+from mvlpt.errors import DataError, suggest
+
+
+@dataclass(frozen=True)
+class ClassList:
+    """Classes in label order.
+
+    Attributes:
+        names: the names that prompts use.
+        keys: what the data call them (folder names, labels in a manifest); by default the names.
+        synonyms: further names, by label.
+        templates: prompt templates that came with the names; none means the default.
+    """
+
+    names: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    synonyms: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    templates: tuple[str, ...] = ()
+
+    def label(self, word: str | int, where: str) -> int:
+        """The label of a word from the data: a key, else a name or synonym in any spelling, else a label's number.
+
+        Where classes are themselves called by numbers, another number is none of them.
+
+        Raises:
+            DataError: it stands for no class.
+        """
+        text = str(word).strip()
+        label = self._exact.get(text)
+        if label is None:
+            label = self._alike.get(normalized(text))
+        if label is None and self._numbered and text.isdecimal() and int(text) < len(self.names):
+            label = int(text)
+        if label is None:
+            raise DataError(f"{where}: '{text}' is none of the {len(self.names)} classes{suggest(text, self._exact)}")
+        return label
+
+    @cached_property
+    def _exact(self) -> dict[str, int]:
+        return {key: label for label, key in enumerate(self.keys or self.names)}
+
+    @cached_property
+    def _numbered(self) -> bool:
+        """A number means a label, not a name."""
+        return not any(word.isdecimal() for word in (*self.keys, *self.names))
+
+    @cached_property
+    def _alike(self) -> dict[str, int]:
+        """Labels of keys, names and synonyms without regard to spelling; of two that are alike the first counts."""
+        words = [*enumerate(self.keys), *enumerate(self.names)]
+        words += [(label, name) for label, names in self.synonyms.items() for name in names]
+        found: dict[str, int] = {}
+        for label, word in words:
+            if normalized(word):
+                found.setdefault(normalized(word), label)
+        return found
+
+
+def class_list(content: Any, where: str) -> ClassList:
+    """Classes from a list or mapping, as YAML and JSON give them.
+
+    Args:
+        content: a list of names, each a text or a list of a name and its synonyms; or a mapping from what the data
+            call a class to such a name. Either may stand under ``classes``, beside ``templates``.
+        where: begins the message of a complaint.
+
+    Raises:
+        DataError: it is none of these, is empty, or names a class twice.
+    """
+    templates: tuple[str, ...] = ()
+    if isinstance(content, Mapping) and isinstance(content.get("classes"), (list, Mapping)):
+        unknown = set(content) - {"classes", "templates"}
+        if unknown:
+            raise DataError(
+                f"{where}: besides 'classes' there may be 'templates', not '{sorted(map(str, unknown))[0]}'"
+            )
+        templates = checked_templates(content.get("templates", ()), where)
+        content = content["classes"]
+    if isinstance(content, Mapping):
+        keys, rows = [str(key) for key in content], list(content.values())
+    elif isinstance(content, Sequence) and not isinstance(content, str):
+        keys, rows = [], list(content)
+    else:
+        raise DataError(f"{where}: classes must be a list of names, or a mapping from folder names to names")
+    groups = [[_name(one, where) for one in (row if isinstance(row, list) else [row])] for row in rows]
+    if not groups or any(not group or not all(group) for group in groups):
+        raise DataError(f"{where}: the list of classes is empty or holds an empty name")
+    names = [group[0] for group in groups]
+    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None and not keys:
+        raise DataError(f"{where}: the class '{twice}' is named twice")
+    synonyms = {label: tuple(group[1:]) for label, group in enumerate(groups) if group[1:]}
+    return ClassList(tuple(names), tuple(keys), synonyms, templates)
+
+
+def _name(value: Any, where: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise DataError(f"{where}: a class is named {value!r}; a name must be a text, put it in quotes")
+    return str(value).strip()
+
+
+def read_class_list(path: Path) -> ClassList:
+    """Classes from a file: ``.yaml`` or ``.json`` as :func:`class_list`, else text with a class a line, as
+    ``name; synonym; synonym``.
+
+    Raises:
+        DataError: the file is missing or cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.lower() in (".yaml", ".yml"):
+            return class_list(yaml.load(text, Loader=yaml.BaseLoader), str(path))  # as in task files
+        if path.suffix.lower() == ".json":
+            return class_list(json.loads(text), str(path))
+    except FileNotFoundError:
+        raise DataError(f"The file of class names {path} does not exist") from None
+    except DataError:
+        raise
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise DataError(f"The file of class names {path} cannot be read: {' '.join(str(error).split())}") from error
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return class_list([[one.strip() for one in line.split(";") if one.strip()] for line in lines], str(path))
+
+
+def checked_templates(content: Any, where: str) -> tuple[str, ...]:
+    """Prompt templates, each with exactly one ``{}``.
+
+    Raises:
+        DataError: they are not that.
+    """
+    rows = [content] if isinstance(content, str) else content
+    if not isinstance(rows, Sequence) or not all(isinstance(row, str) for row in rows):
+        raise DataError(f"{where}: templates must be a list of texts")
+    wrong = next((row for row in rows if row.count("{}") != 1 or row.replace("{}", "").count("{")), None)
+    if wrong is not None:
+        raise DataError(f"{where}: the template '{wrong}' must hold one {{}}, the place of the class name")
+    return tuple(rows)

@@ -1,0 +1,75 @@
+"""Getting a task's data through torchvision, where torchvision can."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mvlpt.data.sources.locate import Location, locate
+from mvlpt.data.sources.task_table import TaskFacts, known_tasks
+from mvlpt.errors import DataError
+
+Fetch = Callable[[str, Path, Mapping[str, Any]], None]
+
+
+def download_task(facts: TaskFacts, root: str | Path, fetch: Fetch | None = None) -> Location:
+    """Downloads a task below ``root``, in torchvision's layout.
+
+    Args:
+        facts: the task.
+        root: the folder of the data sets; made if need be.
+        fetch: gets one split, given the class's name, the root and the split's arguments; by default torchvision's own
+            download.
+
+    Returns:
+        Where the data is now.
+
+    Raises:
+        DataError: torchvision has no download for it (the message says how to get it), or the download fails, which
+            leaves no empty folder behind.
+    """
+    if facts.family == "embedded":
+        raise DataError(f"'{facts.name}' ships with the package; there is nothing to download")
+    if not facts.downloads:
+        raise DataError(f"'{facts.name}' cannot be downloaded by a program. {facts.how}{_counterpart(facts)}")
+    source, root = facts.torchvision, Path(root).expanduser()
+    assert source is not None
+    made = next((path for path in (root, root / Path(source.folder).parts[0]) if not path.exists()), None)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for arguments in source.arguments.values():
+            (fetch or torchvision_fetch)(source.cls, root, arguments)
+    except Exception as error:  # urllib, tarfile, gdown, torchvision: each raises its own
+        if made is not None:
+            _remove_empty(made)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"torchvision's {source.cls} could not be downloaded to {root}: {reason}") from error
+    location = locate(root, facts, "torchvision")
+    if not location:
+        raise DataError(f"torchvision's {source.cls} was fetched, but {root / source.folder} does not exist")
+    return location
+
+
+def torchvision_fetch(cls: str, root: Path, arguments: Mapping[str, Any]) -> None:
+    """Lets torchvision download and unpack one split; what is there already is left as it is."""
+    from torchvision import datasets
+
+    getattr(datasets, cls)(str(root), download=True, **arguments)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Removes a folder and those in it, but none that holds a file: torchvision goes on with what it has."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):
+            os.rmdir(path)
+
+
+def _counterpart(facts: TaskFacts) -> str:
+    """Points from a CoOp data set to ELEVATER's form of the same images."""
+    for other in known_tasks("elevater"):
+        if facts.family == "coop" and facts.counterpart == other.name and other.downloads:
+            return f". ELEVATER's '{other.name}' has the same pictures in another split and can be downloaded"
+    return ""

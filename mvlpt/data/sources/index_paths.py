@@ -1,0 +1,88 @@
+"""What the paths of an index mean: files or archive entries that exist and lie in the data set's folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from mvlpt.data.loading.images import archive_entries, cut_at_archive
+from mvlpt.errors import DataError
+
+_SUSPECT = re.compile(r"\.\.|:|(?:^|@)[/\\]")  # without one of these, no part of a path is absolute or climbs
+
+
+class IndexPaths:
+    """Turns the paths of one index into image paths. What is known of an archive is kept, so that a line costs little.
+
+    Args:
+        root: folder the paths are relative to.
+        check_files: look up every file and archive entry.
+    """
+
+    def __init__(self, root: str | Path, *, check_files: bool = True) -> None:
+        self._root = str(Path(root))
+        self._check = check_files
+        self._there: dict[str, bool] = {}
+        self._entries: dict[str, set[str]] = {}
+
+    def impath(self, relative: str, where: str) -> str:
+        """The image path of ``relative``, which may name an entry of an archive, ``archive.zip@entry``.
+
+        Where an archive is absent but was unpacked, into a folder of its name or beside the index, it is the file.
+
+        Args:
+            relative: as it stands in the index.
+            where: begins the message of a complaint.
+
+        Raises:
+            DataError: the path is absolute or climbs out of the folder; the file, the archive or its entry is missing;
+                the archive is broken.
+        """
+        impath = inside(self._root, relative, where)
+        archive, entry = cut_at_archive(impath)
+        if entry is None:
+            if self._check and not os.path.isfile(impath):
+                raise DataError(f"{where}: the file {impath} does not exist")
+            return impath
+        if archive not in self._there:
+            self._there[archive] = os.path.exists(archive)
+        if self._there[archive]:
+            if self._check and entry not in self._names(archive, where) and not os.path.isfile(impath):
+                raise DataError(f"{where}: the archive {archive} has no file '{entry}'")
+            return impath
+        if os.path.isfile(impath):  # a plain file may be called like this
+            return impath
+        for folder in (archive[: -len(".zip")], self._root):
+            if os.path.isfile(f"{folder}/{entry}"):
+                return f"{folder}/{entry}"
+        if self._check:
+            raise DataError(f"{where}: The archive {archive} does not exist")
+        return impath
+
+    def _names(self, archive: str, where: str) -> set[str]:
+        if archive not in self._entries:
+            try:
+                self._entries[archive] = archive_entries(archive)
+            except DataError as error:
+                raise DataError(f"{where}: {error}") from error
+        return self._entries[archive]
+
+
+def inside(root: Path | str, relative: str, where: str) -> str:
+    """``root`` and a relative path joined, ``archive.zip@entry`` allowed.
+
+    Args:
+        root: the folder.
+        relative: the path.
+        where: begins the message of a complaint.
+
+    Raises:
+        DataError: the path is absolute or climbs out of its folder.
+    """
+    if _SUSPECT.search(relative):
+        for part in relative.split("@"):
+            for flavour in (PurePosixPath(part), PureWindowsPath(part)):
+                if flavour.is_absolute() or flavour.drive or ".." in flavour.parts:
+                    raise DataError(f"{where}: the path '{relative}' leaves the data set's folder {root}")
+    return f"{root}/{relative}"

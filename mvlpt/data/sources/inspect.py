@@ -1,0 +1,160 @@
+"""Looks at every image of a task: what cannot be read, what stands twice, what does not agree with the benchmark."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mvlpt.data.datum import Datum, labels_of
+from mvlpt.data.loading.images import read_image
+from mvlpt.data.sources.task_table import TaskFacts
+from mvlpt.errors import DataError
+
+NAMED = 5  # images that a sentence names
+SPLITS = ("train", "val", "test")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How the images of a split spread over the classes.
+
+    Attributes:
+        images: how many.
+        smallest, largest: images of the smallest and the largest class.
+        empty: classes without an image.
+    """
+
+    images: int
+    smallest: int
+    largest: int
+    empty: tuple[int, ...]
+
+
+@dataclass
+class Inspection:
+    """What was found.
+
+    Attributes:
+        balance: by split.
+        problems: sentences on what makes results wrong or runs fail.
+        remarks: sentences on what is worth knowing.
+    """
+
+    balance: dict[str, Balance] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def inspect_task(
+    splits: Mapping[str, Sequence[Datum]],
+    num_classes: int,
+    facts: TaskFacts | None = None,
+    *,
+    differs: str = "",
+    lenient: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Inspection:
+    """Checks a task's splits, reading every image once; memory holds a digest an image.
+
+    Args:
+        splits: all items by split, not sampled.
+        num_classes: of the task.
+        facts: what the benchmark states; ``None`` for a task of one's own.
+        differs: why sizes are known not to be the benchmark's; then they are remarks.
+        lenient: splits whose sizes are remarks in any case.
+        progress: called with the images read and their number.
+    """
+    found = Inspection()
+    for split in SPLITS:
+        items = splits.get(split) or ()
+        found.balance[split] = _balance(items, num_classes)
+        outside = [item for item in items if any(not 0 <= label < num_classes for label in labels_of(item))]
+        if outside:
+            found.problems.append(
+                f"{split}: {_count(outside)} a label outside the {num_classes} classes: {_named(outside)}"
+            )
+        empty = found.balance[split].empty
+        if items and empty:
+            found.remarks.append(f"{split}: {len(empty)} of {num_classes} classes have no image")
+    if facts is not None:
+        _compare(found, facts, num_classes, differs, lenient)
+    _look(found, splits, progress or (lambda done, total: None))
+    return found
+
+
+def _balance(items: Sequence[Datum], num_classes: int) -> Balance:
+    counts = Counter(label for item in items for label in labels_of(item))
+    sizes = [counts.get(label, 0) for label in range(num_classes)]
+    empty = tuple(label for label, size in enumerate(sizes) if size == 0)
+    return Balance(len(items), min(sizes, default=0), max(sizes, default=0), empty)
+
+
+def _compare(found: Inspection, facts: TaskFacts, num_classes: int, differs: str, lenient: Sequence[str]) -> None:
+    """Sizes against those that the benchmark states."""
+    if num_classes != facts.num_classes:
+        found.problems.append(f"{num_classes} classes, but the benchmark states {facts.num_classes}")
+    if differs:
+        found.remarks.append(differs)
+    for split in SPLITS:
+        images, stated = found.balance[split].images, getattr(facts.sizes, split)
+        if images != stated:
+            say = found.remarks if differs or split in lenient else found.problems
+            say.append(f"{split}: {images:,} images, but the benchmark states {stated:,}")
+
+
+def _look(found: Inspection, splits: Mapping[str, Sequence[Datum]], progress: Progress) -> None:
+    """Reads the images: unreadable ones, the same picture twice."""
+    total, done = sum(len(splits.get(split) or ()) for split in SPLITS), 0
+    places: dict[bytes, list[tuple[str, Datum]]] = defaultdict(list)
+    for split in SPLITS:
+        broken: list[str] = []
+        for item in splits.get(split) or ():
+            try:
+                places[_digest(item)].append((split, item))
+            except DataError as error:
+                broken.append(str(error))
+            done += 1
+            progress(done, total)
+        if broken:
+            more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+            found.problems.append(f"{split}: {_plural(len(broken))} cannot be read: {'; '.join(broken[:NAMED])}{more}")
+    repeated = [place for place in places.values() if len(place) > 1]
+    for first, second in (("train", "test"), ("train", "val"), ("val", "test")):
+        shared = [
+            [item for split, item in place if split == second]
+            for place in repeated
+            if {first, second} <= {split for split, _ in place}
+        ]
+        if shared:
+            flat = [item for items in shared for item in items]
+            say = found.problems if second == "test" else found.remarks
+            say.append(f"{_count(flat)} the same pixels in {second} as one in {first}: {_named(flat)}")
+    for split in SPLITS:
+        twice = [[item for one, item in place if one == split] for place in repeated]
+        extra = [item for items in twice for item in items[1:]]
+        if extra:
+            found.remarks.append(f"{split}: {_count(extra)} the pixels of another one of {split}: {_named(extra)}")
+    quarrels = [place[-1][1] for place in repeated if len({labels_of(item) for _, item in place}) > 1]
+    if quarrels:
+        found.remarks.append(f"{_count(quarrels)} the pixels of another one with another label: {_named(quarrels)}")
+
+
+def _digest(item: Datum) -> bytes:
+    image = read_image(item.impath)
+    return hashlib.blake2b(image.tobytes(), digest_size=16, key=str(image.size).encode()).digest()
+
+
+def _plural(count: int) -> str:
+    return f"{count:,} image" + "s" * (count > 1)
+
+
+def _count(items: Sequence[Datum]) -> str:
+    return _plural(len(items)) + (" has" if len(items) == 1 else " have")
+
+
+def _named(items: Sequence[Datum]) -> str:
+    more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
+    return ", ".join(item.impath for item in items[:NAMED]) + more

@@ -1,0 +1,128 @@
+"""The configurations under which the runs of an experiment are made, and what is wrong with them before any is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from yacs.config import CfgNode
+
+from mvlpt.config import Config, check_config, get_cfg_default
+from mvlpt.config.shipped import find_config
+from mvlpt.engine.registries import extend_config, load_entry_points, load_plugin, load_shipped
+from mvlpt.errors import ConfigError, MvlptError
+from mvlpt.experiment.arms import Run
+from mvlpt.experiment.costs.sizes import task_size
+from mvlpt.experiment.spec import Experiment
+
+ORIGIN = "the experiment's options"
+
+
+class Configurations:
+    """Each trainer's file with the experiment's options, read once; trainers and data sets of plugins are registered.
+
+    Args:
+        experiment: names the files and the options.
+
+    Raises:
+        ConfigError: a plugin is missing or fails.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        load_shipped()
+        load_entry_points()
+        for file in experiment.plugins:
+            load_plugin(file)
+        self.experiment = experiment
+        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], CfgNode] = {}
+
+    def check(self) -> None:
+        """Tries every trainer with every arm's options, and every task, before anything is planned or computed.
+
+        Raises:
+            ConfigError: options, trainers or tasks that cannot be used, all told together.
+        """
+        experiment, told = self.experiment, []
+        arms = ["single" if arm == "transfer" else arm for arm in experiment.arms]
+        pairs = [(file, arm) for file in experiment.trainers for arm in (*arms, "transfer", "source")]
+        pairs += [(experiment.zero_shot, "")] if experiment.zero_shot else []
+        for file, arm in pairs:
+            options = experiment.overrides(arm)
+            try:
+                _merge(_defaults(), options)
+            except ConfigError as error:
+                told.append(str(error))  # the same for every file
+                options = {}
+            try:
+                cfg = self.base(file, options)
+                if not cfg.TRAINER.NAME:
+                    told.append(f"{file} names no trainer; set TRAINER.NAME in it")
+                if not cfg.MODEL.BACKBONE.NAME:
+                    told.append(f"{file} names no backbone; set backbone in the experiment")
+            except MvlptError as error:
+                told.append(f"{file}: {error}")
+        for task in experiment.all_tasks:
+            try:
+                task_size(task, self._size_config())
+            except MvlptError as error:
+                told.append(str(error))
+        if told:
+            raise ConfigError(f"The experiment cannot be planned: {'; '.join(dict.fromkeys(told))}")
+
+    def own_name(self, task: str) -> str:
+        """The name that a task's results bear, where the experiment names it by an alias, a file or a folder."""
+        return task_size(task, self._size_config()).name
+
+    def backbones(self) -> list[tuple[str, int]]:
+        """Names and image sizes of the backbones that the experiment's runs use."""
+        files = [*self.experiment.trainers, *([self.experiment.zero_shot] if self.experiment.zero_shot else [])]
+        configurations = [self.base(file, self.experiment.overrides()) for file in files]
+        return list(dict.fromkeys((cfg.MODEL.BACKBONE.NAME, cfg.INPUT.SIZE[0]) for cfg in configurations))
+
+    def base(self, file: str, options: Mapping[str, Any]) -> CfgNode:
+        """The configuration of a trainer's file with some overrides, checked, not to be changed.
+
+        Raises:
+            ConfigError: the file or an option cannot be used.
+        """
+        key = (file, tuple((name, repr(value)) for name, value in options.items()))
+        if key not in self._known:
+            cfg = _defaults()
+            cfg.merge_from_file(find_config(file))
+            _merge(cfg, options)
+            check_config(cfg)
+            self._known[key] = cfg
+        return self._known[key]
+
+    def of_run(self, run: Run, options: Mapping[str, Any]) -> CfgNode:
+        """What ``mvlpt train`` makes of the run's command.
+
+        Args:
+            run: whose.
+            options: on top of the run's own.
+        """
+        cfg = self.base(run.trainer, run.options).clone()
+        words: list[Any] = ["DATASET.DATASET", ",".join(run.tasks), "SEED", run.seed]
+        words += ["DATASET.RANDOM_SEED_SAMPLING", run.seed]
+        words += ["DATASET.NUM_SHOTS", run.shots] if run.shots else []
+        cfg.merge_from_list([*words, *(word for pair in options.items() for word in pair)])
+        check_config(cfg)
+        return cfg
+
+    def _size_config(self) -> CfgNode:
+        """The options on which the size of a task depends; those that are unknown are told elsewhere."""
+        cfg = get_cfg_default()
+        known = cfg.flat()
+        given = {key: value for key, value in self.experiment.overrides().items() if key in known}
+        _merge(cfg, {key: value for key, value in given.items() if key.startswith("DATASET.")})
+        return cfg
+
+
+def _defaults() -> Config:
+    cfg = get_cfg_default()
+    extend_config(cfg)
+    return cfg
+
+
+def _merge(cfg: Config, options: Mapping[str, Any]) -> None:
+    cfg.merge_from_list([word for pair in options.items() for word in pair], ORIGIN)

@@ -1,0 +1,1 @@
+"""What a job costs: sizes, the cost model, its calibration."""

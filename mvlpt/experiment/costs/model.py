@@ -1,0 +1,212 @@
+"""What a run costs, before it runs: floating-point work, optimiser steps and images, brought to seconds and memory.
+
+``seconds = start + steps x step + batches x batch + images x image + FLOPs / rate``. The five rates are those of a
+device and backbone; :mod:`mvlpt.experiment.costs.calibrate` measures them. A forward pass through a transformer of L
+layers and width D takes ``L n (24 D^2 + 4 n D)`` for n tokens; going back through it to a prompt costs as much again,
+as its weights get no gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from yacs.config import CfgNode
+
+from mvlpt.config import task_names
+from mvlpt.data.loading.transforms import is_random
+from mvlpt.engine.registries import TRAINER_REGISTRY
+from mvlpt.experiment.costs.sizes import Architecture, TaskSize, architecture, task_size
+
+NAME_TOKENS = 5  # a class name, its full stop and the end token
+BACKWARD = 1.0  # of a forward pass, down to the prompt
+ACTIVATIONS = 22  # values a token, layer and unit of width that a backward pass keeps: projections, MLP, norms
+FIXED_MB = 350.0  # Python, torch and the rest of a process
+MB = 2**20
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run has to do.
+
+    Attributes:
+        flops: floating-point operations.
+        steps: optimiser steps.
+        batches: evaluation batches.
+        images: images that are read and decoded.
+        memory_mb: peak memory, MiB.
+    """
+
+    flops: float = 0.0
+    steps: int = 0
+    batches: int = 0
+    images: int = 0
+    memory_mb: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Speed of a device with a backbone.
+
+    Attributes:
+        flops: floating-point operations a second.
+        step: seconds that a training step costs beyond its FLOPs: launching its operations, the optimiser, the log.
+        batch: the same of an evaluation batch.
+        image: seconds to read and transform an image.
+        start: seconds before the first step and after the last, in a process that has loaded its backbone.
+        source: ``default``, or where they were measured.
+    """
+
+    flops: float = 8e10
+    step: float = 0.006
+    batch: float = 0.02
+    image: float = 0.001
+    start: float = 0.15
+    source: str = "default"
+
+
+@dataclass
+class CostModel:
+    """Estimates of seconds and memory.
+
+    Attributes:
+        rates: of the device, by backbone name; :class:`Rates`' own for others.
+    """
+
+    rates: Mapping[str, Rates] = field(default_factory=dict)
+
+    def of_run(self, cfg: CfgNode, kind: str, features_kept: bool = False) -> tuple[float, float]:
+        """Seconds and MiB of a run.
+
+        Args:
+            cfg: its resolved configuration.
+            kind: of the job.
+            features_kept: the features of the test images lie on disk.
+        """
+        work = work_of(cfg, kind, features_kept)
+        return self.seconds(work, cfg.MODEL.BACKBONE.NAME), work.memory_mb
+
+    def seconds(self, work: Work, backbone: str) -> float:
+        """Seconds of some work."""
+        rates = self.rates.get(backbone, Rates())
+        known = rates.start + work.steps * rates.step + work.batches * rates.batch + work.images * rates.image
+        return known + work.flops / rates.flops
+
+
+def towers(cfg: CfgNode) -> tuple[bool, bool]:
+    """Whether the trainer tunes something in the text tower, and in the image tower; both for trainers not known."""
+    if cfg.TRAINER.NAME not in TRAINER_REGISTRY:
+        return True, True
+    trainer = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
+    if not getattr(trainer, "trains_images", True):
+        return False, False
+    if cfg.TRAINER.NAME == "MVLPT":
+        node = cfg.TRAINER.MVLPT
+        return node.COOP.N_CTX > 0 or node.COCOOP.N_CTX > 0, node.VPT.N_CTX > 0
+    method = getattr(trainer, "method", "upt")
+    return method != "vpt", method not in ("coop", "cocoop")
+
+
+def precision(cfg: CfgNode) -> str:
+    """The number type in which a run computes image features."""
+    if cfg.TRAINER.NAME not in TRAINER_REGISTRY:
+        return "fp32"
+    section = getattr(TRAINER_REGISTRY.get(cfg.TRAINER.NAME), "section", "")
+    return cfg.TRAINER[section].PREC if section else "fp32"
+
+
+def training_images(sizes: list[TaskSize], shots: int) -> list[int]:
+    """Training images of each task."""
+    return [min(size.train, shots * size.classes) if shots > 0 else size.train for size in sizes]
+
+
+def steps_of(cfg: CfgNode, images: list[int]) -> int:
+    """Optimiser steps of a run over tasks with so many training images each."""
+    loader, batch = cfg.DATALOADER, cfg.DATALOADER.TRAIN_X.BATCH_SIZE
+
+    def cut(count: int) -> int:
+        return count // batch or min(count, 1)
+
+    a_pass = sum(map(cut, images)) if loader.TASK_BATCHES == "single" else cut(sum(images))
+    return cfg.OPTIM.MAX_EPOCH * (loader.EPOCH_STEPS or a_pass)
+
+
+def work_of(cfg: CfgNode, kind: str, features_kept: bool = False) -> Work:
+    """The work of one run; arguments as :meth:`CostModel.of_run`'s."""
+    sizes = [task_size(name, cfg) for name in task_names(cfg)]
+    shape = architecture(cfg.MODEL.BACKBONE.NAME or "ViT-B-16", cfg.INPUT.SIZE[0])
+    text, image = towers(cfg)
+    tested = 0 if cfg.TEST.NO_TEST else sum(size.test for size in sizes)
+    encoded = 0 if features_kept and not image else tested
+    one_image = shape.image.flops(shape.image.tokens + _visual_prompts(cfg, image))
+    classes = sum(size.classes for size in sizes)
+    templates = max(size.templates for size in sizes) if kind == "evaluate" else 1
+    flops = encoded * one_image + classes * templates * _one_text(cfg, shape, text)
+    batch = cfg.DATALOADER.TEST.BATCH_SIZE
+    batches = math.ceil(tested / batch)
+    memory = FIXED_MB + 4 * shape.parameters / MB + _kept(shape.image, batch, shape.image.tokens, layers=2)
+    if kind in ("evaluate", "features"):
+        return Work(flops, 0, batches, encoded, memory)
+    trained = _training(cfg, sizes, shape, text, image)
+    return Work(
+        flops=flops + trained.flops,
+        steps=trained.steps,
+        batches=batches + trained.batches,
+        images=encoded + trained.images,
+        memory_mb=max(memory, FIXED_MB + 4 * shape.parameters / MB + trained.memory_mb),
+    )
+
+
+def _training(cfg: CfgNode, sizes: list[TaskSize], shape: Architecture, text: bool, image: bool) -> Work:
+    """Training and validation; its memory is that of activations alone."""
+    images = training_images(sizes, cfg.DATASET.NUM_SHOTS)
+    steps, epochs = steps_of(cfg, images), cfg.OPTIM.MAX_EPOCH
+    batch = min(cfg.DATALOADER.TRAIN_X.BATCH_SIZE, max(sum(images), 1))
+    image_tokens = shape.image.tokens + _visual_prompts(cfg, image)
+    one_image, one_text = shape.image.flops(image_tokens), _one_text(cfg, shape, text)
+    drawn = bool(cfg.INPUT.TRANSFORMS) and is_random(cfg.INPUT.TRANSFORMS) and not cfg.INPUT.NO_TRANSFORM
+    views = cfg.DATALOADER.VIEWS if drawn else 1
+    encodings = sum(images) * (views or epochs)  # of a frozen tower: each view once
+    seen = steps * batch
+    # Once an epoch the gradient norm of each task in a mixed batch is noted, by a pass back through the batch.
+    norms = epochs * len(sizes) if len(sizes) > 1 and cfg.DATALOADER.TASK_BATCHES == "mixed" else 0
+    passes = steps * (1 + BACKWARD) + norms * BACKWARD
+    flops = passes * batch * one_image if image else encodings * one_image
+    classes = _classes_a_step(cfg, sizes)
+    per_step = classes * (batch if "CoCoOp" in cfg.TRAINER.NAME else 1)
+    flops += passes * per_step * one_text if text else 0
+    validated = sum(min(size.val, 4 * size.classes) for size in sizes) if cfg.TEST.FINAL_MODEL == "best_val" else 0
+    flops += validated * one_image * (epochs if image else 1)
+    flops += epochs * sum(size.classes for size in sizes) * one_text if validated and text else 0
+    memory = _kept(shape.image, batch, image_tokens) if image else 0.0
+    memory += _kept(shape.text, per_step, _text_tokens(cfg, text)) if text else 0.0
+    rounds = epochs * math.ceil(validated / cfg.DATALOADER.TEST.BATCH_SIZE)
+    read = encodings if views or not image else seen
+    return Work(flops, steps, rounds, read + validated, memory / cfg.RUN.MICRO_BATCHES)
+
+
+def _classes_a_step(cfg: CfgNode, sizes: list[TaskSize]) -> float:
+    """Class texts that a step encodes: all of them, or those of the one task that a batch holds."""
+    counts = [size.classes for size in sizes]
+    alone = cfg.DATASET.MULTITASK_LABEL_PERTASK and cfg.DATALOADER.TASK_BATCHES == "single"
+    return sum(counts) / len(counts) if alone else sum(counts)
+
+
+def _visual_prompts(cfg: CfgNode, image: bool) -> int:
+    return (cfg.TRAINER.MVLPT.VPT.N_CTX or 16) if image else 0
+
+
+def _text_tokens(cfg: CfgNode, text: bool) -> int:
+    """Tokens of a class text: text is cut to the longest in use."""
+    section = {"CoOp": cfg.TRAINER.COOP, "CoCoOp": cfg.TRAINER.COCOOP}.get(cfg.TRAINER.NAME, cfg.TRAINER.MVLPT.COOP)
+    return 1 + ((section.N_CTX or len(section.CTX_INIT.split()) or 4) if text else 4) + NAME_TOKENS
+
+
+def _one_text(cfg: CfgNode, shape: Architecture, text: bool) -> float:
+    return shape.text.flops(min(_text_tokens(cfg, text), shape.text.tokens))
+
+
+def _kept(tower: object, inputs: float, tokens: float, layers: int = 0) -> float:
+    """MiB of activations that so many inputs leave in so many layers, by default all, in fp32."""
+    return 4 * inputs * (tokens or 50) * tower.width * (layers or tower.layers) * ACTIVATIONS / MB

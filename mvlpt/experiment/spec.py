@@ -1,0 +1,127 @@
+"""An experiment file: tasks, trainers, arms, shots, seeds, and how and where the jobs that follow are run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mvlpt.config import read_yaml
+from mvlpt.config.shipped import find_config
+from mvlpt.errors import ConfigError
+from mvlpt.experiment.spec_checks import problems, unknown_keys
+
+_FILE_KEYS = ("dataset_options",)  # folded into the options when the file is read
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What to compare.
+
+    Attributes:
+        tasks: names of registered tasks; by default the targets, or else the sources.
+        trainers: configuration files of trainers, each run in every arm.
+        zero_shot: configuration file of the untrained baseline, ``""`` for none.
+        arms: ``single`` (each task alone), ``all`` (one prompt for all tasks), ``grouped`` (one prompt for each group),
+            ``pair`` (one for each two tasks: measured affinity), ``transfer`` (source prompts, averaged over the seeds,
+            are adapted to each target).
+        shots: training images per class.
+        seeds: of sampling, prompt and order.
+        options: overrides for every run.
+        arm_options: overrides for the runs of one arm.
+        backbone: ``name`` and, where given, ``pretrained``; in the place of the trainers' own.
+        root: folder of the data sets.
+        sources: tasks on which source prompts are tuned; by default ``tasks``.
+        source_prompts: ``together`` (one prompt for all sources) or ``alone`` (one for each).
+        source_options: overrides for the runs that tune source prompts.
+        targets: tasks to which source prompts are adapted; by default ``tasks``.
+        grouping: how groups are picked: ``similarity`` or ``affinity``, ``method``, ``groups``, ``max_size``, ...; or
+            ``file``, a groups.yaml.
+        executor: ``name`` (local, inline, ray, slurm), ``slots``, ``retries``, ``time_limit``, and its own options.
+        features: keep image features of frozen towers on disk, for all runs that read them.
+        plugins: Python files that register trainers or data sets.
+
+    Raises:
+        ConfigError: something cannot be used; one sentence that lists every problem.
+    """
+
+    tasks: tuple[str, ...] = ()
+    trainers: tuple[str, ...] = ()
+    zero_shot: str = ""
+    arms: tuple[str, ...] = ("single", "all")
+    shots: tuple[int, ...] = (1,)
+    seeds: tuple[int, ...] = (1, 2, 3)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    arm_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    backbone: Mapping[str, Any] = field(default_factory=dict)
+    root: str = ""
+    sources: tuple[str, ...] = ()
+    source_prompts: str = "together"
+    source_options: Mapping[str, Any] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    grouping: Mapping[str, Any] = field(default_factory=dict)
+    executor: Mapping[str, Any] = field(default_factory=dict)
+    features: bool = True
+    plugins: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__.__get__(self)  # the dataclass is frozen
+        set_field("tasks", tuple(self.tasks or self.targets or self.sources))
+        found = problems(vars(self))
+        if found:
+            raise ConfigError("The experiment cannot be used: " + "; ".join(found))
+        if isinstance(self.backbone, str):
+            set_field("backbone", {"name": self.backbone} if self.backbone else {})
+        if "transfer" in self.arms:
+            set_field("sources", tuple(self.sources or self.tasks))
+            set_field("targets", tuple(self.targets or self.tasks))
+
+    @property
+    def all_tasks(self) -> tuple[str, ...]:
+        """Every task that some run reads, in the order in which they are named."""
+        return tuple(dict.fromkeys((*self.tasks, *self.sources, *self.targets)))
+
+    def overrides(self, arm: str = "") -> dict[str, Any]:
+        """The options that the runs of an arm set on top of their trainer's file; ``source`` stands for sources."""
+        backbone = {
+            f"MODEL.BACKBONE.{key.upper()}": value for key, value in self.backbone.items() if value not in (None, "")
+        }
+        special = self.source_options if arm == "source" else self.arm_options.get(arm, {})
+        # Jobs run in the experiment's folder, so that a relative path would lead elsewhere.
+        root = {"DATASET.ROOT": os.path.abspath(os.path.expanduser(self.root))} if self.root else {}
+        return {**root, **backbone, **self.options, **special}
+
+    def trainer_names(self) -> dict[str, str]:
+        """Each trainer's configuration file and the name of its folder: the file's own, or with the file's name."""
+        files = [*self.trainers, *([self.zero_shot] if self.zero_shot else [])]
+        names = {file: Path(file).parent.name or Path(file).stem for file in files}
+        return {
+            file: name if list(names.values()).count(name) == 1 else f"{name}-{Path(file).stem}"
+            for file, name in names.items()
+        }
+
+
+def load_experiment(path: str | Path) -> Experiment:
+    """Reads an experiment file.
+
+    Raises:
+        ConfigError: missing, not YAML, or with keys and values that cannot be used, all told together.
+    """
+    file = find_config(path)
+    content = read_yaml(file)
+    known = (*Experiment.__dataclass_fields__, *_FILE_KEYS)
+    found = [*unknown_keys(content, known), *problems(content)]
+    if not any(key in content for key in ("tasks", "targets", "sources")):
+        found.append("it does not say its tasks")
+    if not content.get("trainers") and not content.get("zero_shot"):
+        found.append("it does not say its trainers; name configuration files, such as those in configs/trainers/")
+    if found:
+        raise ConfigError(f"{file}: {'; '.join(found)}")
+    dataset = content.pop("dataset_options", {})
+    if dataset:
+        named = {key if key.startswith("DATASET.") else f"DATASET.{key}": value for key, value in dataset.items()}
+        content["options"] = {**named, **content.get("options", {})}
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    return Experiment(**fields)

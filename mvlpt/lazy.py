@@ -1,0 +1,23 @@
+"""Packages whose names are imported when first used, so that a tool which only reads a table loads no torch."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """A module-level ``__getattr__`` (PEP 562) for a package's ``__init__``.
+
+    Args:
+        package: its ``__name__``.
+        homes: exported name to the module that defines it, relative to the package.
+    """
+
+    def __getattr__(name: str) -> Any:  # noqa: N807 - the name that Python looks for
+        if name not in homes:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+
+    return __getattr__

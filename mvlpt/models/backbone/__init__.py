@@ -1,0 +1,1 @@
+"""Frozen CLIP models: names, weights, loading."""

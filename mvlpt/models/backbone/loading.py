@@ -1,0 +1,160 @@
+"""Building a backbone from its name and its weights, with errors that say which file to place where."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mvlpt.errors import BackboneError
+from mvlpt.models.backbone.backbone import Backbone
+from mvlpt.models.backbone.names import EMBEDDED, BackboneName, resolve_name
+from mvlpt.models.backbone.quiet import quiet
+from mvlpt.models.backbone.weights import find_cached, preprocessing_of, read_weights
+
+logger = logging.getLogger(__name__)
+PRECISIONS = {
+    "fp32": ("fp32", None),
+    "bf16": ("bf16", torch.bfloat16),
+    "fp16": ("fp16", torch.float16),
+    "fp64": ("fp32", torch.float64),
+}
+
+
+def load_backbone(
+    name: str,
+    pretrained: str | Path | None = "",
+    *,
+    precision: str = "fp32",
+    device: str | torch.device = "cpu",
+) -> Backbone:
+    """Builds an open_clip model, loads its weights, freezes it.
+
+    Args:
+        name: an open_clip architecture (``ViT-B-16``), CoOp's spelling (``ViT-B/16``: OpenAI's weights, QuickGELU),
+            ``embedded`` (the small model in this package) or ``local-dir:FOLDER``.
+        pretrained: a tag (``openai``, ``laion2b_s34b_b88k``), a file (safetensors, a state dict in open_clip's or
+            OpenAI's key names, OpenAI's own archive), or ``""``/``"random"``/``None`` for random weights.
+        precision: ``fp32``; ``bf16`` or ``fp16`` keep the matrices in that type and layer norms in fp32, as
+            open_clip does; ``fp64`` for numeric checks.
+        device: where the model goes.
+
+    Raises:
+        BackboneError: unknown name or tag, weights missing, broken or of another shape.
+    """
+    if precision not in PRECISIONS:
+        raise BackboneError(f"Precision '{precision}' is not one of {', '.join(PRECISIONS)}")
+    resolved = resolve_name(name, None if pretrained is None else str(pretrained))
+    if resolved.folder is not None:
+        model, label = _build(resolved, precision), "" if resolved.asked == EMBEDDED else str(resolved.folder)
+        _load_file(model, _weights_in(resolved.folder), resolved)
+    elif resolved.weights is None:
+        logger.warning("Backbone '%s' has random weights: no pretrained weights were asked for", name)
+        model, label = _build(resolved, precision), ""
+    elif Path(resolved.weights).expanduser().is_file():
+        path, label = Path(resolved.weights).expanduser(), Path(resolved.weights).name
+        state, from_openai = read_weights(path)
+        model = _build(resolved, precision, quick_gelu=from_openai)
+        _load_state(model, state, path, resolved)
+    else:
+        path, label = find_cached(resolved.arch, resolved.weights, name), resolved.weights
+        model = _build(resolved, precision)
+        _load_file(model, path, resolved)
+    dtype = PRECISIONS[precision][1]
+    if dtype is torch.float64:
+        model.double()
+    model.to(device)
+    return Backbone(model, _tokenizer(resolved), name=name, pretrained=label)
+
+
+def _build(resolved: BackboneName, precision: str, *, quick_gelu: bool = False) -> nn.Module:
+    import open_clip
+
+    with warnings.catch_warnings(), quiet():
+        warnings.simplefilter("ignore")
+        try:
+            return open_clip.create_model(
+                resolved.arch,
+                pretrained=None,
+                load_weights=False,
+                precision=PRECISIONS[precision][0],
+                force_quick_gelu=resolved.quick_gelu or quick_gelu,
+                force_preprocess_cfg=preprocessing_of(resolved.arch, resolved.weights),
+                pretrained_text=False,
+            )
+        except (RuntimeError, ValueError, TypeError, KeyError, OSError, AssertionError) as error:
+            raise BackboneError(f"open_clip cannot build backbone '{resolved.asked}': {error}") from error
+
+
+def _load_file(model: nn.Module, path: Path, resolved: BackboneName) -> None:
+    state, _ = read_weights(path)
+    _load_state(model, state, path, resolved)
+
+
+def _load_state(model: nn.Module, state: dict[str, Tensor], path: Path, resolved: BackboneName) -> None:
+    """Loads strictly; a mismatch names the first keys and shapes that differ."""
+    from open_clip.model import convert_to_custom_text_state_dict
+
+    own = model.state_dict()
+    if "positional_embedding" in state and "positional_embedding" not in own:
+        state = convert_to_custom_text_state_dict(state)
+    if "logit_scale" in state and state["logit_scale"].shape != own["logit_scale"].shape:
+        state["logit_scale"] = state["logit_scale"].reshape(own["logit_scale"].shape)
+    state.pop("text.transformer.embeddings.position_ids", None)
+    problems = [f"no '{key}'" for key in own if key not in state]
+    problems += [f"an unknown '{key}'" for key in state if key not in own]
+    problems += [
+        f"'{key}' of shape {tuple(state[key].shape)}, not {tuple(own[key].shape)}"
+        for key in own
+        if key in state and state[key].shape != own[key].shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 3} more differences" if len(problems) > 3 else ""
+        listed = ", ".join(problems[:3])
+        raise BackboneError(f"Weights {path} do not fit backbone '{resolved.asked}': they have {listed}{more}")
+    bad = [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    if bad:
+        raise BackboneError(f"Weights {path} hold values that are not finite, the first in '{bad[0]}'")
+    model.load_state_dict(state, strict=True)
+
+
+def _weights_in(folder: Path) -> Path:
+    for pattern in ("open_clip_model.safetensors", "*.safetensors", "open_clip_pytorch_model.bin", "*.bin", "*.pt"):
+        found = sorted(folder.glob(pattern))
+        if found:
+            return found[0]
+    raise BackboneError(f"The folder {folder} holds no weights; place open_clip_model.safetensors there")
+
+
+def _tokenizer(resolved: BackboneName) -> Any:
+    """open_clip's tokenizer; a merges file in a local folder is found there."""
+    import open_clip
+    from open_clip.tokenizer import SimpleTokenizer
+
+    if resolved.folder is not None:
+        config = json.loads((resolved.folder / "open_clip_config.json").read_text(encoding="utf-8"))
+        text = config.get("model_cfg", config).get("text_cfg", {})
+        options = dict(text.get("tokenizer_kwargs") or {})
+        merges = _merges_in(resolved.folder, options.pop("bpe_path", None))
+        if merges is not None and not text.get("hf_tokenizer_name"):
+            return SimpleTokenizer(bpe_path=str(merges), context_length=text.get("context_length", 77), **options)
+    with quiet():
+        try:
+            return open_clip.get_tokenizer(resolved.arch)
+        except Exception as error:  # open_clip raises whatever its download library raises
+            raise BackboneError(f"The tokenizer of backbone '{resolved.asked}' cannot be loaded: {error}") from error
+
+
+def _merges_in(folder: Path, named: str | None) -> Path | None:
+    if named:
+        path = (folder / named).resolve()
+        if folder.resolve() not in path.parents or not path.is_file():
+            raise BackboneError(f"The tokenizer's merges file '{named}' is not in the folder {folder}")
+        return path
+    found = sorted([*folder.glob("*bpe*.gz"), *folder.glob("*merges*.gz"), *folder.glob("*vocab*.gz")])
+    return found[0] if found else None

@@ -1,0 +1,151 @@
+"""Reading weight files without running anything they ask for, and finding files of known tags on this machine."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+import zipfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import torch
+from torch import Tensor
+
+from mvlpt.errors import BackboneError, suggest
+from mvlpt.io.script_archive import is_script_archive, read_script_archive
+from mvlpt.models.backbone.quiet import quiet
+
+_NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], bool]:
+    """Reads a state dict in open_clip's or OpenAI's key names.
+
+    Args:
+        path: safetensors, a pickled state dict (read with ``weights_only``), or OpenAI's TorchScript archive.
+
+    Returns:
+        The tensors by name, and whether the file is in OpenAI's form (whose models use QuickGELU).
+
+    Raises:
+        BackboneError: not a readable weight file.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state = load_file(str(path))
+        elif is_script_archive(path):
+            state = read_script_archive(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except BackboneError:
+        raise
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise BackboneError(f"{path} is not a weight file that can be read safely ({_first_line(error)})") from error
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":
+            raise
+        raise BackboneError(f"{path} is not a readable safetensors file ({_first_line(error)})") from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not state:
+        raise BackboneError(f"{path} holds no state dict")
+    from_openai = any(key in state for key in _NOT_WEIGHTS)
+    tensors = {str(key): value for key, value in state.items() if key not in _NOT_WEIGHTS}
+    if not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise BackboneError(f"{path} holds something else than tensors")
+    if all(key.startswith("module.") for key in tensors):
+        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
+    return tensors, from_openai
+
+
+def find_cached(arch: str, tag: str, asked: str) -> Path:
+    """The local file of a known tag, downloaded by open_clip where there is a network.
+
+    Args:
+        arch: open_clip's architecture.
+        tag: open_clip's name of the weights.
+        asked: the backbone's name as the user wrote it.
+
+    Raises:
+        BackboneError: unknown tag, or no file and no network; the message says what to place where.
+    """
+    import open_clip
+
+    entry = open_clip.get_pretrained_cfg(arch, tag)
+    if not entry:
+        tags = open_clip.list_pretrained_tags_by_model(arch)
+        looks_like_file = os.sep in tag or tag.endswith((".pt", ".pth", ".bin", ".safetensors"))
+        if looks_like_file:
+            raise BackboneError(f"No weights for backbone '{asked}': there is no file {tag}")
+        raise BackboneError(
+            f"Backbone '{asked}' has no weights under the tag '{tag}'{suggest(tag, tags)}; "
+            "set MODEL.BACKBONE.PRETRAINED to a tag or to the path of a file"
+        )
+    by_hand = _openai_cache(entry.get("url", "")) if tag == "openai" else None
+    if by_hand is not None and by_hand.is_file():
+        return by_hand
+    from open_clip.pretrained import download_pretrained
+
+    try:
+        if not _in_hub_cache(entry):
+            _probe(entry)
+        with quiet():
+            found = download_pretrained(entry)
+    except Exception as error:  # whatever the download library raises: there is one remedy
+        raise BackboneError(_how_to_get(asked, tag, entry, by_hand, error)) from error
+    return Path(found)
+
+
+def preprocessing_of(arch: str, tag: str | None) -> dict[str, Any] | None:
+    """How images are prepared for the weights under a tag, where open_clip's table says so."""
+    import open_clip
+
+    entry = (open_clip.get_pretrained_cfg(arch, tag) if tag else None) or {}
+    keys = ("mean", "std", "interpolation", "resize_mode")
+    return {key: entry[key] for key in keys if key in entry} or None
+
+
+def _in_hub_cache(entry: dict) -> bool:
+    """Whether open_clip's download would find its file in the local cache of the hub."""
+    if not entry.get("hf_hub"):
+        return False
+    from huggingface_hub import try_to_load_from_cache
+
+    repo = entry["hf_hub"].strip("/")
+    names = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+    return any(isinstance(try_to_load_from_cache(repo, name), str) for name in names)
+
+
+def _probe(entry: dict) -> None:
+    """Fails at once where there is no network, instead of after the hub's minute of retries."""
+    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+        raise ConnectionError("HF_HUB_OFFLINE is set")
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HF_ENDPOINT")):
+        return
+    host = "huggingface.co" if entry.get("hf_hub") else urlsplit(entry["url"]).hostname
+    try:
+        socket.create_connection((host, 443), timeout=5).close()
+    except OSError as error:
+        raise ConnectionError(f"no connection to {host}") from error
+
+
+def _openai_cache(url: str) -> Path | None:
+    return Path("~/.cache/clip").expanduser() / Path(url).name if url else None
+
+
+def _how_to_get(asked: str, tag: str, entry: dict, by_hand: Path | None, error: Exception) -> str:
+    source = entry.get("url") or f"https://huggingface.co/{entry.get('hf_hub', '').strip('/')}"
+    place = f"at {by_hand}" if by_hand is not None else "anywhere"
+    return (
+        f"The weights '{tag}' of backbone '{asked}' are not on this machine and cannot be downloaded "
+        f"({_first_line(error)}); place {source} {place}, or set MODEL.BACKBONE.PRETRAINED to the path of that file"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:160]

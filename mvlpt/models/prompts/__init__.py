@@ -1,0 +1,1 @@
+"""Prompt methods, one folder each."""

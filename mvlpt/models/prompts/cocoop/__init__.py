@@ -1,0 +1,1 @@
+"""CoCoOp: text prompts conditioned on the image."""

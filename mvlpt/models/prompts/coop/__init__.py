@@ -1,0 +1,1 @@
+"""CoOp: text prompts."""

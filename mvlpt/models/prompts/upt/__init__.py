@@ -1,0 +1,1 @@
+"""UPT: text and visual prompts together."""

@@ -1,0 +1,1 @@
+"""VPT: visual prompts."""

@@ -1,0 +1,1 @@
+"""The forward pass through a frozen tower with prompts among its tokens."""

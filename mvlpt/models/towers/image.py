@@ -1,0 +1,121 @@
+"""The frozen image tower with visual prompts: one feature per image.
+
+Prompts stand after the class token, behind ``ln_pre``, without positional embedding. Deep prompts are replaced before
+every block, so nobody reads a deep prompt's output, and without dropout it is the same for all images of a batch.
+
+Shape legend: B images, N tokens of an image (class token and patches), P prompts, L layers, D width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mvlpt.errors import PromptError
+from mvlpt.models.backbone.backbone import Backbone
+from mvlpt.models.optimisations import Economy
+from mvlpt.models.towers import transformer_steps
+
+
+class ImageTower:
+    """Encodes images with the weights of a backbone.
+
+    Args:
+        backbone: the frozen model.
+        economy: the savings to use.
+    """
+
+    def __init__(self, backbone: Backbone, economy: Economy) -> None:
+        self.backbone = backbone
+        self.economy = economy
+        self._can_step = backbone.can_step_images and all(
+            transformer_steps.is_standard(block) for block in self._blocks
+        )
+
+    @property
+    def _blocks(self) -> nn.ModuleList:
+        return self.backbone.visual.transformer.resblocks
+
+    def encode(
+        self, images: Tensor, first: Tensor | None = None, deep: Tensor | None = None, dropout: float = 0.0
+    ) -> Tensor:
+        """Features of images, not normalised.
+
+        Args:
+            images: (B, 3, height, width).
+            first: (P, D) prompts of the first block; ``None``: no visual prompts.
+            deep: (L - 1, P, D) prompts of the other blocks; ``None``: the first ones are carried through all blocks.
+            dropout: probability with which each number of each image's prompts is dropped.
+
+        Returns:
+            (B, embed_dim).
+        """
+        self.backbone.require_image_size(images.shape[-2:])
+        if first is None:
+            return self._encode_plain(images)
+        x = self._patches(images)
+        prompts = _for_batch(first.to(x.dtype), x.shape[0], dropout)
+        if deep is None:
+            return self._head(self._run_tokens(_insert(x, prompts)))
+        return self._head(self._run_deep(x, prompts, deep.to(x.dtype), dropout))
+
+    def _encode_plain(self, images: Tensor) -> Tensor:
+        if not (self._can_step and self.economy.image_last_query):
+            return self.backbone.encode_image(images)
+        return self._head(self._run_tokens(self._patches(images)))
+
+    def _patches(self, images: Tensor) -> Tensor:
+        """Class token and patches, ready for the first block: (B, N, D)."""
+        return self.backbone.visual._embeds(images.to(self.backbone.device, self.backbone.image_dtype))
+
+    def _head(self, token: Tensor) -> Tensor:
+        visual = self.backbone.visual
+        features = visual.ln_post(token)
+        return features if visual.proj is None else features @ visual.proj
+
+    def _run_tokens(self, x: Tensor) -> Tensor:
+        """Runs all tokens through all blocks and returns the class token: (B, D)."""
+        fused, layers = self.economy.fused_gelu, list(self._blocks)
+        last_query = self._can_step and self.economy.image_last_query
+        for block in layers[:-1] if last_query else layers:
+            x = transformer_steps.full_step(block, x, causal=False, fused=fused) if self._can_step else block(x)
+        return transformer_steps.first_token_step(layers[-1], x, fused=fused) if last_query else x[:, 0]
+
+    def _run_deep(self, x: Tensor, prompts: Tensor, deep: Tensor, dropout: float) -> Tensor:
+        layers = list(self._blocks)
+        if deep.shape[0] != len(layers) - 1:
+            raise PromptError(
+                f"There are deep visual prompts for {deep.shape[0] + 1} layers, "
+                f"but backbone '{self.backbone.name}' has {len(layers)}"
+            )
+        keys_only = self._can_step and self.economy.image_deep_keys
+        for number, block in enumerate(layers):
+            if number:
+                prompts = _for_batch(deep[number - 1], x.shape[0], dropout)
+            last = number == len(layers) - 1
+            if keys_only:
+                if last and self.economy.image_last_query:
+                    return transformer_steps.first_token_step(block, x, fused=self.economy.fused_gelu, prompts=prompts)
+                x = transformer_steps.prompted_step(block, x, prompts, fused=self.economy.fused_gelu)
+                continue
+            joined = _insert(x, prompts)
+            if last and self._can_step and self.economy.image_last_query:
+                return transformer_steps.first_token_step(block, joined, fused=self.economy.fused_gelu)
+            if self._can_step:
+                joined = transformer_steps.full_step(block, joined, causal=False, fused=self.economy.fused_gelu)
+            else:
+                joined = block(joined)
+            x = torch.cat([joined[:, :1], joined[:, 1 + prompts.shape[-2] :]], dim=1)
+        return x[:, 0]
+
+
+def _for_batch(prompts: Tensor, batch: int, dropout: float) -> Tensor:
+    """The prompts (P, D); under dropout each image's own (B, P, D)."""
+    return F.dropout(prompts.expand(batch, -1, -1), dropout) if dropout else prompts
+
+
+def _insert(x: Tensor, prompts: Tensor) -> Tensor:
+    """Puts prompts (P, D) or (B, P, D) behind the class token: (B, 1 + P + N - 1, D)."""
+    prompts = prompts.expand(x.shape[0], -1, -1)
+    return torch.cat([x[:, :1], prompts, x[:, 1:]], dim=1)

@@ -1,0 +1,164 @@
+"""The frozen text tower with learned contexts: one feature per class, no token computed that nobody reads.
+
+Attention in the text tower is causal and the feature is read at the end token. Hence tokens that all prompts begin
+with are the same for all classes in every layer, and what stands behind the end token changes nothing.
+
+Shape legend: K classes, N classes of one chunk, S shared tokens, L own tokens, P contexts, H heads, D width.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from mvlpt.models.backbone.backbone import Backbone
+from mvlpt.models.optimisations import Economy
+from mvlpt.models.towers import transformer_steps
+from mvlpt.models.towers.text_layout import TextLayout
+from mvlpt.models.towers.text_plan import Chunk, TextPlan, make_plan
+
+PLANS_KEPT = 64
+Shared = list[tuple[Tensor, Tensor]]
+
+
+class TextTower:
+    """Encodes prompts with the weights of a backbone.
+
+    Args:
+        backbone: the frozen model; it must be able to carry text prompts.
+        economy: the savings to use.
+        chunk_tokens: most tokens that are encoded at once.
+
+    Raises:
+        BackboneError: the backbone's text tower cannot carry prompts.
+    """
+
+    def __init__(self, backbone: Backbone, economy: Economy, chunk_tokens: int) -> None:
+        backbone.require_text_prompts()
+        self.backbone = backbone
+        self.economy = economy
+        self.chunk_tokens = chunk_tokens
+        self._plans: OrderedDict[tuple, tuple[TextLayout, TextPlan]] = OrderedDict()
+        wants_steps = economy.text_prefix or economy.text_last_query or economy.fused_gelu
+        standard = all(transformer_steps.is_standard(block) for block in self._blocks)
+        self._steps = standard and wants_steps
+        # whole blocks know no shared keys: without steps every prompt runs from its start token
+        self._plan_economy = economy if self._steps else Economy(**{**vars(economy), "text_prefix": False})
+
+    @property
+    def _blocks(self) -> nn.ModuleList:
+        return self.backbone.text.transformer.resblocks
+
+    def encode(
+        self,
+        layout: TextLayout,
+        contexts: Tensor | None,
+        classes: Sequence[int] | None = None,
+        *,
+        copies: int = 1,
+    ) -> Tensor:
+        """Features of classes, not normalised.
+
+        Args:
+            layout: the prompts.
+            contexts: (P, D), or (K, P, D) if they are class-specific; ``None`` if the layout has none.
+            classes: which classes, all if ``None``.
+            copies: how many such encodings the same graph will hold.
+
+        Returns:
+            (K', embed_dim).
+        """
+        plan = self._plan(layout, classes)
+        if contexts is not None:
+            contexts = contexts.to(self.backbone.text_dtype).flatten(0, -2)
+        shared = self._run_prefix(plan, contexts) if plan.prefix else None
+        trained = contexts is not None and contexts.requires_grad and torch.is_grad_enabled()
+        if trained and self.economy.text_chunks and copies * plan.tokens > self.chunk_tokens:
+            options = {"use_reentrant": False, "preserve_rng_state": False}
+            features = [
+                checkpoint(self._run_chunk, chunk, plan.prefix, contexts, shared, **options) for chunk in plan.chunks
+            ]
+        else:
+            features = [self._run_chunk(chunk, plan.prefix, contexts, shared) for chunk in plan.chunks]
+        joined = torch.cat(features) if len(features) > 1 else features[0]
+        return joined if plan.order is None else joined[plan.order]
+
+    def _plan(self, layout: TextLayout, classes: Sequence[int] | None) -> TextPlan:
+        device = self.backbone.device
+        key = (id(layout), None if classes is None else tuple(classes), device)
+        if key not in self._plans:
+            plan = make_plan(
+                layout,
+                classes=classes,
+                context_length=self.backbone.context_length,
+                chunk_tokens=self.chunk_tokens,
+                economy=self._plan_economy,
+                device=device,
+            )
+            self._plans[key] = (layout, plan)  # the layout is kept, so that its id stays its own
+            while len(self._plans) > PLANS_KEPT:
+                self._plans.popitem(last=False)
+        return self._plans[key][1]
+
+    def _embed(self, ids: Tensor, slots: Tensor | None, contexts: Tensor | None, start: int) -> Tensor:
+        """Token and position embeddings: ids (..., L) -> (..., L, D); contexts are put where ``slots`` says."""
+        text, dtype = self.backbone.text, self.backbone.text_dtype
+        x = F.embedding(ids, text.token_embedding.weight).to(dtype)
+        if slots is not None:
+            x = torch.where((slots >= 0)[..., None], F.embedding(slots.clamp_min(0), contexts), x)
+        return x + text.positional_embedding[start : start + ids.shape[-1]].to(dtype)
+
+    def _run_prefix(self, plan: TextPlan, contexts: Tensor | None) -> Shared:
+        """Keys and values (H, S, d) of the shared tokens in every layer."""
+        x = self._embed(plan.prefix_ids, plan.prefix_slots, contexts, 0)
+        shared = []
+        for number, block in enumerate(self._blocks, start=1):
+            last = number == len(self._blocks)
+            x, keys, values = transformer_steps.prefix_step(block, x, last=last, fused=self.economy.fused_gelu)
+            shared.append((keys, values))
+        return shared
+
+    def _run_chunk(self, chunk: Chunk, start: int, contexts: Tensor | None, shared: Shared | None) -> Tensor:
+        """Features (N, embed_dim) of the classes of one chunk."""
+        x = self._embed(chunk.ids, chunk.slots, contexts, start)
+        ends = self._run_steps(x, chunk, shared) if self._steps else self._run_blocks(x, chunk)
+        text = self.backbone.text
+        features = text.ln_final(ends)
+        if isinstance(text.text_projection, nn.Module):
+            return text.text_projection(features)
+        return features if text.text_projection is None else features @ text.text_projection
+
+    def _run_steps(self, x: Tensor, chunk: Chunk, shared: Shared | None) -> Tensor:
+        economy, layers = self.economy, list(self._blocks)
+        whole, last = (layers[:-1], layers[-1]) if economy.text_last_query else (layers, None)
+        mask = _causal_mask(x) if shared is not None else None
+        for number, block in enumerate(whole):
+            if shared is None:
+                x = transformer_steps.full_step(block, x, causal=True, fused=economy.fused_gelu)
+            else:
+                x = transformer_steps.suffix_step(block, x, shared[number], mask, economy.fused_gelu)
+        if last is None:
+            return _read(x, chunk)
+        own = None if shared is None else shared[-1]
+        return transformer_steps.end_token_step(last, x, own, chunk.ends, chunk.uniform, economy.fused_gelu)
+
+    def _run_blocks(self, x: Tensor, chunk: Chunk) -> Tensor:
+        mask = _causal_mask(x)
+        for block in self._blocks:
+            x = block(x, attn_mask=mask)
+        return _read(x, chunk)
+
+
+def _causal_mask(x: Tensor) -> Tensor:
+    """Additive mask (L, L), a new tensor: the model's own mask stays as it is."""
+    length = x.shape[1]
+    return torch.full((length, length), float("-inf"), dtype=x.dtype, device=x.device).triu_(1)
+
+
+def _read(x: Tensor, chunk: Chunk) -> Tensor:
+    return x[torch.arange(x.shape[0], device=x.device), chunk.ends]

@@ -1,0 +1,1 @@
+"""What a running process needs: console, log, progress, signals."""

@@ -1,0 +1,56 @@
+"""Logging for people: short lines on the console, everything with times in the run's ``log.txt``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.logging import RichHandler
+
+from mvlpt.errors import RunFolderError
+from mvlpt.runtime.console import stderr_console
+
+ROOT = "mvlpt"
+
+
+def setup_logging(verbose: bool = True) -> None:
+    """Sends the package's messages to the standard error; warnings only when not ``verbose``."""
+    logger = logging.getLogger(ROOT)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    for handler in [handler for handler in logger.handlers if isinstance(handler, RichHandler)]:
+        logger.removeHandler(handler)
+    handler = RichHandler(console=stderr_console(), show_path=False, show_time=False, show_level=False, markup=False)
+    handler.setLevel(logging.INFO if verbose else logging.WARNING)
+    logger.addHandler(handler)
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addHandler(handler)
+
+
+@contextmanager
+def log_to_file(path: str | Path) -> Iterator[None]:
+    """Also writes the messages to ``path``, after what it holds.
+
+    Raises:
+        RunFolderError: the file cannot be written.
+    """
+    try:
+        handler = logging.FileHandler(path, mode="a", encoding="utf-8")
+    except OSError as error:
+        raise RunFolderError(f"Cannot write {path}: {error.strerror}; choose another folder") from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setLevel(logging.DEBUG)
+    logger = logging.getLogger(ROOT)
+    previous, propagates = logger.level, logger.propagate
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False  # or the root logger, which other libraries configure, would print every step
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(previous)
+        logger.propagate = propagates
+        handler.close()

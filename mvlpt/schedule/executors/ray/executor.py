@@ -1,0 +1,219 @@
+"""Jobs on a Ray cluster: tasks in Ray's worker processes, which keep backbones and features from job to job."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from mvlpt.errors import MissingExtraError, ScheduleError
+from mvlpt.schedule.executors.options import RayOptions
+from mvlpt.schedule.executors.protocol import Attempt, Ended, RunCommand
+from mvlpt.schedule.executors.ray.task import carry_out_task
+from mvlpt.schedule.slots import Slot
+from mvlpt.schedule.worker.attempt import FAILED, INTERRUPTED, OUT_OF_MEMORY, read_result
+
+_log = logging.getLogger(__name__)
+_SMALLEST_SHARE = 0.01  # of a GPU; Ray counts to four digits
+_END_SECONDS = 10.0
+ANSWER_SECONDS = 10.0  # within which a cluster must take a connection
+
+
+@dataclass
+class _Task:
+    """An attempt that Ray holds."""
+
+    attempt: Attempt
+    reference: Any
+    since: float
+    stopped: bool = False
+
+
+class RayExecutor:
+    """Runs each attempt as a Ray task.
+
+    The scheduler, its folder and the nodes share a file system. A task whose process or node dies is started again by
+    Ray; a command that fails is not, that is the scheduler's business. When the scheduler dies, Ray ends its tasks.
+
+    Args:
+        options: address and resources.
+        run_command: ``mvlpt.cli.main``; with it commands of ``mvlpt`` run inside Ray's workers.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        ScheduleError: there is no cluster at the address, or it lacks what a job asks for.
+    """
+
+    name = "ray"
+
+    def __init__(self, options: RayOptions | None = None, run_command: RunCommand | None = None) -> None:
+        self.options = options or RayOptions()
+        self._run_command = run_command
+        self._ray = import_ray()
+        self._ours = not self._ray.is_initialized()
+        if self._ours:
+            _connect(self._ray, self.options.address)
+        self._tasks: dict[tuple[str, int], _Task] = {}
+        self._warm = self._ray.remote(max_calls=0)(carry_out_task)
+        self._cold = self._ray.remote(max_calls=1)(carry_out_task)
+        try:
+            self._total = self._ray.cluster_resources()
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+
+    def slots(self) -> Sequence[Slot]:
+        """As many as the cluster can run at once, or as ``jobs`` says."""
+        device = "cuda:0" if self.share > 0 else "cpu"
+        return [Slot(f"ray{index}", device) for index in range(self.options.jobs or self._at_once())]
+
+    @property
+    def share(self) -> float:
+        """GPUs per job."""
+        if self.options.gpus >= 0:
+            return self.options.gpus
+        return 1.0 if self._total.get("GPU", 0) else 0.0
+
+    def share_of(self, attempt: Attempt) -> float:
+        """GPUs for this attempt: less than ``share`` where its memory estimate fits into less."""
+        if not self.options.gpu_memory_mb or not attempt.job.memory_mb or not 0 < self.share <= 1:
+            return self.share
+        needed = math.ceil(100 * attempt.job.memory_mb / self.options.gpu_memory_mb) / 100
+        return min(self.share, max(_SMALLEST_SHARE, needed))
+
+    def start(self, attempt: Attempt, slot: Slot) -> str:
+        """Hands the attempt to Ray; returns the task's reference in hexadecimal digits."""
+        gpus = self.share_of(attempt)
+        warm = self.options.warm == "always" or (self.options.warm == "cpu" and not gpus)
+        task = (self._warm if warm else self._cold).options(
+            name=attempt.job.name,
+            num_cpus=self.options.cpus,
+            num_gpus=gpus,
+            resources=self.options.amounts(),
+            max_retries=self.options.node_retries,
+        )
+        reference = task.remote(attempt, self._run_command)
+        self._tasks[attempt.key] = _Task(attempt, reference, time.monotonic())
+        return reference.hex()
+
+    def poll(self) -> list[Ended]:
+        """The attempts whose tasks are over."""
+        if not self._tasks:
+            return []
+        by_reference = {task.reference: key for key, task in self._tasks.items()}
+        done, _ = self._ray.wait(list(by_reference), num_returns=len(by_reference), timeout=0)
+        return [self._ending(self._tasks.pop(by_reference[reference])) for reference in done]
+
+    def wait(self, timeout: float) -> None:
+        """Waits for the first task that is over."""
+        if self._tasks:
+            self._ray.wait([task.reference for task in self._tasks.values()], num_returns=1, timeout=timeout)
+        else:
+            time.sleep(timeout)
+
+    def stop(self, attempt: Attempt, *, now: bool) -> None:
+        """Raises SIGINT in the task, or ends its process."""
+        task = self._tasks.get(attempt.key)
+        if task is not None:
+            task.stopped = True
+            self._ray.cancel(task.reference, force=now)
+
+    def adopt(self, attempt: Attempt, handle: str) -> bool:
+        """Never: Ray ended the tasks of a scheduler that is gone."""
+        return False
+
+    def close(self) -> None:
+        """Ends this executor's tasks, and the cluster where this executor started it."""
+        for task in self._tasks.values():
+            self._ray.cancel(task.reference, force=True)
+        if self._tasks:
+            references = [task.reference for task in self._tasks.values()]
+            self._ray.wait(references, num_returns=len(references), timeout=_END_SECONDS)
+        self._tasks.clear()
+        if self._ours:
+            self._ray.shutdown()
+
+    def _ending(self, task: _Task) -> Ended:
+        """How a task that is over ended: its result decides, and Ray's word where there is none."""
+        errors = self._ray.exceptions
+        reason, status = "ended without a result", FAILED
+        try:
+            self._ray.get(task.reference)
+        except errors.TaskCancelledError:
+            reason, status = "stopped", INTERRUPTED
+        except errors.OutOfMemoryError:
+            reason, status = "ran out of its node's main memory", OUT_OF_MEMORY
+        except errors.RayTaskError as error:
+            reason = str(error.cause or error).strip().splitlines()[-1]
+        except errors.RayError as error:
+            reason = f"lost its process or node {self.options.node_retries + 1} times: {type(error).__name__}"
+        ended = read_result(task.attempt)
+        if ended is not None:
+            return ended
+        if task.stopped:
+            reason, status = "stopped", INTERRUPTED
+        return Ended(*task.attempt.key, status, time.monotonic() - task.since, reason)
+
+    def _check(self) -> None:
+        """Refuses options under which no job could ever run."""
+        wanted = {"CPU": self.options.cpus, "GPU": self.share, **self.options.amounts()}
+        for name, amount in wanted.items():
+            if amount > self._total.get(name, 0):
+                raise ScheduleError(
+                    f"A job asks for {amount:g} {name}, but the Ray cluster has {self._total.get(name, 0):g}; "
+                    "change the executor's options"
+                )
+
+    def _at_once(self) -> int:
+        """Jobs that the cluster can run side by side; those that need less than a whole share are more."""
+        counts = [self._total.get("CPU", 1) / self.options.cpus] if self.options.cpus else []
+        if self.share:
+            least = _SMALLEST_SHARE * 5 if self.options.gpu_memory_mb and self.share <= 1 else self.share
+            counts.append(self._total.get("GPU", 0) / min(least, self.share))
+        return max(1, int(min(counts, default=1)))
+
+
+def import_ray() -> Any:
+    """The library.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise MissingExtraError("The ray executor needs Ray; pip install 'mvlpt[ray]'") from None
+    return ray
+
+
+def _try_address(address: str) -> None:
+    """Connects to ``host:port``: where nobody answers, Ray itself would wait for many minutes.
+
+    Raises:
+        OSError: nobody answers.
+        ValueError: the port is no number.
+    """
+    place = urlsplit(address if "://" in address else f"//{address}")
+    if place.hostname and place.port:
+        socket.create_connection((place.hostname, place.port), ANSWER_SECONDS).close()
+
+
+def _connect(ray: Any, address: str) -> None:
+    """Joins a cluster, or starts one on this machine with the cores that this process may use."""
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address:
+        try:
+            _try_address(address)
+            ray.init(address=address, **quiet)
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            text = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
+            raise ScheduleError(f"There is no Ray cluster at '{address}': {text}") from error
+        return
+    ray.init(address="local", include_dashboard=False, num_cpus=len(os.sched_getaffinity(0)), **quiet)

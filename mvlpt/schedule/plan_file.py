@@ -1,0 +1,160 @@
+"""``plan.json``: a plan as a file that a person can read, write by hand, and hand to the scheduler.
+
+At the top stand ``format``, ``version``, ``facts`` and ``jobs``, a list. A job made by hand needs a ``name`` and a
+``command`` only: the command is a list of words, or a text for ``sh -c``; ``needs`` may name jobs by name or by id; an
+id that is not given follows from name, command and needs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mvlpt.errors import PlanError, suggest
+from mvlpt.io.files import atomic_write
+from mvlpt.schedule.jobs import KINDS, Job, Plan, job_id
+
+FILE = "plan.json"
+FORMAT, VERSION = "mvlpt-plan", 1
+LARGEST = 512 * 2**20  # bytes; a plan of a million jobs is smaller
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_KEYS = tuple(field.name for field in dataclasses.fields(Job))
+_TEXTS = ("needs", "inputs", "outputs")
+
+
+def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
+    """Writes a plan, one job a line, in an order in which each comes after those it needs."""
+    head = {"format": FORMAT, "version": VERSION, "facts": plan.facts}
+    lines = [json.dumps(_record(job), ensure_ascii=False) for job in plan]
+    with atomic_write(path) as handle:
+        handle.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2])  # without the closing brace
+        handle.write(',\n "jobs": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n" if lines else ',\n "jobs": []\n}\n')
+
+
+def load_plan(path: str | os.PathLike[str]) -> Plan:
+    """Reads a plan and checks all of it.
+
+    Raises:
+        PlanError: missing, not a plan of a known version, or with jobs that cannot be used; everything that is wrong
+            with single jobs is told together.
+    """
+    content = _read(Path(path))
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise PlanError(f'{path} is not a plan: it does not say "format": "{FORMAT}"')
+    version = content.get("version")
+    if version != VERSION:
+        raise PlanError(
+            f"{path} is a plan of version {version!r}, but this program reads version {VERSION}; plan again"
+        )
+    rows, facts = content.get("jobs"), content.get("facts", {})
+    if not isinstance(rows, list) or not isinstance(facts, dict):
+        raise PlanError(f"{path}: jobs must be a list and facts a mapping; plan again, or mend the file")
+    problems = [problem for place, row in enumerate(rows, start=1) for problem in _problems(row, place)]
+    unknown = sorted(content.keys() - {"format", "version", "facts", "jobs"})
+    problems += [f"unknown key '{key}'{suggest(key, ('facts', 'jobs'))}" for key in unknown]
+    if problems:
+        more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
+        raise PlanError(f"{path} cannot be used: {'; '.join(problems[:10])}{more}")
+    try:
+        return Plan(_jobs(rows), facts)
+    except PlanError as error:
+        raise PlanError(f"{path}: {error}") from None
+
+
+def _read(path: Path) -> Any:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise PlanError(f"{path} has {path.stat().st_size:,} bytes, more than any plan; name a plan.json")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PlanError(f"No plan at {path}; make one with `mvlpt schedule plan` or `mvlpt experiment`") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise PlanError(f"{path} is not readable JSON: {error}") from error
+
+
+def _record(job: Job) -> dict[str, Any]:
+    """A job as JSON, without what is empty."""
+    record = {key: getattr(job, key) for key in _KEYS}
+    record["seconds"], record["memory_mb"] = round(job.seconds, 3), round(job.memory_mb, 1)
+    record["facts"] = dict(job.facts)
+    return {key: value for key, value in record.items() if value or key in ("seconds", "memory_mb")}
+
+
+def _problems(row: Any, place: int) -> list[str]:
+    """What is wrong with one job, by itself."""
+    if not isinstance(row, Mapping) or not isinstance(row.get("name"), str) or not row["name"]:
+        return [f"job {place} of the list has no name"]
+    told = []
+    for key in sorted(row.keys() - set(_KEYS)):
+        told.append(f"unknown key '{key}'{suggest(key, _KEYS)}")
+    if not inside(row["name"]):
+        told.append("its name leads out of the folder; it is also the job's folder below the plan's")
+    if "id" in row and not (isinstance(row["id"], str) and _ID.fullmatch(row["id"])):
+        told.append(f"id is {row['id']!r}; take up to 64 letters, digits, '.', '_' and '-'")
+    if row.get("kind", "command") not in KINDS:
+        told.append(f"kind is {row['kind']!r}{suggest(str(row['kind']), KINDS)}")
+    command = row.get("command")
+    if not (isinstance(command, str) and command.strip()) and not (command and _are_texts(command)):
+        told.append(f"command is {command!r}; give a list of words, or a text for the shell")
+    for key in _TEXTS:
+        if not _are_texts(row.get(key, [])):
+            told.append(f"{key} is {row[key]!r}; give a list of texts")
+        elif key != "needs":
+            told += [
+                f"{key} names '{path}', which leads out of the folder" for path in row.get(key, []) if not inside(path)
+            ]
+    for key in ("seconds", "memory_mb"):
+        if not _is_amount(row.get(key, 0.0)):
+            told.append(f"{key} is {row[key]!r}; give a number of at least 0")
+    if not isinstance(row.get("facts", {}), Mapping):
+        told.append(f"facts is {row['facts']!r}; give a mapping")
+    return [f"job '{row['name']}': {problem}" for problem in told]
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)
+
+
+def _is_amount(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value >= 0
+
+
+def inside(path: str) -> bool:
+    """Whether a relative path stays in its folder."""
+    parts = PurePosixPath(path)
+    return bool(parts.parts) and not parts.is_absolute() and ".." not in parts.parts and "\0" not in path
+
+
+def _jobs(rows: Sequence[Mapping[str, Any]]) -> list[Job]:
+    """Jobs of checked rows; names in ``needs`` become ids."""
+    words = [["sh", "-c", row["command"]] if isinstance(row["command"], str) else row["command"] for row in rows]
+    ids = [
+        row.get("id") or job_id([row["name"], command, sorted(row.get("needs", []))])
+        for row, command in zip(rows, words, strict=True)
+    ]
+    known = set(ids)
+    by_name = {row["name"]: ident for row, ident in zip(rows, ids, strict=True)}
+    return [
+        Job(
+            id=ident,
+            kind=row.get("kind", "command"),
+            name=row["name"],
+            command=tuple(command),
+            needs=tuple(
+                dict.fromkeys(need if need in known else by_name.get(need, need) for need in row.get("needs", []))
+            ),
+            inputs=tuple(row.get("inputs", [])),
+            outputs=tuple(row.get("outputs", [])),
+            seconds=float(row.get("seconds", 1.0)),
+            memory_mb=float(row.get("memory_mb", 0.0)),
+            facts=dict(row.get("facts", {})),
+        )
+        for row, ident, command in zip(rows, ids, words, strict=True)
+    ]

@@ -1,1 +1,0 @@
-"""From an experiment file to a plan of jobs with their estimated costs."""

@@ -1,0 +1,1 @@
+"""Runs one attempt of a job, in whatever process."""

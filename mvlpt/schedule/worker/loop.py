@@ -1,0 +1,100 @@
+"""The life of a worker process of the local executor: attempts come in over a pipe, endings go out over another."""
+
+from __future__ import annotations
+
+import dataclasses
+import faulthandler
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from mvlpt.errors import MvlptError
+from mvlpt.schedule.executors.protocol import Attempt, Ended
+from mvlpt.schedule.worker.attempt import FAILED, WarmCommand, carry_out
+from mvlpt.schedule.worker.messages import attempt_of, encode
+from mvlpt.schedule.worker.processes import VARIABLE, kill_marked
+from mvlpt.schedule.worker.program import die_with_parent, kill_programs
+
+
+class WorkerLoop:
+    """Carries attempts out one after the other, in the main thread; another thread listens to the scheduler.
+
+    When the scheduler dies, its end of the pipe closes: the worker then kills what it started, and itself.
+
+    Args:
+        main: ``mvlpt.cli.main``.
+        requests: file descriptor to read from: ``{"start": attempt}`` or ``{"stop": [job id, number]}`` a line.
+        reports: file descriptor to write to: an :class:`Ended` a line.
+    """
+
+    def __init__(self, main: Callable[[list[str]], int | None], requests: int, reports: int) -> None:
+        for descriptor in (requests, reports):
+            os.set_inheritable(descriptor, False)
+        self._command = WarmCommand(main)
+        self._requests = os.fdopen(requests, "rb")
+        self._reports = reports
+        self._queue: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._current: tuple[str, int] | None = None
+
+    def run(self) -> int:
+        """Serves until the scheduler closes the pipe; returns the exit status."""
+        faulthandler.enable()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _ignore)  # a handler, not SIG_IGN, which StopRequest would respect
+        threading.Thread(target=self._listen, daemon=True).start()
+        while True:
+            attempt = self._queue.get()
+            if attempt is None:
+                return 0
+            self._serve(attempt)
+
+    def _serve(self, attempt: Attempt) -> None:
+        with self._lock:
+            self._current = attempt.key
+        if attempt.command[:1] == ("mvlpt",):
+            die_with_parent()  # long calls into C may keep the listening thread from noticing
+        try:
+            ended = carry_out(attempt, self._command)
+        except (MvlptError, OSError) as error:  # the result cannot be written; the pipe still tells it
+            print(f"error: {error}", file=sys.stderr)
+            ended = Ended(*attempt.key, FAILED, 0.0, str(error))
+        finally:
+            die_with_parent(0)
+            with self._lock:
+                self._current = None
+        with suppress(BrokenPipeError):  # the listening thread notices too
+            os.write(self._reports, encode(dataclasses.asdict(ended)))
+
+    def _listen(self) -> None:
+        for line in self._requests:
+            message: dict[str, Any] = json.loads(line)
+            if "start" in message:
+                self._queue.put(attempt_of(message["start"]))
+            else:
+                self._stop(tuple(message["stop"]))
+        with self._lock:
+            busy = self._current is not None
+        if busy or not self._queue.empty():
+            kill_programs()
+            own = os.environ.get(VARIABLE)
+            kill_marked(lambda value: value == own)  # what has left its program's group
+            if os.getpgrp() == os.getpid():  # as the executor starts us: data loaders are in our group
+                os.killpg(0, signal.SIGKILL)
+            os._exit(1)
+        self._queue.put(None)
+
+    def _stop(self, key: tuple[str, int]) -> None:
+        with self._lock:  # or the signal could meet the attempt that comes next
+            if self._current == key:
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+
+
+def _ignore(number: int, frame: object) -> None:
+    """Between attempts there is nothing to stop."""
