@@ -1,12 +1,11 @@
 """``mvlpt group`` on tiny tasks: what it writes, what it computes again, and what it says of bad input."""
 
 import json
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support.scores import row
 
 from mvlpt.cli import group_graph, main
 from mvlpt.cli.group import group_experiment
@@ -14,10 +13,6 @@ from mvlpt.cli.group_options import GroupOptions
 from mvlpt.errors import ConfigError
 from mvlpt.experiment import Experiment
 from mvlpt.graph import TaskGraph, read_groups
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "graph"))
-
-from test_measured import row
 
 CONFIG = "configs/trainers/MVLPT-CoOp/embedded.yaml"
 TASKS = "toy-warm,toy-cold,toy-all"
@@ -124,11 +119,15 @@ def test_affinity_is_kept_in_the_graph(quick, tmp_path, nothing_is_computed, kin
         quick("--affinity", kind, "--steps", "1", "OPTIM.LR", "0.5")
 
 
+def pair_row(task, value, group):
+    return row(task, value, arm="pair", trainer="MVLPT-CoOp", group=group, run=f"pair-{group}")
+
+
 def test_measured_affinity(quick, tmp_path):
     pairs = [("toy-warm", "toy-cold", 5.0), ("toy-warm", "toy-all", -3.0), ("toy-cold", "toy-all", -4.0)]
-    rows = [row("single", task, 50.0, trainer="MVLPT-CoOp") for task in TASKS.split(",")]
+    rows = [row(task, 50.0, trainer="MVLPT-CoOp") for task in TASKS.split(",")]
     for a, b, gain in pairs:
-        rows += [row("pair", task, 50.0 + gain, f"{a}+{b}", trainer="MVLPT-CoOp") for task in (a, b)]
+        rows += [pair_row(task, 50.0 + gain, f"{a}+{b}") for task in (a, b)]
     results = tmp_path / "results.jsonl"
     results.write_text("".join(json.dumps(one) + "\n" for one in rows))
     status, _, _ = quick("--affinity", "measured", "--results", str(results))
@@ -196,8 +195,8 @@ def test_ctrl_c_leaves_nothing_half_written(quick, tmp_path, monkeypatch):
     assert "2 tasks embedded" in quick()[1]
 
 
-ROWS = [row("single", task, 50.0, trainer="MVLPT-CoOp") for task in TASKS.split(",")]
-ROWS += [row("pair", task, 51.0, "toy-warm+toy-cold", trainer="MVLPT-CoOp") for task in ("toy-warm", "toy-cold")]
+ROWS = [row(task, 50.0, trainer="MVLPT-CoOp") for task in TASKS.split(",")]
+ROWS += [pair_row(task, 51.0, "toy-warm+toy-cold") for task in ("toy-warm", "toy-cold")]
 
 
 @pytest.mark.parametrize(

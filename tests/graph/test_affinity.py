@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from affinity_losses import TASKS, Bowls, bowls, clip_losses, cross_entropy
+from support.affinity_losses import TASKS, Bowls, bowls, clip_losses, cross_entropy
 
 from mvlpt.errors import GraphError
 from mvlpt.graph.affinity.first_order import RandomProjection, gradient_affinity

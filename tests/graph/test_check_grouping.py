@@ -5,10 +5,10 @@ import itertools
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.partitions import all_partitions, keeps, names
 
 from mvlpt.errors import GraphError
 from mvlpt.graph.grouping.partition import METHODS, check_grouping
-from tests.graph.partitions import all_partitions, keeps, names
 
 TASKS = names(5)
 PARTITIONS = list(all_partitions(TASKS))

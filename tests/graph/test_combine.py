@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from clusters import random_similarity, random_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.clusters import random_similarity, random_task
 
 from mvlpt.errors import GraphError
 from mvlpt.graph import SIMILARITIES, combine, parse_weights, similarity_matrices

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from clusters import random_similarity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
+from support.clusters import random_similarity
 
 from mvlpt.errors import GraphError
 from mvlpt.graph import combine, fit_weights

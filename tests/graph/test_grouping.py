@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.partitions import LIMITS, all_partitions, keeps, names, noise, worth
 
 from mvlpt.errors import GraphError
 from mvlpt.graph.grouping.blocks import build_problem
@@ -17,7 +18,6 @@ from mvlpt.graph.grouping.objective import inner_outer, pair_weights, whole_weig
 from mvlpt.graph.grouping.partition import METHODS, group_tasks
 from mvlpt.graph.grouping.starts import STARTS
 from mvlpt.graph.grouping.subset_dp import best_labels
-from tests.graph.partitions import LIMITS, all_partitions, keeps, names, noise, worth
 
 SEARCHES = [method for method in METHODS if method not in ("all", "single")]
 CLASSES = {task: 2 + 3 * number % 5 for number, task in enumerate(names(8))}

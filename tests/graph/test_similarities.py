@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from clusters import random_task, unit_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 from scipy.optimize import linprog
+from support.clusters import random_task, unit_rows
 
 from mvlpt.errors import GraphError
 from mvlpt.graph import SIMILARITIES, TaskEmbedding

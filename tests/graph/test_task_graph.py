@@ -5,9 +5,9 @@ import json
 import networkx as nx
 import numpy as np
 import pytest
-from clusters import random_similarity
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.clusters import random_similarity
 
 from mvlpt.errors import GraphError
 from mvlpt.graph import TaskGraph, combine

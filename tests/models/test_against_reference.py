@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_clip import NAMES, RANGES, assert_same, compare, outcome, reference_of, tiny_backbone, tiny_images
+from support.tiny_clip import NAMES, RANGES, assert_same, compare, outcome, reference_of, tiny_backbone, tiny_images
 
 from mvlpt.models import Economy, build_prompted_clip
 

@@ -8,7 +8,7 @@ import open_clip
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny_clip import NAMES, TEXT, TOKENIZER, VISION, tiny_backbone, tiny_clip, tiny_images
+from support.tiny_clip import NAMES, TEXT, TOKENIZER, VISION, tiny_backbone, tiny_clip, tiny_images
 
 from mvlpt.errors import BackboneError
 from mvlpt.models import Backbone, build_prompted_clip, load_backbone, zero_shot_text_features

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from support.tiny_clip import NAMES, RANGES, compare, outcome, tiny_backbone, tiny_images
 from test_against_reference import PROMPTS
-from tiny_clip import NAMES, RANGES, compare, outcome, tiny_backbone, tiny_images
 from torch.utils.flop_counter import FlopCounterMode
 
 from mvlpt.models import Economy, build_prompted_clip

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_clip import NAMES, RANGES, tiny_backbone, tiny_images
+from support.tiny_clip import NAMES, RANGES, tiny_backbone, tiny_images
 
 from mvlpt.errors import PromptError
 from mvlpt.models import LabelSpace, build_prompted_clip

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from tiny_clip import NAMES, TEXT, VISION, tiny_backbone
+from support.tiny_clip import NAMES, TEXT, VISION, tiny_backbone
 
 from mvlpt.errors import BackboneError, PromptError
 from mvlpt.models import build_prompted_clip

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_clip import NAMES, TOKENIZER, compare, outcome, tiny_backbone, tiny_clip, tiny_images
+from support.tiny_clip import NAMES, TOKENIZER, compare, outcome, tiny_backbone, tiny_clip, tiny_images
 
 from mvlpt.models import Backbone, Economy, build_prompted_clip
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from tiny_clip import NAMES, tiny_backbone, tiny_images
+from support.tiny_clip import NAMES, tiny_backbone, tiny_images
 
 from mvlpt.errors import CheckpointError
 from mvlpt.models import build_prompted_clip, load_prompt, load_prompt_state, save_prompt

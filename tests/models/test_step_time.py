@@ -7,7 +7,7 @@ from pathlib import Path
 import open_clip
 import pytest
 import torch
-from tiny_clip import TEXT, VISION
+from support.tiny_clip import TEXT, VISION
 
 from benchmarks import step_time
 

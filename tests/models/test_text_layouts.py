@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_clip import NAMES, TOKENIZER, tiny_backbone
+from support.tiny_clip import NAMES, TOKENIZER, tiny_backbone
 
 from mvlpt.errors import PromptError
 from mvlpt.models import Economy, build_prompted_clip, zero_shot_text_features

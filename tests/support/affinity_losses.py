@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "models"))
-
-from tiny_clip import NAMES, RANGES, tiny_backbone
-
 from mvlpt.graph.affinity.prompt_gradients import PromptLosses, TaskBatch
 from mvlpt.models import build_prompted_clip
+from support.tiny_clip import NAMES, RANGES, tiny_backbone
 
 TASKS = ("animals", "machines", "plants")
 

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
-import sys
-from pathlib import Path
 
 import open_clip
 import torch
 from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transformer import LayerScale
 
-ROOT = Path(__file__).resolve().parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from benchmarks.reference import ReferenceCLIP  # noqa: E402
-from mvlpt.models import Backbone, Economy, build_prompted_clip  # noqa: E402
+from benchmarks.reference import ReferenceCLIP
+from mvlpt.models import Backbone, Economy, build_prompted_clip
 
 NAMES = ["cat", "annual_crop_land", "red sports car", "Boeing 737-800", "dog", "flower (red)", "st. bernard"]
 RANGES = [(0, 3), (3, 5), (5, 7)]
