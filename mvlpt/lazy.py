@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def lazy_exports(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+def lazy_exports(
+    package: str, homes: Mapping[str, str], renamed: Mapping[str, str] | None = None
+) -> Callable[[str], Any]:
     """A module-level ``__getattr__`` (PEP 562) for a package's ``__init__``.
 
     Args:
         package: its ``__name__``.
         homes: exported name to the module that defines it, relative to the package.
+        renamed: former name to the exported name that replaces it; using one gives a ``DeprecationWarning``.
     """
+    former = renamed or {}
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - the name that Python looks for
+        if name in former:
+            new = former[name]
+            warnings.warn(f"{package}.{name} is now called {new}", DeprecationWarning, stacklevel=2)
+            name = new
         if name not in homes:
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
         return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
