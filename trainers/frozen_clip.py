@@ -13,10 +13,10 @@ from mvlpt.data import EpochLoader
 from mvlpt.data.features.loader import FeatureLoader, build_feature_loader
 from mvlpt.data.loading.transforms import is_random
 from mvlpt.engine import TrainerX
+from mvlpt.engine.backbone import configured_backbone
 from mvlpt.engine.resources import current_resources
 from mvlpt.errors import ConfigError
 from mvlpt.models import Backbone
-from mvlpt.models.backbone.names import COOP_NAMES, known_architecture
 from mvlpt.runtime.progress import counting
 
 log = logging.getLogger(__name__)
@@ -58,17 +58,14 @@ class FrozenCLIPTrainer(TrainerX):
             ConfigError: no backbone is named.
             BackboneError: it cannot be loaded, or does not take images of ``INPUT.SIZE``.
         """
-        node = self.cfg.MODEL.BACKBONE
-        if not node.NAME:
-            raise ConfigError("No backbone is named; give --backbone, for instance --backbone embedded or ViT-B/16")
         resources = current_resources()
         self._features = resources.features
-        backbone = resources.backbone(node.NAME, weights_of(node.NAME, node.PRETRAINED), self.device, precision)
+        backbone = configured_backbone(self.cfg, self.device, precision, resources)
         backbone.require_image_size(tuple(self.cfg.INPUT.SIZE))
         for key, own in (("PIXEL_MEAN", backbone.image_mean), ("PIXEL_STD", backbone.image_std)):
             given = self.cfg.INPUT[key]
             if max(abs(a - b) for a, b in zip(given, own, strict=True)) > 1e-3:
-                log.warning("INPUT.%s is %s, but %s was trained with %s", key, list(given), node.NAME, list(own))
+                log.warning("INPUT.%s is %s, but %s was trained with %s", key, list(given), backbone.name, list(own))
         return backbone
 
     def before_train(self) -> None:
@@ -156,27 +153,6 @@ class FrozenCLIPTrainer(TrainerX):
             return batch[name].to(self.device, non_blocking=True) if name in batch else None
 
         return TaskInput(images=moved("img"), features=moved("feature"), task=moved("task"))
-
-
-def weights_of(name: str, pretrained: bool | str) -> str:
-    """What ``MODEL.BACKBONE.PRETRAINED`` means as an argument of :func:`mvlpt.models.load_backbone`.
-
-    ``True`` takes the weights that belong to the name (the embedded model's, a folder's, OpenAI's for CoOp's spelling).
-
-    Raises:
-        ConfigError: ``True``, and the name stands for an architecture of which open_clip knows several weights.
-    """
-    if isinstance(pretrained, str):
-        return pretrained
-    if not pretrained:
-        return "random"
-    if name == "embedded" or name.startswith("local-dir:") or name in COOP_NAMES:
-        return "" if name not in COOP_NAMES or "/" in name else "openai"
-    known_architecture(name)
-    raise ConfigError(
-        f"Backbone '{name}' has several weights; set MODEL.BACKBONE.PRETRAINED to open_clip's tag (for instance "
-        "openai or laion2b_s34b_b88k), to a file, or to False for random weights"
-    )
 
 
 def used_tasks(task: torch.Tensor) -> Iterable[int]:

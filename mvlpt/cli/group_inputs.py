@@ -15,8 +15,8 @@ from mvlpt.config import Config, check_config, task_names
 from mvlpt.data import DataManager, DatasetWrapper, Datum
 from mvlpt.data.datum import labels_of
 from mvlpt.data.loading.transforms import transform_of
+from mvlpt.engine.backbone import configured_backbone
 from mvlpt.engine.registries import TRAINER_REGISTRY, build_trainer
-from mvlpt.engine.resources import current_resources
 from mvlpt.errors import ConfigError, DataError
 from mvlpt.graph.affinity.prompt_gradients import PromptLosses, TaskBatch
 from mvlpt.graph.embeddings.embed import TaskSource
@@ -79,13 +79,8 @@ def load_backbone(cfg: Config) -> Backbone:
     Raises:
         ConfigError: none is named.
     """
-    from mvlpt.trainers.frozen_clip import weights_of
-
-    node = cfg.MODEL.BACKBONE
-    if not node.NAME:
-        raise ConfigError("No backbone is named; give --backbone, for instance --backbone embedded or ViT-B/16")
     device = torch.device("cuda" if cfg.USE_CUDA and torch.cuda.is_available() else "cpu")
-    return current_resources().backbone(node.NAME, weights_of(node.NAME, node.PRETRAINED), device, "fp32")
+    return configured_backbone(cfg, device, "fp32")
 
 
 def take_input_of(cfg: Config, backbone: Backbone) -> None:
