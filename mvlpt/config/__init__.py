@@ -3,5 +3,17 @@
 from mvlpt.config.checks import check_config, task_names
 from mvlpt.config.defaults import get_cfg_default
 from mvlpt.config.node import Config, flatten, read_yaml
+from mvlpt.config.options import OPTIONS, Option
+from mvlpt.config.shipped import find_config
 
-__all__ = ["Config", "check_config", "flatten", "get_cfg_default", "read_yaml", "task_names"]
+__all__ = [
+    "OPTIONS",
+    "Config",
+    "Option",
+    "check_config",
+    "find_config",
+    "flatten",
+    "get_cfg_default",
+    "read_yaml",
+    "task_names",
+]

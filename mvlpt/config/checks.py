@@ -6,57 +6,9 @@ from collections.abc import Iterator
 
 from yacs.config import CfgNode
 
+from mvlpt.config.node import flatten
+from mvlpt.config.options import OPTIONS
 from mvlpt.errors import ConfigError, suggest
-
-CHOICES = {
-    "OPTIM.NAME": ("adam", "amsgrad", "sgd", "rmsprop", "radam", "adamw"),
-    "OPTIM.LR_SCHEDULER": ("single_step", "multi_step", "cosine", "constant"),
-    "OPTIM.WARMUP_TYPE": ("constant", "linear"),
-    "TEST.FINAL_MODEL": ("last_step", "best_val"),
-    "TEST.SPLIT": ("val", "test"),
-    "TRAIN.COUNT_ITER": ("train_x", "train_u", "smaller_one"),
-    "INPUT.TEST_CROP": ("task", "center", "squash"),
-    "DATASET.SUBSAMPLE_CLASSES": ("all", "base", "new"),
-    "DATASET.ON_BAD_IMAGE": ("error", "skip"),
-    "DATASET.SOURCE": ("auto", "official", "torchvision", "folder"),
-    "DATASET.SAMPLING": ("independent", "elevater", "mvlpt", "coop"),
-    "DATALOADER.TASK_BATCHES": ("mixed", "single"),
-    "DATALOADER.TASK_SAMPLING": ("proportional", "uniform", "temperature"),
-    "TRAINER.COOP.CLASS_TOKEN_POSITION": ("end", "middle", "front"),
-    "TRAINER.MVLPT.COOP.CLASS_TOKEN_POSITION": ("end", "middle", "front"),
-    "TRAINER.MVLPT.PROJECT_METHOD": ("transformer", "mlp", "identity"),
-    "TRAINER.COOP.PREC": ("fp32", "fp16", "bf16", "amp"),
-    "TRAINER.COCOOP.PREC": ("fp32", "fp16", "bf16", "amp"),
-    "TRAINER.MVLPT.PREC": ("fp32", "fp16", "bf16", "amp"),
-    "TRAINER.MVLPT.COCOOP.PREC": ("fp32", "fp16", "bf16", "amp"),
-    "RUN.ARM": ("", "zero_shot", "single", "all", "grouped", "pair", "transfer"),
-    "RUN.MODE": ("train", "eval", "build", "features"),
-}
-AT_LEAST = {
-    "OPTIM.MAX_EPOCH": 1,
-    "OPTIM.LR": 0,
-    "OPTIM.WEIGHT_DECAY": 0,
-    "DATALOADER.TRAIN_X.BATCH_SIZE": 1,
-    "DATALOADER.TRAIN_U.BATCH_SIZE": 1,
-    "DATALOADER.TEST.BATCH_SIZE": 1,
-    "DATALOADER.NUM_WORKERS": 0,
-    "DATALOADER.K_TRANSFORMS": 1,
-    "DATALOADER.VIEWS": 0,
-    "DATALOADER.EPOCH_STEPS": 0,
-    "DATALOADER.CACHE_MB": 0,
-    "DATALOADER.FEATURE_CACHE_MB": 0,
-    "TRAIN.CHECKPOINT_FREQ": 0,
-    "TRAINER.MVLPT.COOP.N_CTX": 0,
-    "TRAINER.MVLPT.VPT.N_CTX": 0,
-    "TRAINER.MVLPT.COCOOP.N_CTX": 0,
-    "TRAINER.COOP.N_CTX": 1,
-    "TRAINER.COCOOP.N_CTX": 1,
-    "TRAINER.MVLPT.PROJECT_DIM": 1,
-    "RUN.SAVE_EVERY": 0,
-    "RUN.INIT_EPOCH": 0,
-    "RUN.THREADS": 0,
-    "RUN.MICRO_BATCHES": 1,
-}
 
 
 def check_config(cfg: CfgNode) -> None:
@@ -75,22 +27,11 @@ def task_names(cfg: CfgNode) -> list[str]:
     return [name.strip() for name in (cfg.DATASET.DATASET or cfg.DATASET.NAME).split(",") if name.strip()]
 
 
-def _value(cfg: CfgNode, key: str) -> object:
-    node = cfg
-    for part in key.split("."):
-        node = node[part]
-    return node
-
-
 def _problems(cfg: CfgNode) -> Iterator[str]:
-    for key, choices in CHOICES.items():
-        value = _value(cfg, key)
-        if value not in choices:
-            yield f"{key} is '{value}'{suggest(str(value), [choice for choice in choices if choice])}"
-    for key, least in AT_LEAST.items():
-        value = _value(cfg, key)
-        if value < least:
-            yield f"{key} is {value}, but must be at least {least}"
+    for key, value in flatten(cfg):
+        problem = OPTIONS[key].problem(value) if key in OPTIONS else ""  # a plugin's own options are in no table
+        if problem:
+            yield problem
     shots = cfg.DATASET.NUM_SHOTS
     if shots == 0 or shots < -1:
         yield f"DATASET.NUM_SHOTS is {shots}; give a positive number of images per class, or -1 for all"

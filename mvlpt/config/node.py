@@ -13,7 +13,7 @@ from yacs.config import CfgNode
 from mvlpt.errors import ConfigError, suggest
 
 # Dassl declares this key as a flag; here it may also name a tag or a file of weights.
-FLAG_OR_TEXT = {"MODEL.BACKBONE.PRETRAINED"}
+FLAG_OR_STRING = {"MODEL.BACKBONE.PRETRAINED"}
 BASE = "_BASE_"  # in a YAML file: the file whose options it changes
 
 
@@ -153,10 +153,10 @@ def coerce(value: Any, default: Any, key: str) -> Any:
         ConfigError: the types differ; the message names key, value and expected type.
     """
     literal = CfgNode._decode_cfg_value(value)
-    if key in FLAG_OR_TEXT:
+    if key in FLAG_OR_STRING:
         return literal if isinstance(literal, bool) else str(value)
     if isinstance(default, str):
-        return value if isinstance(value, str) else _mismatch(key, value, "a text")
+        return value if isinstance(value, str) else _mismatch(key, value, "a string")
     if isinstance(default, bool):
         return literal if isinstance(literal, bool) else _mismatch(key, value, "True or False")
     if isinstance(default, int):

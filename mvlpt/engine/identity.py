@@ -8,32 +8,12 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.config import flatten
-
-# Where and how loudly a run works, not what it computes.
-VOLATILE = {
-    "OUTPUT_DIR",
-    "RESUME",
-    "VERBOSE",
-    "USE_CUDA",
-    "DATASET.ROOT",
-    "DATASET.SAMPLES_DIR",
-    "DATALOADER.NUM_WORKERS",
-    "DATALOADER.CACHE_MB",
-    "DATALOADER.FEATURE_CACHE_MB",
-    "DATALOADER.FEATURE_DIR",
-    "TRAIN.PRINT_FREQ",
-    "TRAIN.CHECKPOINT_FREQ",
-    "RUN.SAVE_EVERY",
-    "RUN.MICRO_BATCHES",  # but for rounding
-    "RUN.TENSORBOARD",
-    "RUN.THREADS",
-}
+from mvlpt.config import OPTIONS, flatten
 
 
 def decisive_options(cfg: CfgNode) -> dict[str, Any]:
     """The options on which the result depends, flat, with tuples as lists."""
-    kept = {key: value for key, value in flatten(cfg) if key not in VOLATILE}
+    kept = {key: value for key, value in flatten(cfg) if key not in OPTIONS or OPTIONS[key].affects_results}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in sorted(kept.items())}
 
 

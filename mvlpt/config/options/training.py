@@ -1,0 +1,95 @@
+"""Options of the model and its training: ``MODEL``, ``OPTIM`` and ``TRAINER``."""
+
+from __future__ import annotations
+
+from mvlpt.config.options.option import Section
+
+POSITIONS = ("end", "middle", "front")
+PRECISIONS = ("fp32", "fp16", "bf16", "amp")
+
+MODEL = Section("MODEL")
+add = MODEL.add
+add("INIT_WEIGHTS", "", "for trainers of plugins: a checkpoint to start a model from")
+add("BACKBONE.NAME", "", "an architecture of open_clip, CoOp's spelling (ViT-B/16), 'embedded', or local-dir:FOLDER")
+add(
+    "BACKBONE.PRETRAINED",
+    True,
+    "True: the weights that belong to the name; a tag of open_clip; a file; False: random weights",
+)
+add("HEAD.NAME", "", "for trainers of plugins: layers on top of a backbone")
+add("HEAD.ACTIVATION", "relu", "their activation")
+add("HEAD.BN", True, "with batch normalisation")
+add("HEAD.HIDDEN_LAYERS", (), "their widths")
+add("HEAD.DROPOUT", 0.0, "their dropout")
+
+OPTIM = Section("OPTIM")
+add = OPTIM.add
+add("NAME", "adam", "the optimiser", choices=("adam", "amsgrad", "sgd", "rmsprop", "radam", "adamw"))
+add("LR", 0.0003, "learning rate", minimum=0)
+add("WEIGHT_DECAY", 5e-4, "weight decay", minimum=0)
+add("MOMENTUM", 0.9, "momentum of sgd and rmsprop")
+add("SGD_DAMPNING", 0.0, "dampening of sgd's momentum (Dassl's spelling)")
+add("SGD_NESTEROV", False, "Nesterov momentum")
+add("RMSPROP_ALPHA", 0.99, "smoothing of rmsprop")
+add("ADAM_BETA1", 0.9, "first beta of the Adam family")
+add("ADAM_BETA2", 0.999, "second beta of the Adam family")
+add("STAGED_LR", False, "another learning rate for layers that are not new")
+add("NEW_LAYERS", (), "names of the new layers")
+add("BASE_LR_MULT", 0.1, "factor on the learning rate of the other layers")
+add(
+    "LR_SCHEDULER",
+    "single_step",
+    "the course of the learning rate",
+    choices=("single_step", "multi_step", "cosine", "constant"),
+)
+add("STEPSIZE", (-1,), "epochs at which single_step and multi_step reduce it; -1: never")
+add("GAMMA", 0.1, "factor by which they do")
+add("MAX_EPOCH", 10, "epochs of training", minimum=1)
+add("WARMUP_EPOCH", -1, "epochs of warm-up; -1 for none")
+add("WARMUP_TYPE", "linear", "the learning rate during warm-up", choices=("constant", "linear"))
+add("WARMUP_CONS_LR", 1e-5, "learning rate of a constant warm-up")
+add("WARMUP_MIN_LR", 1e-5, "first learning rate of a linear warm-up")
+add("WARMUP_RECOUNT", True, "start counting epochs for the schedule after the warm-up")
+
+TRAINER = Section("TRAINER")
+add = TRAINER.add
+add("NAME", "", "a registered trainer (mvlpt train --list)")
+add(
+    "CUT_CONTEXTLEN",
+    False,
+    "accepted for the paper's files and without effect: text is always cut to the longest prompt",
+)
+add("ACT_CKPT", 1, "> 1: recompute activations of the text tower in this many chunks of classes, which saves memory")
+add("LEGACY", False, "repeat the errors of the paper's code that docs/models.md lists", ours=True)
+add("COMPILE", False, "compile the model with torch.compile", ours=True)
+add("COOP.N_CTX", 16, "contexts of the text prompt", minimum=1)
+add("COOP.CSC", False, "contexts of its own for each class")
+add("COOP.CTX_INIT", "", "words whose embeddings the contexts start from; there are then as many contexts as words")
+add("COOP.PREC", "fp32", "number type of the backbone; half precision needs a GPU", choices=PRECISIONS)
+add("COOP.CLASS_TOKEN_POSITION", "end", "where the class name stands among the contexts", choices=POSITIONS)
+add("COCOOP.N_CTX", 16, "contexts of the text prompt that each image shifts", minimum=1)
+add("COCOOP.CTX_INIT", "", "words that they start from")
+add("COCOOP.PREC", "fp32", "number type of the backbone", choices=PRECISIONS)
+add("ZEROSHOT.ENSEMBLE", True, "average the text features of all of the task's templates", ours=True)
+add("ZEROSHOT.TEMPLATE", "", "one template in the place of the task's, such as 'a photo of a {}.'", ours=True)
+add("MVLPT.PREC", "fp32", "number type of the backbone; half precision needs a GPU", choices=PRECISIONS)
+add(
+    "MVLPT.PROJECT_METHOD",
+    "transformer",
+    "how the text and visual prompts of UPT are joined",
+    choices=("transformer", "mlp", "identity"),
+)
+add("MVLPT.PROJECT_DIM", 128, "the width in which they are joined", minimum=1)
+add("MVLPT.VPT.N_CTX", 0, "visual prompts in a block; 0: none for MVLPT, the trainer's default elsewhere", minimum=0)
+add("MVLPT.VPT.CSC", False, "accepted for the paper's files and without effect")
+add("MVLPT.VPT.CTX_INIT", "", "accepted for the paper's files and without effect")
+add("MVLPT.VPT.DROPOUT", 0.0, "dropout on visual prompts")
+add("MVLPT.VPT.PROJECT", -1, "train visual prompts of this width and project them; -1: at the vision width")
+add("MVLPT.VPT.DEEP", True, "visual prompts in every block, not in the first only")
+add("MVLPT.COOP.N_CTX", 0, "text contexts; 0: none for MVLPT, the trainer's default elsewhere", minimum=0)
+add("MVLPT.COOP.CSC", False, "contexts of its own for each class")
+add("MVLPT.COOP.CTX_INIT", "", "words whose embeddings the contexts start from")
+add("MVLPT.COOP.CLASS_TOKEN_POSITION", "middle", "where the class name stands among the contexts", choices=POSITIONS)
+add("MVLPT.COCOOP.N_CTX", 0, "contexts of the text prompt that each image shifts; 0: none", minimum=0)
+add("MVLPT.COCOOP.CTX_INIT", "", "words that they start from")
+add("MVLPT.COCOOP.PREC", "fp32", "accepted for the paper's files: MVLPT.PREC counts", choices=PRECISIONS)

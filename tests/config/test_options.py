@@ -1,0 +1,56 @@
+"""The table of options: what it says holds for the tree, the checks and a run's identity."""
+
+import pytest
+
+from mvlpt.config import OPTIONS, check_config, flatten, get_cfg_default
+from mvlpt.engine.identity import config_differences, config_identity
+from mvlpt.errors import ConfigError
+
+LIMITED = [key for key, option in OPTIONS.items() if option.choices or option.minimum is not None]
+
+
+def with_value(key, value):
+    cfg = get_cfg_default()
+    node = cfg
+    *sections, leaf = key.split(".")
+    for section in sections:
+        node = node[section]
+    node[leaf] = value
+    return cfg
+
+
+def another(option):
+    """A value of the option's type that is allowed and is not its default."""
+    if option.choices:
+        return next(choice for choice in option.choices if choice != option.default)
+    if isinstance(option.default, bool):
+        return not option.default
+    if isinstance(option.default, (int, float)):
+        return option.default + 1
+    return f"{option.default}x" if isinstance(option.default, str) else type(option.default)(["x", "y"])
+
+
+def test_the_tree_holds_each_option_of_the_table_and_no_other():
+    assert dict(flatten(get_cfg_default())) == {key: option.default for key, option in OPTIONS.items()}
+
+
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.key)
+def test_help_is_a_phrase_and_the_default_is_allowed(option):
+    assert option.help
+    assert option.help == option.help.strip().rstrip(".")
+    assert option.problem(option.default) == ""
+
+
+@pytest.mark.parametrize("key", LIMITED)
+def test_a_value_that_is_not_allowed_is_refused_by_name(key):
+    value = "nonsense" if OPTIONS[key].choices else OPTIONS[key].minimum - 1
+    with pytest.raises(ConfigError, match=f"{key} is '?{value}"):
+        check_config(with_value(key, value))
+
+
+@pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.key)
+def test_a_run_is_another_run_exactly_where_results_may_differ(option):
+    changed = with_value(option.key, another(option))
+    same = config_identity(changed) == config_identity(get_cfg_default())
+    assert same is not option.affects_results
+    assert bool(config_differences(get_cfg_default(), changed)) is option.affects_results
