@@ -31,7 +31,7 @@ from mvlpt.experiment import load_experiment
 from mvlpt.graph.affinity.first_order import gradient_affinity
 from mvlpt.graph.affinity.lookahead import lookahead_affinity
 from mvlpt.graph.affinity.measured import measured_gains
-from mvlpt.graph.similarity.fit_weights import spearman
+from mvlpt.graph.similarity.weight_fitting import spearman
 from mvlpt.runtime.progress import counting
 
 EXPERIMENT = "configs/experiments/demo.yaml"

@@ -17,8 +17,8 @@ from mvlpt.graph import parse_weights
 from mvlpt.graph.affinity.measured import fill_one_sided, measured_gains
 from mvlpt.graph.embeddings.embed import TaskSource
 from mvlpt.graph.grouping.partition import check_grouping
-from mvlpt.graph.similarity.combine import named_weights
-from mvlpt.graph.similarity.fit_weights import measured_pairs
+from mvlpt.graph.similarity.weight_fitting import measured_pairs
+from mvlpt.graph.similarity.weighting import named_weights
 
 
 def checked_sources(cfg: Config, options: GroupOptions) -> tuple[TaskSource, ...]:

@@ -19,7 +19,7 @@ import numpy as np
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph import graph_json, graphml
 from mvlpt.graph.checks import check_matrix, check_similarity, check_tasks, index_of
-from mvlpt.graph.similarity.combine import ALIASES, combine, parse_weights
+from mvlpt.graph.similarity.weighting import ALIASES, combine, parse_weights
 from mvlpt.io.files import atomic_write
 
 RESERVED = ("id", "source", "target", "key")  # words that node-link files use for themselves
@@ -116,7 +116,7 @@ class TaskGraph:
         return known[found]
 
     def combined(self, weights: Mapping[str, float] | str, rescale: bool = True) -> np.ndarray:
-        """The weighted mean of similarities; see :func:`mvlpt.graph.similarity.combine`.
+        """The weighted mean of similarities; see :func:`mvlpt.graph.similarity.weighting`.
 
         Args:
             weights: name to weight, or text such as ``visual=0.5,label=0.5``.

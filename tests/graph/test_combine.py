@@ -8,7 +8,7 @@ from support.clusters import random_similarity, random_task
 
 from mvlpt.errors import GraphError
 from mvlpt.graph import SIMILARITIES, combine, parse_weights, similarity_matrices
-from mvlpt.graph.similarity.combine import ALIASES, stretched
+from mvlpt.graph.similarity.weighting import ALIASES, stretched
 
 RNG = np.random.default_rng(11)
 TASKS = [random_task(RNG, name, classes, images) for name, classes, images in (("a", 3, 9), ("b", 1, 4), ("c", 4, 1))]

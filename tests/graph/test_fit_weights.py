@@ -11,8 +11,8 @@ from support.clusters import random_similarity
 
 from mvlpt.errors import GraphError
 from mvlpt.graph import combine, fit_weights
-from mvlpt.graph.similarity.combine import stretched
-from mvlpt.graph.similarity.fit_weights import spearman
+from mvlpt.graph.similarity.weight_fitting import spearman
+from mvlpt.graph.similarity.weighting import stretched
 
 OFF = ~np.eye(10, dtype=bool)
 

@@ -1,1 +1,36 @@
-"""How training on one task changes another: looked ahead, estimated from gradients, or measured."""
+"""How training on one task changes another: by a look-ahead step, by gradients, or measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mvlpt.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mvlpt.graph.affinity.first_order import gradient_affinity
+    from mvlpt.graph.affinity.lookahead import lookahead_affinity
+    from mvlpt.graph.affinity.measured import fill_one_sided, measured_gains
+    from mvlpt.graph.affinity.prompt_gradients import PromptLosses, TaskBatch, TaskLosses
+
+__all__ = [
+    "PromptLosses",
+    "TaskBatch",
+    "TaskLosses",
+    "fill_one_sided",
+    "gradient_affinity",
+    "lookahead_affinity",
+    "measured_gains",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "gradient_affinity": "first_order",
+        "lookahead_affinity": "lookahead",
+        "fill_one_sided": "measured",
+        "measured_gains": "measured",
+        "PromptLosses": "prompt_gradients",
+        "TaskBatch": "prompt_gradients",
+        "TaskLosses": "prompt_gradients",
+    },
+)

@@ -1,1 +1,44 @@
-"""How alike two tasks are: similarities of embeddings, their weighted mean, and weights fitted to transfer."""
+"""How similar two tasks are: similarities of embeddings, their weighted mean, and weights fitted to transfer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mvlpt.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mvlpt.graph.similarity.weight_fitting import FittedWeights, fit_weights, measured_pairs, spearman
+    from mvlpt.graph.similarity.weighting import (
+        SIMILARITIES,
+        combine,
+        named_weights,
+        parse_weights,
+        similarity_matrices,
+    )
+
+__all__ = [
+    "SIMILARITIES",
+    "FittedWeights",
+    "combine",
+    "fit_weights",
+    "measured_pairs",
+    "named_weights",
+    "parse_weights",
+    "similarity_matrices",
+    "spearman",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "FittedWeights": "weight_fitting",
+        "fit_weights": "weight_fitting",
+        "measured_pairs": "weight_fitting",
+        "spearman": "weight_fitting",
+        "SIMILARITIES": "weighting",
+        "combine": "weighting",
+        "named_weights": "weighting",
+        "parse_weights": "weighting",
+        "similarity_matrices": "weighting",
+    },
+)

@@ -13,7 +13,7 @@ import numpy as np
 
 from mvlpt.errors import GraphError
 from mvlpt.graph.checks import check_matrix, check_similarity
-from mvlpt.graph.similarity.combine import stretched
+from mvlpt.graph.similarity.weighting import stretched
 
 LEAST_PAIRS = 3  # fewer ranks say nothing
 STEPS = (0.5, 0.25, 0.125, 0.0625, 0.03125)
