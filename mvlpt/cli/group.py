@@ -130,7 +130,7 @@ def group_graph(graph: TaskGraph, options: GroupOptions, affinity: str = "", tra
     else:
         label = options.similarity
         matrix = graph.combined(options.similarity, options.rescale)
-    classes = {task: known["classes"] for task, known in graph.facts.items() if "classes" in known}
+    classes = {task: known["classes"] for task, known in graph.attributes.items() if "classes" in known}
     grouping = group_tasks(
         matrix,
         graph.tasks,
@@ -183,7 +183,7 @@ def _regroup(args: argparse.Namespace) -> Made:
         matrix, trainer = read_gains(options.results, graph.tasks, args.trainer)
         affinity = f"measured.{trainer}"
         affinities = {**graph.affinities, affinity: matrix}
-        graph = TaskGraph(graph.tasks, graph.similarities, affinities, graph.facts, graph.settings)
+        graph = TaskGraph(graph.tasks, graph.similarities, affinities, graph.attributes, graph.settings)
     elif options.affinity:
         affinity = _named_affinity(graph, options.affinity, args.trainer)
     made, folder = group_graph(graph, options, affinity, args.trainer), Path(args.out)
@@ -212,7 +212,7 @@ def _show(made: Made) -> None:
     title = f"{len(graph.tasks)} tasks in {count} group{'s' * (count != 1)} by {made.label}"
     if made.fitted is not None:
         show(fit_line(made.fitted))
-    drawn = groups_table(grouping, made.matrix, graph.tasks, graph.facts, title, output_width())
+    drawn = groups_table(grouping, made.matrix, graph.tasks, graph.attributes, title, output_width())
     show(*drawn, objective_line(grouping))
     if made.updated is not None:
         if made.updated.kept:

@@ -18,7 +18,7 @@ from mvlpt.graph.affinity.measured import fill_one_sided, measured_gains
 from mvlpt.graph.embeddings.embed import TaskSource
 from mvlpt.graph.grouping.partition import check_grouping
 from mvlpt.graph.similarity.weight_fitting import measured_pairs
-from mvlpt.graph.similarity.weighting import named_weights
+from mvlpt.graph.similarity.weighting import resolve_weights
 
 
 def checked_sources(cfg: Config, options: GroupOptions) -> tuple[TaskSource, ...]:
@@ -47,7 +47,7 @@ def check_options(options: GroupOptions, tasks: Sequence[str], cfg: Config, clas
     """
     check_grouping(tasks, **options.constraints(), classes=classes if options.max_classes is not None else None)
     if options.similarity:
-        named_weights(parse_weights(options.similarity))
+        resolve_weights(parse_weights(options.similarity))
     if options.fit:
         measured_pairs(read_gains(options.fit, tasks, cfg.TRAINER.NAME)[0], tasks)
     if options.affinity == "measured":

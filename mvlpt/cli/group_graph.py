@@ -123,7 +123,7 @@ def _unchanged(known: TaskGraph | None, embeddings: Sequence[TaskEmbedding]) -> 
     """Tasks of which the known graph was computed from the same inputs by the same recipe."""
     if known is None or known.settings.get("recipe") != RECIPE:
         return set()
-    marks = {task: known.facts[task].get("fingerprint") for task in known.tasks}
+    marks = {task: known.attributes[task].get("fingerprint") for task in known.tasks}
     return {one.name for one in embeddings if marks.get(one.name) == one.fingerprint}
 
 
@@ -191,7 +191,7 @@ def _affinity_mark(cfg: Config, options: GroupOptions, embeddings: Sequence[Task
 
 def _equal(a: TaskGraph, b: TaskGraph) -> bool:
     """Whether two graphs hold the same."""
-    if (a.tasks, a.facts, a.settings) != (b.tasks, b.facts, b.settings):
+    if (a.tasks, a.attributes, a.settings) != (b.tasks, b.attributes, b.settings):
         return False
     pairs = [(a.similarities, b.similarities), (a.affinities, b.affinities)]
     return all(

@@ -14,7 +14,7 @@ import numpy as np
 from rich.table import Table
 
 from mvlpt.graph import FittedWeights, Grouping, TaskGraph, write_groups
-from mvlpt.graph.grouping.objective import inner_outer
+from mvlpt.graph.grouping.objective import within_between_means
 
 WIDE = 80  # characters from which on a table has room for the names of tasks
 
@@ -38,7 +38,7 @@ def groups_table(
         table.add_column("tasks", overflow="fold")
     for column in ("size", "classes", "images", "inner", "outer"):
         table.add_column(column, justify="right", no_wrap=True)
-    means = inner_outer(matrix, tasks, grouping.groups)
+    means = within_between_means(matrix, tasks, grouping.groups)
     for name, group, (inner, outer) in zip(grouping.names, grouping.groups, means, strict=True):
         sums = (sum(facts.get(task, {}).get(key, 0) for task in group) for key in ("classes", "images"))
         listed = [", ".join(group)] if wide else []
@@ -110,7 +110,7 @@ def _figures(grouping: Grouping, graph: TaskGraph, matrix: np.ndarray, label: st
     groups = dict(zip(grouping.names, grouping.groups, strict=True))
     count = len(grouping.groups)
     title = f"{len(graph.tasks)} tasks in {count} group{'s' * (count != 1)} by {label}"
-    sizes = {task: known["classes"] for task, known in graph.facts.items() if "classes" in known}
+    sizes = {task: known["classes"] for task, known in graph.attributes.items() if "classes" in known}
     kind = "affinity" if directed else "similarity"
     scale = "row helps column" if directed else kind
     heat = draw_heatmap(matrix, graph.tasks, groups, title=title, directed=directed, label=scale)

@@ -36,7 +36,7 @@ def encode(graph: TaskGraph) -> Iterator[str]:
     as_text = json.JSONEncoder(ensure_ascii=False).encode
     yield f'{{\n  "directed": false,\n  "multigraph": false,\n  "graph": {as_text(head)}'
     for key, items in (
-        ("nodes", ({"id": task, **known} for task, known in graph.facts.items())),
+        ("nodes", ({"id": task, **values} for task, values in graph.attributes.items())),
         ("edges", _edges(graph.tasks, graph.similarities)),
         ("affinities", _arrows(graph.tasks, graph.affinities)),
     ):
@@ -93,7 +93,7 @@ def decode(content: Any) -> dict[str, Any]:
         "tasks": tasks,
         "similarities": _matrices(content, "edges", tasks, names["similarities"], directed=False),
         "affinities": _matrices(content, "affinities", tasks, names["affinities"], directed=True),
-        "facts": {node["id"]: {key: value for key, value in node.items() if key != "id"} for node in nodes},
+        "attributes": {node["id"]: {key: value for key, value in node.items() if key != "id"} for node in nodes},
         "settings": settings,
     }
 

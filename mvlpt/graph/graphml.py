@@ -1,4 +1,4 @@
-"""GraphML, for Gephi and Cytoscape: every attribute becomes a scalar, which is all that the format knows."""
+"""GraphML, for Gephi and Cytoscape: every attribute becomes a scalar, the only kind that the format allows."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from mvlpt.io.files import atomic_write
 
 
 def write(graph: nx.Graph, path: str | os.PathLike[str]) -> None:
-    """Writes a graph whole; each node also gets its name as ``label``, which the viewers show.
+    """Writes a graph; each node also gets its name as ``label``, which the viewers show.
 
-    Facts that are ``None`` are left out, lists and mappings become JSON text, and characters that XML forbids become
-    spaces.
+    Attributes that are ``None`` are omitted, lists and mappings become JSON strings, and characters that XML forbids
+    become spaces.
 
     Raises:
         RunFolderError: the file cannot be written.
     """
     plain = graph.__class__()
-    for node, facts in graph.nodes(data=True):
+    for node, attributes in graph.nodes(data=True):
         plain.add_node(node)
-        plain.nodes[node].update({"label": node, **_scalars(facts)})
+        plain.nodes[node].update({"label": node, **_scalars(attributes)})
     for source, target, values in graph.edges(data=True):
         plain.add_edge(source, target)
         plain.edges[source, target].update(_scalars(values))
     with atomic_write(path, "wb") as handle:
-        # numbers that are whole in one node and not in another would otherwise become two attributes of one name
+        # without inference, an attribute that is an int in one node and a float in another would be declared twice
         nx.write_graphml(plain, handle, infer_numeric_types=True)
 
 

@@ -1,4 +1,4 @@
-"""The task graph: tasks, how alike they are, and how they help each other.
+"""The task graph: tasks, how similar they are, and how much they help each other.
 
 Shapes: T tasks; every matrix is (T, T) float64 in the order of the tasks.
 """
@@ -9,6 +9,7 @@ import copy
 import json
 import math
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,22 +23,24 @@ from mvlpt.graph.checks import check_matrix, check_similarity, check_tasks, inde
 from mvlpt.graph.similarity.weighting import ALIASES, combine, parse_weights
 from mvlpt.io.files import atomic_write
 
-RESERVED = ("id", "source", "target", "key")  # words that node-link files use for themselves
+RESERVED = ("id", "source", "target", "key")  # keys of the node-link format itself
 
 
 class TaskGraph:
-    """Tasks with their similarities (symmetric, in [0, 1]) and affinities (directed); it never changes.
+    """Tasks with their similarities (symmetric, in [0, 1]) and affinities (directed); immutable.
 
     Args:
         tasks: T names.
-        similarities: name to matrix, such as :func:`mvlpt.graph.similarity_matrices` gives; the diagonal becomes 1.
-        affinities: name to matrix, ``[i, j]`` how much training on i helps j; NaN off the diagonal: not known.
-        facts: task to what is known of it: classes, images, metric, fingerprint, cost, or whatever JSON can hold.
-        settings: what the matrices were computed with; whatever JSON can hold.
+        similarities: name to matrix, such as :func:`mvlpt.graph.similarity_matrices` returns; the diagonal becomes 1.
+        affinities: name to matrix, ``[i, j]`` how much training on i helps j; NaN where unknown.
+        attributes: task to its node attributes: classes, images, metric, fingerprint, cost, or anything else that JSON
+            can hold.
+        settings: what the matrices were computed with; anything that JSON can hold.
+        facts: the former name of ``attributes``, deprecated.
 
     Raises:
-        GraphError: names are missing, unprintable or stand twice, a matrix is not what it should be, facts of an
-            unknown task, or facts that JSON cannot hold.
+        GraphError: names are missing, unprintable or repeated, a matrix is invalid, or attributes belong to an unknown
+            task or cannot be written as JSON.
     """
 
     def __init__(
@@ -45,9 +48,14 @@ class TaskGraph:
         tasks: Iterable[str],
         similarities: Mapping[str, Any] | None = None,
         affinities: Mapping[str, Any] | None = None,
-        facts: Mapping[str, Mapping[str, Any]] | None = None,
+        attributes: Mapping[str, Mapping[str, Any]] | None = None,
         settings: Mapping[str, Any] | None = None,
+        *,
+        facts: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
+        if facts is not None:
+            _warn_facts()
+            attributes = {**(attributes or {}), **facts}
         self._tasks = check_tasks(tasks)
         self._similarities = {
             name: _frozen(check_similarity(matrix, self._tasks, name=f"similarity '{name}'"))
@@ -57,19 +65,22 @@ class TaskGraph:
         for name, matrix in (affinities or {}).items():
             array = check_matrix(matrix, self._tasks, name=f"affinity '{name}'", missing=True)
             if len(self._tasks) > 1 and np.isnan(array[~np.eye(len(array), dtype=bool)]).all():
-                raise GraphError(f"The affinity '{name}' is known for no pair of tasks; leave it out")
+                raise GraphError(f"The affinity '{name}' has no value for any pair of tasks; leave it out")
             self._affinities[name] = _frozen(array)
         for name in (*self._similarities, *self._affinities):
             if not isinstance(name, str) or not name.strip() or not name.isprintable() or name in RESERVED:
-                raise GraphError(f"A similarity or affinity cannot be named {name!r}; choose another word")
-        if both := sorted(self._similarities.keys() & self._affinities.keys()):
-            raise GraphError(f"'{both[0]}' is the name of a similarity and of an affinity; rename one")
-        index_of(self._tasks, facts or {})
-        self._facts = {task: _plain((facts or {}).get(task, {}), f"the facts of '{task}'") for task in self._tasks}
-        for task, known in self._facts.items():
-            if not isinstance(known, dict) or "id" in known:
-                raise GraphError(f"The facts of '{task}' must be a mapping without the key 'id', not {known!r}")
-        self._settings = _plain(settings or {}, "the settings")
+                raise GraphError(f"A similarity or affinity cannot be named {name!r}; choose another name")
+        if shared := sorted(self._similarities.keys() & self._affinities.keys()):
+            raise GraphError(f"'{shared[0]}' is the name of a similarity and of an affinity; rename one")
+        attributes = attributes or {}
+        index_of(self._tasks, attributes)
+        self._attributes = {
+            task: _to_json(attributes.get(task, {}), f"the attributes of '{task}'") for task in self._tasks
+        }
+        for task, values in self._attributes.items():
+            if not isinstance(values, dict) or "id" in values:
+                raise GraphError(f"The attributes of '{task}' must be a mapping without the key 'id', not {values!r}")
+        self._settings = _to_json(settings or {}, "the settings")
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -83,13 +94,19 @@ class TaskGraph:
 
     @property
     def affinities(self) -> dict[str, np.ndarray]:
-        """Name to matrix, read-only; NaN where a pair is not known, and a diagonal without meaning."""
+        """Name to matrix, read-only; NaN where a pair is unknown; the diagonal has no meaning."""
         return dict(self._affinities)
 
     @property
+    def attributes(self) -> dict[str, dict[str, Any]]:
+        """Each task's node attributes, as a copy."""
+        return copy.deepcopy(self._attributes)
+
+    @property
     def facts(self) -> dict[str, dict[str, Any]]:
-        """What is known of each task, as a copy."""
-        return copy.deepcopy(self._facts)
+        """The former name of :attr:`attributes`, deprecated."""
+        _warn_facts()
+        return self.attributes
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -107,7 +124,7 @@ class TaskGraph:
         """One similarity or affinity, read-only; ``visual`` and ``label`` stand for their defaults.
 
         Raises:
-            GraphError: the graph has none of that name; the nearest is suggested.
+            GraphError: no matrix has that name; the nearest is suggested.
         """
         known = {**self._similarities, **self._affinities}
         found = name if name in known else ALIASES.get(name, name)
@@ -119,8 +136,8 @@ class TaskGraph:
         """The weighted mean of similarities; see :func:`mvlpt.graph.similarity.weighting`.
 
         Args:
-            weights: name to weight, or text such as ``visual=0.5,label=0.5``.
-            rescale: whether each similarity is stretched over [0, 1] first.
+            weights: name to weight, or a string such as ``visual=0.5,label=0.5``.
+            rescale: whether each similarity is rescaled to [0, 1] first.
         """
         return combine(self._similarities, parse_weights(weights) if isinstance(weights, str) else weights, rescale)
 
@@ -128,24 +145,24 @@ class TaskGraph:
         """The graph of some tasks, in the order given.
 
         Raises:
-            GraphError: no task, a task twice, or one that is not there.
+            GraphError: no task, a repeated task, or an unknown one.
         """
         tasks = check_tasks(tasks)
-        places = np.ix_(*[index_of(self._tasks, tasks)] * 2)
+        rows = np.ix_(*[index_of(self._tasks, tasks)] * 2)
         return TaskGraph(
             tasks,
-            {name: matrix[places] for name, matrix in self._similarities.items()},
+            {name: matrix[rows] for name, matrix in self._similarities.items()},
             {
-                name: matrix[places]
+                name: matrix[rows]
                 for name, matrix in self._affinities.items()
-                if len(tasks) == 1 or not np.isnan(matrix[places][~np.eye(len(tasks), dtype=bool)]).all()
+                if len(tasks) == 1 or not np.isnan(matrix[rows][~np.eye(len(tasks), dtype=bool)]).all()
             },
-            {task: self._facts[task] for task in tasks},
+            {task: self._attributes[task] for task in tasks},
             self._settings,
         )
 
     def similarity_graph(self) -> nx.Graph:
-        """A node for each task with its facts; an edge for each pair with every similarity by name."""
+        """A node for each task with its attributes; an edge for each pair with every similarity by name."""
         graph = self._nodes(nx.Graph())
         if self._similarities:
             for i, j in zip(*np.triu_indices(len(self), 1), strict=True):
@@ -154,7 +171,7 @@ class TaskGraph:
         return graph
 
     def affinity_graph(self) -> nx.DiGraph:
-        """A node for each task with its facts; an edge i -> j with how much training on i helps j, where known."""
+        """A node for each task with its attributes; an edge i -> j with how much training on i helps j, where known."""
         graph = self._nodes(nx.DiGraph())
         for name, matrix in self._affinities.items():
             for i, j in np.argwhere(~np.isnan(matrix) & ~np.eye(len(self), dtype=bool)):
@@ -162,13 +179,13 @@ class TaskGraph:
         return graph
 
     def _nodes(self, graph: nx.Graph) -> nx.Graph:
-        for task, known in self.facts.items():
+        for task, values in self.attributes.items():
             graph.add_node(task)
-            graph.nodes[task].update(known)  # a fact may have the name of one of add_node's arguments
+            graph.nodes[task].update(values)  # an attribute may have the name of one of add_node's arguments
         return graph
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes ``task_graph.json``, from which :meth:`load` makes an equal graph.
+        """Writes ``task_graph.json``, which :meth:`load` reads back as an equal graph.
 
         Raises:
             RunFolderError: the file cannot be written.
@@ -181,8 +198,8 @@ class TaskGraph:
         """Reads what :meth:`save` wrote.
 
         Raises:
-            GraphError: the file is missing, not JSON, not a task graph, of another version, or an edge is missing,
-                stands twice, names an unknown task or lacks a value.
+            GraphError: the file is missing, not JSON, not a task graph or of another version; or an edge is missing,
+                repeated, names an unknown task or lacks a value.
         """
         try:
             return cls(**graph_json.decode(_read(Path(path))))
@@ -194,15 +211,15 @@ class TaskGraph:
     ) -> list[Path]:
         """Writes GraphML for Gephi, Cytoscape or networkx.
 
-        The similarities go to ``path``. If there are affinities, they go to a file beside it, ``x.graphml`` to
-        ``x.affinity.graphml``, because a GraphML graph is either undirected or directed.
+        The similarities go to ``path``. Affinities go to a second file, ``x.affinity.graphml`` beside ``x.graphml``,
+        because a GraphML graph is either undirected or directed.
 
         Args:
             path: the file to write.
             weights: if given, every similarity edge also gets a ``weight``, the combination of its similarities.
 
         Returns:
-            The files that were written.
+            The files written.
 
         Raises:
             RunFolderError: a file cannot be written.
@@ -221,13 +238,17 @@ class TaskGraph:
         return [path, beside]
 
 
+def _warn_facts() -> None:
+    warnings.warn("TaskGraph.facts is now TaskGraph.attributes", DeprecationWarning, stacklevel=3)
+
+
 def _frozen(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
 
 
 def _read(path: Path) -> Any:
-    """JSON, without the constants NaN and Infinity, which are not JSON."""
+    """Reads JSON, refusing the constants NaN and Infinity, which the standard does not have."""
 
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not a number")
@@ -235,13 +256,13 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
     except FileNotFoundError:
-        raise GraphError("there is no such file; make one with mvlpt group") from None
+        raise GraphError("no such file; make one with mvlpt group") from None
     except (OSError, ValueError, RecursionError) as error:
         raise GraphError(f"not readable JSON ({error}); make it again with mvlpt group") from None
 
 
-def _plain(value: Any, where: str) -> Any:
-    """The value as JSON gives it back: lists for tuples, plain numbers for numpy's.
+def _to_json(value: Any, where: str) -> Any:
+    """The value as JSON returns it: lists for tuples, plain numbers for numpy's.
 
     Raises:
         GraphError: JSON cannot hold it.
@@ -250,10 +271,10 @@ def _plain(value: Any, where: str) -> Any:
         value = value.tolist()
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
-            raise GraphError(f"A key in {where} is not text, so task_graph.json cannot hold it")
-        return {key: _plain(item, where) for key, item in value.items()}
+            raise GraphError(f"A key in {where} is not a string, so it cannot be saved as JSON")
+        return {key: _to_json(item, where) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item, where) for item in value]
+        return [_to_json(item, where) for item in value]
     if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    raise GraphError(f"The value {value!r} in {where} cannot stand in task_graph.json; give text, numbers or lists")
+    raise GraphError(f"The value {value!r} in {where} cannot be saved as JSON; give strings, numbers or lists")

@@ -62,7 +62,7 @@ def test_writes_graph_groups_and_pictures(run, tmp_path):
     assert {path.name for path in folder.iterdir()} == FILES | PICTURES
     graph = TaskGraph.load(folder / "task_graph.json")
     assert graph.tasks == ("toy-warm", "toy-cold", "toy-all")
-    warm = graph.facts["toy-warm"]
+    warm = graph.attributes["toy-warm"]
     assert (warm["classes"], warm["images"], warm["metric"]) == (3, 6, "accuracy")
     grouping = read_groups(folder / "groups.yaml", graph.tasks)
     assert grouping.settings["similarity"] == "visual=0.5,label=0.5"

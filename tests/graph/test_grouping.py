@@ -14,7 +14,7 @@ from mvlpt.graph.grouping.clique_program import solve_program
 from mvlpt.graph.grouping.constraints import Constraints
 from mvlpt.graph.grouping.exact import exact_labels
 from mvlpt.graph.grouping.heuristics import best_heuristic
-from mvlpt.graph.grouping.objective import inner_outer, pair_weights, whole_weights
+from mvlpt.graph.grouping.objective import pair_weights, whole_weights, within_between_means
 from mvlpt.graph.grouping.partition import METHODS, group_tasks
 from mvlpt.graph.grouping.starts import STARTS
 from mvlpt.graph.grouping.subset_dp import best_labels
@@ -209,7 +209,7 @@ def test_whole_weights_keep_proportions():
 
 def test_inner_and_outer_means():
     matrix = np.array([[1.0, 0.8, 0.2], [0.6, 1.0, 0.4], [0.2, 0.0, 1.0]])
-    (inner, outer), (lone, rest) = inner_outer(matrix, ["a", "b", "c"], [["a", "b"], ["c"]])
+    (inner, outer), (lone, rest) = within_between_means(matrix, ["a", "b", "c"], [["a", "b"], ["c"]])
     assert inner == pytest.approx(0.7)
     assert outer == pytest.approx(0.2)
     assert np.isnan(lone)

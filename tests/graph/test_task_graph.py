@@ -32,7 +32,7 @@ def example(seed=0, tasks=TASKS, missing=True):
 
 def same(a, b):
     assert a.tasks == b.tasks
-    assert a.facts == b.facts
+    assert a.attributes == b.attributes
     assert a.settings == b.settings
     for kind in ("similarities", "affinities"):
         assert list(getattr(a, kind)) == list(getattr(b, kind))
@@ -92,15 +92,15 @@ def test_the_graphs_carry_every_measure_by_name():
 
 def test_a_graph_never_changes():
     given = random_similarity(np.random.default_rng(0), 2)
-    facts, settings_ = {"a": {"names": ["x"]}}, {"shots": [1]}
-    graph = TaskGraph(["a", "b"], {"mine": given}, facts=facts, settings=settings_)
+    attributes, settings_ = {"a": {"names": ["x"]}}, {"shots": [1]}
+    graph = TaskGraph(["a", "b"], {"mine": given}, attributes=attributes, settings=settings_)
     given[0, 1] = 9
-    facts["a"]["names"].append("y")
-    graph.facts["a"]["names"].append("z")
+    attributes["a"]["names"].append("y")
+    graph.attributes["a"]["names"].append("z")
     graph.settings["shots"].append(2)
     graph.similarities.clear()
     assert graph.matrix("mine")[0, 1] != 9
-    assert graph.facts["a"] == {"names": ["x"]}
+    assert graph.attributes["a"] == {"names": ["x"]}
     assert graph.settings == {"shots": [1]}
     with pytest.raises(ValueError, match="read-only"):
         graph.matrix("mine")[0, 1] = 9
@@ -121,7 +121,7 @@ def test_a_subset_keeps_its_pairs_in_the_order_given():
     assert part.matrix("visual")[0, 1] == example().matrix("visual")[2, 0]
     assert part.matrix("lookahead")[0, 1] == example().matrix("lookahead")[2, 0]
     assert np.isnan(part.matrix("lookahead")[1, 0])
-    assert part.facts["cats"]["images"] == 48
+    assert part.attributes["cats"]["images"] == 48
     with pytest.raises(GraphError, match="no task 'dog'; did you mean 'dogs'"):
         example().subset(["dog"])
     with pytest.raises(GraphError, match="'dogs' twice"):
@@ -143,16 +143,16 @@ def test_graphml_comes_back_with_scalars_only(tmp_path):
         assert edge["weight"] == pytest.approx(mean[i, j])
     assert helps.edges["cats", "dogs"]["lookahead"] == pytest.approx(graph.matrix("lookahead")[0, 1])
     assert "lookahead" not in helps.edges["cats", "eels"]
-    assert similar.nodes["cats"] == {**graph.facts["cats"], "label": "cats"}
+    assert similar.nodes["cats"] == {**graph.attributes["cats"], "label": "cats"}
     assert len(TaskGraph(TASKS, {"mine": np.eye(4)}).save_graphml(tmp_path / "x.graphml")) == 1
 
 
-def test_graphml_of_facts_that_are_no_scalars(tmp_path):
-    facts = {
+def test_graphml_writes_only_scalar_attributes(tmp_path):
+    attributes = {
         "a": {"cost": 1, "names": ["x", "y"], "text": "two\x00 lines\n", "none": None, "ready": True, "source": "web"},
         "b": {"cost": 1.5},
     }
-    TaskGraph(["a", "b"], {"mine": np.eye(2)}, facts=facts).save_graphml(tmp_path / "x.graphml")
+    TaskGraph(["a", "b"], {"mine": np.eye(2)}, attributes=attributes).save_graphml(tmp_path / "x.graphml")
     read = nx.read_graphml(tmp_path / "x.graphml")
     assert read.nodes["a"] == {
         "label": "a",
@@ -174,13 +174,13 @@ def test_graphml_of_facts_that_are_no_scalars(tmp_path):
         ({"similarities": {"mine": np.eye(3)}}, "3 x 3 and not 2 x 2"),
         ({"similarities": {"mine": np.eye(2), "source": np.eye(2)}}, "cannot be named 'source'"),
         ({"similarities": {"x": np.eye(2)}, "affinities": {"x": np.eye(2)}}, "'x' is the name of a similarity and"),
-        ({"affinities": {"gain": [[0, np.nan], [np.nan, 0]]}}, "known for no pair"),
+        ({"affinities": {"gain": [[0, np.nan], [np.nan, 0]]}}, "no value for any pair"),
         ({"affinities": {"gain": [[0, np.inf], [1, 0]]}}, "inf for 'a' and 'b'"),
-        ({"facts": {"c": {}}}, "no task 'c'"),
-        ({"facts": {"a": {"id": 1}}}, "without the key 'id'"),
-        ({"facts": {"a": {"cost": float("nan")}}}, "nan in the facts of 'a'"),
-        ({"settings": {"path": object()}}, "in the settings cannot stand"),
-        ({"settings": {1: 2}}, "A key in the settings is not text"),
+        ({"attributes": {"c": {}}}, "no task 'c'"),
+        ({"attributes": {"a": {"id": 1}}}, "without the key 'id'"),
+        ({"attributes": {"a": {"cost": float("nan")}}}, "nan in the attributes of 'a'"),
+        ({"settings": {"path": object()}}, "in the settings cannot be saved"),
+        ({"settings": {1: 2}}, "A key in the settings is not a string"),
     ],
 )
 def test_what_is_no_task_graph(options, sentence):
@@ -257,3 +257,10 @@ def test_files_that_are_no_json(tmp_path):
     path.write_text("[]")
     with pytest.raises(GraphError, match="not a task graph"):
         TaskGraph.load(path)
+
+
+def test_the_former_name_of_attributes_warns():
+    with pytest.warns(DeprecationWarning, match="attributes"):
+        graph = TaskGraph(["a"], facts={"a": {"classes": 3}})
+    with pytest.warns(DeprecationWarning, match="attributes"):
+        assert graph.facts == graph.attributes == {"a": {"classes": 3}}

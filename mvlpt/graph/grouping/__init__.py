@@ -9,7 +9,7 @@ from mvlpt.lazy import lazy_exports
 if TYPE_CHECKING:
     from mvlpt.graph.grouping.groups import Grouping
     from mvlpt.graph.grouping.groups_file import read_groups, write_groups
-    from mvlpt.graph.grouping.objective import inner_outer
+    from mvlpt.graph.grouping.objective import within_between_means
     from mvlpt.graph.grouping.partition import METHODS, check_grouping, group_tasks
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "Grouping",
     "check_grouping",
     "group_tasks",
-    "inner_outer",
     "read_groups",
+    "within_between_means",
     "write_groups",
 ]
 
@@ -28,7 +28,7 @@ __getattr__ = lazy_exports(
         "Grouping": "groups",
         "read_groups": "groups_file",
         "write_groups": "groups_file",
-        "inner_outer": "objective",
+        "within_between_means": "objective",
         "METHODS": "partition",
         "check_grouping": "partition",
         "group_tasks": "partition",

@@ -103,7 +103,9 @@ def partition_score(weights: np.ndarray, labels: np.ndarray) -> float:
     return math.fsum(weights[np.triu(together, 1)])
 
 
-def inner_outer(matrix: np.ndarray, tasks: Sequence[str], groups: Sequence[Sequence[str]]) -> list[tuple[float, float]]:
+def within_between_means(
+    matrix: np.ndarray, tasks: Sequence[str], groups: Sequence[Sequence[str]]
+) -> list[tuple[float, float]]:
     """For each group the mean over pairs inside it and over pairs that leave it.
 
     Args:

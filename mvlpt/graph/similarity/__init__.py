@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from mvlpt.graph.similarity.weighting import (
         SIMILARITIES,
         combine,
-        named_weights,
         parse_weights,
+        resolve_weights,
         similarity_matrices,
     )
 
@@ -22,8 +22,8 @@ __all__ = [
     "combine",
     "fit_weights",
     "measured_pairs",
-    "named_weights",
     "parse_weights",
+    "resolve_weights",
     "similarity_matrices",
     "spearman",
 ]
@@ -37,8 +37,8 @@ __getattr__ = lazy_exports(
         "spearman": "weight_fitting",
         "SIMILARITIES": "weighting",
         "combine": "weighting",
-        "named_weights": "weighting",
         "parse_weights": "weighting",
+        "resolve_weights": "weighting",
         "similarity_matrices": "weighting",
     },
 )

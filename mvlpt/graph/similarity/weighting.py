@@ -134,7 +134,7 @@ def check_weights(weights: Mapping[str, float]) -> None:
         raise GraphError("At least one similarity needs a weight above 0, such as visual=0.5,label=0.5")
 
 
-def named_weights(weights: Mapping[str, float], known: Iterable[str] = SIMILARITIES) -> dict[str, float]:
+def resolve_weights(weights: Mapping[str, float], known: Iterable[str] = SIMILARITIES) -> dict[str, float]:
     """Weights by the full names of their similarities.
 
     Args:
@@ -171,7 +171,7 @@ def combine(matrices: Mapping[str, np.ndarray], weights: Mapping[str, float], re
         GraphError: an unknown name, a similarity named twice, weights of which none is positive or one is negative,
             or a matrix that is not a similarity or of another size.
     """
-    named = named_weights(weights, matrices)
+    named = resolve_weights(weights, matrices)
     total, size = math.fsum(named.values()), None
     mean: np.ndarray | float = 0.0
     for name in sorted(named):  # a fixed order, so that rounding does not depend on how the weights were written
