@@ -1,25 +1,54 @@
 """Frozen CLIP backbones and the prompts that attach to them."""
 
-from mvlpt.models.backbone.backbone import Backbone
-from mvlpt.models.backbone.loading import load_backbone
-from mvlpt.models.builder import build_prompted_clip
-from mvlpt.models.label_space import LabelSpace
-from mvlpt.models.optimisations import Economy
-from mvlpt.models.prompt_file import PromptFile, load_prompt, save_prompt
-from mvlpt.models.prompted_clip import PromptedCLIP
-from mvlpt.models.state import load_prompt_state
-from mvlpt.models.zero_shot import zero_shot_text_features
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mvlpt.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mvlpt.models.backbone.backbone import Backbone
+    from mvlpt.models.backbone.loading import load_backbone
+    from mvlpt.models.builder import TEXT_CHUNK, build_prompted_clip
+    from mvlpt.models.label_space import LabelSpace
+    from mvlpt.models.optimisations import ComputeOptimisations
+    from mvlpt.models.prompt_file import PromptFile, load_prompt, save_prompt
+    from mvlpt.models.prompted_clip import PromptedCLIP
+    from mvlpt.models.state import clean_prompt_state, load_prompt_state
+    from mvlpt.models.zero_shot import zero_shot_text_features
 
 __all__ = [
+    "TEXT_CHUNK",
     "Backbone",
-    "Economy",
+    "ComputeOptimisations",
     "LabelSpace",
     "PromptFile",
     "PromptedCLIP",
     "build_prompted_clip",
+    "clean_prompt_state",
     "load_backbone",
     "load_prompt",
     "load_prompt_state",
     "save_prompt",
     "zero_shot_text_features",
 ]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "TEXT_CHUNK": "builder",
+        "Backbone": "backbone.backbone",
+        "ComputeOptimisations": "optimisations",
+        "LabelSpace": "label_space",
+        "PromptFile": "prompt_file",
+        "PromptedCLIP": "prompted_clip",
+        "build_prompted_clip": "builder",
+        "clean_prompt_state": "state",
+        "load_backbone": "backbone.loading",
+        "load_prompt": "prompt_file",
+        "load_prompt_state": "state",
+        "save_prompt": "prompt_file",
+        "zero_shot_text_features": "zero_shot",
+    },
+    renamed={"Economy": "ComputeOptimisations"},
+)

@@ -12,7 +12,7 @@ from torch import nn
 from mvlpt.errors import PromptError, suggest
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.label_space import LabelSpace
-from mvlpt.models.optimisations import Economy
+from mvlpt.models.optimisations import ComputeOptimisations, resolve_optimisations
 from mvlpt.models.prompted_clip import PromptedCLIP
 from mvlpt.models.prompts.cocoop.learner import ConditionalPromptLearner
 from mvlpt.models.prompts.coop.learner import TextPromptLearner, initial_contexts
@@ -48,9 +48,10 @@ def build_prompted_clip(
     legacy: bool = False,
     task_ranges: Sequence[tuple[int, int]] | None = None,
     label_space: str = "joint",
-    economy: Economy | None = None,
+    optimisations: ComputeOptimisations | None = None,
     text_chunk: int = TEXT_CHUNK,
     seed: int | None = None,
+    economy: ComputeOptimisations | None = None,
 ) -> PromptedCLIP:
     """A frozen CLIP with a fresh prompt.
 
@@ -71,9 +72,10 @@ def build_prompted_clip(
         legacy: repeat upstream's slips; see ``docs/models.md``.
         task_ranges: (start, stop) of each task's classes; one task by default.
         label_space: ``joint`` or ``per_task``.
-        economy: the savings to use, all by default.
+        optimisations: which to use, all by default.
         text_chunk: most text tokens that are encoded at once.
         seed: of the random prompt; ``None`` draws from torch's global generator.
+        economy: former name of ``optimisations``.
 
     Raises:
         PromptError: names, contexts or options that do not fit.
@@ -140,7 +142,7 @@ def build_prompted_clip(
         learner,
         layout,
         space,
-        economy=economy or Economy(),
+        optimisations=resolve_optimisations(optimisations, economy),
         text_chunk=text_chunk,
         class_names=names,
         options={"method": method, **options},

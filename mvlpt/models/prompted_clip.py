@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from mvlpt.errors import PromptError
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.label_space import LabelSpace
-from mvlpt.models.optimisations import Economy
+from mvlpt.models.optimisations import ComputeOptimisations
 from mvlpt.models.prompts.base import Prompts
 from mvlpt.models.prompts.cocoop.learner import ConditionalPromptLearner
 from mvlpt.models.towers.image import ImageTower
@@ -34,7 +34,7 @@ class PromptedCLIP(nn.Module):
         prompt_learner: holds the trained parameters; its call gives the ``Prompts``.
         layout: the text of each class.
         label_space: which classes an image competes with.
-        economy: the savings to use.
+        optimisations: which to use.
         text_chunk: most text tokens that are encoded at once.
         options: how the prompt was built, for its file's header.
     """
@@ -46,7 +46,7 @@ class PromptedCLIP(nn.Module):
         layout: TextLayout,
         label_space: LabelSpace,
         *,
-        economy: Economy,
+        optimisations: ComputeOptimisations,
         text_chunk: int,
         class_names: Sequence[str],
         options: dict[str, Any],
@@ -57,11 +57,11 @@ class PromptedCLIP(nn.Module):
         self.backbone = backbone
         self.layout = layout
         self.label_space = label_space
-        self.economy = economy
+        self.optimisations = optimisations
         self.class_names = tuple(class_names)
         self.options = dict(options)
-        self.text_tower = TextTower(backbone, economy, text_chunk)
-        self.image_tower = ImageTower(backbone, economy)
+        self.text_tower = TextTower(backbone, optimisations, text_chunk)
+        self.image_tower = ImageTower(backbone, optimisations)
         self.conditional = isinstance(prompt_learner, ConditionalPromptLearner)
         self.trains_text = layout.n_ctx > 0
         self.trains_image = hasattr(prompt_learner, "vpt_embeddings")
@@ -89,7 +89,7 @@ class PromptedCLIP(nn.Module):
         return self._text_features(None, None)
 
     def _text_features(self, prompts: Prompts | None, classes: list[int] | None) -> Tensor:
-        keep = self.economy.text_reuse and not (self.trains_text and torch.is_grad_enabled())
+        keep = self.optimisations.text_reuse and not (self.trains_text and torch.is_grad_enabled())
         if not keep:
             if self.trains_text and prompts is None:
                 prompts = self.prompt_learner()
@@ -166,7 +166,7 @@ class PromptedCLIP(nn.Module):
         if task is None:
             raise PromptError("Under the label space 'per_task' every batch must say the task of each image")
         tasks = self.label_space.tasks_in(task)
-        if not self.economy.task_classes or len(tasks) == len(self.label_space.ranges):
+        if not self.optimisations.task_classes or len(tasks) == len(self.label_space.ranges):
             return None
         return self.label_space.classes_of(tasks)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mvlpt.errors import PromptError
 from mvlpt.models.backbone.backbone import Backbone
-from mvlpt.models.optimisations import Economy
+from mvlpt.models.optimisations import ComputeOptimisations, resolve_optimisations
 from mvlpt.models.prompted_clip import unit
 from mvlpt.models.towers.text import TextTower
 from mvlpt.models.towers.text_layout import PLAIN_TEMPLATE, clean_class_names, plain_layout
@@ -23,7 +23,8 @@ def zero_shot_text_features(
     class_names: Sequence[str],
     templates: Sequence[str] = (PLAIN_TEMPLATE,),
     *,
-    economy: Economy | None = None,
+    optimisations: ComputeOptimisations | None = None,
+    economy: ComputeOptimisations | None = None,
 ) -> Tensor:
     """One feature per class: each template's feature normalised, their mean normalised again.
 
@@ -31,7 +32,8 @@ def zero_shot_text_features(
         backbone: the frozen model.
         class_names: the classes; ``_`` is read as a space.
         templates: sentences with ``{}`` where the name goes.
-        economy: the savings to use, all by default.
+        optimisations: which to use, all by default.
+        economy: former name of ``optimisations``.
 
     Returns:
         (K, embed_dim).
@@ -44,10 +46,10 @@ def zero_shot_text_features(
     if not templates:
         raise PromptError("Zero-shot classification needs at least one template such as 'a photo of a {}.'")
     names = clean_class_names(class_names)
+    chosen = resolve_optimisations(optimisations, economy)
     total = 0
     for template in templates:
-        texts = _fill(template, names)
-        total = total + unit(_encode(backbone, texts, economy or Economy()))
+        total = total + unit(_encode(backbone, _fill(template, names), chosen))
     return unit(total / len(templates))
 
 
@@ -57,10 +59,10 @@ def _fill(template: str, names: Sequence[str]) -> list[str]:
     return [template.replace("{}", name) for name in names]
 
 
-def _encode(backbone: Backbone, texts: list[str], economy: Economy) -> Tensor:
+def _encode(backbone: Backbone, texts: list[str], optimisations: ComputeOptimisations) -> Tensor:
     if backbone.can_step_texts:
         layout = plain_layout(backbone.tokenizer, texts, backbone.context_length)
-        return TextTower(backbone, economy, CHUNK_TOKENS).encode(layout, None)
+        return TextTower(backbone, optimisations, CHUNK_TOKENS).encode(layout, None)
     chunk = max(1, CHUNK_TOKENS // backbone.context_length)
     return torch.cat(
         [backbone.encode_text(backbone.tokenize(texts[i : i + chunk])) for i in range(0, len(texts), chunk)]

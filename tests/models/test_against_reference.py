@@ -4,7 +4,7 @@ import pytest
 import torch
 from support.tiny_clip import NAMES, RANGES, assert_same, compare, outcome, reference_of, tiny_backbone, tiny_images
 
-from mvlpt.models import Economy, build_prompted_clip
+from mvlpt.models import ComputeOptimisations, build_prompted_clip
 
 PROMPTS = {
     "coop end": ("coop", {"n_ctx": 5}),
@@ -74,11 +74,11 @@ def test_unified_prompts_meet_unless_legacy():
 
 
 @pytest.mark.parametrize("deep", [True, False])
-def test_dropout_draws_the_same_numbers_with_and_without_savings(deep):
+def test_dropout_draws_the_same_numbers_with_and_without_optimisations(deep):
     results = []
-    for economy in (Economy(), Economy.none()):
+    for optimisations in (ComputeOptimisations(), ComputeOptimisations.none()):
         prompted = build_prompted_clip(
-            tiny_backbone(), NAMES, "vpt", n_ctx=3, vpt_deep=deep, vpt_dropout=0.5, seed=0, economy=economy
+            tiny_backbone(), NAMES, "vpt", n_ctx=3, vpt_deep=deep, vpt_dropout=0.5, seed=0, optimisations=optimisations
         ).train()
         torch.manual_seed(1)
         parameters = dict(prompted.prompt_learner.named_parameters())

@@ -4,13 +4,13 @@ import pytest
 import torch
 from support.tiny_clip import NAMES, TOKENIZER, compare, outcome, tiny_backbone, tiny_clip, tiny_images
 
-from mvlpt.models import Backbone, Economy, build_prompted_clip
+from mvlpt.models import Backbone, ComputeOptimisations, build_prompted_clip
 
 METHODS = ["coop", "vpt", "upt", "cocoop"]
 
 
-def run(backbone, method, context=None, economy=None):
-    prompted = build_prompted_clip(backbone, NAMES, method, n_ctx=3, seed=0, economy=economy).train()
+def run(backbone, method, context=None, optimisations=None):
+    prompted = build_prompted_clip(backbone, NAMES, method, n_ctx=3, seed=0, optimisations=optimisations).train()
     parameters = dict(prompted.prompt_learner.named_parameters())
     with context or torch.autocast("cpu", enabled=False):
         return outcome(prompted, parameters, tiny_images(backbone))
@@ -60,7 +60,7 @@ def test_compiled(method):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("method", METHODS)
 def test_on_a_gpu(method):
-    here = run(tiny_backbone(), method, economy=Economy.none())
+    here = run(tiny_backbone(), method, optimisations=ComputeOptimisations.none())
     clip = tiny_clip().cuda()
     backbone = Backbone(clip, TOKENIZER, name="tiny")
     there = run(backbone, method)

@@ -5,7 +5,7 @@ import torch
 from support.tiny_clip import NAMES, TOKENIZER, tiny_backbone
 
 from mvlpt.errors import PromptError
-from mvlpt.models import Economy, build_prompted_clip, zero_shot_text_features
+from mvlpt.models import ComputeOptimisations, build_prompted_clip, zero_shot_text_features
 from mvlpt.models.towers.text_layout import clean_class_names, plain_layout, prompt_layout
 from mvlpt.models.towers.text_plan import _buckets
 
@@ -104,8 +104,8 @@ def test_zero_shot_features_equal_open_clips_for_every_economy():
         texts = [template.replace("{}", name) for name in cleaned]
         expected = expected + torch.nn.functional.normalize(backbone.encode_text(backbone.tokenize(texts)), dim=-1)
     expected = torch.nn.functional.normalize(expected / 3, dim=-1)
-    for economy in (Economy(), Economy.none()):
-        ours = zero_shot_text_features(backbone, NAMES, templates, economy=economy)
+    for optimisations in (ComputeOptimisations(), ComputeOptimisations.none()):
+        ours = zero_shot_text_features(backbone, NAMES, templates, optimisations=optimisations)
         assert not ours.requires_grad
         assert torch.allclose(ours, expected, atol=1e-5)
 

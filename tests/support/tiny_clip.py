@@ -11,7 +11,7 @@ from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transformer import LayerScale
 
 from benchmarks.reference import ReferenceCLIP
-from mvlpt.models import Backbone, Economy, build_prompted_clip
+from mvlpt.models import Backbone, ComputeOptimisations, build_prompted_clip
 
 NAMES = ["cat", "annual_crop_land", "red sports car", "Boeing 737-800", "dog", "flower (red)", "st. bernard"]
 RANGES = [(0, 3), (3, 5), (5, 7)]
@@ -93,9 +93,17 @@ def assert_same(ours, theirs, *, logits: float = 1e-4, gradients: float = 1e-3) 
         assert (ours[1][name] - gradient).norm() <= gradients * size, name
 
 
-def compare(backbone: Backbone, method: str, economy: Economy | None = None, *, task=None, reference=None, **options):
+def compare(
+    backbone: Backbone,
+    method: str,
+    optimisations: ComputeOptimisations | None = None,
+    *,
+    task=None,
+    reference=None,
+    **options,
+):
     """Builds a prompted CLIP and asserts that it equals the reference in logits and gradients."""
-    prompted = build_prompted_clip(backbone, NAMES, method, seed=0, economy=economy, **options).train()
+    prompted = build_prompted_clip(backbone, NAMES, method, seed=0, optimisations=optimisations, **options).train()
     images = tiny_images(backbone)
     parameters = dict(prompted.prompt_learner.named_parameters())
     position = options.get("class_token_position", "end")

@@ -18,7 +18,7 @@ from mvlpt.errors import RunFolderError
 from mvlpt.experiment.costs.model import BACKWARD, CostModel, Rates
 from mvlpt.experiment.costs.sizes import architecture
 from mvlpt.io.files import read_json, write_json
-from mvlpt.models.backbone.quiet import quiet
+from mvlpt.models.backbone.suppress_logging import suppress_logging
 from mvlpt.schedule.jobs import Job, Plan
 
 FILE = "calibration.json"
@@ -100,7 +100,7 @@ def _measure(name: str, image_size: int, device: str) -> tuple[tuple[float, floa
 
     from mvlpt.models import build_prompted_clip, load_backbone
 
-    with quiet():  # that the weights are random is meant here
+    with suppress_logging():  # that the weights are random is meant here
         backbone = load_backbone(name, "" if name == "embedded" else "random", device=device)
     shape, method = architecture(name, image_size), "vpt"
     if shape.image.conv_flops:

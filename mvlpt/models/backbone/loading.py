@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mvlpt.errors import BackboneError
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.backbone.names import EMBEDDED, BackboneName, resolve_name
-from mvlpt.models.backbone.quiet import quiet
+from mvlpt.models.backbone.suppress_logging import suppress_logging
 from mvlpt.models.backbone.weights import find_cached, preprocessing_of, read_weights
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def load_backbone(
 def _build(resolved: BackboneName, precision: str, *, quick_gelu: bool = False) -> nn.Module:
     import open_clip
 
-    with warnings.catch_warnings(), quiet():
+    with warnings.catch_warnings(), suppress_logging():
         warnings.simplefilter("ignore")
         try:
             return open_clip.create_model(
@@ -143,7 +143,7 @@ def _tokenizer(resolved: BackboneName) -> Any:
         merges = _merges_in(resolved.folder, options.pop("bpe_path", None))
         if merges is not None and not text.get("hf_tokenizer_name"):
             return SimpleTokenizer(bpe_path=str(merges), context_length=text.get("context_length", 77), **options)
-    with quiet():
+    with suppress_logging():
         try:
             return open_clip.get_tokenizer(resolved.arch)
         except Exception as error:  # open_clip raises whatever its download library raises

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mvlpt.errors import BackboneError, suggest
 from mvlpt.io.script_archive import is_script_archive, read_script_archive
-from mvlpt.models.backbone.quiet import quiet
+from mvlpt.models.backbone.suppress_logging import suppress_logging
 
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 
@@ -93,7 +93,7 @@ def find_cached(arch: str, tag: str, asked: str) -> Path:
     try:
         if not _in_hub_cache(entry):
             _probe(entry)
-        with quiet():
+        with suppress_logging():
             found = download_pretrained(entry)
     except Exception as error:  # whatever the download library raises: there is one remedy
         raise BackboneError(_how_to_get(asked, tag, entry, by_hand, error)) from error

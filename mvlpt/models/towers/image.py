@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from mvlpt.errors import PromptError
 from mvlpt.models.backbone.backbone import Backbone
-from mvlpt.models.optimisations import Economy
+from mvlpt.models.optimisations import ComputeOptimisations
 from mvlpt.models.towers import transformer_steps
 
 
@@ -23,12 +23,12 @@ class ImageTower:
 
     Args:
         backbone: the frozen model.
-        economy: the savings to use.
+        optimisations: which to use.
     """
 
-    def __init__(self, backbone: Backbone, economy: Economy) -> None:
+    def __init__(self, backbone: Backbone, optimisations: ComputeOptimisations) -> None:
         self.backbone = backbone
-        self.economy = economy
+        self.optimisations = optimisations
         self._can_step = backbone.can_step_images and all(
             transformer_steps.is_standard(block) for block in self._blocks
         )
@@ -61,7 +61,7 @@ class ImageTower:
         return self._head(self._run_deep(x, prompts, deep.to(x.dtype), dropout))
 
     def _encode_plain(self, images: Tensor) -> Tensor:
-        if not (self._can_step and self.economy.image_last_query):
+        if not (self._can_step and self.optimisations.image_last_query):
             return self.backbone.encode_image(images)
         return self._head(self._run_tokens(self._patches(images)))
 
@@ -76,8 +76,8 @@ class ImageTower:
 
     def _run_tokens(self, x: Tensor) -> Tensor:
         """Runs all tokens through all blocks and returns the class token: (B, D)."""
-        fused, layers = self.economy.fused_gelu, list(self._blocks)
-        last_query = self._can_step and self.economy.image_last_query
+        fused, layers = self.optimisations.fused_gelu, list(self._blocks)
+        last_query = self._can_step and self.optimisations.image_last_query
         for block in layers[:-1] if last_query else layers:
             x = transformer_steps.full_step(block, x, causal=False, fused=fused) if self._can_step else block(x)
         return transformer_steps.first_token_step(layers[-1], x, fused=fused) if last_query else x[:, 0]
@@ -89,21 +89,23 @@ class ImageTower:
                 f"There are deep visual prompts for {deep.shape[0] + 1} layers, "
                 f"but backbone '{self.backbone.name}' has {len(layers)}"
             )
-        keys_only = self._can_step and self.economy.image_deep_keys
+        keys_only = self._can_step and self.optimisations.image_deep_keys
         for number, block in enumerate(layers):
             if number:
                 prompts = _for_batch(deep[number - 1], x.shape[0], dropout)
             last = number == len(layers) - 1
             if keys_only:
-                if last and self.economy.image_last_query:
-                    return transformer_steps.first_token_step(block, x, fused=self.economy.fused_gelu, prompts=prompts)
-                x = transformer_steps.prompted_step(block, x, prompts, fused=self.economy.fused_gelu)
+                if last and self.optimisations.image_last_query:
+                    return transformer_steps.first_token_step(
+                        block, x, fused=self.optimisations.fused_gelu, prompts=prompts
+                    )
+                x = transformer_steps.prompted_step(block, x, prompts, fused=self.optimisations.fused_gelu)
                 continue
             joined = _insert(x, prompts)
-            if last and self._can_step and self.economy.image_last_query:
-                return transformer_steps.first_token_step(block, joined, fused=self.economy.fused_gelu)
+            if last and self._can_step and self.optimisations.image_last_query:
+                return transformer_steps.first_token_step(block, joined, fused=self.optimisations.fused_gelu)
             if self._can_step:
-                joined = transformer_steps.full_step(block, joined, causal=False, fused=self.economy.fused_gelu)
+                joined = transformer_steps.full_step(block, joined, causal=False, fused=self.optimisations.fused_gelu)
             else:
                 joined = block(joined)
             x = torch.cat([joined[:, :1], joined[:, 1 + prompts.shape[-2] :]], dim=1)

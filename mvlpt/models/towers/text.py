@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from mvlpt.models.backbone.backbone import Backbone
-from mvlpt.models.optimisations import Economy
+from mvlpt.models.optimisations import ComputeOptimisations
 from mvlpt.models.towers import transformer_steps
 from mvlpt.models.towers.text_layout import TextLayout
 from mvlpt.models.towers.text_plan import Chunk, TextPlan, make_plan
@@ -31,24 +31,26 @@ class TextTower:
 
     Args:
         backbone: the frozen model; it must be able to carry text prompts.
-        economy: the savings to use.
+        optimisations: which to use.
         chunk_tokens: most tokens that are encoded at once.
 
     Raises:
         BackboneError: the backbone's text tower cannot carry prompts.
     """
 
-    def __init__(self, backbone: Backbone, economy: Economy, chunk_tokens: int) -> None:
+    def __init__(self, backbone: Backbone, optimisations: ComputeOptimisations, chunk_tokens: int) -> None:
         backbone.require_text_prompts()
         self.backbone = backbone
-        self.economy = economy
+        self.optimisations = optimisations
         self.chunk_tokens = chunk_tokens
         self._plans: OrderedDict[tuple, tuple[TextLayout, TextPlan]] = OrderedDict()
-        wants_steps = economy.text_prefix or economy.text_last_query or economy.fused_gelu
+        wants_steps = optimisations.text_prefix or optimisations.text_last_query or optimisations.fused_gelu
         standard = all(transformer_steps.is_standard(block) for block in self._blocks)
         self._steps = standard and wants_steps
         # whole blocks know no shared keys: without steps every prompt runs from its start token
-        self._plan_economy = economy if self._steps else Economy(**{**vars(economy), "text_prefix": False})
+        self._plan_optimisations = (
+            optimisations if self._steps else ComputeOptimisations(**{**vars(optimisations), "text_prefix": False})
+        )
 
     @property
     def _blocks(self) -> nn.ModuleList:
@@ -78,7 +80,7 @@ class TextTower:
             contexts = contexts.to(self.backbone.text_dtype).flatten(0, -2)
         shared = self._run_prefix(plan, contexts) if plan.prefix else None
         trained = contexts is not None and contexts.requires_grad and torch.is_grad_enabled()
-        if trained and self.economy.text_chunks and copies * plan.tokens > self.chunk_tokens:
+        if trained and self.optimisations.text_chunks and copies * plan.tokens > self.chunk_tokens:
             options = {"use_reentrant": False, "preserve_rng_state": False}
             features = [
                 checkpoint(self._run_chunk, chunk, plan.prefix, contexts, shared, **options) for chunk in plan.chunks
@@ -97,7 +99,7 @@ class TextTower:
                 classes=classes,
                 context_length=self.backbone.context_length,
                 chunk_tokens=self.chunk_tokens,
-                economy=self._plan_economy,
+                optimisations=self._plan_optimisations,
                 device=device,
             )
             self._plans[key] = (layout, plan)  # the layout is kept, so that its id stays its own
@@ -119,7 +121,7 @@ class TextTower:
         shared = []
         for number, block in enumerate(self._blocks, start=1):
             last = number == len(self._blocks)
-            x, keys, values = transformer_steps.prefix_step(block, x, last=last, fused=self.economy.fused_gelu)
+            x, keys, values = transformer_steps.prefix_step(block, x, last=last, fused=self.optimisations.fused_gelu)
             shared.append((keys, values))
         return shared
 
@@ -134,18 +136,18 @@ class TextTower:
         return features if text.text_projection is None else features @ text.text_projection
 
     def _run_steps(self, x: Tensor, chunk: Chunk, shared: Shared | None) -> Tensor:
-        economy, layers = self.economy, list(self._blocks)
-        whole, last = (layers[:-1], layers[-1]) if economy.text_last_query else (layers, None)
+        optimisations, layers = self.optimisations, list(self._blocks)
+        whole, last = (layers[:-1], layers[-1]) if optimisations.text_last_query else (layers, None)
         mask = _causal_mask(x) if shared is not None else None
         for number, block in enumerate(whole):
             if shared is None:
-                x = transformer_steps.full_step(block, x, causal=True, fused=economy.fused_gelu)
+                x = transformer_steps.full_step(block, x, causal=True, fused=optimisations.fused_gelu)
             else:
-                x = transformer_steps.suffix_step(block, x, shared[number], mask, economy.fused_gelu)
+                x = transformer_steps.suffix_step(block, x, shared[number], mask, optimisations.fused_gelu)
         if last is None:
             return _read(x, chunk)
         own = None if shared is None else shared[-1]
-        return transformer_steps.end_token_step(last, x, own, chunk.ends, chunk.uniform, economy.fused_gelu)
+        return transformer_steps.end_token_step(last, x, own, chunk.ends, chunk.uniform, optimisations.fused_gelu)
 
     def _run_blocks(self, x: Tensor, chunk: Chunk) -> Tensor:
         mask = _causal_mask(x)

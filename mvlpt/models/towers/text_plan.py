@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mvlpt.models.optimisations import Economy
+from mvlpt.models.optimisations import ComputeOptimisations
 from mvlpt.models.towers.text_layout import TextLayout
 
 # What starting one more batch costs, in tokens: launching kernels and reading weights again.
@@ -62,7 +62,7 @@ def make_plan(
     classes: Sequence[int] | None,
     context_length: int,
     chunk_tokens: int,
-    economy: Economy,
+    optimisations: ComputeOptimisations,
     device: torch.device,
 ) -> TextPlan:
     """Plans the encoding of ``classes`` (all, if ``None``).
@@ -72,23 +72,23 @@ def make_plan(
         classes: which classes, in the order in which their features are wanted.
         context_length: the length to which prompts are padded if they are not cut.
         chunk_tokens: most tokens in a batch.
-        economy: the switches.
+        optimisations: the switches.
         device: where the tensors go; it also says what a batch costs.
     """
     wanted = list(range(len(layout.rows))) if classes is None else list(classes)
-    prefix = layout.shared_prefix() if economy.text_prefix else 0
+    prefix = layout.shared_prefix() if optimisations.text_prefix else 0
     lengths = {k: len(layout.rows[k]) - prefix for k in wanted}
-    full = (layout.longest if economy.text_cut else context_length) - prefix
+    full = (layout.longest if optimisations.text_cut else context_length) - prefix
     cost = BATCH_COST.get(device.type, 4096)
-    ordered = sorted(wanted, key=lambda k: lengths[k]) if economy.text_buckets else wanted
-    groups = _buckets([lengths[k] for k in ordered], cost) if economy.text_buckets else [len(ordered)]
+    ordered = sorted(wanted, key=lambda k: lengths[k]) if optimisations.text_buckets else wanted
+    groups = _buckets([lengths[k] for k in ordered], cost) if optimisations.text_buckets else [len(ordered)]
     chunks, sequence, begin = [], [], 0
     for stop in groups:
         members = ordered[begin:stop]
-        length = max(lengths[k] for k in members) if economy.text_cut and economy.text_buckets else full
-        if not economy.text_cut:
+        length = max(lengths[k] for k in members) if optimisations.text_cut and optimisations.text_buckets else full
+        if not optimisations.text_cut:
             length = full
-        step = max(1, chunk_tokens // length) if economy.text_chunks else len(members)
+        step = max(1, chunk_tokens // length) if optimisations.text_chunks else len(members)
         for first in range(0, len(members), step):
             part = members[first : first + step]
             chunks.append(_chunk(layout, part, prefix, length, device))

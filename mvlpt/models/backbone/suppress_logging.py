@@ -1,4 +1,4 @@
-"""Silence while another library, or a step of our own, would say what is meant here."""
+"""No log records while another library, or a step of our own, would warn of what is intended."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """No log record below an error goes anywhere inside the block."""
+def suppress_logging() -> Iterator[None]:
+    """Discards all log records below the level of an error inside the block."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""Each saving changes nothing, alone and left out, and each one saves."""
+"""Each optimisation changes no result, alone and left out, and each one saves work."""
 
 import pytest
 import torch
@@ -6,31 +6,33 @@ from support.tiny_clip import NAMES, RANGES, compare, outcome, tiny_backbone, ti
 from test_against_reference import PROMPTS
 from torch.utils.flop_counter import FlopCounterMode
 
-from mvlpt.models import Economy, build_prompted_clip
+from mvlpt.models import ComputeOptimisations, build_prompted_clip
 
 KINDS = ["coop middle", "coop csc", "vpt deep", "vpt shallow", "upt transformer", "cocoop"]
 
 
-@pytest.mark.parametrize("switch", Economy.names())
+@pytest.mark.parametrize("switch", ComputeOptimisations.names())
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_saving_changes_nothing(kind, switch):
+def test_an_optimisation_changes_nothing(kind, switch):
     method, options = PROMPTS[kind]
-    for economy in (Economy.only(switch), Economy(**{switch: False})):
-        compare(tiny_backbone(), method, economy, text_chunk=20, **options)
+    for optimisations in (ComputeOptimisations.only(switch), ComputeOptimisations(**{switch: False})):
+        compare(tiny_backbone(), method, optimisations, text_chunk=20, **options)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_none_of_the_savings(kind):
+def test_without_any_optimisation(kind):
     method, options = PROMPTS[kind]
-    compare(tiny_backbone(), method, Economy.none(), **options)
+    compare(tiny_backbone(), method, ComputeOptimisations.none(), **options)
 
 
 def test_blocks_of_an_unknown_kind_run_whole():
     backbone = tiny_backbone(vision={"scale_heads": True}, text={"scale_heads": True})
     for method in ("coop", "vpt", "upt"):
         results = []
-        for economy in (Economy(), Economy.none()):
-            prompted = build_prompted_clip(backbone, NAMES, method, n_ctx=2, seed=0, economy=economy).train()
+        for optimisations in (ComputeOptimisations(), ComputeOptimisations.none()):
+            prompted = build_prompted_clip(
+                backbone, NAMES, method, n_ctx=2, seed=0, optimisations=optimisations
+            ).train()
             results.append(outcome(prompted, dict(prompted.prompt_learner.named_parameters()), tiny_images(backbone)))
         assert torch.allclose(results[0][0], results[1][0], atol=1e-4)
     with torch.no_grad():  # no prompts: equal to open_clip's own forward pass
@@ -39,9 +41,11 @@ def test_blocks_of_an_unknown_kind_run_whole():
         assert torch.allclose(zero.image_features(tiny_images(backbone)), own, atol=1e-5)
 
 
-def work(economy: Economy, kind: str, **more) -> int:
+def work(optimisations: ComputeOptimisations, kind: str, **more) -> int:
     method, options = PROMPTS[kind]
-    prompted = build_prompted_clip(tiny_backbone(), NAMES, method, economy=economy, seed=0, **options, **more).train()
+    prompted = build_prompted_clip(
+        tiny_backbone(), NAMES, method, optimisations=optimisations, seed=0, **options, **more
+    ).train()
     task = torch.zeros(4, dtype=torch.long)
     images = tiny_images(prompted.backbone)
     prompted(images, task)
@@ -62,24 +66,26 @@ def work(economy: Economy, kind: str, **more) -> int:
         ("text_reuse", "vpt deep"),
     ],
 )
-def test_a_saving_saves(switch, kind):
-    everything = work(Economy(), kind)
-    assert everything < 0.97 * work(Economy(**{switch: False}), kind)
-    assert everything < 0.5 * work(Economy.none(), kind)
+def test_an_optimisation_saves_work(switch, kind):
+    everything = work(ComputeOptimisations(), kind)
+    assert everything < 0.97 * work(ComputeOptimisations(**{switch: False}), kind)
+    assert everything < 0.5 * work(ComputeOptimisations.none(), kind)
 
 
 def test_buckets_save_padding():
     names = ["cat"] * 40 + ["a very long name of many words indeed it is"] * 40
     tokens = []
-    for economy in (Economy(), Economy(text_buckets=False)):
-        prompted = build_prompted_clip(tiny_backbone(), names, "coop", n_ctx=2, economy=economy)
+    for optimisations in (ComputeOptimisations(), ComputeOptimisations(text_buckets=False)):
+        prompted = build_prompted_clip(tiny_backbone(), names, "coop", n_ctx=2, optimisations=optimisations)
         tokens.append(prompted.text_tower._plan(prompted.layout, None).tokens)
     assert tokens[0] < 0.7 * tokens[1]
 
 
 def test_only_the_tasks_of_the_batch_are_encoded():
     options = {"label_space": "per_task", "task_ranges": RANGES}
-    assert work(Economy(), "coop csc", **options) < 0.7 * work(Economy(task_classes=False), "coop csc", **options)
+    assert work(ComputeOptimisations(), "coop csc", **options) < 0.7 * work(
+        ComputeOptimisations(task_classes=False), "coop csc", **options
+    )
 
 
 def test_chunks_are_recomputed_and_gradients_stay_exact():
@@ -150,3 +156,12 @@ def test_constant_text_is_encoded_once_even_while_training():
     for _ in range(3):
         prompted(tiny_images(prompted.backbone)).sum().backward()
     assert len(calls) == 1
+
+
+def test_the_former_names_still_work():
+    with pytest.warns(DeprecationWarning, match="now called ComputeOptimisations"):
+        from mvlpt.models import Economy
+    assert Economy is ComputeOptimisations
+    with pytest.warns(DeprecationWarning, match="now called 'optimisations'"):
+        prompted = build_prompted_clip(tiny_backbone(), NAMES, "coop", n_ctx=2, economy=Economy.none())
+    assert prompted.optimisations == ComputeOptimisations.none()
