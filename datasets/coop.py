@@ -12,12 +12,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.data.datasets import DATASET_REGISTRY, SampledDataset
-from mvlpt.data.datum import Datum
-from mvlpt.data.sources.locate import locate, not_found, remedy
-from mvlpt.data.sources.split_files import read_split, write_split
-from mvlpt.data.sources.split_rules import COOP_SHARES, cut_by_shares
-from mvlpt.data.sources.task_table import TaskFacts, known_tasks, task_facts
+from mvlpt.data import DATASET_REGISTRY, Datum, SampledDataset
+from mvlpt.data.sources import (
+    COOP_SHARES,
+    TaskMetadata,
+    how_to_get,
+    known_tasks,
+    locate,
+    not_found_error,
+    read_split,
+    split_by_shares,
+    task_metadata,
+    write_split,
+)
 from mvlpt.datasets.coop_raw import as_items, read_raw
 from mvlpt.datasets.imagenet import ImageNetTask, ImageNetVariant
 from mvlpt.errors import DataError
@@ -33,24 +40,24 @@ class CoopTask(SampledDataset):
     """A data set with a split file, or raw files to build one from.
 
     Attributes:
-        facts: its row of the table.
+        metadata: its row of the table.
         source: ``split file``, ``built`` or, where the raw data have all three lists, ``lists``.
     """
 
-    facts: TaskFacts
+    metadata: TaskMetadata
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
-        location = locate(cfg.DATASET.ROOT, self.facts)
+        location = locate(cfg.DATASET.ROOT, self.metadata)
         if not location:
-            raise not_found(self.facts, location)
+            raise not_found_error(self.metadata, location)
         folder = location.path
-        images = folder / self.facts.images if self.facts.images else folder
+        images = folder / self.metadata.images if self.metadata.images else folder
         self.dataset_dir = str(folder)
-        shared, own = folder / self.facts.split_file, folder / f"split_mvlpt_{self.name}.json"
-        if self.facts.split_file and shared.is_file():
+        shared, own = folder / self.metadata.split_file, folder / f"split_mvlpt_{self.name}.json"
+        if self.metadata.split_file and shared.is_file():
             self.source, self.split_origin = "split file", "official"
             splits, names = read_split(shared, images)
-        elif self.facts.split_file and own.is_file():
+        elif self.metadata.split_file and own.is_file():
             self.source, self.split_origin = "built", "rule"
             splits, names = read_split(own, images)
         else:
@@ -60,23 +67,23 @@ class CoopTask(SampledDataset):
 
     def _build(self, folder: Path, images: Path, own: Path) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
         try:
-            raw = read_raw(folder, self.facts)
+            raw = read_raw(folder, self.metadata)
         except DataError as error:
-            also = f" and no {folder / self.facts.split_file}" if self.facts.split_file else ""
-            raise DataError(f"{error}{also}. {remedy(self.facts)}") from error
+            also = f" and no {folder / self.metadata.split_file}" if self.metadata.split_file else ""
+            raise DataError(f"{error}{also}. {how_to_get(self.metadata)}") from error
         lists = {split: as_items(rows, images, f"'{self.name}'") for split, rows in raw.items()}
         if "all" in lists:
-            splits, rule = cut_by_shares(lists["all"], COOP_SHARES, task=self.name, rest="test"), ALL_THREE
+            splits, rule = split_by_shares(lists["all"], COOP_SHARES, task=self.name, rest="test"), ALL_THREE
         elif "trainval" in lists:
-            cut = cut_by_shares(lists["trainval"], {"val": VAL_SHARE}, task=self.name)
+            cut = split_by_shares(lists["trainval"], {"val": VAL_SHARE}, task=self.name)
             splits, rule = {**cut, "test": lists["test"]}, TRAINVAL
         else:
             splits, rule = lists, ""
         if not splits["train"]:
-            raise DataError(f"'{self.name}' has no training images in {images}. {remedy(self.facts)}")
+            raise DataError(f"'{self.name}' has no training images in {images}. {how_to_get(self.metadata)}")
         self.source, self.split_origin = ("built", "rule") if rule else ("lists", "official")
         if rule:
-            logger.warning("%s: %s is not there; the split is built (%s)", self.name, self.facts.split_file, rule)
+            logger.warning("%s: %s is not there; the split is built (%s)", self.name, self.metadata.split_file, rule)
             write_split(own, splits, images, rule)
         return splits, self.get_lab2cname([item for items in splits.values() for item in items])[1]
 
@@ -90,19 +97,19 @@ class CoopTask(SampledDataset):
 
 def coop_task(name: str) -> type[SampledDataset]:
     """The data-set class of one task."""
-    facts = task_facts(name)
+    metadata = task_metadata(name)
     base: type[SampledDataset] = CoopTask
-    if facts.format == "imagenet":
-        base = ImageNetVariant if facts.test_only else ImageNetTask
+    if metadata.format == "imagenet":
+        base = ImageNetVariant if metadata.test_only else ImageNetTask
     fields = {
-        "name": facts.name,
-        "facts": facts,
-        "metric": facts.metric,
-        "templates": tuple(facts.extra["templates"]),
-        "__doc__": f"CoOp's data set {facts.name}.",
+        "name": metadata.name,
+        "metadata": metadata,
+        "metric": metadata.metric,
+        "templates": tuple(metadata.extra["templates"]),
+        "__doc__": f"CoOp's data set {metadata.name}.",
         "__module__": __name__,
     }
     return type(base.__name__, (base,), fields)
 
 
-DATASET_REGISTRY.register_family(lambda: [facts.name for facts in known_tasks("coop")], coop_task)
+DATASET_REGISTRY.register_family(lambda: [metadata.name for metadata in known_tasks("coop")], coop_task)

@@ -12,30 +12,28 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from mvlpt.data.datum import Datum
-from mvlpt.data.sources.class_folders import class_folders, image_files
-from mvlpt.data.sources.index_paths import inside
-from mvlpt.data.sources.task_table import TaskFacts
+from mvlpt.data import Datum
+from mvlpt.data.sources import TaskMetadata, class_folder_names, image_files, safe_join
 from mvlpt.errors import DataError
 
 Row = tuple[str, int, str]  # relative path, label, class name
-Reader = Callable[[Path, TaskFacts], dict[str, list[Row]]]
+Reader = Callable[[Path, TaskMetadata], dict[str, list[Row]]]
 
 
-def read_raw(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
+def read_raw(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """The raw lists of a data set.
 
     Raises:
         DataError: a file is missing or not of its form.
     """
     try:
-        return READERS[facts.format](folder, facts)
+        return READERS[metadata.format](folder, metadata)
     except FileNotFoundError as error:
-        raise DataError(f"'{facts.name}': {error.filename} does not exist") from None
+        raise DataError(f"'{metadata.name}': {error.filename} does not exist") from None
     except (OSError, UnicodeDecodeError, KeyError, IndexError, ValueError, TypeError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"'{facts.name}': the lists in {folder} are not of the expected form: {error!r}") from error
+        raise DataError(f"'{metadata.name}': the lists in {folder} are not of the expected form: {error!r}") from error
 
 
 def as_items(rows: Iterable[Row], images: Path, where: str) -> list[Datum]:
@@ -44,23 +42,23 @@ def as_items(rows: Iterable[Row], images: Path, where: str) -> list[Datum]:
     Raises:
         DataError: a path leaves the folder of the images.
     """
-    return [Datum(inside(images, path, where), label, 0, name) for path, label, name in rows]
+    return [Datum(safe_join(images, path, where), label, 0, name) for path, label, name in rows]
 
 
-def _folders(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
+def _folders(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """One folder a class, labels in sorted order, some left out and some renamed."""
-    images = folder / facts.images
-    renamed = facts.extra.get("renamed", {})
+    images = folder / metadata.images
+    renamed = metadata.extra.get("renamed", {})
     return {
         "all": [
             (f"{name}/{file}", label, renamed.get(name, name))
-            for label, name in enumerate(class_folders(images, facts.extra.get("ignored", ())))
+            for label, name in enumerate(class_folder_names(images, metadata.extra.get("ignored", ())))
             for file in image_files(images / name)
         ]
     }
 
 
-def _flowers(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
+def _flowers(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """``imagelabels.mat`` has a label from 1 on for each image, ``cat_to_name.json`` their names."""
     names = json.loads((folder / "cat_to_name.json").read_text(encoding="utf-8"))
     labels = [int(label) for label in _matlab(folder / "imagelabels.mat")["labels"].reshape(-1)]
@@ -69,7 +67,7 @@ def _flowers(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
     }
 
 
-def _pets(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
+def _pets(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """Lines ``name label species breed``, labels from 1 on; the class is the name without its last part."""
 
     def rows(file: str) -> list[Row]:
@@ -82,7 +80,7 @@ def _pets(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
     return {"trainval": rows("trainval.txt"), "test": rows("test.txt")}
 
 
-def _cars(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
+def _cars(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """MATLAB structures; a class name's year moves to the front."""
     names = [str(name) for name in _matlab(folder / "devkit" / "cars_meta.mat")["class_names"].reshape(-1)]
 
@@ -100,7 +98,7 @@ def _cars(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
     }
 
 
-def _aircraft(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
+def _aircraft(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """``variants.txt`` in label order, and lines ``image variant``."""
     labels = {name: label for label, name in enumerate(_lines(folder / "variants.txt"))}
     output = {}
@@ -110,7 +108,7 @@ def _aircraft(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
     return output
 
 
-def _sun(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
+def _sun(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """Paths ``/a/abbey/x.jpg``; the class is named by its path backwards, without the initial."""
     labels = {name.lstrip("/"): label for label, name in enumerate(_lines(folder / "ClassName.txt"))}
 
@@ -121,7 +119,7 @@ def _sun(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
     return {"trainval": rows("Training_01.txt"), "test": rows("Testing_01.txt")}
 
 
-def _ucf(folder: Path, facts: TaskFacts) -> dict[str, list[Row]]:
+def _ucf(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """Lists of videos ``Action/video.avi``; the middle frames lie in folders ``Camel_Case``."""
     lists = folder / "ucfTrainTestlist"
     labels = {}

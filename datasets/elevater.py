@@ -12,15 +12,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.data.datasets import DATASET_REGISTRY, SampledDataset
-from mvlpt.data.datum import Datum
-from mvlpt.data.sources.class_folders import class_folders, match_by_name, normalized, read_class_folders, split_folders
-from mvlpt.data.sources.coco_index import read_categories, read_coco
-from mvlpt.data.sources.index_files import read_index, read_labels
-from mvlpt.data.sources.locate import Location, locate, not_found, remedy
-from mvlpt.data.sources.split_rules import benchmark_shares, cut_by_shares
-from mvlpt.data.sources.task_table import TaskFacts, alias_table, ambiguity, known_tasks, prompt_facts, task_facts
-from mvlpt.data.sources.torchvision import read_torchvision
+from mvlpt.data import DATASET_REGISTRY, Datum, SampledDataset
+from mvlpt.data.sources import (
+    Location,
+    TaskMetadata,
+    alias_table,
+    ambiguity,
+    benchmark_shares,
+    class_folder_names,
+    how_to_get,
+    known_tasks,
+    locate,
+    match_by_name,
+    normalized_name,
+    not_found_error,
+    prompt_metadata,
+    read_categories,
+    read_class_folders,
+    read_coco,
+    read_index,
+    read_labels,
+    read_torchvision,
+    split_by_shares,
+    split_folders,
+    task_metadata,
+)
 from mvlpt.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -32,28 +48,28 @@ class ElevaterTask(SampledDataset):
     """One of the 20 tasks.
 
     Attributes:
-        facts: its row of the table.
+        metadata: its row of the table.
         source: where it was read from: ``official``, ``torchvision`` or ``folder``.
         location: what was found on disk.
         center_crop: as the benchmark; with ``TRAINER.LEGACY`` as ``DATASET.CENTER_CROP`` says.
     """
 
-    facts: TaskFacts
+    metadata: TaskMetadata
 
     def read(self, cfg: Any) -> tuple[Splits, list[str]]:
-        location = locate(cfg.DATASET.ROOT, self.facts, cfg.DATASET.SOURCE)
+        location = locate(cfg.DATASET.ROOT, self.metadata, cfg.DATASET.SOURCE)
         if not location:
-            raise not_found(self.facts, location, cfg.DATASET.SOURCE)
+            raise not_found_error(self.metadata, location, cfg.DATASET.SOURCE)
         self.location, self.source = location, location.source
-        self.center_crop = cfg.DATASET.CENTER_CROP if cfg.TRAINER.LEGACY else self.facts.center_crop
+        self.center_crop = cfg.DATASET.CENTER_CROP if cfg.TRAINER.LEGACY else self.metadata.center_crop
         self.dataset_dir = str(location.path)
-        classnames = list(prompt_facts(self.name).classnames)
+        classnames = list(prompt_metadata(self.name).classnames)
         splits = {"official": self._official, "torchvision": self._torchvision, "folder": self._folder}[self.source](
             location, classnames
         )
         for split in ("train", "test"):
             if not splits.get(split):
-                raise DataError(f"'{self.name}' has no {split} images in {location.path}. {remedy(self.facts)}")
+                raise DataError(f"'{self.name}' has no {split} images in {location.path}. {how_to_get(self.metadata)}")
         return splits, classnames
 
     def _official(self, location: Location, classnames: Sequence[str]) -> Splits:
@@ -62,47 +78,47 @@ class ElevaterTask(SampledDataset):
         self._check_lists(location)
         self._check_names(folder, classnames)
         splits: Splits = {}
-        for split, files in self.facts.splits.items():
+        for split, files in self.metadata.splits.items():
             lacking = set(location.missing) & {files.index, *files.archives}
-            read = read_coco if self.facts.format == "coco" else read_index
+            read = read_coco if self.metadata.format == "coco" else read_index
             try:
                 splits[split] = read(folder / files.index, classnames, multi_label=self.multi_label)
             except DataError as error:  # an absent archive may have been unpacked beside the index
                 if not lacking:
                     raise
                 if split != "val":
-                    raise DataError(f"{error}. {remedy(self.facts)}") from error
+                    raise DataError(f"{error}. {how_to_get(self.metadata)}") from error
                 logger.warning("%s: %s; there are no val images", self.name, error)
         return splits
 
     def _check_lists(self, location: Location) -> None:
         """The lists must be there; only validation on the official split needs its own."""
-        optional = {files.index for split, files in self.facts.splits.items() if split == "val"}
-        needed = {self.facts.labels_file, *(files.index for files in self.facts.splits.values())} - optional
+        optional = {files.index for split, files in self.metadata.splits.items() if split == "val"}
+        needed = {self.metadata.labels_file, *(files.index for files in self.metadata.splits.values())} - optional
         for name in location.missing:
             if name in needed:
-                raise DataError(f"'{self.name}': {location.path / name} does not exist. {remedy(self.facts)}")
+                raise DataError(f"'{self.name}': {location.path / name} does not exist. {how_to_get(self.metadata)}")
 
     def _check_names(self, folder: Path, classnames: Sequence[str]) -> None:
         """The data's own class list must be as long as the benchmark's; another order is only reported, since the
         benchmark scores by number."""
-        path = folder / (self.facts.labels_file or self.facts.splits["train"].index)
-        own = read_categories(path) if self.facts.format == "coco" else read_labels(path)
+        path = folder / (self.metadata.labels_file or self.metadata.splits["train"].index)
+        own = read_categories(path) if self.metadata.format == "coco" else read_labels(path)
         if len(own) != len(classnames):
             raise DataError(f"{path} names {len(own)} classes, but '{self.name}' has {len(classnames)}")
-        theirs, ours = [normalized(name) for name in own], [normalized(name) for name in classnames]
+        theirs, ours = [normalized_name(name) for name in own], [normalized_name(name) for name in classnames]
         if theirs != ours and sorted(theirs) == sorted(ours):
             logger.warning("%s: %s has the benchmark's class names in another order", self.name, path)
 
     def _torchvision(self, location: Location, classnames: Sequence[str]) -> Splits:
-        source = self.facts.torchvision
+        source = self.metadata.torchvision
         self.split_origin = "torchvision" if source.differs else "official"
         if source.differs:
             logger.warning("%s: %s; results are marked with the split 'torchvision'", *(self.name, source.differs))
         try:
-            return read_torchvision(location.path, self.facts, classnames)
+            return read_torchvision(location.path, self.metadata, classnames)
         except DataError as error:
-            raise DataError(f"{error}. {remedy(self.facts)}") from error
+            raise DataError(f"{error}. {how_to_get(self.metadata)}") from error
 
     def _folder(self, location: Location, classnames: Sequence[str]) -> Splits:
         """Class folders below folders of splits, or without splits: these are cut by rule in the benchmark's shares."""
@@ -117,12 +133,12 @@ class ElevaterTask(SampledDataset):
             return splits
         logger.warning("%s: %s has no splits; they are cut by rule", self.name, location.path)
         items = read_class_folders(location.path, self._labels(location.path, classnames), classnames)
-        return cut_by_shares(items, benchmark_shares(self.facts.sizes._asdict()), task=self.name)
+        return split_by_shares(items, benchmark_shares(self.metadata.sizes._asdict()), task=self.name)
 
     @staticmethod
     def _labels(folder: Path, classnames: Sequence[str]) -> dict[str, int]:
         """Labels of class folders, which are named like the classes or by their numbers."""
-        names = class_folders(folder)
+        names = class_folder_names(folder)
         if all(name.isdigit() for name in names):
             return {name: int(name) for name in names if int(name) < len(classnames)}
         return match_by_name(names, classnames, str(folder))
@@ -130,20 +146,20 @@ class ElevaterTask(SampledDataset):
 
 def elevater_task(name: str) -> type[ElevaterTask]:
     """The data-set class of one task, by canonical name or alias."""
-    facts = task_facts(name)
-    prompts = prompt_facts(facts.name)
+    metadata = task_metadata(name)
+    prompts = prompt_metadata(metadata.name)
     fields = {
-        "name": facts.name,
-        "facts": facts,
-        "metric": facts.metric,
-        "multi_label": facts.multi_label,
+        "name": metadata.name,
+        "metadata": metadata,
+        "metric": metadata.metric,
+        "multi_label": metadata.multi_label,
         "templates": prompts.templates,
         "synonyms": dict(prompts.synonyms),
-        "__doc__": f"ELEVATER's task '{facts.name}'.",
+        "__doc__": f"ELEVATER's task '{metadata.name}'.",
         "__module__": __name__,
     }
     return type("ElevaterTask", (ElevaterTask,), fields)
 
 
-DATASET_REGISTRY.register_family(lambda: [facts.name for facts in known_tasks("elevater")], elevater_task)
+DATASET_REGISTRY.register_family(lambda: [metadata.name for metadata in known_tasks("elevater")], elevater_task)
 DATASET_REGISTRY.register_aliases(alias_table, ambiguity)

@@ -12,9 +12,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from mvlpt.data.datasets import DATASET_REGISTRY, DatasetBase, SampledDataset
-from mvlpt.data.datum import Datum
-from mvlpt.data.sources.index_files import read_index, read_labels
+from mvlpt.data import DATASET_REGISTRY, DatasetBase, Datum, SampledDataset
+from mvlpt.data.sources import read_index, read_labels
 from mvlpt.errors import DataError, UnknownNameError, suggest
 
 FORMAT_VERSION = 1

@@ -10,11 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.data.datasets import SampledDataset
-from mvlpt.data.datum import Datum
-from mvlpt.data.sources.class_folders import class_folders, image_files
-from mvlpt.data.sources.locate import locate, not_found, remedy
-from mvlpt.data.sources.task_table import TaskFacts, read_facts
+from mvlpt.data import Datum, SampledDataset
+from mvlpt.data.sources import (
+    TaskMetadata,
+    class_folder_names,
+    how_to_get,
+    image_files,
+    locate,
+    not_found_error,
+    read_benchmark,
+)
 from mvlpt.errors import DataError
 
 
@@ -25,20 +30,22 @@ class ImageNetTask(SampledDataset):
     test images again, would select on the test set.
     """
 
-    facts: TaskFacts
+    metadata: TaskMetadata
     split_origin = "official"
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
-        location = locate(cfg.DATASET.ROOT, self.facts)
+        location = locate(cfg.DATASET.ROOT, self.metadata)
         if not location:
-            raise not_found(self.facts, location)
+            raise not_found_error(self.metadata, location)
         self.dataset_dir = str(location.path)
         known = wordnet_names(location.path)
         images = next((one for one in (location.path / "images", location.path) if (one / "train").is_dir()), None)
         if images is None:
-            raise DataError(f"ImageNet: {location.path / 'images' / 'train'} does not exist. {remedy(self.facts)}")
-        train, names = by_wordnet_id(images / "train", known, self.facts)
-        test, test_names = by_wordnet_id(images / "val", known, self.facts)
+            raise DataError(
+                f"ImageNet: {location.path / 'images' / 'train'} does not exist. {how_to_get(self.metadata)}"
+            )
+        train, names = by_wordnet_id(images / "train", known, self.metadata)
+        test, test_names = by_wordnet_id(images / "val", known, self.metadata)
         if names != test_names:
             raise DataError(f"ImageNet: {images / 'train'} and {images / 'val'} hold different class folders")
         return {"train": train, "test": test}, names
@@ -47,21 +54,21 @@ class ImageNetTask(SampledDataset):
 class ImageNetVariant(SampledDataset):
     """A test set; it has nothing to train on, and ``NUM_SHOTS`` and ``SUBSAMPLE_CLASSES`` do not apply."""
 
-    facts: TaskFacts
+    metadata: TaskMetadata
     split_origin = "official"
     obeys_config = False
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
-        location = locate(cfg.DATASET.ROOT, self.facts)
+        location = locate(cfg.DATASET.ROOT, self.metadata)
         if not location:
-            raise not_found(self.facts, location)
+            raise not_found_error(self.metadata, location)
         self.dataset_dir = str(location.path)
         known = wordnet_names(location.path)
-        images = location.path / self.facts.images
+        images = location.path / self.metadata.images
         if self.name == "ImageNetV2":
-            test, names = by_number(images, known, self.facts)
+            test, names = by_number(images, known, self.metadata)
         else:
-            test, names = by_wordnet_id(images, known, self.facts)
+            test, names = by_wordnet_id(images, known, self.metadata)
         return {"test": test}, names
 
 
@@ -69,7 +76,7 @@ def wordnet_names(folder: Path) -> dict[str, str]:
     """Class names by WordNet id, from ``classnames.txt`` or else from the package, in the file's order."""
     path = folder / "classnames.txt"
     if not path.is_file():
-        return dict(read_facts("imagenet_classes")["classes"])
+        return dict(read_benchmark("imagenet_classes")["classes"])
     names = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         wordnet_id, _, name = line.strip().partition(" ")
@@ -78,41 +85,41 @@ def wordnet_names(folder: Path) -> dict[str, str]:
     return names
 
 
-def by_wordnet_id(images: Path, known: Mapping[str, str], facts: TaskFacts) -> tuple[list[Datum], list[str]]:
+def by_wordnet_id(images: Path, known: Mapping[str, str], metadata: TaskMetadata) -> tuple[list[Datum], list[str]]:
     """Class folders named by WordNet ids; the label is the rank of the folder."""
-    folders = _folders(images, facts)
+    folders = _folders(images, metadata)
     unknown = next((name for name in folders if name not in known), None)
     if unknown is not None:
-        raise DataError(f"{facts.name}: the folder {images / unknown} is named in no line of classnames.txt")
-    return _items(images, [(name, known[name]) for name in folders], facts), [known[name] for name in folders]
+        raise DataError(f"{metadata.name}: the folder {images / unknown} is named in no line of classnames.txt")
+    return _items(images, [(name, known[name]) for name in folders], metadata), [known[name] for name in folders]
 
 
-def by_number(images: Path, known: Mapping[str, str], facts: TaskFacts) -> tuple[list[Datum], list[str]]:
+def by_number(images: Path, known: Mapping[str, str], metadata: TaskMetadata) -> tuple[list[Datum], list[str]]:
     """Class folders named by label numbers, which count the lines of ``classnames.txt``."""
     names = list(known.values())
-    folders = _folders(images, facts)
+    folders = _folders(images, metadata)
     wrong = next((name for name in folders if not name.isdigit() or int(name) >= len(names)), None)
     if wrong is not None:
-        raise DataError(f"{facts.name}: the folder {images / wrong} is not a number below {len(names)}")
+        raise DataError(f"{metadata.name}: the folder {images / wrong} is not a number below {len(names)}")
     if len(folders) != len(names):
         raise DataError(
-            f"{facts.name}: {images} holds {len(folders)} class folders, but there are {len(names)} classes"
+            f"{metadata.name}: {images} holds {len(folders)} class folders, but there are {len(names)} classes"
         )
-    return _items(images, [(str(label), name) for label, name in enumerate(names)], facts), names
+    return _items(images, [(str(label), name) for label, name in enumerate(names)], metadata), names
 
 
-def _folders(images: Path, facts: TaskFacts) -> list[str]:
+def _folders(images: Path, metadata: TaskMetadata) -> list[str]:
     if not images.is_dir():
-        raise DataError(f"{facts.name}: {images} does not exist. {remedy(facts)}")
-    return class_folders(images)
+        raise DataError(f"{metadata.name}: {images} does not exist. {how_to_get(metadata)}")
+    return class_folder_names(images)
 
 
-def _items(images: Path, classes: Sequence[tuple[str, str]], facts: TaskFacts) -> list[Datum]:
+def _items(images: Path, classes: Sequence[tuple[str, str]], metadata: TaskMetadata) -> list[Datum]:
     items = [
         Datum(f"{images}/{folder}/{file}", label, 0, name)
         for label, (folder, name) in enumerate(classes)
         for file in image_files(images / folder)
     ]
     if not items:
-        raise DataError(f"{facts.name}: {images} holds no image. {remedy(facts)}")
+        raise DataError(f"{metadata.name}: {images} holds no image. {how_to_get(metadata)}")
     return items

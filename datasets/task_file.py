@@ -22,8 +22,7 @@ from typing import Any
 
 import yaml
 
-from mvlpt.data.sources.class_list import ClassList, checked_templates, class_list, read_class_list
-from mvlpt.data.sources.split_rules import OWN_SHARES
+from mvlpt.data.sources import DEFAULT_SHARES, ClassList, checked_templates, parse_class_list, read_class_list
 from mvlpt.errors import DataError, UnknownNameError, suggest
 from mvlpt.metrics import get_metric
 
@@ -94,7 +93,7 @@ def read_task_file(path: Path) -> TaskFile:
         metric=_metric(path, words.get("metric") or ""),
         multi_label=content.get("multi_label"),
         center_crop=content.get("center_crop", True),
-        shares={split: _share(path, f"{split}_share", content, OWN_SHARES[split]) for split in ("val", "test")},
+        shares={split: _share(path, f"{split}_share", content, DEFAULT_SHARES[split]) for split in ("val", "test")},
     )
     if spec.multi_label not in (None, True, False):
         raise DataError(f"{path}: multi_label is true or false, not {spec.multi_label!r}")
@@ -107,7 +106,7 @@ def read_task_file(path: Path) -> TaskFile:
         return spec
     if isinstance(classes, str):
         return replace(spec, classes=read_class_list(_path(path, classes, "classes")))
-    return replace(spec, classes=class_list(words["classes"], str(path)))
+    return replace(spec, classes=parse_class_list(words["classes"], str(path)))
 
 
 def _metric(file: Path, name: Any) -> str:

@@ -7,7 +7,7 @@ import pytest
 from mvlpt.cli.train import build_parser, setup_cfg
 from mvlpt.config import get_cfg_default
 from mvlpt.data import DATASET_REGISTRY
-from mvlpt.data.sources.task_table import known_tasks
+from mvlpt.data.sources import known_tasks
 from mvlpt.engine.registries import load_shipped
 
 FOLDER = Path(__file__).resolve().parent.parent / "configs" / "datasets"
@@ -26,12 +26,12 @@ def test_a_file_names_a_registered_task(path):
     name = name_in(path)
     assert name in DATASET_REGISTRY.registered_names()
     family = "elevater" if path.parent.name == "elevater" else "coop"
-    assert name in {facts.name for facts in known_tasks(family)}
+    assert name in {metadata.name for metadata in known_tasks(family)}
     args = build_parser().parse_args(["--dataset-config-file", str(path), "--seed", "1"])
     assert name == setup_cfg(args).DATASET.NAME
 
 
 def test_every_task_that_needs_data_has_one_file():
-    wanted = [facts.name for family in ("elevater", "coop") for facts in known_tasks(family)]
+    wanted = [metadata.name for family in ("elevater", "coop") for metadata in known_tasks(family)]
     assert sorted(map(name_in, FILES)) == sorted(wanted)
     assert len(wanted) == 35

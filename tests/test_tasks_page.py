@@ -3,17 +3,17 @@
 import re
 from pathlib import Path
 
-from mvlpt.data.sources.task_table import known_tasks
+from mvlpt.data.sources import known_tasks
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "tasks.md").read_text(encoding="utf-8")
 
 
 def test_every_data_set_has_its_row():
     for family in ("elevater", "coop"):
-        for facts in known_tasks(family):
-            sizes = " / ".join(f"{size:,}" if size else "–" for size in facts.sizes)
-            assert f"| {facts.name} | {facts.num_classes} | {sizes} |" in PAGE
-            assert (f"`tasks.py download {facts.name}`" in PAGE) == facts.downloads
+        for metadata in known_tasks(family):
+            sizes = " / ".join(f"{size:,}" if size else "–" for size in metadata.sizes)
+            assert f"| {metadata.name} | {metadata.num_classes} | {sizes} |" in PAGE
+            assert (f"`tasks.py download {metadata.name}`" in PAGE) == metadata.downloads
 
 
 def test_commands_on_the_page_are_the_programs():

@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mvlpt.cli.common import command_parser, exit_status, show
-from mvlpt.data.sources.locate import Location, locate
-from mvlpt.data.sources.task_table import FAMILIES, TaskFacts, known_tasks, task_facts
+from mvlpt.data.sources import FAMILIES, Location, TaskMetadata, known_tasks, locate, task_metadata
 from mvlpt.errors import ConfigError, UnknownNameError
 from mvlpt.io.files import atomic_write
 
@@ -79,9 +78,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    rows = [(facts, locate(args.root, facts)) for facts in known_tasks(args.family)]
+    rows = [(metadata, locate(args.root, metadata)) for metadata in known_tasks(args.family)]
     if args.json:
-        print(json.dumps([_record(facts, location) for facts, location in rows], indent=1))
+        print(json.dumps([_record(metadata, location) for metadata, location in rows], indent=1))
         return 0
     table = Table(title=f"{len(rows)} tasks" + (f" below {args.root}" if args.root else ""), title_justify="left")
     for column in ("task", "family"):
@@ -91,13 +90,11 @@ def _list(args: argparse.Namespace) -> int:
     for column in ("metric", "source"):
         table.add_column(column, no_wrap=True)
     table.add_column("found, or where it was looked for", overflow="fold")
-    for place, (facts, location) in enumerate(rows):
-        if place and facts.family != rows[place - 1][0].family:
+    for index, (task, location) in enumerate(rows):
+        if index and task.family != rows[index - 1][0].family:
             table.add_section()
-        sizes = (f"{size:,}" if size else "-" for size in facts.sizes)
-        table.add_row(
-            facts.name, facts.family, str(facts.num_classes), *sizes, facts.metric, *_where(location, args.root)
-        )
+        sizes = (f"{size:,}" if size else "-" for size in task.sizes)
+        table.add_row(task.name, task.family, str(task.num_classes), *sizes, task.metric, *_where(location, args.root))
     Console(width=None if Console().is_terminal else 180).print(table)
     found = sum(bool(location) for _, location in rows)
     hint = "" if args.root or found == len(rows) else "; give --root DIR, the folder of the data sets"
@@ -116,36 +113,36 @@ def _where(location: Location, root: str) -> tuple[str, str]:
     return "[dim]-[/dim]", f"[dim]not in {looked}[/dim]" if looked else ""
 
 
-def _record(facts: TaskFacts, location: Location) -> dict[str, Any]:
+def _record(metadata: TaskMetadata, location: Location) -> dict[str, Any]:
     return {
-        "name": facts.name,
-        "family": facts.family,
-        "classes": facts.num_classes,
-        "sizes": facts.sizes._asdict(),
-        "metric": facts.metric,
-        "multi_label": facts.multi_label,
-        "aliases": list(facts.aliases),
+        "name": metadata.name,
+        "family": metadata.family,
+        "classes": metadata.num_classes,
+        "sizes": metadata.sizes._asdict(),
+        "metric": metadata.metric,
+        "multi_label": metadata.multi_label,
+        "aliases": list(metadata.aliases),
         "source": location.source or None,
         "path": str(location.path) if location else None,
         "missing": list(location.missing),
         "looked": [str(path) for path in location.looked],
-        "downloads": facts.downloads,
-        "how": facts.how,
+        "downloads": metadata.downloads,
+        "how": metadata.how,
     }
 
 
 def _check(args: argparse.Namespace) -> int:
-    from mvlpt.data.sources.inspect import inspect_task
+    from mvlpt.data.sources import inspect_task
 
-    facts = _facts(args.name)
+    metadata = _metadata(args.name)
     dataset = _build(args)
     splits, remarks = _splits(dataset)
     differs, lenient = "", ()
-    if facts is not None and getattr(dataset, "source", "") == "torchvision":
-        differs, lenient = facts.torchvision.differs, ("val",)  # no protocol of the benchmark reads the val split
-        remarks += [facts.torchvision.note] if facts.torchvision.note else []
+    if metadata is not None and getattr(dataset, "source", "") == "torchvision":
+        differs, lenient = metadata.torchvision.differs, ("val",)  # no protocol of the benchmark reads the val split
+        remarks += [metadata.torchvision.note] if metadata.torchvision.note else []
     with _bar(f"reading {dataset.name}") as progress:
-        found = inspect_task(splits, dataset.num_classes, facts, differs=differs, lenient=lenient, progress=progress)
+        found = inspect_task(splits, dataset.num_classes, metadata, differs=differs, lenient=lenient, progress=progress)
     table = Table(title=f"{dataset.name}: {dataset.num_classes} classes, {dataset.metric}", title_justify="left")
     table.add_column("split")
     for column in ("images", "smallest class", "largest class", "empty classes"):
@@ -200,22 +197,22 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _download(args: argparse.Namespace) -> int:
-    from mvlpt.data.sources.download import download_task
+    from mvlpt.data.sources import download_task
 
-    facts = task_facts(args.name)
-    if facts.downloads and not args.root:
-        raise ConfigError(f"--root is missing: the folder of the data sets, below which '{facts.name}' goes")
-    location = download_task(facts, args.root)
-    show(f"{facts.name}: {location.path} ({location.source} layout)")
-    if facts.torchvision.differs:
-        show(f"note: {facts.torchvision.differs}; results are marked with the split 'torchvision'")
+    metadata = task_metadata(args.name)
+    if metadata.downloads and not args.root:
+        raise ConfigError(f"--root is missing: the folder of the data sets, below which '{metadata.name}' goes")
+    location = download_task(metadata, args.root)
+    show(f"{metadata.name}: {location.path} ({location.source} layout)")
+    if metadata.torchvision.differs:
+        show(f"note: {metadata.torchvision.differs}; results are marked with the split 'torchvision'")
     return 0
 
 
-def _facts(name: str) -> TaskFacts | None:
+def _metadata(name: str) -> TaskMetadata | None:
     """What is known of a task; ``None`` for a data set of the user's own."""
     try:
-        return task_facts(name)
+        return task_metadata(name)
     except UnknownNameError:
         return None
 

@@ -1,4 +1,4 @@
-"""The data of a run: items, data sets, few-shot samples, transforms, samplers, loaders. Module names are Dassl's.
+"""The data of a run: data sets, few-shot samples, transforms and loaders. Module names are Dassl's.
 
 The names are imported when they are first used, so that a tool which only reads a table does not load torch.
 """
@@ -11,14 +11,13 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.data.data_manager import DataManager, build_data_loader
-    from mvlpt.data.datasets import DATASET_REGISTRY, DatasetBase, build_dataset
-    from mvlpt.data.datum import Datum
-    from mvlpt.data.loading.images import read_image
-    from mvlpt.data.loading.loader import EpochLoader
-    from mvlpt.data.loading.transforms import INTERPOLATION_MODES, build_transform
-    from mvlpt.data.loading.wrapper import DatasetWrapper
-    from mvlpt.data.sampling.samplers import build_sampler
-    from mvlpt.data.tasks import MultiTaskDataset, SplitSizes, TaskInfo
+    from mvlpt.data.datasets import DATASET_REGISTRY, DatasetBase, SampledDataset, build_dataset, checked_task_names
+    from mvlpt.data.datum import Datum, labels_of
+    from mvlpt.data.images import read_image
+    from mvlpt.data.loading import INTERPOLATION_MODES, DatasetWrapper, EpochLoader, build_transform
+    from mvlpt.data.sampling import build_sampler
+    from mvlpt.data.split_sizes import SplitSizes
+    from mvlpt.data.tasks import MultiTaskDataset, TaskInfo
 
 __all__ = [
     "DATASET_REGISTRY",
@@ -29,12 +28,15 @@ __all__ = [
     "Datum",
     "EpochLoader",
     "MultiTaskDataset",
+    "SampledDataset",
     "SplitSizes",
     "TaskInfo",
     "build_data_loader",
     "build_dataset",
     "build_sampler",
     "build_transform",
+    "checked_task_names",
+    "labels_of",
     "read_image",
 ]
 
@@ -42,19 +44,22 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "DATASET_REGISTRY": "datasets",
-        "DatasetBase": "datasets",
-        "build_dataset": "datasets",
         "DataManager": "data_manager",
-        "build_data_loader": "data_manager",
+        "DatasetBase": "datasets",
+        "DatasetWrapper": "loading",
         "Datum": "datum",
-        "read_image": "loading.images",
-        "EpochLoader": "loading.loader",
-        "build_sampler": "sampling.samplers",
+        "EpochLoader": "loading",
+        "INTERPOLATION_MODES": "loading",
         "MultiTaskDataset": "tasks",
-        "SplitSizes": "tasks",
+        "SampledDataset": "datasets",
+        "SplitSizes": "split_sizes",
         "TaskInfo": "tasks",
-        "INTERPOLATION_MODES": "loading.transforms",
-        "build_transform": "loading.transforms",
-        "DatasetWrapper": "loading.wrapper",
+        "build_data_loader": "data_manager",
+        "build_dataset": "datasets",
+        "build_sampler": "sampling",
+        "build_transform": "loading",
+        "checked_task_names": "datasets",
+        "labels_of": "datum",
+        "read_image": "images",
     },
 )

@@ -21,7 +21,7 @@ from mvlpt.data.loading.transforms import build_test_transform, build_transform
 from mvlpt.data.loading.wrapper import DatasetWrapper
 from mvlpt.data.sampling.fewshot import stream_seed
 from mvlpt.data.sampling.joint import joint_sample
-from mvlpt.data.sampling.sample_files import keep_sample, sample_record
+from mvlpt.data.sampling.sample_files import sample_record, save_sample
 from mvlpt.data.sampling.samplers import build_sampler
 from mvlpt.data.tasks import MultiTaskDataset, TaskInfo, check_names
 from mvlpt.errors import ConfigError, DataError, suggest
@@ -204,7 +204,7 @@ class DataManager:
             record = sample_record(member.train_x or [], member.val or [], root=root, **settings)
             tag = derive_seed(protocol) % 16**6 if protocol != node.SAMPLING else ""
             name = f"{task.name}-{node.SAMPLING}{tag and f'-{tag:06x}'}-shots{node.NUM_SHOTS}-seed{self._cfg.SEED}"
-            paths.append(keep_sample(Path(folder), name, record))
+            paths.append(save_sample(Path(folder), name, record))
         return paths
 
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:

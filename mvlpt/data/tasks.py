@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from mvlpt.data.datasets.base_dataset import DatasetBase
 from mvlpt.data.datum import Datum
+from mvlpt.data.split_sizes import SplitSizes
 from mvlpt.errors import DataError
-
-
-class SplitSizes(NamedTuple):
-    """Number of images in each split."""
-
-    train: int
-    val: int
-    test: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,7 @@ class TaskInfo:
             metric=getattr(dataset, "metric", DatasetBase.metric),
             multi_label=bool(getattr(dataset, "multi_label", False)),
             templates=tuple(getattr(dataset, "templates", DatasetBase.templates)),
-            sizes=SplitSizes(*(len(getattr(dataset, split) or ()) for split in ("train_x", "val", "test"))),
+            sizes=SplitSizes.of(dataset),
             split_origin=getattr(dataset, "split_origin", ""),
             center_crop=getattr(dataset, "center_crop", DatasetBase.center_crop),
         )

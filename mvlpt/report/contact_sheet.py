@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from mvlpt.data.datum import Datum, labels_of
-from mvlpt.data.loading.images import read_image
+from mvlpt.data import Datum, labels_of
+from mvlpt.data.images import read_image
 from mvlpt.errors import DataError
 from mvlpt.randomness import python_stream
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mvlpt.cli import main
 from mvlpt.data import DATASET_REGISTRY
-from mvlpt.data.sources.task_table import known_tasks
+from mvlpt.data.sources import known_tasks
 
 ONE_SENTENCE = {
     "unknown": (["check", "dtdd"], "did you mean 'dtd'?"),
@@ -52,7 +52,7 @@ def test_the_list_says_where_everything_is_or_was_looked_for(tmp_path, capsys):
     (tmp_path / "classification" / "dtd_20211007" / "train.txt").write_text("")
     assert tasks("list", "--root", tmp_path) == 0
     shown = capsys.readouterr().out
-    assert all(facts.name in shown for facts in known_tasks())
+    assert all(metadata.name in shown for metadata in known_tasks())
     assert "classification/country211_20210924" in shown
     assert tasks("list", "--root", tmp_path, "--family", "elevater", "--json") == 0
     records = {record["name"]: record for record in json.loads(capsys.readouterr().out)}

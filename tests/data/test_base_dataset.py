@@ -3,7 +3,7 @@
 import pytest
 
 from mvlpt.data import DATASET_REGISTRY, DatasetBase, Datum, build_dataset
-from mvlpt.data.sampling.subsample import subsample_classes
+from mvlpt.data.sampling import subsample_classes
 from mvlpt.errors import ConfigError, DataError, UnknownNameError
 
 

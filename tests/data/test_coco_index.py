@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from mvlpt.data.sources.coco_index import read_categories, read_coco
+from mvlpt.data.sources import read_categories, read_coco
 from mvlpt.errors import DataError
 
 NAMES = ["cat", "dog", "owl"]

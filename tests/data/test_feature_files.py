@@ -6,8 +6,8 @@ import os
 import pytest
 import torch
 
-from mvlpt.data.features.cache import FeatureBank
-from mvlpt.data.features.files import feature_file, read_or_build
+from mvlpt.data.features import FeatureBank, read_or_build
+from mvlpt.data.features.files import feature_file
 from mvlpt.errors import DataError
 
 BANK = FeatureBank(torch.arange(24.0).reshape(2, 3, 4), {1: "broken.jpg"})

@@ -4,8 +4,14 @@ import pytest
 import torch
 
 from mvlpt.data import DataManager, Datum, build_data_loader, build_transform
-from mvlpt.data.features.cache import FeatureBank, FeatureCache, encode_views, fingerprint_items
-from mvlpt.data.features.loader import FeatureLoader, build_feature_loader
+from mvlpt.data.features import (
+    FeatureBank,
+    FeatureCache,
+    FeatureLoader,
+    build_feature_loader,
+    encode_views,
+    fingerprint_items,
+)
 from mvlpt.errors import ConfigError, DataError
 
 WEIGHT = torch.randn(3 * 16 * 16, 7, generator=torch.Generator().manual_seed(0))

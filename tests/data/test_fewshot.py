@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 from mvlpt.data import Datum, build_dataset
-from mvlpt.data.sampling.fewshot import few_shot_positions, few_shot_split
-from mvlpt.data.sampling.protocols import elevater_sample, elevater_split, mvlpt_split, select_fewshot
+from mvlpt.data.sampling import (
+    elevater_sample,
+    elevater_split,
+    few_shot_indices,
+    few_shot_split,
+    mvlpt_split,
+    select_fewshot,
+)
 from mvlpt.errors import ConfigError
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "elevater_few_shot.json").read_text())
@@ -96,7 +102,7 @@ def test_independent_sample_is_named_by_task_split_shots_and_seed():
     labels = [i % 3 for i in range(60)]
 
     def draw(task="t", split="train", shots=4, seed=1):
-        return few_shot_positions(labels, task=task, split=split, shots=shots, seed=seed)
+        return few_shot_indices(labels, task=task, split=split, shots=shots, seed=seed)
 
     assert draw() == draw()
     others = [draw(task="u"), draw(split="val"), draw(seed=2), draw(shots=5)]
@@ -122,7 +128,7 @@ def test_all_shots_keeps_everything_in_order():
 def test_small_class_gives_all_it_has_and_says_so(caplog):
     labels = [0] * 10 + [1] * 2
     with caplog.at_level("WARNING"):
-        chosen = few_shot_positions(labels, task="pets", split="train", shots=4, seed=1)
+        chosen = few_shot_indices(labels, task="pets", split="train", shots=4, seed=1)
     assert Counter(labels[i] for i in chosen) == {0: 4, 1: 2}
     assert "pets" in caplog.text
     assert "class 1" in caplog.text
@@ -131,7 +137,7 @@ def test_small_class_gives_all_it_has_and_says_so(caplog):
 
 def test_multi_label_sample_keeps_classes_even():
     labels = [(i % 3, (i + 1) % 3) for i in range(60)]
-    chosen = few_shot_positions(labels, task="voc", split="train", shots=5, seed=1)
+    chosen = few_shot_indices(labels, task="voc", split="train", shots=5, seed=1)
     counts = Counter(one for i in chosen for one in labels[i])
     assert all(5 <= counts[one] <= 8 for one in range(3))
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from mvlpt.data.loading import images
-from mvlpt.data.loading.cache import ByteLRU, image_cache, read_image_cached
-from mvlpt.data.loading.images import archive_entries, read_image, split_impath
+from mvlpt.data.images import archive_entries, archives, read_image, split_impath
+from mvlpt.data.loading import ByteLRU
+from mvlpt.data.loading.cache import image_cache, read_image_cached
 from mvlpt.errors import DataError
 
 
@@ -153,7 +153,7 @@ def test_decompression_bombs_are_refused(tmp_path, archive, monkeypatch):
     Image.new("1", (10_000, 9_000)).save(tmp_path / "bomb.png")
     with pytest.raises(DataError, match="pixels"):
         read_image(str(tmp_path / "bomb.png"))
-    monkeypatch.setattr(images, "MAX_ENTRY_BYTES", 10)
+    monkeypatch.setattr(archives, "MAX_ENTRY_BYTES", 10)
     with pytest.raises(DataError, match="unpacks to"):
         read_image(f"{archive}@cats/a b@c.png")
 
@@ -163,12 +163,12 @@ def test_entries_are_regular_files_only(archive):
 
 
 def test_archives_stay_open_within_a_bound_and_are_reopened_when_they_change(tmp_path, png):
-    paths = [tmp_path / f"{number}.zip" for number in range(images.MAX_OPEN_ARCHIVES + 4)]
+    paths = [tmp_path / f"{number}.zip" for number in range(archives.MAX_OPEN_ARCHIVES + 4)]
     for number, path in enumerate(paths):
         with zipfile.ZipFile(path, "w") as pages:
             pages.writestr("a.png", png(number))
         read_image(f"{path}@a.png")
-    assert len(images._pool()._open) <= images.MAX_OPEN_ARCHIVES
+    assert len(archives._pool()._open) <= archives.MAX_OPEN_ARCHIVES
     with zipfile.ZipFile(paths[-1], "w") as pages:
         pages.writestr("a.png", png(7, (9, 9)))
     assert read_image(f"{paths[-1]}@a.png").size == (9, 9)
@@ -176,11 +176,11 @@ def test_archives_stay_open_within_a_bound_and_are_reopened_when_they_change(tmp
 
 def test_a_forked_child_opens_archives_anew(archive):
     read_image(f"{archive}@cats/a b@c.png")
-    parent = images._pool()
+    parent = archives._pool()
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(writer, b"y" if images._pool() is not parent and not images._pool()._open else b"n")
+        os.write(writer, b"y" if archives._pool() is not parent and not archives._pool()._open else b"n")
         os._exit(0)
     os.waitpid(child, 0)
     assert os.read(reader, 1) == b"y"

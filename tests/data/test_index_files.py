@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from mvlpt.data.sources.index_files import read_index, read_labels
+from mvlpt.data.sources import read_index, read_labels
 from mvlpt.errors import DataError
 
 

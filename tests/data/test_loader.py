@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from mvlpt.data import DatasetWrapper, Datum, build_data_loader, build_transform
+from mvlpt.data.loading import collate
 from mvlpt.data.loading.cache import image_cache
-from mvlpt.data.loading.items import collate
 from mvlpt.errors import ConfigError, DataError
 
 

@@ -10,9 +10,8 @@ import torch
 from PIL import Image
 
 from mvlpt.data import DatasetWrapper, Datum, build_data_loader, build_transform
-from mvlpt.data.loading.pixels import PixelPlan
+from mvlpt.data.loading import AVAI_CHOICES, PixelPlan
 from mvlpt.data.loading.shared_pixels import SharedPixels
-from mvlpt.data.loading.transforms import AVAI_CHOICES
 
 
 def photo(size=(70, 50), seed=0):

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from mvlpt.data import Datum, build_sampler
-from mvlpt.data.loading.batches import EpochBatchSampler, TaskBatchSampler
-from mvlpt.data.sampling.samplers import (
+from mvlpt.data.loading import EpochBatchSampler, TaskBatchSampler
+from mvlpt.data.sampling import (
     RandomClassSampler,
     RandomDomainSampler,
     RandomSampler,

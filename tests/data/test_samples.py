@@ -8,9 +8,7 @@ import pytest
 
 from mvlpt.config import check_config
 from mvlpt.data import DataManager, DatasetBase, Datum
-from mvlpt.data.sampling.fewshot import few_shot_split
-from mvlpt.data.sampling.joint import joint_sample
-from mvlpt.data.sampling.sample_files import keep_sample, sample_record
+from mvlpt.data.sampling import few_shot_split, joint_sample, sample_record, save_sample
 from mvlpt.errors import ConfigError, DataError
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "elevater_few_shot.json").read_text())
@@ -99,29 +97,29 @@ def sample(names=("a", "b"), seed=1):
 
 
 def test_sample_file_is_readable_relative_and_stable(tmp_path):
-    path = keep_sample(tmp_path / "samples", "pets/of mine", sample())
+    path = save_sample(tmp_path / "samples", "pets/of mine", sample())
     assert path.name == "pets_of_mine.json"
     content = json.loads(path.read_text())
     assert content["train"] == [["images.zip@a/1.png", 0], ["images.zip@b/1.png", 1]]
     assert (content["task"], content["protocol"], content["shots"], content["seed"]) == ("pets", "coop", 1, 1)
     assert '\n  ["images.zip@b/1.png", 1]\n' in path.read_text()
     before = path.stat().st_mtime_ns
-    assert keep_sample(tmp_path / "samples", "pets/of mine", sample()) == path
+    assert save_sample(tmp_path / "samples", "pets/of mine", sample()) == path
     assert path.stat().st_mtime_ns == before
 
 
 def test_sample_file_that_differs_is_an_error_that_says_how(tmp_path):
-    path = keep_sample(tmp_path, "pets", sample())
+    path = save_sample(tmp_path, "pets", sample())
     with pytest.raises(DataError, match=r"another train sample \(2 images, 2 drawn now, first .*c/1\.png"):
-        keep_sample(tmp_path, "pets", sample(("a", "c")))
+        save_sample(tmp_path, "pets", sample(("a", "c")))
     with pytest.raises(DataError, match="a sample with seed 1 instead of 2"):
-        keep_sample(tmp_path, "pets", sample(seed=2))
+        save_sample(tmp_path, "pets", sample(seed=2))
     path.write_text(path.read_text().replace("b/1.png", "z/1.png"))
     with pytest.raises(DataError, match="does not fit its own hash: it was changed"):
-        keep_sample(tmp_path, "pets", sample())
+        save_sample(tmp_path, "pets", sample())
     path.write_text("[1]")
     with pytest.raises(DataError, match="cannot be read"):
-        keep_sample(tmp_path, "pets", sample())
+        save_sample(tmp_path, "pets", sample())
 
 
 def test_manager_keeps_the_samples_of_every_task(make_task, make_cfg, tmp_path):

@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mvlpt.data import Datum
-from mvlpt.data.sources.class_folders import image_files, match_by_name, read_class_folders, split_folders
-from mvlpt.data.sources.split_rules import COOP_SHARES, OWN_SHARES, benchmark_shares, cut_by_shares, fill_splits
+from mvlpt.data.sources import (
+    COOP_SHARES,
+    DEFAULT_SHARES,
+    benchmark_shares,
+    fill_splits,
+    image_files,
+    match_by_name,
+    read_class_folders,
+    split_by_shares,
+    split_folders,
+)
 from mvlpt.errors import DataError
 
 
@@ -23,45 +32,45 @@ def paths(splits, root="/data"):
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_every_image_is_in_one_split_whatever_the_order(counts, rng):
     items = items_of(counts)
-    splits = cut_by_shares(items, OWN_SHARES, task="t")
+    splits = split_by_shares(items, DEFAULT_SHARES, task="t")
     assert Counter(item.impath for part in splits.values() for item in part) == Counter(i.impath for i in items)
     trained = {item.label for item in splits["train"]}
     assert trained == {label for label, count in enumerate(counts) if count}
     rng.shuffle(items)
-    assert paths(cut_by_shares(items, OWN_SHARES, task="t")) == paths(splits)
-    elsewhere = cut_by_shares(items_of(counts, "/else/where"), OWN_SHARES, task="t")
+    assert paths(split_by_shares(items, DEFAULT_SHARES, task="t")) == paths(splits)
+    elsewhere = split_by_shares(items_of(counts, "/else/where"), DEFAULT_SHARES, task="t")
     assert paths(elsewhere, "/else/where") == paths(splits)
 
 
 @pytest.mark.parametrize("count", range(4, 60))
 def test_coop_s_sizes(count):
-    splits = cut_by_shares(items_of([count]), COOP_SHARES, task="t", rest="test")
+    splits = split_by_shares(items_of([count]), COOP_SHARES, task="t", rest="test")
     train, val = round(count * 0.5), round(count * 0.2)
     assert [len(splits[split]) for split in ("train", "val", "test")] == [train, val, count - train - val]
 
 
 def test_a_class_does_not_depend_on_other_classes_but_on_the_task():
-    alone = cut_by_shares(items_of([20]), OWN_SHARES, task="t")
-    among = cut_by_shares(items_of([20, 20]), OWN_SHARES, task="t")
+    alone = split_by_shares(items_of([20]), DEFAULT_SHARES, task="t")
+    among = split_by_shares(items_of([20, 20]), DEFAULT_SHARES, task="t")
     assert [i.impath for i in among["test"] if i.label == 0] == [i.impath for i in alone["test"]]
-    assert paths(cut_by_shares(items_of([20]), OWN_SHARES, task="u")) != paths(alone)
+    assert paths(split_by_shares(items_of([20]), DEFAULT_SHARES, task="u")) != paths(alone)
 
 
 def test_only_missing_splits_are_made():
     items = items_of([10])
     given = {"train": items[:8], "test": items[8:]}
-    filled = fill_splits(given, OWN_SHARES, task="t")
+    filled = fill_splits(given, DEFAULT_SHARES, task="t")
     assert filled["test"] == items[8:]
     assert (len(filled["train"]), len(filled["val"])) == (6, 2)
-    assert len(fill_splits({"train": items, "val": []}, OWN_SHARES, task="t")["val"]) == 0
-    assert fill_splits({"test": items}, OWN_SHARES, task="t")["train"] == []
+    assert len(fill_splits({"train": items, "val": []}, DEFAULT_SHARES, task="t")["val"]) == 0
+    assert fill_splits({"test": items}, DEFAULT_SHARES, task="t")["train"] == []
     assert benchmark_shares({"train": 60, "val": 0, "test": 20}) == {"test": 0.25}
 
 
 @pytest.mark.parametrize("shares", [{"test": 1.0}, {"val": 0.6, "test": 0.4}, {"val": -0.1}])
 def test_shares_that_leave_nothing_are_refused(shares):
     with pytest.raises(DataError, match="must add up to less than 1"):
-        cut_by_shares(items_of([4]), shares, task="t")
+        split_by_shares(items_of([4]), shares, task="t")
 
 
 def test_folders_are_read_sorted_without_hidden_files_and_other_kinds(tmp_path, png):

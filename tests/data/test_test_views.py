@@ -7,9 +7,8 @@ from PIL import Image
 
 from mvlpt.config import get_cfg_default
 from mvlpt.data import DataManager, build_dataset, read_image
-from mvlpt.data.features.cache import FeatureCache
-from mvlpt.data.features.loader import build_feature_loader
-from mvlpt.data.loading.transforms import Pipeline
+from mvlpt.data.features import FeatureCache, build_feature_loader
+from mvlpt.data.loading import Pipeline
 from mvlpt.errors import ConfigError
 
 VIEWS = {"DATASET__NAME": "plain,whole", "INPUT__INTERPOLATION": "bicubic", "INPUT__TRANSFORMS": ("random_flip",)}

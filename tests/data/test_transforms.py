@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torchvision import transforms as T
 
-from mvlpt.data.loading.transforms import AVAI_CHOICES, INTERPOLATION_MODES, Cutout, build_transform, is_random
+from mvlpt.data.loading import AVAI_CHOICES, INTERPOLATION_MODES, Cutout, build_transform, is_random
 from mvlpt.errors import ConfigError
 
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))

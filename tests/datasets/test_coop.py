@@ -9,12 +9,12 @@ from support.mini_coop import CLASSES, WORDNET, write_raw, write_split_file
 import mvlpt.datasets  # noqa: F401  (registers the tasks)
 from mvlpt.config import get_cfg_default
 from mvlpt.data import build_dataset, read_image
-from mvlpt.data.sources.task_table import known_tasks, task_facts
+from mvlpt.data.sources import known_tasks, task_metadata
 from mvlpt.errors import DataError
 
 TASKS = known_tasks("coop")
-WITH_SPLIT_FILE = [facts.name for facts in TASKS if facts.split_file]
-VARIANTS = [facts.name for facts in TASKS if facts.test_only]
+WITH_SPLIT_FILE = [metadata.name for metadata in TASKS if metadata.split_file]
+VARIANTS = [metadata.name for metadata in TASKS if metadata.test_only]
 # Class names in label order, and the sizes of train, val and test, as the rules give them on the small raw data.
 BUILT = {
     "Caltech101": (["face", "airplane"], (10, 4, 6)),
@@ -48,7 +48,7 @@ def test_split_file(tmp_path, name):
     data = build(tmp_path, name)
     assert (data.name, data.source, data.split_origin, sizes(data)) == (name, "split file", "official", (9, 6, 6))
     assert data.classnames == list(CLASSES)
-    assert data.templates == tuple(task_facts(name).extra["templates"])
+    assert data.templates == tuple(task_metadata(name).extra["templates"])
     assert read_image(data.test[-1].impath).size == (12, 10)
 
 
@@ -138,12 +138,12 @@ def test_coop_protocol_takes_four_for_validation(tmp_path):
     assert sizes(data) == (9, 6, 9)
 
 
-@pytest.mark.parametrize("facts", TASKS, ids=lambda facts: facts.name)
-def test_missing_data_names_the_path_and_the_remedy(tmp_path, facts):
+@pytest.mark.parametrize("metadata", TASKS, ids=lambda metadata: metadata.name)
+def test_missing_data_names_the_path_and_the_remedy(tmp_path, metadata):
     with pytest.raises(DataError) as raised:
-        build(tmp_path, facts.name)
-    assert str(tmp_path / facts.folder) in str(raised.value)
-    assert f"mvlpt tasks download {facts.name}" in str(raised.value)
+        build(tmp_path, metadata.name)
+    assert str(tmp_path / metadata.folder) in str(raised.value)
+    assert f"mvlpt tasks download {metadata.name}" in str(raised.value)
 
 
 @pytest.mark.parametrize(

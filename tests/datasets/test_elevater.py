@@ -10,12 +10,11 @@ from support.mini_torchvision import LAYOUTS, write_torchvision
 
 import mvlpt.datasets  # noqa: F401  (registers the tasks)
 from mvlpt.config import get_cfg_default
-from mvlpt.data import DATASET_REGISTRY, build_dataset, read_image
-from mvlpt.data.datum import labels_of
-from mvlpt.data.sources.task_table import known_tasks, prompt_facts, task_facts
+from mvlpt.data import DATASET_REGISTRY, build_dataset, labels_of, read_image
+from mvlpt.data.sources import known_tasks, prompt_metadata, task_metadata
 from mvlpt.errors import ConfigError, DataError, UnknownNameError
 
-NAMES = [facts.name for facts in known_tasks("elevater")]
+NAMES = [metadata.name for metadata in known_tasks("elevater")]
 
 
 def make_cfg(root, **options):
@@ -34,15 +33,19 @@ def build(root, name, **options):
 @pytest.mark.parametrize("name", NAMES)
 def test_official_layout(tmp_path, name):
     write_official(tmp_path, name)
-    data, facts = build(tmp_path, name), task_facts(name)
+    data, metadata = build(tmp_path, name), task_metadata(name)
     assert (data.name, data.source, data.split_origin) == (name, "official", "official")
-    assert (data.metric, data.multi_label, data.num_classes) == (facts.metric, facts.multi_label, facts.num_classes)
-    assert data.classnames == list(prompt_facts(name).classnames)
-    assert data.templates == prompt_facts(name).templates
+    assert (data.metric, data.multi_label, data.num_classes) == (
+        metadata.metric,
+        metadata.multi_label,
+        metadata.num_classes,
+    )
+    assert data.classnames == list(prompt_metadata(name).classnames)
+    assert data.templates == prompt_metadata(name).templates
     for split, items in (("train", data.train_x), ("val", data.val), ("test", data.test)):
-        count = PER_CLASS[split] * len(some_labels(facts.num_classes)) + 2 * facts.multi_label
-        assert len(items) == (count if split in facts.splits else 0)
-        assert {label for item in items for label in labels_of(item)} <= set(some_labels(facts.num_classes))
+        count = PER_CLASS[split] * len(some_labels(metadata.num_classes)) + 2 * metadata.multi_label
+        assert len(items) == (count if split in metadata.splits else 0)
+        assert {label for item in items for label in labels_of(item)} <= set(some_labels(metadata.num_classes))
         if items:
             assert read_image(items[-1].impath).size == (12, 10)
 
@@ -69,10 +72,10 @@ def test_torchvision_layout(tmp_path, name, monkeypatch):
     if name == "patch-camelyon":
         pytest.importorskip("h5py")
     expected = write_torchvision(tmp_path, name, monkeypatch)
-    data, source = build(tmp_path, name), task_facts(name).torchvision
+    data, source = build(tmp_path, name), task_metadata(name).torchvision
     assert data.source == "torchvision"
     assert data.split_origin == ("torchvision" if source.differs else "official")
-    assert data.classnames == list(prompt_facts(name).classnames)
+    assert data.classnames == list(prompt_metadata(name).classnames)
     if "all" in source.arguments:  # cut by rule: nothing lost, nothing twice
         items = [*data.train_x, *data.val, *data.test]
         assert Counter(item.label for item in items) == Counter(expected)
@@ -99,7 +102,7 @@ def test_torchvision_results_are_marked_where_the_split_is_another(tmp_path, mon
 
 @pytest.mark.parametrize("name", ["food-101", "kitti-distance", "stanford-cars"])
 def test_class_folders(tmp_path, name):
-    names = list(prompt_facts(name).classnames)
+    names = list(prompt_metadata(name).classnames)
     folders = [str(i) for i in range(len(names))] if name == "kitti-distance" else [n.replace(" ", "_") for n in names]
     chosen = some_labels(len(names))
     write_class_folders(tmp_path / name, [folders[label] for label in chosen])
@@ -135,8 +138,8 @@ def test_aliases_are_canonical_in_results_and_ambiguous_names_are_refused(tmp_pa
     assert "DTD" not in DATASET_REGISTRY.registered_names()
     with pytest.raises(UnknownNameError, match="write 'Caltech101' or 'caltech-101'"):
         DATASET_REGISTRY.get("caltech101")
-    assert DATASET_REGISTRY.get("Caltech101").facts.num_classes == 100
-    assert DATASET_REGISTRY.get("caltech-101").facts.num_classes == 102
+    assert DATASET_REGISTRY.get("Caltech101").metadata.num_classes == 100
+    assert DATASET_REGISTRY.get("caltech-101").metadata.num_classes == 102
     with pytest.raises(UnknownNameError, match="did you mean 'gtsrb'"):
         DATASET_REGISTRY.get("gtsbr")
 
@@ -146,7 +149,7 @@ def test_missing_data_names_paths_and_remedy(tmp_path, name):
     with pytest.raises(DataError) as raised:
         build(tmp_path, name)
     message = str(raised.value)
-    assert str(tmp_path / "classification" / task_facts(name).folder) in message
+    assert str(tmp_path / "classification" / task_metadata(name).folder) in message
     assert f"mvlpt tasks download {name}" in message
 
 
@@ -193,7 +196,7 @@ def test_truncated_zip_and_wrong_label_file(tmp_path):
 
 def test_class_names_in_another_order_are_reported(tmp_path, caplog):
     folder = write_official(tmp_path, "cifar-10")
-    names = prompt_facts("cifar-10").classnames
+    names = prompt_metadata("cifar-10").classnames
     (folder / "labels.txt").write_text("\n".join(reversed(names)))
     with caplog.at_level(logging.WARNING):
         assert build(tmp_path, "cifar-10").classnames == list(names)

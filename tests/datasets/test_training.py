@@ -8,12 +8,12 @@ from support.toy import toy_config
 
 import mvlpt.datasets
 import mvlpt.trainers  # noqa: F401  (registers the trainers)
-from mvlpt.data.sources.task_table import known_tasks, task_facts
+from mvlpt.data.sources import known_tasks, task_metadata
 from mvlpt.engine.run import run
 
-ELEVATER = [facts.name for facts in known_tasks("elevater")]
+ELEVATER = [metadata.name for metadata in known_tasks("elevater")]
 LONG_NAMES = {"gtsrb", "patch-camelyon", "stanford-cars"}  # longer than the embedded model's 24 tokens of text
-COOP = [facts.name for facts in known_tasks("coop") if not facts.test_only]
+COOP = [metadata.name for metadata in known_tasks("coop") if not metadata.test_only]
 
 
 def train_one_step(root, output, names, **options):
@@ -29,13 +29,13 @@ def test_elevater(tmp_path, name):
     write_official(tmp_path / "data", name)
     trainer = {"TRAINER__NAME": "LinearProbe"} if name in LONG_NAMES else {}
     (row,) = train_one_step(tmp_path / "data", tmp_path / "run", name, **trainer)
-    assert (row["task"], row["metric"]) == (name, task_facts(name).metric)
+    assert (row["task"], row["metric"]) == (name, task_metadata(name).metric)
     assert 0 <= row["value"] <= 100
 
 
 @pytest.mark.parametrize("name", COOP)
 def test_coop(tmp_path, name):
-    (write_split_file if task_facts(name).split_file else write_raw)(tmp_path / "data", name)
+    (write_split_file if task_metadata(name).split_file else write_raw)(tmp_path / "data", name)
     (row,) = train_one_step(tmp_path / "data", tmp_path / "run", name)
     assert (row["task"], row["metric"]) == (name, "accuracy")
 
@@ -61,7 +61,7 @@ def test_three_layouts_share_a_prompt(tmp_path, monkeypatch):
     assert [row["task"] for row in rows] == ["UCF101", "resisc45_clip", "mnist"]
 
 
-@pytest.mark.parametrize("name", [facts.name for facts in known_tasks("coop") if facts.test_only])
+@pytest.mark.parametrize("name", [metadata.name for metadata in known_tasks("coop") if metadata.test_only])
 def test_shifted_test_sets_are_evaluated(tmp_path, name):
     write_raw(tmp_path / "data", name)
     (row,) = train_one_step(

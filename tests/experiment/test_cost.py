@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from support.toy import toy_config
 
+from mvlpt.data import SplitSizes
 from mvlpt.engine.registries import load_shipped
 from mvlpt.engine.resources import shared_resources
 from mvlpt.engine.run import run
@@ -58,8 +59,8 @@ def test_published_sizes():
 
 
 def test_sizes_of_tasks_are_told_without_their_data():
-    assert task_size("cifar-100", toy_config(".")) == TaskSize(100, 50000, 0, 10000, 18)
-    assert task_size("toy-warm", toy_config(".")) == TaskSize(3, 9, 6, 12, 1)  # read from its files
+    assert task_size("cifar-100", toy_config(".")) == TaskSize(100, SplitSizes(50000, 0, 10000), 18)
+    assert task_size("toy-warm", toy_config(".")) == TaskSize(3, SplitSizes(9, 6, 12), 1)  # read from its files
 
 
 @pytest.mark.parametrize(

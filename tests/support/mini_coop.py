@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.io import savemat
 
-from mvlpt.data.sources.task_table import task_facts
+from mvlpt.data.sources import task_metadata
 from support.mini_tasks import write_class_folders, write_picture
 from support.mini_torchvision import write_cars_lists
 
@@ -19,9 +19,9 @@ CLASSES = ("alpine_hut", "beach", "canyon")
 
 def write_split_file(root: Path, name: str) -> Path:
     """A data set with its shared split file: three classes; 3 train, 2 val and 2 test images each."""
-    facts = task_facts(name)
-    folder = root / facts.folder
-    images = folder / facts.images
+    metadata = task_metadata(name)
+    folder = root / metadata.folder
+    images = folder / metadata.images
     content: dict[str, list] = {"train": [], "val": [], "test": []}
     for split, count in (("train", 3), ("val", 2), ("test", 2)):
         for label, one in enumerate(CLASSES):
@@ -29,14 +29,14 @@ def write_split_file(root: Path, name: str) -> Path:
                 path = f"{one}/{split}_{number}.jpg"
                 write_picture(images / path, 10 * label + number)
                 content[split].append([path, label, one])
-    (folder / facts.split_file).write_text(json.dumps(content))
+    (folder / metadata.split_file).write_text(json.dumps(content))
     return folder
 
 
 def write_raw(root: Path, name: str) -> Path:
     """A data set as its authors distribute it, without a split file."""
-    facts = task_facts(name)
-    folder = root / facts.folder
+    metadata = task_metadata(name)
+    folder = root / metadata.folder
     folder.mkdir(parents=True)
     {**dict.fromkeys(("Food101", "DescribableTextures"), _plain), **RAW}[name](folder)
     return folder

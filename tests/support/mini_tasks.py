@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mvlpt.data.sources.task_table import TaskFacts, prompt_facts, task_facts
+from mvlpt.data.sources import TaskMetadata, prompt_metadata, task_metadata
 
 PER_CLASS = {"train": 3, "val": 2, "test": 2}
 
@@ -52,20 +52,20 @@ def write_official(root: Path, name: str, *, unpack: bool = False) -> Path:
     Returns:
         The task's folder.
     """
-    facts = task_facts(name)
-    folder = root / "classification" / facts.folder
+    metadata = task_metadata(name)
+    folder = root / "classification" / metadata.folder
     folder.mkdir(parents=True)
-    if facts.labels_file:
-        (folder / facts.labels_file).write_text("\n".join(prompt_facts(name).classnames) + "\n", encoding="utf-8")
+    if metadata.labels_file:
+        (folder / metadata.labels_file).write_text("\n".join(prompt_metadata(name).classnames) + "\n", encoding="utf-8")
     archives: dict[str, dict[str, bytes]] = {}
-    for position, (split, files) in enumerate(facts.splits.items()):
+    for position, (split, files) in enumerate(metadata.splits.items()):
         archive = files.archives[0]
         rows = []
-        for number, labels in enumerate(_rows(facts, PER_CLASS[split])):
+        for number, labels in enumerate(_rows(metadata, PER_CLASS[split])):
             entry = f"{split} images/{number}.jpg"  # a space, as some of the data sets have
             archives.setdefault(archive, {})[entry] = encoded(1000 * position + number)
             rows.append((archive, entry, labels))
-        index = _coco(facts, rows) if facts.format == "coco" else _iris(rows)
+        index = _coco(metadata, rows) if metadata.format == "coco" else _iris(rows)
         (folder / files.index).write_text(index, encoding="utf-8")
     for archive, entries in archives.items():
         write_archive(folder / archive, entries, unpack=unpack)
@@ -96,10 +96,10 @@ def write_class_folders(root: Path, names: Sequence[str], splits: Sequence[str] 
     return root
 
 
-def _rows(facts: TaskFacts, per_class: int) -> list[tuple[int, ...]]:
-    labels = some_labels(facts.num_classes)
+def _rows(metadata: TaskMetadata, per_class: int) -> list[tuple[int, ...]]:
+    labels = some_labels(metadata.num_classes)
     rows = [(label,) for _ in range(per_class) for label in labels]
-    if facts.multi_label:
+    if metadata.multi_label:
         rows += [tuple(labels[:2]), tuple(labels[1:])]
     return rows
 
@@ -108,10 +108,10 @@ def _iris(rows: Sequence[tuple[str, str, tuple[int, ...]]]) -> str:
     return "".join(f"{archive}@{entry} {','.join(map(str, labels))}\n" for archive, entry, labels in rows)
 
 
-def _coco(facts: TaskFacts, rows: Sequence[tuple[str, str, tuple[int, ...]]]) -> str:
+def _coco(metadata: TaskMetadata, rows: Sequence[tuple[str, str, tuple[int, ...]]]) -> str:
     """Category ids with gaps and out of order, image ids out of order, as the format allows."""
-    ids = [10 + 3 * label for label in range(facts.num_classes)]
-    names = prompt_facts(facts.name).classnames
+    ids = [10 + 3 * label for label in range(metadata.num_classes)]
+    names = prompt_metadata(metadata.name).classnames
     content = {
         "images": [
             {"id": number, "file_name": entry, "zip_file": archive, "width": 12, "height": 10}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.io import savemat
 
-from mvlpt.data.sources.task_table import prompt_facts, read_facts, task_facts
+from mvlpt.data.sources import prompt_metadata, read_benchmark, task_metadata
 from support.mini_tasks import picture, some_labels, write_picture
 
 SPLITS = ("train", "val", "test")
@@ -38,7 +38,7 @@ def _arrays(labels: list[int], size: tuple[int, int]) -> np.ndarray:
 
 
 def _caltech(root: Path, _: Any) -> list[int]:
-    labels = read_facts("elevater")["tasks"]["caltech-101"]["torchvision"]["order"]
+    labels = read_benchmark("elevater")["tasks"]["caltech-101"]["torchvision"]["order"]
     folders = ["BACKGROUND_Google", "Faces", "accordion", "yin_yang"]
     for folder in folders:
         for number in range(1, 7):
@@ -52,7 +52,7 @@ def _cifar(name: str, cls: str, folder: str, key: str, files: tuple[list[str], l
 
         base = root / folder
         base.mkdir(parents=True)
-        names = sorted(prompt_facts(name).classnames)
+        names = sorted(prompt_metadata(name).classnames)
         raw = some_labels(len(names)) * 2
         for file in (*files[0], *files[1]):
             pixels = _arrays(raw, (32, 32)).transpose(0, 3, 1, 2).reshape(len(raw), -1)
@@ -63,7 +63,7 @@ def _cifar(name: str, cls: str, folder: str, key: str, files: tuple[list[str], l
         monkeypatch.setattr(owner, "train_list", [[file, _md5(base / file)] for file in files[0]])
         monkeypatch.setattr(owner, "test_list", [[file, _md5(base / file)] for file in files[1]])
         monkeypatch.setattr(owner, "meta", {**owner.meta, "md5": _md5(base / files[2])})
-        ours = prompt_facts(name).classnames
+        ours = prompt_metadata(name).classnames
         return [ours.index(names[label]) for label in raw * len(files[0])]
 
     return write
@@ -83,7 +83,7 @@ def _class_folders(name: str, folder: str, splits: tuple[str, ...], names: list[
 
 
 def _dtd(root: Path, _: Any) -> list[int]:
-    names = prompt_facts("dtd").classnames
+    names = prompt_metadata("dtd").classnames
     for split in SPLITS:
         rows = [f"{name}/{name}_{split}.jpg" for name in names]
         for number, row in enumerate(rows):
@@ -115,7 +115,7 @@ def _fer(root: Path, monkeypatch: Any) -> list[int]:
 def _aircraft(root: Path, _: Any) -> list[int]:
     data = root / "fgvc-aircraft-2013b" / "data"
     data.mkdir(parents=True)
-    ours = prompt_facts("fgvc-aircraft-2013b-variants102").classnames
+    ours = prompt_metadata("fgvc-aircraft-2013b-variants102").classnames
     names = sorted(name.replace("F-16A-B", "F-16A/B").replace("F-A-18", "F/A-18") for name in ours)
     (data / "variants.txt").write_text("\n".join(names) + "\n")
     chosen = ["F-16A/B", names[0], names[-1]]
@@ -130,7 +130,7 @@ def _aircraft(root: Path, _: Any) -> list[int]:
 def _food(root: Path, _: Any) -> list[int]:
     base = root / "food-101"
     (base / "meta").mkdir(parents=True)
-    ours = [name.replace(" ", "_") for name in prompt_facts("food-101").classnames]
+    ours = [name.replace(" ", "_") for name in prompt_metadata("food-101").classnames]
     chosen = sorted(["cheesecake", "cheese_plate", "apple_pie"])
     for split in ("train", "test"):
         rows = {name: [f"{name}/{split}{number}" for number in range(2)] for name in chosen}
@@ -194,7 +194,7 @@ def _flowers(root: Path, monkeypatch: Any) -> list[int]:
 def _pets(root: Path, _: Any) -> list[int]:
     base = root / "oxford-iiit-pet"
     (base / "annotations").mkdir(parents=True)
-    ours = prompt_facts("oxford-iiit-pets").classnames
+    ours = prompt_metadata("oxford-iiit-pets").classnames
     for split in ("trainval", "test"):
         rows = []
         for label, name in enumerate(ours, start=1):
@@ -223,7 +223,7 @@ def _pcam(root: Path, _: Any) -> list[int]:
 def _cars(root: Path, _: Any) -> list[int]:
     base = root / "stanford_cars"
     (base / "devkit").mkdir(parents=True)
-    ours = list(prompt_facts("stanford-cars").classnames)
+    ours = list(prompt_metadata("stanford-cars").classnames)
     names = [name.replace("Ram C V", "Ram C/V") for name in reversed(ours)]
     savemat(base / "devkit" / "cars_meta.mat", {"class_names": np.array([names], dtype=object)})
     raw = [1, 196, 20, 1, 196, 20]
@@ -256,7 +256,7 @@ def _voc(root: Path, _: Any) -> list[int]:
             (base / "Annotations" / f"{name}.xml").write_text(f"<annotation>{xml}</annotation>")
             names.append(name)
         (base / "ImageSets" / "Main" / f"{split}.txt").write_text("\n".join(names) + "\n")
-    ours = prompt_facts("voc-2007-classification").classnames
+    ours = prompt_metadata("voc-2007-classification").classnames
     rows = [("dog", "person"), ("dog",), ("tvmonitor",)] * 2
     return [tuple(sorted(ours.index(one) for one in row)) for row in rows]
 
@@ -286,4 +286,4 @@ LAYOUTS: dict[str, Callable[[Path, Any], list[Any]]] = {
     "stanford-cars": _cars,
     "voc-2007-classification": _voc,
 }
-assert set(LAYOUTS) == {row for row in read_facts("elevater")["tasks"] if task_facts(row).torchvision}
+assert set(LAYOUTS) == {row for row in read_benchmark("elevater")["tasks"] if task_metadata(row).torchvision}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mvlpt.data.datum import Datum, labels_of
-from mvlpt.data.sampling.fewshot import few_shot_positions
+from mvlpt.data.sampling.fewshot import few_shot_indices
 from mvlpt.errors import DataError
 
 __all__ = ["DatasetBase", "Datum"]
@@ -191,7 +191,7 @@ class DatasetBase:
         for place, source in enumerate(data_sources):
             labels = [item.label for item in source]
             named = {"task": self.name, "split": f"source {place}", "shots": num_shots, "seed": self._seed}
-            output.append([source[i] for i in few_shot_positions(labels, repeat=repeat, **named)])
+            output.append([source[i] for i in few_shot_indices(labels, repeat=repeat, **named)])
         return output[0] if len(output) == 1 else output
 
     def split_dataset_by_label(self, data_source: Iterable[Datum]) -> dict[Any, list[Datum]]:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from mvlpt.data.datum import Datum, labels_of
+from mvlpt.data.images.archives import file_stamp, split_impath
 from mvlpt.data.loading.batches import EpochBatchSampler
 from mvlpt.data.loading.cache import ByteLRU
-from mvlpt.data.loading.images import file_stamp, split_impath
 from mvlpt.data.loading.items import Items
 from mvlpt.data.loading.loader import EpochLoader
 from mvlpt.data.sampling.epoch_samplers import SequentialSampler

@@ -16,7 +16,7 @@ from torch.utils.data import Subset
 from mvlpt.data.datum import Datum, labels_of
 from mvlpt.data.features.cache import FeatureBank, FeatureCache, encode_views, fingerprint_items
 from mvlpt.data.features.files import read_or_build
-from mvlpt.data.loading.items import Place
+from mvlpt.data.loading.items import ViewIndex
 from mvlpt.data.loading.loader import EpochLoader
 from mvlpt.data.loading.transforms import transform_of
 from mvlpt.data.sampling.epoch_samplers import by_domain
@@ -83,7 +83,7 @@ class FeatureLoader:
         self.batch_sampler.set_epoch(self.batch_sampler.epoch + 1)
         return self._batches(plan)
 
-    def _batches(self, plan: Iterator[list[Place]]) -> Iterator[dict[str, Any]]:
+    def _batches(self, plan: Iterator[list[ViewIndex]]) -> Iterator[dict[str, Any]]:
         for places in plan:
             places = [place for place in places if place[0] not in self.bank.missing]
             if not places:

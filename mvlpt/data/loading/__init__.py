@@ -1,1 +1,71 @@
-"""From files to batches: decoding, views, caches, workers."""
+"""From items to batches: views of an image, caches shared by worker processes, and the loader of an epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mvlpt.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mvlpt.data.loading.batches import EpochBatchSampler, TaskBatchSampler
+    from mvlpt.data.loading.cache import ByteLRU
+    from mvlpt.data.loading.items import Items, ViewIndex, collate
+    from mvlpt.data.loading.loader import EpochLoader
+    from mvlpt.data.loading.pixels import PixelPlan
+    from mvlpt.data.loading.transforms import (
+        AVAI_CHOICES,
+        INTERPOLATION_MODES,
+        Cutout,
+        Pipeline,
+        TaskPipelines,
+        build_test_transform,
+        build_transform,
+        is_random,
+        transform_of,
+    )
+    from mvlpt.data.loading.wrapper import DatasetWrapper
+
+__all__ = [
+    "AVAI_CHOICES",
+    "INTERPOLATION_MODES",
+    "ByteLRU",
+    "Cutout",
+    "DatasetWrapper",
+    "EpochBatchSampler",
+    "EpochLoader",
+    "Items",
+    "Pipeline",
+    "PixelPlan",
+    "TaskBatchSampler",
+    "TaskPipelines",
+    "ViewIndex",
+    "build_test_transform",
+    "build_transform",
+    "collate",
+    "is_random",
+    "transform_of",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "AVAI_CHOICES": "transforms",
+        "ByteLRU": "cache",
+        "Cutout": "transforms",
+        "DatasetWrapper": "wrapper",
+        "EpochBatchSampler": "batches",
+        "EpochLoader": "loader",
+        "INTERPOLATION_MODES": "transforms",
+        "Items": "items",
+        "Pipeline": "transforms",
+        "PixelPlan": "pixels",
+        "TaskBatchSampler": "batches",
+        "TaskPipelines": "transforms",
+        "ViewIndex": "items",
+        "build_test_transform": "transforms",
+        "build_transform": "transforms",
+        "collate": "items",
+        "is_random": "transforms",
+        "transform_of": "transforms",
+    },
+)

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from torch.utils.data import Sampler
 
-from mvlpt.data.loading.items import Place
+from mvlpt.data.loading.items import ViewIndex
 from mvlpt.data.sampling.epoch_samplers import EpochSampler
 from mvlpt.randomness import python_stream
 
 
-class EpochBatchSampler(Sampler[list[Place]]):
+class EpochBatchSampler(Sampler[list[ViewIndex]]):
     """Cuts a sampler's order into batches of (position, view).
 
     Args:
@@ -39,7 +39,7 @@ class EpochBatchSampler(Sampler[list[Place]]):
         self.start_batch = start_batch
         self.sampler.set_epoch(epoch)
 
-    def __iter__(self) -> Iterator[list[Place]]:
+    def __iter__(self) -> Iterator[list[ViewIndex]]:
         return self._batches(self.epoch, self.start_batch)
 
     def __len__(self) -> int:
@@ -51,7 +51,7 @@ class EpochBatchSampler(Sampler[list[Place]]):
         whole, rest = divmod(draws, self.batch_size)
         return whole if self.drop_last and whole else whole + (rest > 0)
 
-    def _batches(self, epoch: int, start_batch: int) -> Iterator[list[Place]]:
+    def _batches(self, epoch: int, start_batch: int) -> Iterator[list[ViewIndex]]:
         drawn: dict[int, int] = defaultdict(int)
         for number, positions in enumerate(self._cut(self.sampler.order(epoch), epoch)):
             if self.views is None:

@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from PIL import Image
 
-from mvlpt.data.loading.images import file_stamp, read_image
+from mvlpt.data.images.archives import file_stamp
+from mvlpt.data.images.reading import read_image
 from mvlpt.data.loading.pixels import PixelPlan, Pixels
 
 Value = TypeVar("Value")
@@ -83,7 +84,7 @@ def image_cache(max_bytes: int) -> ByteLRU[Any]:
 
 
 def read_image_cached(impath: str, max_bytes: int) -> Image.Image:
-    """As :func:`mvlpt.data.loading.images.read_image`, decoding a file that has not changed only once while it fits.
+    """As :func:`mvlpt.data.images.reading.read_image`, decoding a file that has not changed only once while it fits.
 
     Args:
         impath: a file, or ``archive.zip@entry``.

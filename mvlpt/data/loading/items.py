@@ -23,13 +23,13 @@ from mvlpt.data.loading.pixels import View, stack_views
 from mvlpt.errors import DataError
 from mvlpt.randomness import derive_seed
 
-Place = tuple[int, int]  # position in the data source, view
+ViewIndex = tuple[int, int]  # position in the data source, view
 
 _FOLDERS = re.compile(r"[\\/]")
 
 
 @contextmanager
-def kept_generators() -> Iterator[None]:
+def preserve_rng_state() -> Iterator[None]:
     """Puts torch's (CPU), Python's and NumPy's global generators back as they were before."""
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()
     try:
@@ -101,13 +101,13 @@ class Items(Dataset):
     def __len__(self) -> int:
         return len(self.data_source)
 
-    def __getitem__(self, place: Place) -> dict[str, Any] | BadImage:
+    def __getitem__(self, place: ViewIndex) -> dict[str, Any] | BadImage:
         item = self.__getitems__([place])[0]
         return {**item, "img": item["img"].finish()} if _is_pending(item) else item
 
-    def __getitems__(self, places: Sequence[Place]) -> list[dict[str, Any] | BadImage]:
+    def __getitems__(self, places: Sequence[ViewIndex]) -> list[dict[str, Any] | BadImage]:
         """The items of a batch. Torch's worker processes call this, too."""
-        with kept_generators():
+        with preserve_rng_state():
             return [self._draw(index, view) for index, view in places]
 
     def _draw(self, index: int, view: int) -> dict[str, Any] | BadImage:

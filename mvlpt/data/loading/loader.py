@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from mvlpt.data.datum import Datum
 from mvlpt.data.loading.batch_memory import BatchMemory
 from mvlpt.data.loading.batches import EpochBatchSampler
-from mvlpt.data.loading.items import Batch, Items, Place, collate
+from mvlpt.data.loading.items import Batch, Items, ViewIndex, collate
 from mvlpt.errors import ConfigError, DataError, suggest
 
 logger = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class EpochLoader:
             self._loader = loader
         return loader
 
-    def _inline(self, batches: Iterator[list[Place]]) -> Iterator[Batch]:
+    def _inline(self, batches: Iterator[list[ViewIndex]]) -> Iterator[Batch]:
         threads = torch.get_num_threads() if getattr(self.items.wrapper, "defers", False) else 1
         memory = self._kept_memory or self._memory(1 + HELD)
         if self.keep_workers:

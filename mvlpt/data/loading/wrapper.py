@@ -11,8 +11,9 @@ from torch.utils.data import Dataset
 from torchvision import transforms as T
 
 from mvlpt.data.datum import Datum
+from mvlpt.data.images.archives import file_stamp
+from mvlpt.data.images.reading import read_image
 from mvlpt.data.loading.cache import pixels_cached, read_image_cached
-from mvlpt.data.loading.images import file_stamp, read_image
 from mvlpt.data.loading.pixels import PixelPlan, Pixels
 from mvlpt.data.loading.shared_pixels import SharedPixels
 from mvlpt.data.loading.transforms import INTERPOLATION_MODES, Pipeline, TaskPipelines, transform_of

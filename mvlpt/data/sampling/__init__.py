@@ -1,1 +1,78 @@
-"""Which images are drawn: few-shot samples, subsets of classes, the order of an epoch."""
+"""Which images a run sees, and in which order: few-shot samples, subsets of classes, the order of an epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mvlpt.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mvlpt.data.sampling.domain_samplers import RandomClassSampler, RandomDomainSampler, SeqDomainSampler
+    from mvlpt.data.sampling.epoch_samplers import (
+        EpochSampler,
+        RandomSampler,
+        SequentialSampler,
+        TaskSampler,
+        by_domain,
+    )
+    from mvlpt.data.sampling.fewshot import FewShotSplit, few_shot_indices, few_shot_split, stream_seed
+    from mvlpt.data.sampling.joint import joint_sample
+    from mvlpt.data.sampling.protocols import SplitIndices, elevater_sample, elevater_split, mvlpt_split, select_fewshot
+    from mvlpt.data.sampling.sample_files import sample_record, save_sample
+    from mvlpt.data.sampling.samplers import SAMPLERS, build_sampler
+    from mvlpt.data.sampling.subsample import subsample_classes
+
+__all__ = [
+    "SAMPLERS",
+    "EpochSampler",
+    "FewShotSplit",
+    "RandomClassSampler",
+    "RandomDomainSampler",
+    "RandomSampler",
+    "SeqDomainSampler",
+    "SequentialSampler",
+    "SplitIndices",
+    "TaskSampler",
+    "build_sampler",
+    "by_domain",
+    "elevater_sample",
+    "elevater_split",
+    "few_shot_indices",
+    "few_shot_split",
+    "joint_sample",
+    "mvlpt_split",
+    "sample_record",
+    "save_sample",
+    "select_fewshot",
+    "stream_seed",
+    "subsample_classes",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "EpochSampler": "epoch_samplers",
+        "FewShotSplit": "fewshot",
+        "RandomClassSampler": "domain_samplers",
+        "RandomDomainSampler": "domain_samplers",
+        "RandomSampler": "epoch_samplers",
+        "SAMPLERS": "samplers",
+        "SeqDomainSampler": "domain_samplers",
+        "SequentialSampler": "epoch_samplers",
+        "SplitIndices": "protocols",
+        "TaskSampler": "epoch_samplers",
+        "build_sampler": "samplers",
+        "by_domain": "epoch_samplers",
+        "elevater_sample": "protocols",
+        "elevater_split": "protocols",
+        "few_shot_indices": "fewshot",
+        "few_shot_split": "fewshot",
+        "joint_sample": "joint",
+        "mvlpt_split": "protocols",
+        "sample_record": "sample_files",
+        "save_sample": "sample_files",
+        "select_fewshot": "protocols",
+        "stream_seed": "fewshot",
+        "subsample_classes": "subsample",
+    },
+)

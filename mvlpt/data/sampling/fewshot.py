@@ -23,7 +23,7 @@ PROTOCOLS = ("independent", "elevater", "mvlpt", "coop")
 MAX_VAL_SHOTS = 4
 
 
-class Split(NamedTuple):
+class FewShotSplit(NamedTuple):
     """Training and validation images of one task, and how they were chosen."""
 
     train: list[Datum]
@@ -36,7 +36,7 @@ def stream_seed(seed: int) -> int:
     return max(int(seed), 0)
 
 
-def few_shot_positions(
+def few_shot_indices(
     labels: Sequence[Label], *, task: str, split: str, shots: int, seed: int, repeat: bool = False
 ) -> list[int]:
     """The default protocol's sample of one split.
@@ -83,7 +83,7 @@ def few_shot_split(
     shots: int,
     seed: int,
     merge_val: bool = False,
-) -> Split:
+) -> FewShotSplit:
     """Chooses a task's training and validation images by one of the protocols.
 
     ``independent``: ``shots`` a class from train and ``min(shots, 4)`` a class from val, each from its own stream.
@@ -120,32 +120,32 @@ def few_shot_split(
         warn_small_classes(train_labels, drawn, task=task, split="train")
         sample = [train[position] for position in order]
         if merge_val and shots != 1:
-            return Split(sample, [], protocol)
+            return FewShotSplit(sample, [], protocol)
         if protocol == "mvlpt" and shots == 1:
-            return Split(sample, list(sample), protocol)
+            return FewShotSplit(sample, list(sample), protocol)
         cut = elevater_split([labels_of(item) for item in sample], num_classes)
-        return Split([sample[i] for i in cut.train], [sample[i] for i in cut.val], protocol)
+        return FewShotSplit([sample[i] for i in cut.train], [sample[i] for i in cut.val], protocol)
     if shots < 1:
-        return Split(train, val, protocol)
+        return FewShotSplit(train, val, protocol)
     if protocol == "coop":
         rng = random.Random(stream_seed(seed))
         warn_small_classes(train_labels, shots, task=task, split="train")
         chosen = select_fewshot(train_labels, shots, rng), select_fewshot(val_labels, val_shots, rng)
     else:
         chosen = (
-            few_shot_positions(train_labels, task=task, split="train", shots=shots, seed=seed),
-            few_shot_positions(val_labels, task=task, split="val", shots=val_shots, seed=seed),
+            few_shot_indices(train_labels, task=task, split="train", shots=shots, seed=seed),
+            few_shot_indices(val_labels, task=task, split="val", shots=val_shots, seed=seed),
         )
-    return Split([train[i] for i in chosen[0]], [val[i] for i in chosen[1]], protocol)
+    return FewShotSplit([train[i] for i in chosen[0]], [val[i] for i in chosen[1]], protocol)
 
 
 __all__ = [
     "MAX_VAL_SHOTS",
     "PROTOCOLS",
-    "Split",
+    "FewShotSplit",
     "elevater_sample",
     "elevater_split",
-    "few_shot_positions",
+    "few_shot_indices",
     "few_shot_split",
     "mvlpt_split",
     "select_fewshot",

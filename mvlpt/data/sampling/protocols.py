@@ -15,7 +15,7 @@ from typing import NamedTuple
 from mvlpt.data.datum import Label
 
 
-class Cut(NamedTuple):
+class SplitIndices(NamedTuple):
     """Positions of the training and of the validation images."""
 
     train: list[int]
@@ -86,7 +86,7 @@ def elevater_walk(labels: Sequence[tuple[int, ...]], order: Sequence[int], num_c
     return taken
 
 
-def elevater_split(labels: Sequence[tuple[int, ...]], num_classes: int) -> Cut:
+def elevater_split(labels: Sequence[tuple[int, ...]], num_classes: int) -> SplitIndices:
     """The toolkit's fixed cut of one fifth as validation: the first images of each class, rounded up, none drawn.
 
     An image with several labels counts for all of them; images without labels stay in train.
@@ -105,10 +105,10 @@ def elevater_split(labels: Sequence[tuple[int, ...]], num_classes: int) -> Cut:
                 val.add(position)
                 for other in labels[position]:
                     need[other] -= 1
-    return Cut([p for p in range(len(labels)) if p not in val], sorted(val))
+    return SplitIndices([p for p in range(len(labels)) if p not in val], sorted(val))
 
 
-def mvlpt_split(labels: Sequence[tuple[int, ...]], num_classes: int, train_ratio: float, seed: int) -> Cut:
+def mvlpt_split(labels: Sequence[tuple[int, ...]], num_classes: int, train_ratio: float, seed: int) -> SplitIndices:
     """MVLPT's multitask cut: shuffle by ``random.Random(seed)``, then keep each class's two sides in proportion.
 
     An image goes to val where its rarest class in val has less than ``r`` times what its rarest class has in train
@@ -117,11 +117,11 @@ def mvlpt_split(labels: Sequence[tuple[int, ...]], num_classes: int, train_ratio
     order = list(range(len(labels)))
     random.Random(seed).shuffle(order)
     if int(train_ratio * len(order)) == 0:
-        return Cut([], order)
+        return SplitIndices([], order)
     ratio = (1 - train_ratio) / train_ratio
     in_train, in_val = [0] * num_classes, [0] * num_classes
     plain_train = plain_val = 0
-    cut = Cut([], [])
+    cut = SplitIndices([], [])
     for position in order:
         label = labels[position]
         if not label:

@@ -44,7 +44,7 @@ def sample_record(
     return {**record, "hash": _hash(record)}
 
 
-def keep_sample(folder: Path, name: str, record: dict[str, Any]) -> Path:
+def save_sample(folder: Path, name: str, record: dict[str, Any]) -> Path:
     """Writes a record, or, where the file is there already, checks that it holds the same sample.
 
     Args:

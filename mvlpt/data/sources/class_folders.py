@@ -20,7 +20,7 @@ SPLIT_FOLDERS = {
 }
 
 
-def normalized(name: str) -> str:
+def normalized_name(name: str) -> str:
     """A name in lower case without anything but letters and digits, by which two spellings are matched."""
     return re.sub(r"[\W_]", "", name.lower())
 
@@ -40,10 +40,10 @@ def split_folders(root: Path) -> dict[str, Path]:
             raise DataError(f"{root} has two folders for the {split} split, {present[0].name} and {present[1].name}")
         if present:
             found[split] = present[0]
-    return found if any(class_folders(folder) for folder in found.values()) else {}
+    return found if any(class_folder_names(folder) for folder in found.values()) else {}
 
 
-def class_folders(root: Path, ignored: Iterable[str] = ()) -> list[str]:
+def class_folder_names(root: Path, ignored: Iterable[str] = ()) -> list[str]:
     """Names of the folders below ``root`` in sorted order, without hidden and ignored ones.
 
     Raises:
@@ -83,7 +83,7 @@ def read_class_folders(
     Raises:
         DataError: a folder has no label, or there is no image at all.
     """
-    folders = class_folders(root, ignored)
+    folders = class_folder_names(root, ignored)
     unknown = [name for name in folders if name not in labels]
     if unknown:
         raise DataError(f"The folder {root / unknown[0]} stands for none of the {len(classnames)} classes")
@@ -105,11 +105,11 @@ def match_by_name(names: Iterable[str], classnames: Sequence[str], where: str) -
     """
     wanted: dict[str, int] = {}
     for label, classname in enumerate(classnames):
-        if wanted.setdefault(normalized(classname), label) != label:
+        if wanted.setdefault(normalized_name(classname), label) != label:
             raise DataError(f"{where}: the class names '{classname}' are too alike to be matched by name")
     found: dict[str, int] = {}
     for name in names:
-        key = normalized(name)
+        key = normalized_name(name)
         if key not in wanted:
             raise DataError(f"{where}: '{name}' is none of the {len(classnames)} class names")
         if wanted[key] in found.values():

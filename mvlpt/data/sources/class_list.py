@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from mvlpt.data.sources.class_folders import normalized
+from mvlpt.data.sources.class_folders import normalized_name
 from mvlpt.errors import DataError, suggest
 
 
@@ -42,7 +42,7 @@ class ClassList:
         text = str(word).strip()
         label = self._exact.get(text)
         if label is None:
-            label = self._alike.get(normalized(text))
+            label = self._alike.get(normalized_name(text))
         if label is None and self._numbered and text.isdecimal() and int(text) < len(self.names):
             label = int(text)
         if label is None:
@@ -65,12 +65,12 @@ class ClassList:
         words += [(label, name) for label, names in self.synonyms.items() for name in names]
         found: dict[str, int] = {}
         for label, word in words:
-            if normalized(word):
-                found.setdefault(normalized(word), label)
+            if normalized_name(word):
+                found.setdefault(normalized_name(word), label)
         return found
 
 
-def class_list(content: Any, where: str) -> ClassList:
+def parse_class_list(content: Any, where: str) -> ClassList:
     """Classes from a list or mapping, as YAML and JSON give them.
 
     Args:
@@ -114,7 +114,7 @@ def _name(value: Any, where: str) -> str:
 
 
 def read_class_list(path: Path) -> ClassList:
-    """Classes from a file: ``.yaml`` or ``.json`` as :func:`class_list`, else text with a class a line, as
+    """Classes from a file: ``.yaml`` or ``.json`` as :func:`parse_class_list`, else text with a class a line, as
     ``name; synonym; synonym``.
 
     Raises:
@@ -123,9 +123,9 @@ def read_class_list(path: Path) -> ClassList:
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() in (".yaml", ".yml"):
-            return class_list(yaml.load(text, Loader=yaml.BaseLoader), str(path))  # as in task files
+            return parse_class_list(yaml.load(text, Loader=yaml.BaseLoader), str(path))  # as in task files
         if path.suffix.lower() == ".json":
-            return class_list(json.loads(text), str(path))
+            return parse_class_list(json.loads(text), str(path))
     except FileNotFoundError:
         raise DataError(f"The file of class names {path} does not exist") from None
     except DataError:
@@ -133,7 +133,7 @@ def read_class_list(path: Path) -> ClassList:
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise DataError(f"The file of class names {path} cannot be read: {' '.join(str(error).split())}") from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return class_list([[one.strip() for one in line.split(";") if one.strip()] for line in lines], str(path))
+    return parse_class_list([[one.strip() for one in line.split(";") if one.strip()] for line in lines], str(path))
 
 
 def checked_templates(content: Any, where: str) -> tuple[str, ...]:

@@ -8,18 +8,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mvlpt.data.sources.locate import Location, locate
-from mvlpt.data.sources.task_table import TaskFacts, known_tasks
+from mvlpt.data.sources.locations import Location, locate
+from mvlpt.data.sources.metadata import TaskMetadata
+from mvlpt.data.sources.task_table import known_tasks
 from mvlpt.errors import DataError
 
 Fetch = Callable[[str, Path, Mapping[str, Any]], None]
 
 
-def download_task(facts: TaskFacts, root: str | Path, fetch: Fetch | None = None) -> Location:
+def download_task(metadata: TaskMetadata, root: str | Path, fetch: Fetch | None = None) -> Location:
     """Downloads a task below ``root``, in torchvision's layout.
 
     Args:
-        facts: the task.
+        metadata: the task.
         root: the folder of the data sets; made if need be.
         fetch: gets one split, given the class's name, the root and the split's arguments; by default torchvision's own
             download.
@@ -31,11 +32,11 @@ def download_task(facts: TaskFacts, root: str | Path, fetch: Fetch | None = None
         DataError: torchvision has no download for it (the message says how to get it), or the download fails, which
             leaves no empty folder behind.
     """
-    if facts.family == "embedded":
-        raise DataError(f"'{facts.name}' ships with the package; there is nothing to download")
-    if not facts.downloads:
-        raise DataError(f"'{facts.name}' cannot be downloaded by a program. {facts.how}{_counterpart(facts)}")
-    source, root = facts.torchvision, Path(root).expanduser()
+    if metadata.family == "embedded":
+        raise DataError(f"'{metadata.name}' ships with the package; there is nothing to download")
+    if not metadata.downloads:
+        raise DataError(f"'{metadata.name}' cannot be downloaded by a program. {metadata.how}{_counterpart(metadata)}")
+    source, root = metadata.torchvision, Path(root).expanduser()
     assert source is not None
     made = next((path for path in (root, root / Path(source.folder).parts[0]) if not path.exists()), None)
     try:
@@ -47,7 +48,7 @@ def download_task(facts: TaskFacts, root: str | Path, fetch: Fetch | None = None
             _remove_empty(made)
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"torchvision's {source.cls} could not be downloaded to {root}: {reason}") from error
-    location = locate(root, facts, "torchvision")
+    location = locate(root, metadata, "torchvision")
     if not location:
         raise DataError(f"torchvision's {source.cls} was fetched, but {root / source.folder} does not exist")
     return location
@@ -67,9 +68,9 @@ def _remove_empty(folder: Path) -> None:
             os.rmdir(path)
 
 
-def _counterpart(facts: TaskFacts) -> str:
+def _counterpart(metadata: TaskMetadata) -> str:
     """Points from a CoOp data set to ELEVATER's form of the same images."""
     for other in known_tasks("elevater"):
-        if facts.family == "coop" and facts.counterpart == other.name and other.downloads:
+        if metadata.family == "coop" and metadata.counterpart == other.name and other.downloads:
             return f". ELEVATER's '{other.name}' has the same pictures in another split and can be downloaded"
     return ""

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from mvlpt.data.loading.images import archive_entries, cut_at_archive
+from mvlpt.data.images.archives import archive_entries, cut_at_archive
 from mvlpt.errors import DataError
 
 _SUSPECT = re.compile(r"\.\.|:|(?:^|@)[/\\]")  # without one of these, no part of a path is absolute or climbs
@@ -39,7 +39,7 @@ class IndexPaths:
             DataError: the path is absolute or climbs out of the folder; the file, the archive or its entry is missing;
                 the archive is broken.
         """
-        impath = inside(self._root, relative, where)
+        impath = safe_join(self._root, relative, where)
         archive, entry = cut_at_archive(impath)
         if entry is None:
             if self._check and not os.path.isfile(impath):
@@ -69,7 +69,7 @@ class IndexPaths:
         return self._entries[archive]
 
 
-def inside(root: Path | str, relative: str, where: str) -> str:
+def safe_join(root: Path | str, relative: str, where: str) -> str:
     """``root`` and a relative path joined, ``archive.zip@entry`` allowed.
 
     Args:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.data.datum import Datum
-from mvlpt.data.sources.index_paths import inside
+from mvlpt.data.sources.index_paths import safe_join
 from mvlpt.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def read_split(path: Path, images: Path) -> tuple[dict[str, list[Datum]], list[s
             relative, label, name = _row(row, where)
             if names.setdefault(label, name) != name:
                 raise DataError(f"{where}: label {label} is named '{name}' here and '{names[label]}' before")
-            splits[split].append(Datum(inside(images, relative, where), label, 0, name))
+            splits[split].append(Datum(safe_join(images, relative, where), label, 0, name))
     if not splits["train"]:
         raise DataError(f"The split file {path} lists no training image")
     absent = sorted(set(range(max(names) + 1)) - set(names))

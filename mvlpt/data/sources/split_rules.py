@@ -15,10 +15,10 @@ from mvlpt.errors import DataError
 from mvlpt.randomness import python_stream
 
 COOP_SHARES = {"train": 0.5, "val": 0.2}  # the rest is for testing
-OWN_SHARES = {"val": 0.2, "test": 0.3}
+DEFAULT_SHARES = {"val": 0.2, "test": 0.3}
 
 
-def cut_by_shares(
+def split_by_shares(
     items: Sequence[Datum], shares: Mapping[str, float], *, task: str, rest: str = "train"
 ) -> dict[str, list[Datum]]:
     """Cuts every class into splits.
@@ -79,7 +79,7 @@ def fill_splits(
         task: names the random stream.
     """
     wanted = {split: share for split, share in shares.items() if split not in splits and share}
-    cut = cut_by_shares(splits.get("train", ()), wanted, task=task)
+    cut = split_by_shares(splits.get("train", ()), wanted, task=task)
     return {split: cut[split] if split in cut else list(splits.get(split, ())) for split in ("train", "val", "test")}
 
 

@@ -1,7 +1,7 @@
 """ELEVATER's tasks as torchvision's data sets hold them: read by torchvision's classes, relabelled to our order.
 
 Images that torchvision keeps as files are named by their paths. Images that it keeps in arrays (MNIST, CIFAR, FER2013,
-PCAM) are named ``ROOT/CLASS.torchvision@split/number``, which :mod:`mvlpt.data.loading.images` reads through this
+PCAM) are named ``ROOT/CLASS.torchvision@split/number``, which :mod:`mvlpt.data.images.reading` reads through this
 module; a process holds a few such data sets open. Nothing is downloaded here.
 """
 
@@ -18,8 +18,9 @@ from PIL import Image
 
 from mvlpt.data.datum import Datum
 from mvlpt.data.sources.class_folders import match_by_name
-from mvlpt.data.sources.split_rules import benchmark_shares, cut_by_shares
-from mvlpt.data.sources.task_table import TaskFacts, TorchvisionFacts, known_tasks
+from mvlpt.data.sources.metadata import TaskMetadata, TorchvisionMetadata
+from mvlpt.data.sources.split_rules import benchmark_shares, split_by_shares
+from mvlpt.data.sources.task_table import known_tasks
 from mvlpt.errors import DataError
 
 SUFFIX = ".torchvision"
@@ -28,14 +29,14 @@ DISTANCES = (8.0, 20.0, 999.0)  # metres; label 3 means that there is no vehicle
 NO_VEHICLE = 1000.0
 
 
-def read_torchvision(root: Path, facts: TaskFacts, classnames: Sequence[str]) -> dict[str, list[Datum]]:
+def read_torchvision(root: Path, metadata: TaskMetadata, classnames: Sequence[str]) -> dict[str, list[Datum]]:
     """All splits of a task.
 
     Where torchvision has one list for all, each class is cut in the proportions of the benchmark's split sizes.
 
     Args:
         root: what torchvision's classes call ``root``.
-        facts: the task; it has a torchvision form.
+        metadata: the task; it has a torchvision form.
         classnames: the benchmark's names in label order.
 
     Returns:
@@ -44,7 +45,7 @@ def read_torchvision(root: Path, facts: TaskFacts, classnames: Sequence[str]) ->
     Raises:
         DataError: a file is missing or broken, or labels or names do not fit.
     """
-    source = facts.torchvision
+    source = metadata.torchvision
     assert source is not None
     splits: dict[str, list[Datum]] = {"train": [], "val": [], "test": []}
     for split in source.arguments:
@@ -54,10 +55,10 @@ def read_torchvision(root: Path, facts: TaskFacts, classnames: Sequence[str]) ->
         relabel = _relabel(dataset, source, classnames, where)
         if source.items:
             _check_files([path for path, _ in pairs], root, where)
-        items = [_item(path, label, relabel, classnames, facts.multi_label, where) for path, label in pairs]
+        items = [_item(path, label, relabel, classnames, metadata.multi_label, where) for path, label in pairs]
         if split == "all":
-            shares = benchmark_shares(facts.sizes._asdict())
-            splits.update(cut_by_shares(items, shares, task=facts.name))
+            shares = benchmark_shares(metadata.sizes._asdict())
+            splits.update(split_by_shares(items, shares, task=metadata.name))
         else:
             splits[split] = items
     return splits
@@ -111,14 +112,14 @@ def array_stamp(path: str) -> tuple[int, int]:
 
 
 @functools.cache
-def _source_of(cls: str) -> TorchvisionFacts:
-    for facts in known_tasks("elevater"):
-        if facts.torchvision is not None and facts.torchvision.cls == cls:
-            return facts.torchvision
+def _source_of(cls: str) -> TorchvisionMetadata:
+    for metadata in known_tasks("elevater"):
+        if metadata.torchvision is not None and metadata.torchvision.cls == cls:
+            return metadata.torchvision
     raise DataError(f"No task is read from torchvision's {cls}")
 
 
-def _pairs(dataset: Any, source: TorchvisionFacts, split: str, root: Path, where: str) -> list[tuple[str, Any]]:
+def _pairs(dataset: Any, source: TorchvisionMetadata, split: str, root: Path, where: str) -> list[tuple[str, Any]]:
     """Path and raw label of every image."""
     try:
         held = [getattr(dataset, name) for name in source.items]
@@ -185,7 +186,7 @@ def _distance_label(dataset: Any, index: int) -> int:
     return sum(nearest > limit for limit in DISTANCES)
 
 
-def _relabel(dataset: Any, source: TorchvisionFacts, classnames: Sequence[str], where: str) -> Mapping[Any, int]:
+def _relabel(dataset: Any, source: TorchvisionMetadata, classnames: Sequence[str], where: str) -> Mapping[Any, int]:
     """The benchmark's label of every raw label: by name where the names agree, else as the table says."""
     order = source.order
     if isinstance(order, Mapping):

@@ -118,7 +118,7 @@ def precision(cfg: CfgNode) -> str:
 
 def training_images(sizes: list[TaskSize], shots: int) -> list[int]:
     """Training images of each task."""
-    return [min(size.train, shots * size.classes) if shots > 0 else size.train for size in sizes]
+    return [min(size.images.train, shots * size.classes) if shots > 0 else size.images.train for size in sizes]
 
 
 def steps_of(cfg: CfgNode, images: list[int]) -> int:
@@ -137,7 +137,7 @@ def work_of(cfg: CfgNode, kind: str, features_kept: bool = False) -> Work:
     sizes = [task_size(name, cfg) for name in task_names(cfg)]
     shape = architecture(cfg.MODEL.BACKBONE.NAME or "ViT-B-16", cfg.INPUT.SIZE[0])
     text, image = towers(cfg)
-    tested = 0 if cfg.TEST.NO_TEST else sum(size.test for size in sizes)
+    tested = 0 if cfg.TEST.NO_TEST else sum(size.images.test for size in sizes)
     encoded = 0 if features_kept and not image else tested
     one_image = shape.image.flops(shape.image.tokens + _visual_prompts(cfg, image))
     classes = sum(size.classes for size in sizes)
@@ -176,7 +176,9 @@ def _training(cfg: CfgNode, sizes: list[TaskSize], shape: Architecture, text: bo
     classes = _classes_a_step(cfg, sizes)
     per_step = classes * (batch if "CoCoOp" in cfg.TRAINER.NAME else 1)
     flops += passes * per_step * one_text if text else 0
-    validated = sum(min(size.val, 4 * size.classes) for size in sizes) if cfg.TEST.FINAL_MODEL == "best_val" else 0
+    validated = (
+        sum(min(size.images.val, 4 * size.classes) for size in sizes) if cfg.TEST.FINAL_MODEL == "best_val" else 0
+    )
     flops += validated * one_image * (epochs if image else 1)
     flops += epochs * sum(size.classes for size in sizes) * one_text if validated and text else 0
     memory = _kept(shape.image, batch, image_tokens) if image else 0.0

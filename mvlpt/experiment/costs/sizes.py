@@ -13,7 +13,8 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.data.sources.task_table import task_facts
+from mvlpt.data import SplitSizes
+from mvlpt.data.sources import task_metadata
 from mvlpt.errors import UnknownNameError
 from mvlpt.models.backbone.names import resolve_name
 
@@ -61,12 +62,17 @@ class Architecture:
 
 @dataclass(frozen=True)
 class TaskSize:
-    """What a task costs: its classes, images a split, and templates; and the name that its results bear."""
+    """What determines the cost of a task.
+
+    Attributes:
+        classes: number of classes.
+        images: images in each split.
+        templates: number of prompt templates.
+        name: the name under which its results are recorded.
+    """
 
     classes: int
-    train: int
-    val: int
-    test: int
+    images: SplitSizes
     templates: int = 1
     name: str = field(default="", compare=False)
 
@@ -115,19 +121,16 @@ def task_size(name: str, cfg: CfgNode) -> TaskSize:
         MvlptError: the task is not known and cannot be read.
     """
     try:
-        facts = task_facts(name)
+        metadata = task_metadata(name)
     except UnknownNameError:
         return _read_size(name, cfg.DATASET.ROOT, cfg.DATASET.SOURCE)
-    train, val, test = (facts.sizes.train, facts.sizes.val, facts.sizes.test)
-    return TaskSize(facts.num_classes, train or 0, val or 0, test or 0, facts.num_templates, facts.name)
+    return TaskSize(metadata.num_classes, metadata.sizes, metadata.num_templates, metadata.name)
 
 
 @lru_cache(maxsize=256)
 def _read_size(name: str, root: str, source: str) -> TaskSize:
     from mvlpt.config import get_cfg_default
-    from mvlpt.data import build_dataset
-    from mvlpt.data.datasets import DATASET_REGISTRY
-    from mvlpt.data.tasks import TaskInfo
+    from mvlpt.data import DATASET_REGISTRY, TaskInfo, build_dataset
     from mvlpt.engine.registries import load_entry_points, load_shipped
 
     load_shipped()
@@ -137,6 +140,5 @@ def _read_size(name: str, root: str, source: str) -> TaskSize:
     cfg.merge_from_list(["DATASET.ROOT", root, "DATASET.SOURCE", source, "DATASET.NAME", name, "SEED", 0])
     cfg.freeze()
     dataset = build_dataset(cfg)
-    counts = [len(split or ()) for split in (dataset.train_x, dataset.val, dataset.test)]
-    own = TaskInfo.of(dataset).name
-    return TaskSize(dataset.num_classes, *counts, templates=len(getattr(dataset, "templates", ())) or 1, name=own)
+    templates = len(getattr(dataset, "templates", ())) or 1
+    return TaskSize(dataset.num_classes, SplitSizes.of(dataset), templates, TaskInfo.of(dataset).name)

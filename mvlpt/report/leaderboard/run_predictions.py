@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mvlpt.data.sources.task_table import resolve
+from mvlpt.data.sources import canonical_name
 from mvlpt.errors import DataError, suggest
 from mvlpt.io.files import read_json
 from mvlpt.report.leaderboard.predictions_json import Header, file_name, write_file
@@ -70,7 +70,7 @@ def run_predictions(run: str | Path, model_name: str = "") -> Iterator[TaskPredi
     for task in index["tasks"]:
         header = Header(
             model_name=model_name or f"{index['trainer']} {index['backbone']}".strip(),
-            dataset_name=resolve(task["name"]),
+            dataset_name=canonical_name(task["name"]),
             num_trainable_params=counts["trainable"],
             num_params=counts["all"],
             num_visual_params=counts["visual"],

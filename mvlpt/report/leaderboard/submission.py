@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mvlpt.data.sources.task_table import known_tasks
+from mvlpt.data.sources import known_tasks
 from mvlpt.errors import DataError, suggest
 from mvlpt.io.json_stream import JsonStream
 from mvlpt.report.leaderboard.predictions_json import (
@@ -41,8 +41,8 @@ class TaskShape(NamedTuple):
 def benchmark_shapes() -> dict[str, TaskShape]:
     """ELEVATER's 20 data sets by canonical name."""
     return {
-        facts.name: TaskShape(facts.sizes.test, facts.num_classes, facts.multi_label)
-        for facts in known_tasks("elevater")
+        metadata.name: TaskShape(metadata.sizes.test, metadata.num_classes, metadata.multi_label)
+        for metadata in known_tasks("elevater")
     }
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mvlpt.data.sources.class_folders import class_folders, normalized, split_folders
-from mvlpt.data.sources.task_table import TaskFacts, prompt_facts
+from mvlpt.data.sources.class_folders import class_folder_names, normalized_name, split_folders
+from mvlpt.data.sources.metadata import TaskMetadata
+from mvlpt.data.sources.task_table import prompt_metadata
 from mvlpt.errors import ConfigError, DataError, suggest
 
 SOURCES = ("auto", "official", "torchvision", "folder")
@@ -32,7 +33,7 @@ class Location:
         return self.path is not None
 
 
-def locate(root: str | Path, facts: TaskFacts, source: str = "auto") -> Location:
+def locate(root: str | Path, metadata: TaskMetadata, source: str = "auto") -> Location:
     """Looks for a task's data.
 
     ELEVATER's sources are tried in the order official layout (``ROOT/classification/FOLDER`` or ``ROOT/FOLDER``, with
@@ -41,7 +42,7 @@ def locate(root: str | Path, facts: TaskFacts, source: str = "auto") -> Location
 
     Args:
         root: the folder of the data sets.
-        facts: the task.
+        metadata: the task.
         source: only this one (``DATASET.SOURCE``).
 
     Raises:
@@ -50,75 +51,79 @@ def locate(root: str | Path, facts: TaskFacts, source: str = "auto") -> Location
     if source not in SOURCES:
         raise ConfigError(f"DATASET.SOURCE is '{source}'{suggest(source, SOURCES)}")
     root = Path(root).expanduser()
-    if facts.family == "embedded":
+    if metadata.family == "embedded":
         from importlib import resources
 
-        folder = Path(str(resources.files("mvlpt"))) / "assets" / "tasks" / facts.folder
+        folder = Path(str(resources.files("mvlpt"))) / "assets" / "tasks" / metadata.folder
         return Location("embedded", folder, (folder,))
-    if facts.family == "coop":
-        return _coop(root, facts)
+    if metadata.family == "coop":
+        return _coop(root, metadata)
     looked: list[Path] = []
     if source in ("auto", "official"):
-        for folder in official_folders(root, facts):
-            indices = {split: folder / files.index for split, files in facts.splits.items()}
+        for folder in official_folders(root, metadata):
+            indices = {split: folder / files.index for split, files in metadata.splits.items()}
             looked.append(folder)
             if any(path.is_file() for path in indices.values()):
-                return Location("official", folder, tuple(looked), _missing_official(folder, facts))
-    if source in ("auto", "torchvision") and facts.torchvision is not None:
-        looked.append(root / facts.torchvision.folder)
+                return Location("official", folder, tuple(looked), _missing_official(folder, metadata))
+    if source in ("auto", "torchvision") and metadata.torchvision is not None:
+        looked.append(root / metadata.torchvision.folder)
         if looked[-1].exists():
             return Location("torchvision", root, tuple(looked))
     if source in ("auto", "folder"):
-        for folder in (root / facts.name, root / "classification" / facts.name, *official_folders(root, facts)):
+        for folder in (
+            root / metadata.name,
+            root / "classification" / metadata.name,
+            *official_folders(root, metadata),
+        ):
             looked.append(folder)
-            if folder.is_dir() and (split_folders(folder) or _holds_classes(folder, facts)):
+            if folder.is_dir() and (split_folders(folder) or _holds_classes(folder, metadata)):
                 return Location("folder", folder, tuple(dict.fromkeys(looked)))
     return Location("", None, tuple(dict.fromkeys(looked)))
 
 
-def _holds_classes(folder: Path, facts: TaskFacts) -> bool:
+def _holds_classes(folder: Path, metadata: TaskMetadata) -> bool:
     """The folder holds class folders of the task, and no others."""
-    known = {normalized(name) for name in prompt_facts(facts.name).classnames}
-    names = class_folders(folder)
-    return bool(names) and all(normalized(name) in known for name in names)
+    known = {normalized_name(name) for name in prompt_metadata(metadata.name).classnames}
+    names = class_folder_names(folder)
+    return bool(names) and all(normalized_name(name) in known for name in names)
 
 
-def official_folders(root: Path, facts: TaskFacts) -> list[Path]:
+def official_folders(root: Path, metadata: TaskMetadata) -> list[Path]:
     """Where the official layout of an ELEVATER task may lie."""
-    return [root / "classification" / facts.folder, root / facts.folder]
+    return [root / "classification" / metadata.folder, root / metadata.folder]
 
 
-def not_found(facts: TaskFacts, location: Location, source: str = "auto") -> DataError:
+def not_found_error(metadata: TaskMetadata, location: Location, source: str = "auto") -> DataError:
     """The sentence for data that is not there: the paths that were tried and the command that gets it."""
     looked = ", ".join(str(path) for path in location.looked) or "nowhere"
     if not any(path.is_absolute() for path in location.looked):
         looked += " in this folder (DATASET.ROOT, or --root, names the folder of the data sets)"
-    what = f"The data set '{facts.name}'" + (f" (DATASET.SOURCE {source})" if source != "auto" else "")
-    return DataError(f"{what} was not found; looked for {looked}. {remedy(facts)}")
+    what = f"The data set '{metadata.name}'" + (f" (DATASET.SOURCE {source})" if source != "auto" else "")
+    return DataError(f"{what} was not found; looked for {looked}. {how_to_get(metadata)}")
 
 
-def remedy(facts: TaskFacts) -> str:
+def how_to_get(metadata: TaskMetadata) -> str:
     """How to get a task's data, in a sentence."""
-    if facts.downloads:
-        return f"To get it: mvlpt tasks download {facts.name}"
-    return f"{facts.how} (mvlpt tasks download {facts.name} prints this again)"
+    if metadata.downloads:
+        return f"To get it: mvlpt tasks download {metadata.name}"
+    return f"{metadata.how} (mvlpt tasks download {metadata.name} prints this again)"
 
 
-def _missing_official(folder: Path, facts: TaskFacts) -> tuple[str, ...]:
-    wanted = [facts.labels_file] if facts.labels_file else []
-    for files in facts.splits.values():
+def _missing_official(folder: Path, metadata: TaskMetadata) -> tuple[str, ...]:
+    wanted = [metadata.labels_file] if metadata.labels_file else []
+    for files in metadata.splits.values():
         wanted.append(files.index)
         wanted += [zip_ for zip_ in files.archives if not (folder / zip_).with_suffix("").is_dir()]
     return tuple(dict.fromkeys(name for name in wanted if not (folder / name).exists()))
 
 
-def _coop(root: Path, facts: TaskFacts) -> Location:
-    folder = root / facts.folder
-    looked = (folder / facts.images) if facts.images else folder
+def _coop(root: Path, metadata: TaskMetadata) -> Location:
+    folder = root / metadata.folder
+    looked = (folder / metadata.images) if metadata.images else folder
     if not folder.is_dir():
         return Location("", None, (looked,))
-    split = folder / facts.split_file
-    optional = facts.format == "imagenet"  # its class names ship with the package
-    wanted = [] if optional or (facts.split_file and split.is_file()) else list(facts.files)
+    split = folder / metadata.split_file
+    optional = metadata.format == "imagenet"  # its class names ship with the package
+    wanted = [] if optional or (metadata.split_file and split.is_file()) else list(metadata.files)
     missing = tuple(name for name in wanted if not (folder / name).exists())
     return Location("official", folder, (looked,), missing)

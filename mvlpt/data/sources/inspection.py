@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mvlpt.data.datum import Datum, labels_of
-from mvlpt.data.loading.images import read_image
-from mvlpt.data.sources.task_table import TaskFacts
+from mvlpt.data.images.reading import read_image
+from mvlpt.data.sources.metadata import TaskMetadata
 from mvlpt.errors import DataError
 
 NAMED = 5  # images that a sentence names
@@ -51,7 +51,7 @@ class Inspection:
 def inspect_task(
     splits: Mapping[str, Sequence[Datum]],
     num_classes: int,
-    facts: TaskFacts | None = None,
+    metadata: TaskMetadata | None = None,
     *,
     differs: str = "",
     lenient: Sequence[str] = (),
@@ -62,7 +62,7 @@ def inspect_task(
     Args:
         splits: all items by split, not sampled.
         num_classes: of the task.
-        facts: what the benchmark states; ``None`` for a task of one's own.
+        metadata: what the benchmark states; ``None`` for a task of one's own.
         differs: why sizes are known not to be the benchmark's; then they are remarks.
         lenient: splits whose sizes are remarks in any case.
         progress: called with the images read and their number.
@@ -79,8 +79,8 @@ def inspect_task(
         empty = found.balance[split].empty
         if items and empty:
             found.remarks.append(f"{split}: {len(empty)} of {num_classes} classes have no image")
-    if facts is not None:
-        _compare(found, facts, num_classes, differs, lenient)
+    if metadata is not None:
+        _compare(found, metadata, num_classes, differs, lenient)
     _look(found, splits, progress or (lambda done, total: None))
     return found
 
@@ -92,14 +92,14 @@ def _balance(items: Sequence[Datum], num_classes: int) -> Balance:
     return Balance(len(items), min(sizes, default=0), max(sizes, default=0), empty)
 
 
-def _compare(found: Inspection, facts: TaskFacts, num_classes: int, differs: str, lenient: Sequence[str]) -> None:
+def _compare(found: Inspection, metadata: TaskMetadata, num_classes: int, differs: str, lenient: Sequence[str]) -> None:
     """Sizes against those that the benchmark states."""
-    if num_classes != facts.num_classes:
-        found.problems.append(f"{num_classes} classes, but the benchmark states {facts.num_classes}")
+    if num_classes != metadata.num_classes:
+        found.problems.append(f"{num_classes} classes, but the benchmark states {metadata.num_classes}")
     if differs:
         found.remarks.append(differs)
     for split in SPLITS:
-        images, stated = found.balance[split].images, getattr(facts.sizes, split)
+        images, stated = found.balance[split].images, getattr(metadata.sizes, split)
         if images != stated:
             say = found.remarks if differs or split in lenient else found.problems
             say.append(f"{split}: {images:,} images, but the benchmark states {stated:,}")

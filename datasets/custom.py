@@ -11,12 +11,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.data.datasets import DATASET_REGISTRY, DatasetBase, SampledDataset
-from mvlpt.data.datum import Datum
-from mvlpt.data.sources.class_folders import class_folders, read_class_folders, split_folders
-from mvlpt.data.sources.class_list import ClassList
-from mvlpt.data.sources.manifest import ManifestRow, manifest_items, read_manifest
-from mvlpt.data.sources.split_rules import OWN_SHARES, fill_splits
+from mvlpt.data import DATASET_REGISTRY, DatasetBase, Datum, SampledDataset
+from mvlpt.data.sources import (
+    DEFAULT_SHARES,
+    ClassList,
+    ManifestRow,
+    class_folder_names,
+    fill_splits,
+    manifest_items,
+    read_class_folders,
+    read_manifest,
+    split_folders,
+)
 from mvlpt.datasets.task_file import TaskFile, checked_name, read_task_file
 from mvlpt.errors import DataError
 from mvlpt.metrics import why_not
@@ -24,7 +30,7 @@ from mvlpt.metrics import why_not
 SUFFIXES = (".yaml", ".yml")
 
 
-class OwnTask(SampledDataset):
+class CustomTask(SampledDataset):
     """A task described by a :class:`TaskFile`. Its name, class names and metric are the file's."""
 
     spec: TaskFile
@@ -35,7 +41,7 @@ class OwnTask(SampledDataset):
         if not spec.images.is_dir():
             raise DataError(f"{spec.where}: the folder of the images, {spec.images}, does not exist")
         splits, classes = self._manifest() if spec.manifests else self._folders()
-        filled = fill_splits(splits, spec.shares or OWN_SHARES, task=self.name)
+        filled = fill_splits(splits, spec.shares or DEFAULT_SHARES, task=self.name)
         self.split_origin = "own" if {"val", "test"} <= set(splits) or "train" not in splits else "rule"
         self.synonyms = dict(classes.synonyms)
         self.templates = spec.templates or classes.templates or DatasetBase.templates
@@ -48,7 +54,7 @@ class OwnTask(SampledDataset):
     def _folders(self) -> tuple[dict[str, list[Datum]], ClassList]:
         root = self.spec.images
         folders = split_folders(root) or {"train": root}
-        names = sorted({name for folder in folders.values() for name in class_folders(folder)})
+        names = sorted({name for folder in folders.values() for name in class_folder_names(folder)})
         if not names:
             raise DataError(f"{root} holds no class folders; a task needs one folder for each class, or a manifest")
         classes = self.spec.classes or ClassList(tuple(name.replace("_", " ") for name in names), tuple(names))
@@ -75,7 +81,7 @@ class OwnTask(SampledDataset):
         return ({"train": splits[""]} if "" in splits else splits), classes
 
 
-def own_task(path: str) -> type[OwnTask]:
+def custom_task(path: str) -> type[CustomTask]:
     """The data-set class of a task file, or of a folder that needs none.
 
     Raises:
@@ -86,7 +92,7 @@ def own_task(path: str) -> type[OwnTask]:
         spec = read_task_file(file)
     else:
         spec = TaskFile(where=file, name=checked_name(file.resolve().name, file), images=file, manifests={})
-    return type("OwnTask", (OwnTask,), {"name": spec.name, "spec": spec, "__module__": __name__})
+    return type("CustomTask", (CustomTask,), {"name": spec.name, "spec": spec, "__module__": __name__})
 
 
 def is_task_path(name: str) -> bool:
@@ -94,4 +100,4 @@ def is_task_path(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) or ("/" in name.replace(os.sep, "/") and Path(name).is_dir())
 
 
-DATASET_REGISTRY.register_paths(is_task_path, own_task)
+DATASET_REGISTRY.register_paths(is_task_path, custom_task)

@@ -1,10 +1,8 @@
-"""Reads one image, from a file or straight from a zip archive, and refuses what is broken or dangerous."""
+"""Images inside zip archives, ``archive.zip@entry``: taking such paths apart and reading entries without unpacking."""
 
 from __future__ import annotations
 
-import functools
 import importlib
-import io
 import os
 import re
 import stat
@@ -13,15 +11,10 @@ import zipfile
 from collections import OrderedDict
 from types import ModuleType
 
-from PIL import Image, UnidentifiedImageError
-
-from mvlpt.data.loading.image_modes import upright_rgb
 from mvlpt.errors import DataError
 
-MAX_PIXELS = 89_000_000  # just below the count at which Pillow itself begins to warn of a decompression bomb
 MAX_ENTRY_BYTES = 256 * 2**20
 MAX_OPEN_ARCHIVES = 16
-_PROGRAMS = ("EPS",)  # Ghostscript would run what a stranger wrote
 
 ARRAYS = ".torchvision"  # ends the name of a data set whose images torchvision keeps in arrays
 
@@ -48,52 +41,12 @@ def file_stamp(path: str) -> tuple[int, int]:
     """Size and time of change of a file, or of the archive that holds an image; (-1, -1) where there is none."""
     path = split_impath(path)[0]
     if path.endswith(ARRAYS):
-        return _arrays().array_stamp(path)
+        return torchvision_arrays().array_stamp(path)
     try:
         status = os.stat(path)
     except OSError:
         return (-1, -1)
     return (status.st_size, status.st_mtime_ns)
-
-
-def read_image(impath: str) -> Image.Image:
-    """Reads an image as RGB, turned upright as its EXIF record says.
-
-    Args:
-        impath: a file, or ``archive.zip@entry``.
-
-    Raises:
-        DataError: the file or entry is missing, cannot be decoded, is cut short or is far too large.
-    """
-    path, entry = split_impath(impath)
-    try:
-        if entry is not None and path.endswith(ARRAYS):
-            return _arrays().read_array_image(path, entry).convert("RGB")
-        source = io.BytesIO(read_entry(path, entry)) if entry is not None else path
-        with Image.open(source, formats=_formats()) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise DataError(f"The image {impath} has {width} x {height} pixels; at most {MAX_PIXELS} are read")
-            image.load()
-            return upright_rgb(image, impath)
-    except (DataError, MemoryError):
-        raise
-    except FileNotFoundError:
-        raise DataError(f"The image {impath} does not exist") from None
-    except Image.DecompressionBombError:
-        raise DataError(f"The image {impath} is too large: more than {MAX_PIXELS} pixels") from None
-    except UnidentifiedImageError:
-        raise DataError(f"The file {impath} is not an image that can be read") from None
-    except Exception as error:  # decoders raise whatever they like on broken input
-        reason = str(error).strip() or type(error).__name__
-        raise DataError(f"The image {impath} cannot be decoded: {reason}") from error
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    """The formats that are read: all of Pillow's but those for which it starts another program on the file."""
-    Image.init()
-    return tuple(name for name in Image.ID if name not in _PROGRAMS)
 
 
 def archive_entries(path: str) -> set[str]:
@@ -134,7 +87,7 @@ def _is_regular(info: zipfile.ZipInfo) -> bool:
     return not info.is_dir() and kind in (0, stat.S_IFREG)
 
 
-def _arrays() -> ModuleType:
+def torchvision_arrays() -> ModuleType:
     """The reader of torchvision's arrays, which most runs never need."""
     return importlib.import_module("mvlpt.data.sources.torchvision")
 

@@ -1,0 +1,34 @@
+"""One image: read from a file or from inside a zip archive, checked, and turned into upright RGB."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mvlpt.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mvlpt.data.images.archives import archive_entries, cut_at_archive, file_stamp, read_entry, split_impath
+    from mvlpt.data.images.reading import MAX_PIXELS, read_image
+
+__all__ = [
+    "MAX_PIXELS",
+    "archive_entries",
+    "cut_at_archive",
+    "file_stamp",
+    "read_entry",
+    "read_image",
+    "split_impath",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "MAX_PIXELS": "reading",
+        "archive_entries": "archives",
+        "cut_at_archive": "archives",
+        "file_stamp": "archives",
+        "read_entry": "archives",
+        "read_image": "reading",
+        "split_impath": "archives",
+    },
+)

@@ -1,0 +1,55 @@
+"""Reads one image, from a file or straight from a zip archive, and refuses what is broken or dangerous."""
+
+from __future__ import annotations
+
+import functools
+import io
+
+from PIL import Image, UnidentifiedImageError
+
+from mvlpt.data.images.archives import ARRAYS, read_entry, split_impath, torchvision_arrays
+from mvlpt.data.images.modes import upright_rgb
+from mvlpt.errors import DataError
+
+MAX_PIXELS = 89_000_000  # just below the count at which Pillow itself begins to warn of a decompression bomb
+_PROGRAMS = ("EPS",)  # Pillow would start Ghostscript on the file
+
+
+def read_image(impath: str) -> Image.Image:
+    """Reads an image as RGB, turned upright as its EXIF record says.
+
+    Args:
+        impath: a file, or ``archive.zip@entry``.
+
+    Raises:
+        DataError: the file or entry is missing, cannot be decoded, is cut short or is far too large.
+    """
+    path, entry = split_impath(impath)
+    try:
+        if entry is not None and path.endswith(ARRAYS):
+            return torchvision_arrays().read_array_image(path, entry).convert("RGB")
+        source = io.BytesIO(read_entry(path, entry)) if entry is not None else path
+        with Image.open(source, formats=_formats()) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise DataError(f"The image {impath} has {width} x {height} pixels; at most {MAX_PIXELS} are read")
+            image.load()
+            return upright_rgb(image, impath)
+    except (DataError, MemoryError):
+        raise
+    except FileNotFoundError:
+        raise DataError(f"The image {impath} does not exist") from None
+    except Image.DecompressionBombError:
+        raise DataError(f"The image {impath} is too large: more than {MAX_PIXELS} pixels") from None
+    except UnidentifiedImageError:
+        raise DataError(f"The file {impath} is not an image that can be read") from None
+    except Exception as error:  # decoders raise whatever they like on broken input
+        reason = str(error).strip() or type(error).__name__
+        raise DataError(f"The image {impath} cannot be decoded: {reason}") from error
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """The formats that are read: all of Pillow's but those for which it starts another program on the file."""
+    Image.init()
+    return tuple(name for name in Image.ID if name not in _PROGRAMS)
