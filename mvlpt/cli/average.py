@@ -12,7 +12,7 @@ import torch
 from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.engine.checkpoints import BEST, find_checkpoint, load_checkpoint, save_checkpoint
 from mvlpt.errors import CheckpointError, RunFolderError
-from mvlpt.io.files import read_json, write_json
+from mvlpt.io import read_json, write_json
 from mvlpt.models.state import clean_prompt_state
 
 RECORD = "average.json"  # what the mean was made of

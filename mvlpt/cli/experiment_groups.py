@@ -14,7 +14,7 @@ from mvlpt.experiment import Experiment
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.sizes import task_size
 from mvlpt.graph import Grouping, read_groups
-from mvlpt.io.files import read_json, write_json
+from mvlpt.io import read_json, write_json
 
 FOLDER, RECORD = "graph", "groups.inputs.json"
 STAND_IN_SIZE = 4  # tasks of a group that stands in, where the experiment does not say how many

@@ -10,7 +10,7 @@ from typing import Any
 from mvlpt.data.datasets import DATASET_REGISTRY
 from mvlpt.engine.results import FILE, read_results
 from mvlpt.errors import MvlptError
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 from mvlpt.report.results.formats import as_csv, as_markdown
 from mvlpt.report.results.table import ResultsTable, results_table
 from mvlpt.schedule import Plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mvlpt.cli.common import exit_status, program_name, show
 from mvlpt.cli.train import build_parser, setup_cfg
 from mvlpt.config import task_names
-from mvlpt.io.files import read_json
+from mvlpt.io import read_json
 from mvlpt.runtime.log import setup_logging
 
 EXAMPLES = """\

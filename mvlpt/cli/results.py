@@ -12,7 +12,7 @@ from rich.console import Console
 
 from mvlpt.cli.common import command_parser, exit_status, output_width, show
 from mvlpt.errors import ConfigError
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 from mvlpt.report.results.collect import collect_rows, write_collection
 from mvlpt.report.results.formats import (
     SHOWN,

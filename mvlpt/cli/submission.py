@@ -12,7 +12,7 @@ from rich.table import Table
 
 from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.errors import ConfigError
-from mvlpt.io.files import read_json
+from mvlpt.io import read_json
 from mvlpt.report.leaderboard.run_predictions import write_run
 from mvlpt.report.leaderboard.submission import Progress, TaskShape, Verdict, merge, validate
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.data.sources import FAMILIES, Location, TaskMetadata, known_tasks, locate, task_metadata
 from mvlpt.errors import ConfigError, UnknownNameError
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 
 EXAMPLES = """\
 examples:

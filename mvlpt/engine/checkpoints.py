@@ -2,14 +2,12 @@
 
 Each file holds ``state_dict, epoch, optimizer, scheduler, val_result``, with tensors and plain containers only, so
 that it loads with ``weights_only=True``. Files are whole or absent. Dassl's old files are read too, without running
-anything in them (:mod:`mvlpt.io.restricted_pickle`).
+anything in them (:func:`mvlpt.io.read_tensors`).
 """
 
 from __future__ import annotations
 
 import os
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,18 +15,11 @@ from typing import Any
 import torch
 
 from mvlpt.errors import CheckpointError
-from mvlpt.io import restricted_pickle
-from mvlpt.io.files import atomic_write
+from mvlpt.io import read_tensors, write_file, write_tensors
 
 BEST = "model-best.pth.tar"
 NUMBERED = "model.pth.tar-"
 POINTER = "checkpoint"
-
-
-def write_tensors(state: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-    """``torch.save`` under a temporary name, then renamed."""
-    with atomic_write(path, "wb") as handle:
-        torch.save(dict(state), handle)
 
 
 def save_checkpoint(
@@ -57,8 +48,7 @@ def save_checkpoint(
     path = folder / (model_name or f"{NUMBERED}{state['epoch']}")
     write_tensors(content, path)
     if path.name != BEST:
-        with atomic_write(folder / POINTER) as handle:
-            handle.write(path.name + "\n")
+        write_file(folder / POINTER, path.name + "\n")
     if is_best and path.name != BEST:
         write_tensors(content, folder / BEST)
     return path
@@ -82,29 +72,6 @@ def load_checkpoint(fpath: str | os.PathLike[str]) -> dict[str, Any]:
     return content
 
 
-def read_tensors(fpath: str | os.PathLike[str]) -> Any:
-    """Reads a file of ``torch.save`` onto the CPU: with ``weights_only``, or restricted where that refuses.
-
-    Raises:
-        CheckpointError: the file is missing or broken.
-    """
-    path = Path(fpath)
-    if not path.is_file():
-        raise CheckpointError(f"No checkpoint at {path}")
-    if path.stat().st_size == 0:
-        raise CheckpointError(f"{path} is empty; it was cut short when it was written")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        pass  # names more than tensors: an old file of Dassl's, or a foreign one
-    except Exception as error:
-        raise CheckpointError(f"{path} is not a readable checkpoint: {_first_line(error)}") from error
-    try:
-        return torch.load(path, map_location="cpu", weights_only=False, pickle_module=restricted_pickle)
-    except Exception as error:
-        raise CheckpointError(f"{path} is not a readable checkpoint: {_first_line(error)}") from error
-
-
 def find_checkpoint(directory: str | os.PathLike[str], name: str, epoch: int | None = None) -> Path:
     """The checkpoint of model ``name`` in a run's folder: that of ``epoch``, or else the best, or else the last.
 
@@ -126,9 +93,3 @@ def find_checkpoint(directory: str | os.PathLike[str], name: str, epoch: int | N
     wanted = f"of epoch {epoch} " if epoch else ""
     there = f"that folder has {', '.join(present)}" if present else "point --model-dir at a run's output folder"
     raise CheckpointError(f"No checkpoint {wanted}in {folder}; {there}")
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, zipfile.BadZipFile | EOFError):
-        return "it is cut short or damaged"
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

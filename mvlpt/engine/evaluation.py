@@ -16,7 +16,7 @@ from yacs.config import CfgNode
 
 from mvlpt.data import SplitSizes, TaskInfo
 from mvlpt.errors import DataError
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 from mvlpt.metrics import count_pairs, f1_of_counts, get_metric
 from mvlpt.registry import Registry
 

@@ -20,7 +20,7 @@ import torch
 from mvlpt.data import TaskInfo
 from mvlpt.engine.results import arm_of
 from mvlpt.errors import ConfigError
-from mvlpt.io.files import atomic_write, write_json
+from mvlpt.io import atomic_write, write_json
 
 FOLDER, INDEX, FORMAT = "predictions", "index.json", 1
 

@@ -18,7 +18,7 @@ from yacs.config import CfgNode
 from mvlpt.config import task_names
 from mvlpt.engine.identity import config_identity
 from mvlpt.errors import RunFolderError
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 
 if TYPE_CHECKING:
     from mvlpt.engine.evaluation import TaskScore

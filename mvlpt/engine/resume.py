@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mvlpt.engine.checkpoints import read_tensors, write_tensors
 from mvlpt.errors import CheckpointError
+from mvlpt.io import read_tensors, write_tensors
 
 FILE = "resume.pth.tar"
 FORMAT = 1

@@ -18,7 +18,7 @@ from mvlpt.engine.results import FILE, read_results, result_rows, write_results
 from mvlpt.engine.run_folder import RunFolder
 from mvlpt.engine.seeding import set_random_seed
 from mvlpt.errors import ConfigError, DataError
-from mvlpt.io.files import write_json
+from mvlpt.io import write_json
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ import mvlpt
 from mvlpt.config import Config, read_yaml
 from mvlpt.engine.identity import config_differences, config_identity
 from mvlpt.errors import RunFolderError
-from mvlpt.io.files import atomic_write, read_json, write_json
+from mvlpt.io import atomic_write, read_json, write_json
 from mvlpt.runtime.log import log_to_file
 
 log = logging.getLogger(__name__)

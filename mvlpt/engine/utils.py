@@ -15,7 +15,7 @@ from mvlpt.engine.checkpoints import load_checkpoint, save_checkpoint
 from mvlpt.engine.meters import AverageMeter, MetricMeter
 from mvlpt.engine.seeding import set_random_seed
 from mvlpt.errors import CheckpointError
-from mvlpt.io.files import read_json, write_json
+from mvlpt.io import read_json, write_json
 from mvlpt.runtime.log import setup_logging
 
 __all__ = [

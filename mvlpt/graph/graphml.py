@@ -8,7 +8,7 @@ from typing import Any
 
 import networkx as nx
 
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 
 
 def write(graph: nx.Graph, path: str | os.PathLike[str]) -> None:

@@ -21,7 +21,7 @@ from mvlpt.errors import GraphError, suggest
 from mvlpt.graph import graph_json, graphml
 from mvlpt.graph.checks import check_matrix, check_similarity, check_tasks, index_of
 from mvlpt.graph.similarity.weighting import ALIASES, combine, parse_weights
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 
 RESERVED = ("id", "source", "target", "key")  # keys of the node-link format itself
 

@@ -1,1 +1,69 @@
-"""Files: written whole or not at all, read within bounds."""
+"""Files: written whole or not at all, locked, read within bounds, and shown without surprises.
+
+The names are imported when they are first used, so that a tool which reads JSON loads neither torch nor YAML.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mvlpt.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mvlpt.io.display import clean_text, rich_text
+    from mvlpt.io.files import atomic_write, sweep_leftovers, write_file, write_json
+    from mvlpt.io.json_files import parse_json, read_json, read_json_lines
+    from mvlpt.io.json_stream import JsonStream
+    from mvlpt.io.locks import LockHeldError, LocksUnsupportedError, file_lock, is_locked
+    from mvlpt.io.reading import decode_text, read_bytes, read_text
+    from mvlpt.io.records import check_head
+    from mvlpt.io.script_archive import is_script_archive, read_script_archive
+    from mvlpt.io.state_dicts import StateDifferences, compare_states, listed
+    from mvlpt.io.torch_files import read_tensors, write_tensors
+    from mvlpt.io.yaml_files import parse_yaml, read_yaml
+
+_HOMES = {
+    "display": ("clean_text", "rich_text"),
+    "files": ("atomic_write", "sweep_leftovers", "write_file", "write_json"),
+    "json_files": ("parse_json", "read_json", "read_json_lines"),
+    "json_stream": ("JsonStream",),
+    "locks": ("LockHeldError", "LocksUnsupportedError", "file_lock", "is_locked"),
+    "reading": ("decode_text", "read_bytes", "read_text"),
+    "records": ("check_head",),
+    "script_archive": ("is_script_archive", "read_script_archive"),
+    "state_dicts": ("StateDifferences", "compare_states", "listed"),
+    "torch_files": ("read_tensors", "write_tensors"),
+    "yaml_files": ("parse_yaml", "read_yaml"),
+}
+
+__all__ = [
+    "JsonStream",
+    "LockHeldError",
+    "LocksUnsupportedError",
+    "StateDifferences",
+    "atomic_write",
+    "check_head",
+    "clean_text",
+    "compare_states",
+    "decode_text",
+    "file_lock",
+    "is_locked",
+    "is_script_archive",
+    "listed",
+    "parse_json",
+    "parse_yaml",
+    "read_bytes",
+    "read_json",
+    "read_json_lines",
+    "read_script_archive",
+    "read_tensors",
+    "read_text",
+    "read_yaml",
+    "rich_text",
+    "sweep_leftovers",
+    "write_file",
+    "write_json",
+    "write_tensors",
+]
+
+__getattr__ = lazy_exports(__name__, {name: module for module, names in _HOMES.items() for name in names})

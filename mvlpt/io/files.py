@@ -2,57 +2,134 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import re
+import secrets
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from mvlpt.errors import RunFolderError
+from mvlpt.errors import MvlptError, RunFolderError
+
+REMEDY = "free or choose another folder"
+SETTLED_SECONDS = 2.0  # a temporary file is locked by its writer long before it is this old
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.tmp")
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
+def atomic_write(
+    path: str | os.PathLike[str],
+    mode: str = "w",
+    *,
+    error: type[MvlptError] = RunFolderError,
+    remedy: str = REMEDY,
+    sync: bool = True,
+) -> Iterator[IO[Any]]:
     """Opens a temporary file that replaces ``path`` when the block ends without an exception.
 
+    The temporary file is unique across threads, processes and machines, and gets the permissions that ``open`` would
+    have given. Text is UTF-8; characters that UTF-8 cannot hold (file names of unknown encoding) become escapes, which
+    JSON and YAML read back. A device or a pipe, such as ``/dev/stdout``, is written directly.
+
+    Args:
+        path: the target; its folder is made when it is missing.
+        mode: ``"w"`` for text, ``"wb"`` for bytes.
+        error: the type to raise when the file cannot be written.
+        remedy: ends the sentence of that error.
+        sync: flush to the disk before renaming, so that the content survives a power failure.
+
     Raises:
-        RunFolderError: the folder cannot be written, or the disk is full.
+        MvlptError: of type ``error``; the folder cannot be written, or the disk is full.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    target, temporary = Path(path), None
+    text = {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, mode, encoding=None if "b" in mode else "utf-8") as handle:
+        if target.exists() and not target.is_file() and not target.is_dir():
+            with open(target, mode, **text) as handle:
+                yield handle
+            return
+        temporary, number = _open_temporary(target)
+        with open(number, mode, **text) as handle:
             yield handle
             handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(temporary, target)
-    except OSError as error:
-        raise RunFolderError(
-            f"Cannot write {target}: {error.strerror or error}; free or choose another folder"
-        ) from error
+            if sync:
+                os.fsync(handle.fileno())
+            os.replace(temporary, target)
+            temporary = None
+    except MvlptError:
+        raise
+    except OSError as problem:
+        raise error(f"Cannot write {target}: {problem.strerror or problem}; {remedy}") from problem
     finally:
-        with suppress(OSError):
-            temporary.unlink()
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()
 
 
-def write_json(obj: Any, path: str | os.PathLike[str]) -> None:
+def _open_temporary(target: Path) -> tuple[Path, int]:
+    """A new file beside the target, open for reading and writing and locked, with the target's permissions."""
+    name = os.fsencode(target.name)[:200]
+    temporary = target.with_name(f".{os.fsdecode(name)}.{secrets.token_hex(8)}.tmp")
+    number = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    with suppress(OSError):  # a file system without locks keeps what killed writers leave
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with suppress(OSError):
+        os.fchmod(number, stat.S_IMODE(target.stat().st_mode))
+    return temporary, number
+
+
+def sweep_leftovers(folder: str | os.PathLike[str]) -> list[Path]:
+    """Removes the temporary files that killed writers left in a folder, and returns them.
+
+    A file whose writer still lives is locked and stays. Call it while you hold the folder's own lock.
+    """
+    removed = []
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if not _TEMPORARY.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
+                continue
+            with suppress(OSError):
+                if time.time() - entry.stat().st_mtime >= SETTLED_SECONDS and _is_abandoned(entry.path):
+                    os.unlink(entry.path)
+                    removed.append(Path(entry.path))
+    return removed
+
+
+def _is_abandoned(path: str) -> bool:
+    """Whether nobody holds the lock of a temporary file."""
+    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(number)
+
+
+def write_file(
+    path: str | os.PathLike[str],
+    content: str | bytes,
+    *,
+    error: type[MvlptError] = RunFolderError,
+    remedy: str = REMEDY,
+    sync: bool = True,
+) -> None:
+    """Writes text or bytes with :func:`atomic_write`."""
+    mode = "wb" if isinstance(content, bytes) else "w"
+    with atomic_write(path, mode, error=error, remedy=remedy, sync=sync) as handle:
+        handle.write(content)
+
+
+def write_json(obj: Any, path: str | os.PathLike[str], *, error: type[MvlptError] = RunFolderError) -> None:
     """Writes readable JSON (Dassl's argument order)."""
-    with atomic_write(path) as handle:
+    with atomic_write(path, error=error) as handle:
         json.dump(obj, handle, indent=2, ensure_ascii=False)
         handle.write("\n")
-
-
-def read_json(path: str | os.PathLike[str]) -> Any:
-    """Reads a JSON file.
-
-    Raises:
-        RunFolderError: the file is missing or is not JSON.
-    """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunFolderError(f"No file at {path}") from None
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path} is not readable JSON: {error}") from error

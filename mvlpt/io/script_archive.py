@@ -1,13 +1,12 @@
 """Reads the tensors of a TorchScript archive, the form of OpenAI's published weights, without running its code.
 
 The archive is a zip file: ``data.pkl`` describes nested objects, ``data/N`` holds raw storages, ``code/`` is never
-opened. The unpickler below knows storages, tensors and plain containers, and replaces every module class by an inert
-record of attributes.
+opened. The unpickler knows storages, tensors and plain containers, and replaces every module class by an inert record
+of attributes.
 """
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor
 
 from mvlpt.errors import BackboneError
+from mvlpt.io.inert_pickle import Inert, InertUnpickler
 
 _STORAGES = {
     "FloatStorage": torch.float32,
@@ -32,8 +32,8 @@ _STORAGES = {
 }
 
 
-class _Record:
-    """Stands for any module of the archive: attributes, no behaviour."""
+class _Record(Inert):
+    """Any module of the archive: attributes, no behaviour."""
 
     def __init__(self, *_: Any) -> None:
         self.attributes: dict[str, Any] = {}
@@ -52,31 +52,34 @@ def _rebuild_tensor(storage: Tensor, offset: int, size: tuple, stride: tuple, *_
     return torch.as_strided(storage, tuple(size), tuple(stride), offset).clone()
 
 
-def _plain(value: Any, *_: Any) -> Any:
+def _first(value: Any, *_: Any) -> Any:
     return value
 
 
-class _Reader(pickle.Unpickler):
+class _Reader(InertUnpickler):
     """Builds tensors and plain containers only."""
+
+    table = {  # noqa: RUF012
+        "collections.OrderedDict": OrderedDict,
+        "torch._utils._rebuild_tensor": _rebuild_tensor,
+        "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
+        "torch._utils._rebuild_parameter": _first,
+        **{f"torch.{name}": _StorageType(dtype) for name, dtype in _STORAGES.items()},
+    }
 
     def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
         super().__init__(archive.open(f"{root}/data.pkl"))
         self._archive, self._root, self._storages = archive, root, {}
 
     def find_class(self, module: str, name: str) -> Any:
-        if module == "torch" and name in _STORAGES:
-            return _StorageType(_STORAGES[name])
-        if module == "torch._utils" and name in ("_rebuild_tensor", "_rebuild_tensor_v2"):
-            return _rebuild_tensor
-        if module == "torch._utils" and name == "_rebuild_parameter":
-            return _plain
-        if module == "torch.jit._pickle":  # build_intlist and its kin: typed lists
-            return _plain
-        if module == "collections" and name == "OrderedDict":
-            return OrderedDict
+        """The table's entry, or a record for a module; anything else is refused."""
+        if module == "torch.jit._pickle":  # build_intlist and the like: typed lists
+            return _first
         if module.startswith("__torch__"):
             return _Record
-        raise BackboneError(f"the archive asks for '{module}.{name}', which is refused")
+        if f"{module}.{name}" not in self.table:
+            raise BackboneError(f"the archive asks for '{module}.{name}', which is refused")
+        return super().find_class(module, name)
 
     def persistent_load(self, pid: Any) -> Tensor:
         kind, storage_type, key, _, numel = pid

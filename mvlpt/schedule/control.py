@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mvlpt.errors import MvlptError, ScheduleError, suggest
-from mvlpt.io.files import read_json, write_json
+from mvlpt.io import read_json, write_json
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.journal import Journal, apply, mark_blocked, read_records
 from mvlpt.schedule.lock import FolderTakenError, SchedulerLock

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mvlpt.errors import PlanError, suggest
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 from mvlpt.schedule.jobs import KINDS, Job, Plan, job_id
 
 FILE = "plan.json"

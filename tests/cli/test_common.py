@@ -12,7 +12,7 @@ import torch
 from mvlpt.cli import main
 from mvlpt.cli.common import exit_status
 from mvlpt.errors import ConfigError
-from mvlpt.io.files import write_json
+from mvlpt.io import write_json
 from mvlpt.schedule.executors.protocol import Ended
 from mvlpt.schedule.jobs import Job
 from mvlpt.schedule.records import JobRecord

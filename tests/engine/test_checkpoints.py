@@ -9,7 +9,7 @@ import torch
 
 from mvlpt.engine.checkpoints import find_checkpoint, load_checkpoint, save_checkpoint
 from mvlpt.errors import CheckpointError, RunFolderError
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 
 STATE = {"ctx": torch.arange(6.0).view(2, 3)}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mvlpt.errors import DataError
-from mvlpt.io.json_stream import JsonStream
+from mvlpt.io import JsonStream
 from mvlpt.report.leaderboard.predictions_json import FIELDS, Header, write_file
 from mvlpt.report.leaderboard.submission import TaskShape, benchmark_shapes, merge, validate
 

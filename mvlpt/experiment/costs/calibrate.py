@@ -17,7 +17,7 @@ from typing import Any
 from mvlpt.errors import RunFolderError
 from mvlpt.experiment.costs.model import BACKWARD, CostModel, Rates
 from mvlpt.experiment.costs.sizes import architecture
-from mvlpt.io.files import read_json, write_json
+from mvlpt.io import read_json, write_json
 from mvlpt.models.backbone.suppress_logging import suppress_logging
 from mvlpt.schedule.jobs import Job, Plan
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mvlpt.errors import GraphError
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 
 FORMAT = "mvlpt-task-embedding"
 VERSION = 1

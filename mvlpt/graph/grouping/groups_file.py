@@ -29,7 +29,7 @@ import yaml
 from mvlpt.config import read_yaml
 from mvlpt.errors import ConfigError, GraphError, suggest
 from mvlpt.graph.grouping.groups import Grouping
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 
 FILE = "groups.yaml"
 FORMAT, VERSION = "mvlpt-groups", 1

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mvlpt.errors import BackboneError, suggest
-from mvlpt.io.script_archive import is_script_archive, read_script_archive
+from mvlpt.io import is_script_archive, read_script_archive
 from mvlpt.models.backbone.suppress_logging import suppress_logging
 
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mvlpt.errors import GraphError, MissingExtraError
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 
 # Okabe and Ito's colours (without yellow and black), then darker ones of Tol's "muted" set: told apart by colour-blind
 # eyes. Groups of one task share nothing and are grey. Group names stand in the pictures, so colours may come again.

@@ -14,7 +14,7 @@ from typing import Any
 import networkx as nx
 
 from mvlpt.errors import ConfigError
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 from mvlpt.report.durations import duration
 from mvlpt.report.graphs.figures import COLOURS, DPI, INK, new_figure, text_width
 from mvlpt.report.jobs.plan_table import critical_path, sort_of

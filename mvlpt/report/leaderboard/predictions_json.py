@@ -18,8 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from mvlpt.errors import DataError
-from mvlpt.io.files import atomic_write
-from mvlpt.io.json_stream import JsonStream
+from mvlpt.io import JsonStream, atomic_write
 
 DECIMALS = 6
 ZIP_NAME, MEMBER = "all_predictions.zip", "all_predictions.json"

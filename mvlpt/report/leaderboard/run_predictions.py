@@ -11,7 +11,7 @@ import numpy as np
 
 from mvlpt.data.sources import canonical_name
 from mvlpt.errors import DataError, suggest
-from mvlpt.io.files import read_json
+from mvlpt.io import read_json
 from mvlpt.report.leaderboard.predictions_json import Header, file_name, write_file
 from mvlpt.report.leaderboard.submission import TaskShape, benchmark_shapes
 

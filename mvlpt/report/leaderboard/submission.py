@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mvlpt.data.sources import known_tasks
 from mvlpt.errors import DataError, suggest
-from mvlpt.io.json_stream import JsonStream
+from mvlpt.io import JsonStream
 from mvlpt.report.leaderboard.predictions_json import (
     EQUAL_FIELDS,
     FIELDS,

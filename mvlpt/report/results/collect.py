@@ -10,7 +10,7 @@ from typing import Any
 
 from mvlpt.engine.results import FIELDS, FILE, read_results
 from mvlpt.errors import RunFolderError
-from mvlpt.io.files import atomic_write
+from mvlpt.io import atomic_write
 from mvlpt.report.results.scores import PLACE
 
 RUN_FILES = ("run.json", "config.yaml")  # what makes a folder a run's own

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from mvlpt.errors import BAD_INPUT, DISK_FULL, INTERRUPTED, OUT_OF_MEMORY, MvlptError
-from mvlpt.io.files import read_json, write_json
+from mvlpt.io import read_json, write_json
 from mvlpt.runtime.interrupts import StopRequest
 from mvlpt.schedule.executors.protocol import OUTPUT, RESULT, Attempt, Ended, RunCommand
 from mvlpt.schedule.worker.program import Program

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mvlpt.errors import ScheduleError
-from mvlpt.io.files import read_json, write_json
+from mvlpt.io import read_json, write_json
 from mvlpt.schedule.executors.options import SlurmOptions
 from mvlpt.schedule.executors.protocol import Attempt, Ended, RunCommand
 from mvlpt.schedule.executors.slurm.batches import Batch, import_submitit, passing, submit, time_limit

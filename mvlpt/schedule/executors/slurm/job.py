@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from mvlpt.io.files import write_json
+from mvlpt.io import write_json
 from mvlpt.schedule.executors.protocol import OUTPUT, Attempt, Ended, RunCommand
 from mvlpt.schedule.worker.attempt import INTERRUPTED, TIMED_OUT, carry_out, read_result, write_result
 

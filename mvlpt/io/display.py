@@ -1,0 +1,37 @@
+"""Strings from outside made safe to print: no control characters, no endless lines."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 4000
+# C0 and C1 controls, line and paragraph separators, marks that reverse the reading order, halves of surrogate pairs
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def clean_text(text: object, longest: int = LONGEST, keep: str = "") -> str:
+    r"""A string that is safe to print on a terminal and in a log.
+
+    Control characters become escapes (``\x1b``), so that a file name or an error from outside cannot move the cursor,
+    colour the screen or forge a line.
+
+    Args:
+        text: a string, or anything that has one.
+        longest: a longer string is cut and ends in an ellipsis.
+        keep: characters left as they are, such as ``"\n\t"``.
+    """
+    shown = str(text)
+    if len(shown) > longest:
+        shown = shown[: max(0, longest - 1)] + "…"
+    return _UNSAFE.sub(lambda found: _escape(found[0], keep), shown)
+
+
+def rich_text(text: object, longest: int = LONGEST, keep: str = "") -> str:
+    """:func:`clean_text` for rich: square brackets are shown and not read as markup."""
+    from rich.markup import escape
+
+    return escape(clean_text(text, longest, keep))
+
+
+def _escape(character: str, keep: str) -> str:
+    return character if character in keep else character.encode("unicode_escape").decode("ascii")

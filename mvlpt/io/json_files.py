@@ -1,0 +1,113 @@
+"""JSON and JSON lines, read within bounds; every refusal is one sentence that names file, place and remedy."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from mvlpt.errors import DataError, MvlptError, RunFolderError
+from mvlpt.io.reading import LARGEST, REMEDY, decode_text, read_bytes
+
+DEEPEST = 64  # lists and objects within each other
+
+
+def parse_json(
+    content: str | bytes,
+    where: str | os.PathLike[str],
+    *,
+    error: type[MvlptError] = DataError,
+    remedy: str = REMEDY,
+    constants: bool = True,
+) -> Any:
+    """The value that JSON text holds.
+
+    Args:
+        content: the text, or its UTF-8 bytes.
+        where: what messages call it, such as the file's name.
+        error: the type to raise.
+        remedy: ends the sentence.
+        constants: accept ``NaN`` and ``Infinity``, which Python writes though JSON lacks them.
+
+    Raises:
+        MvlptError: of type ``error``; it is not JSON, nested too deeply, or holds a number of too many digits.
+    """
+    text = decode_text(content, where, error=error, remedy=remedy) if isinstance(content, bytes) else content
+    try:
+        value = json.loads(text, parse_constant=None if constants else _refuse_constant)
+        if not _is_shallow(value):
+            raise RecursionError
+        return value
+    except json.JSONDecodeError as problem:
+        lines = f"line {problem.lineno}, " if "\n" in text else ""
+        reason = f"{lines}column {problem.colno}: {problem.msg}"
+    except RecursionError:
+        reason = f"more than {DEEPEST} lists or objects are nested in each other"
+    except ValueError as problem:
+        reason = "a number has too many digits" if "digits" in str(problem) else str(problem)
+    raise error(f"{where} is not readable JSON: {reason}; {remedy}") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number")
+
+
+def _is_shallow(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return True
+    return False
+
+
+def read_json(
+    path: str | os.PathLike[str],
+    *,
+    error: type[MvlptError] = RunFolderError,
+    largest: int = LARGEST,
+    missing: str = "",
+    remedy: str = REMEDY,
+    constants: bool = True,
+) -> Any:
+    """The value in a JSON file.
+
+    Args:
+        path: the file.
+        error: the type to raise.
+        largest: a longer file is refused, in bytes.
+        missing: the whole sentence for a file that does not exist.
+        remedy: ends every other sentence.
+        constants: accept ``NaN`` and ``Infinity``.
+
+    Raises:
+        MvlptError: of type ``error``; the file is missing, not a regular file, too large, or not JSON.
+    """
+    content = read_bytes(path, error=error, largest=largest, missing=missing, remedy=remedy)
+    return parse_json(content, str(path), error=error, remedy=remedy, constants=constants)
+
+
+def read_json_lines(
+    path: str | os.PathLike[str],
+    *,
+    error: type[MvlptError] = RunFolderError,
+    largest: int = LARGEST,
+    missing: str = "",
+    remedy: str = REMEDY,
+) -> Iterator[tuple[int, Any]]:
+    """The values of a file with one JSON value a line, each with its line number from 1; empty lines are skipped.
+
+    Raises:
+        MvlptError: of type ``error``, as :func:`read_json`; the sentence names the line.
+    """
+    content = read_bytes(path, error=error, largest=largest, missing=missing, remedy=remedy)
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if line.strip():
+            yield number, parse_json(line, f"{path}, line {number}", error=error, remedy=remedy)

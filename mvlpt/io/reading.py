@@ -1,0 +1,77 @@
+"""Reads files within bounds: regular files only, of a limited size, and every refusal one sentence."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from mvlpt.errors import DataError, MvlptError
+
+LARGEST = 256 * 2**20  # bytes
+REMEDY = "check the path and the file"
+
+
+def read_bytes(
+    path: str | os.PathLike[str],
+    *,
+    error: type[MvlptError] = DataError,
+    largest: int = LARGEST,
+    missing: str = "",
+    remedy: str = REMEDY,
+) -> bytes:
+    """The content of a regular file.
+
+    Args:
+        path: the file.
+        error: the type to raise.
+        largest: a longer file is refused, in bytes.
+        missing: the whole sentence for a file that does not exist.
+        remedy: ends every other sentence.
+
+    Raises:
+        MvlptError: of type ``error``; the file is missing, a folder, a device, a pipe, too large, or unreadable.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer would block
+        with open(number, "rb") as handle:
+            found = os.fstat(number)
+            if not stat.S_ISREG(found.st_mode):
+                raise error(f"{path} is not a regular file; {remedy}")
+            if found.st_size > largest:
+                raise error(f"{path} has {found.st_size:,} bytes, more than the {largest:,} that are read; {remedy}")
+            content = handle.read(largest + 1)
+    except MvlptError:
+        raise
+    except FileNotFoundError:
+        raise error(missing or f"{path} does not exist; {remedy}") from None
+    except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
+        raise error(f"{path} cannot be read: {getattr(problem, 'strerror', None) or problem}; {remedy}") from problem
+    if len(content) > largest:
+        raise error(f"{path} grew beyond the {largest:,} bytes that are read; {remedy}")
+    return content
+
+
+def decode_text(content: bytes, where: str | Path, *, error: type[MvlptError] = DataError, remedy: str = REMEDY) -> str:
+    """UTF-8 with or without a byte-order mark.
+
+    Raises:
+        MvlptError: of type ``error``; the sentence names the first byte that is wrong.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise error(f"{where} cannot be read as UTF-8: byte {problem.start} is wrong; {remedy}") from None
+
+
+def read_text(
+    path: str | os.PathLike[str],
+    *,
+    error: type[MvlptError] = DataError,
+    largest: int = LARGEST,
+    missing: str = "",
+    remedy: str = REMEDY,
+) -> str:
+    """:func:`read_bytes`, decoded by :func:`decode_text`."""
+    content = read_bytes(path, error=error, largest=largest, missing=missing, remedy=remedy)
+    return decode_text(content, str(path), error=error, remedy=remedy)

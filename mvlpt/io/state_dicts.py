@@ -1,0 +1,65 @@
+"""Comparing state dicts: which names are missing or unknown, and which shapes differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LISTED = 6
+
+
+@dataclass(frozen=True)
+class StateDifferences:
+    """How a state dict differs from the one that a model has.
+
+    Attributes:
+        missing: names the model has and the state lacks.
+        unknown: names the state has and the model lacks.
+        shapes: name to the shape in the state and the shape in the model, where they differ.
+    """
+
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    shapes: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.unknown or self.shapes)
+
+    def __str__(self) -> str:
+        """``it lacks a, b; it holds c, which is unknown here; d is (2, 3) and not (2, 4)``."""
+        parts = []
+        if self.missing:
+            parts.append(f"it lacks {listed(self.missing)}")
+        if self.unknown:
+            parts.append(f"it holds {listed(self.unknown)}, unknown here")
+        if self.shapes:
+            parts.append(listed([f"{key} is {given} and not {own}" for key, (given, own) in self.shapes.items()]))
+        return "; ".join(parts)
+
+
+def compare_states(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> StateDifferences:
+    """Compares the state dict of a model with one that is to be loaded; the result is false if they fit.
+
+    Args:
+        own: the model's.
+        given: the one to load.
+    """
+    return StateDifferences(
+        missing=tuple(key for key in own if key not in given),
+        unknown=tuple(str(key) for key in given if key not in own),
+        shapes={
+            key: (tuple(given[key].shape), tuple(own[key].shape))
+            for key in own
+            if key in given and given[key].shape != own[key].shape
+        },
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
