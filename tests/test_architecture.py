@@ -26,6 +26,7 @@ FLOORS = {
     "runtime": 2,
     "io": 1,
     "metrics": 1,
+    "arms": 1,
     "registry": 1,
     "lazy": 0,
     "randomness": 1,

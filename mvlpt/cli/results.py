@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mvlpt.arms import ARMS
 from mvlpt.cli.common import command_parser, exit_status, output_width, show
 from mvlpt.errors import ConfigError
 from mvlpt.io import atomic_write
@@ -62,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     out.add_argument("--collect", action="store_true", help="write PATH/results.jsonl from the runs below PATH")
     which = parser.add_argument_group("what to look at")
     which.add_argument("--trainer", nargs="+", default=(), metavar="NAME", help="zero-shot stays, as the reference")
-    which.add_argument("--arm", nargs="+", default=(), metavar="NAME", help="zero_shot, single, all, grouped, ...")
+    which.add_argument("--arm", nargs="+", default=(), metavar="NAME", help=", ".join(ARMS))
     which.add_argument("--shots", nargs="+", type=int, default=(), metavar="N", help="training images per class")
     which.add_argument("--metric", nargs="+", default=(), metavar="NAME")
     which.add_argument("--split", nargs="+", default=(), metavar="NAME", help="test or torchvision")

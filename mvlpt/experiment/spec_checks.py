@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mvlpt.arms import ARMS
 from mvlpt.errors import suggest
 
-ARMS = ("single", "all", "grouped", "pair", "transfer")
+SELECTABLE = tuple(arm.name for arm in ARMS.values() if arm.selectable)
 SOURCE_PROMPTS = ("together", "alone")
 TEXTS = ("tasks", "trainers", "arms", "sources", "targets", "plugins")
 NUMBERS = ("shots", "seeds")
@@ -79,8 +80,8 @@ def _trainers(content: Mapping[str, Any]) -> Iterator[str]:
 def _arms(content: Mapping[str, Any]) -> Iterator[str]:
     options = content.get("arm_options", {})
     for arm in (*content.get("arms", ()), *options):
-        if arm not in ARMS:
-            yield f"arm '{arm}' is unknown{suggest(str(arm), ARMS)}"
+        if arm not in SELECTABLE:
+            yield f"arm '{arm}' is unknown{suggest(str(arm), SELECTABLE)}"
     for arm, given in options.items():
         if not isinstance(given, Mapping):
             yield f"arm_options.{arm} takes a mapping (KEY: value), not {given!r}"
@@ -135,9 +136,8 @@ def _needs(content: Mapping[str, Any]) -> Iterator[str]:
     """What an arm cannot do without."""
     arms = content.get("arms", ())
     tasks = content.get("tasks") or content.get("targets") or ()
-    if ("tasks" in content or "targets" in content) and tasks and len(tasks) < 2:
-        for arm in ("pair", "grouped"):
-            if arm in arms:
-                yield f"arm {arm} needs at least two tasks, not {len(tasks)}"
-    if "transfer" not in arms and content.get("sources"):
+    chosen = [ARMS[arm] for arm in arms if arm in SELECTABLE]
+    if ("tasks" in content or "targets" in content) and len(tasks) == 1:
+        yield from (f"arm {arm.name} needs at least two tasks, not 1" for arm in chosen if arm.several_tasks)
+    if not any(arm.transfers for arm in chosen) and content.get("sources"):
         yield "sources are named, but nothing is transferred; add transfer to arms, or leave the sources out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mvlpt.arms import ARMS
 from mvlpt.config.options.option import Section
 
 ROOT = Section()
@@ -40,7 +41,7 @@ add(
     "ARM",
     "",
     "the run's arm in tables of results; empty: derived from the trainer and the tasks",
-    choices=("", "zero_shot", "single", "all", "grouped", "pair", "transfer"),
+    choices=("", *(arm.name for arm in ARMS.values() if arm.in_results)),
     ours=True,
 )
 add("GROUP", "", "name of the task group, as in groups.yaml", ours=True)

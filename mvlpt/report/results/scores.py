@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from mvlpt.arms import ARMS, arm_label, arm_order
 from mvlpt.engine.results import TEST_SPLITS
 from mvlpt.errors import RunFolderError
 
-ARM_NAMES = {"zero_shot": "zero-shot", "single": "single-task", "all": "all-together", "grouped": "grouped"}
-PER_GROUP = ("pair", "transfer")  # arms that score a task once for each group or source
+ARM_NAMES = {name: arm.label for name, arm in ARMS.items()}
+PER_GROUP = tuple(arm.name for arm in ARMS.values() if arm.per_group)
 PLACE = "place"  # an extra key of a row: the file that it was read from, for messages
 
 
@@ -36,7 +37,7 @@ class Method:
 
     @classmethod
     def of(cls, row: Mapping[str, Any], split_groups: bool = False) -> Method:
-        """The method of a row; ``split_groups`` tells the groups of every arm apart, not only :data:`PER_GROUP`'s."""
+        """The method of a row; ``split_groups`` separates the groups of every arm, not only of :data:`PER_GROUP`."""
         apart = split_groups or row["arm"] in PER_GROUP
         return cls(row["trainer"], row["arm"], row["shots"], (row["group"] or "") if apart else "")
 
@@ -48,7 +49,7 @@ class Method:
     @property
     def words(self) -> tuple[str, ...]:
         """The parts of its name but for the shots, for the lines of a heading."""
-        arm = ARM_NAMES.get(self.arm, self.arm)
+        arm = arm_label(self.arm)
         return (self.trainer, arm, self.group) if self.group else (self.trainer, arm)
 
     def __str__(self) -> str:
@@ -56,10 +57,8 @@ class Method:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """Sorts zero-shot first, then trainers, shots and arms, the known arms in the order of :data:`ARM_NAMES`."""
-        known = list(ARM_NAMES)
-        place = known.index(self.arm) if self.arm in known else len(known)
-        return (not self.zero_shot, self.trainer, self.shots, place, self.arm, _natural(self.group))
+        """Sorts zero-shot first, then trainers, shots and arms, the arms as :data:`mvlpt.arms.ARMS` does."""
+        return (not self.zero_shot, self.trainer, self.shots, *arm_order(self.arm), _natural(self.group))
 
 
 @dataclass(frozen=True)

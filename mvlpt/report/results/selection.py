@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mvlpt.arms import ARMS, arm_label
 from mvlpt.errors import ConfigError, suggest
-from mvlpt.report.results.scores import ARM_NAMES, Method
+from mvlpt.report.results.scores import Method
 
-ASIDE = ("pair", "source")  # arms that serve other runs; shown when they are asked for
+AUXILIARY = tuple(arm.name for arm in ARMS.values() if arm.auxiliary)  # shown on request
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Selection:
 
     def shows(self, method: Method) -> bool:
         """Whether the tables show this method."""
-        if method.arm not in self.arms if self.arms else method.arm in ASIDE:
+        if method.arm not in self.arms if self.arms else method.arm in AUXILIARY:
             return False
         return method.zero_shot or self._trains(method)
 
@@ -84,5 +85,5 @@ def find_method(text: str, methods: Sequence[Method]) -> Method:
 
 
 def _names(method: Method) -> set[str]:
-    names = {method.trainer, method.arm, ARM_NAMES.get(method.arm, method.arm), method.group}
+    names = {method.trainer, method.arm, arm_label(method.arm), method.group}
     return {name.lower() for name in names if name} | {str(method.shots), f"{method.shots}-shot"}

@@ -16,7 +16,7 @@ from mvlpt.errors import ConfigError, RunFolderError
 from mvlpt.report.results.notes import notes_on, small_tests
 from mvlpt.report.results.paired_test import PairedTest, holm, paired_test
 from mvlpt.report.results.scores import Method, Scores
-from mvlpt.report.results.selection import ASIDE, Selection, find_method
+from mvlpt.report.results.selection import AUXILIARY, Selection, find_method
 from mvlpt.report.results.summary import Cell, average
 
 
@@ -144,9 +144,9 @@ def results_table(
 
 
 def _nothing(rows: Iterable[Mapping[str, Any]], select: Selection) -> str:
-    aside = [] if select.arms else sorted({row["arm"] for row in rows} & set(ASIDE))
-    if aside:
-        return f"The results hold scores of the arm '{aside[0]}' only; name it with --arm"
+    hidden = [] if select.arms else sorted({row["arm"] for row in rows} & set(AUXILIARY))
+    if hidden:
+        return f"The results hold scores of the arm '{hidden[0]}' only; name it with --arm"
     return "The results hold no test score of what was asked for; has a run of it finished?"
 
 

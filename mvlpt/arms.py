@@ -1,0 +1,63 @@
+"""The arms of an experiment: the ways in which tasks share prompts, each declared once.
+
+Configurations check ``RUN.ARM`` against this table, experiments their ``arms``, and tables of results take names and
+order from it. How the runs of an arm are made is a function of the same name in :mod:`mvlpt.experiment.arms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to share prompts.
+
+    Attributes:
+        name: in experiment files, ``RUN.ARM`` and results.
+        label: in tables.
+        help: what is tuned, as part of a sentence.
+        selectable: an experiment file may list it under ``arms``.
+        in_results: a run may have it as its ``RUN.ARM``.
+        several_tasks: it needs at least two tasks.
+        grouped: its runs follow groups of tasks, which are picked first.
+        transfers: it adapts prompts of source tasks to target tasks.
+        per_group: a task has a score for each group or source, not one for each seed.
+        auxiliary: its scores serve other runs; tables show them only on request.
+    """
+
+    name: str
+    label: str
+    help: str
+    selectable: bool = True
+    in_results: bool = True
+    several_tasks: bool = False
+    grouped: bool = False
+    transfers: bool = False
+    per_group: bool = False
+    auxiliary: bool = False
+
+
+_TABLE = (
+    Arm("zero_shot", "zero-shot", "the untrained model", selectable=False),
+    Arm("single", "single-task", "one prompt for each task"),
+    Arm("all", "all-together", "one prompt for all tasks"),
+    Arm("grouped", "grouped", "one prompt for each group of tasks", several_tasks=True, grouped=True),
+    Arm("pair", "pair", "one prompt for each pair of tasks", several_tasks=True, per_group=True, auxiliary=True),
+    Arm("source", "source", "prompts of source tasks", selectable=False, in_results=False, auxiliary=True),
+    Arm("transfer", "transfer", "source prompts adapted to each target task", transfers=True, per_group=True),
+)
+ARMS: Mapping[str, Arm] = MappingProxyType({arm.name: arm for arm in _TABLE})
+"""Every arm by name, in the order of tables."""
+
+
+def arm_label(name: str) -> str:
+    """The name of an arm in tables; that of an unknown arm is its own."""
+    return ARMS[name].label if name in ARMS else name
+
+
+def arm_order(name: str) -> tuple[int, str]:
+    """Sorts arms as the table does, and unknown ones after them by name."""
+    return (list(ARMS).index(name) if name in ARMS else len(ARMS), name)
