@@ -7,13 +7,12 @@ never resumed or repeated silently: an unfinished run wants ``--resume``, a fini
 from __future__ import annotations
 
 import datetime
-import fcntl
 import logging
 import os
 import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ import mvlpt
 from mvlpt.config import Config, read_yaml
 from mvlpt.engine.identity import config_differences, config_identity
 from mvlpt.errors import RunFolderError
-from mvlpt.io import atomic_write, read_json, write_json
+from mvlpt.io import LockHeldError, LocksUnsupportedError, file_lock, read_json, sweep_leftovers, write_file, write_json
 from mvlpt.runtime.log import log_to_file
 
 log = logging.getLogger(__name__)
@@ -104,8 +103,7 @@ class RunFolder:
             RunFolderError: another process is writing here, or the folder cannot be written.
         """
         with self._lock():
-            with atomic_write(self.path / CONFIG_FILE) as handle:
-                handle.write(cfg.dump())
+            write_file(self.path / CONFIG_FILE, cfg.dump())
             started = datetime.datetime.now(datetime.timezone.utc)
             record = {
                 "format": FORMAT,
@@ -148,26 +146,23 @@ class RunFolder:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path, os.O_RDONLY)
-        except OSError as error:
-            raise RunFolderError(
-                f"Cannot make OUTPUT_DIR {self.path}: {error.strerror}; choose another folder"
-            ) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise RunFolderError(
-                f"Another process is writing to OUTPUT_DIR {self.path}; wait for it or stop it"
-            ) from None
-        except OSError:
-            log.debug("%s is on a file system without locks; nothing keeps a second process out", self.path)
-        try:
+        with ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(file_lock(self.path))
+            except LockHeldError:
+                raise RunFolderError(
+                    f"Another process is writing to OUTPUT_DIR {self.path}; wait for it or stop it"
+                ) from None
+            except LocksUnsupportedError:
+                log.debug("%s is on a file system without locks; nothing keeps a second process out", self.path)
+            except OSError as error:
+                raise RunFolderError(
+                    f"Cannot make OUTPUT_DIR {self.path}: {error.strerror}; choose another folder"
+                ) from error
+            else:
+                sweep_leftovers(self.path)
             yield
-        finally:
-            os.close(handle)
 
 
 def _versions() -> dict[str, str]:

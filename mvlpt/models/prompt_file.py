@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mvlpt.errors import CheckpointError
+from mvlpt.io import check_head, parse_json, write_file
 from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
 from mvlpt.models.builder import build_prompted_clip
 from mvlpt.models.prompted_clip import PromptedCLIP
@@ -150,7 +149,7 @@ def save_prompt(
         "extra": dict(extra or {}),
     }
     payload = save(tensors, metadata={HEADER_KEY: json.dumps(header, ensure_ascii=False)})
-    write_atomically(path, payload)
+    write_file(path, payload)
     return path
 
 
@@ -196,34 +195,16 @@ def hash_tensors(tensors: Mapping[str, Tensor]) -> str:
     return hashlib.sha256(fingerprint_state(dict(tensors)).encode()).hexdigest()
 
 
-def write_atomically(path: Path, payload: bytes) -> None:
-    """Writes to a temporary name in the same folder, flushes to the disk, renames."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(payload)
-            out.flush()
-            os.fsync(out.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        header = json.loads(metadata[HEADER_KEY])
-    except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{path} has no MVLPT header; it is not a prompt that this framework saved") from error
+    if HEADER_KEY not in metadata:
+        raise CheckpointError(f"{path} has no MVLPT header; it is not a prompt that this framework saved")
+    remedy = "save the prompt again, or read it with the version that wrote it"
+    header = parse_json(metadata[HEADER_KEY], f"The header of {path}", error=CheckpointError, remedy=remedy)
+    check_head(header, path, "a prompt", format=FORMAT, error=CheckpointError, remedy=remedy)
     kinds = {
         "method": str, "backbone": str, "pretrained": str, "fingerprint": str, "tasks": list, "class_names": list,
         "options": dict, "sha256": str, "extra": dict,
     }  # fmt: skip
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        found = header.get("format") if isinstance(header, dict) else None
-        raise CheckpointError(f"{path} has format {found!r}; this version reads format {FORMAT}")
     wrong = [key for key, kind in kinds.items() if not isinstance(header.get(key), kind)]
     if wrong:
         raise CheckpointError(f"{path} has a damaged header: {', '.join(wrong)} missing or of the wrong kind")

@@ -14,6 +14,8 @@ from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from mvlpt.errors import MvlptError
+from mvlpt.io import write_file
 from mvlpt.runtime.console import stderr_console
 
 log = logging.getLogger(__name__)
@@ -88,10 +90,9 @@ class TrainingProgress:
 
     def _tell(self, text: str) -> None:
         """Replaces the file; a reader sees the old one or the new one. A run does not fail over it."""
-        temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-        with suppress(OSError):
-            temporary.write_text(json.dumps({"done": self._done, "total": self._total, "text": text}))
-            os.replace(temporary, self._file)
+        content = json.dumps({"done": self._done, "total": self._total, "text": text})
+        with suppress(MvlptError):
+            write_file(self._file, content, sync=False)
 
     def remaining(self) -> float:
         """Seconds to go, judged by the steps of this process."""

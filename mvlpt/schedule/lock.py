@@ -1,15 +1,16 @@
-"""One scheduler a folder: a lock that the system gives back when its holder dies, however it dies."""
+"""One scheduler per folder."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from mvlpt.errors import ScheduleError
+from mvlpt.io import LockHeldError, LocksUnsupportedError, file_lock, is_locked, read_json, sweep_leftovers
 
 FILE = "scheduler.lock"
 
@@ -19,7 +20,7 @@ class FolderTakenError(ScheduleError):
 
 
 class SchedulerLock:
-    """Context that holds a folder for one scheduler.
+    """Context that holds a folder for one scheduler; the system releases it when the process dies, however it dies.
 
     Args:
         root: the plan's folder.
@@ -30,68 +31,49 @@ class SchedulerLock:
     """
 
     def __init__(self, root: Path) -> None:
-        self._path = root / FILE
-        self._handle: int | None = None
+        self._root, self._path = root, root / FILE
+        self._held = ExitStack()
 
     def __enter__(self) -> SchedulerLock:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise ScheduleError(
-                f"Cannot write {self._path}: {error.strerror or error}; free or choose another folder"
-            ) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise FolderTakenError(
-                f"Another scheduler works on {self._path.parent} ({holder(self._path.parent)});"
-                " wait for it, stop it, or choose another folder"
-            ) from None
-        except OSError as error:
-            os.close(handle)
-            raise ScheduleError(
-                f"The file system of {self._path.parent} has no locks ({error.strerror}), so nothing would keep a"
-                " second scheduler out; choose a folder on another one"
-            ) from error
-        self._handle = handle
-        try:
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode(), 0)
-        except OSError as error:
-            self.__exit__(None, None, None)
-            raise ScheduleError(f"Cannot write {self._path}: {error.strerror or error}; free the disk") from error
+        with ExitStack() as stack:
+            try:
+                self._root.mkdir(parents=True, exist_ok=True)
+                number = stack.enter_context(file_lock(self._path))
+                os.ftruncate(number, 0)
+                os.pwrite(number, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode(), 0)
+            except LockHeldError:
+                raise FolderTakenError(
+                    f"Another scheduler works on {self._root} ({holder(self._root)});"
+                    " wait for it, stop it, or choose another folder"
+                ) from None
+            except LocksUnsupportedError as error:
+                raise ScheduleError(
+                    f"The file system of {self._root} has no locks, so nothing would keep a second scheduler out;"
+                    " choose a folder on another one"
+                ) from error
+            except OSError as error:
+                raise ScheduleError(
+                    f"Cannot write {self._path}: {error.strerror or error}; free or choose another folder"
+                ) from error
+            sweep_leftovers(self._root)
+            self._held = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        self._held.close()
 
 
 def holder(root: Path) -> str:
     """``host H, process P`` of the scheduler that locked the folder last."""
     try:
-        record = json.loads((root / FILE).read_text())
+        record = read_json(root / FILE, error=ScheduleError)
         return f"host {record['host']}, process {record['pid']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ScheduleError, KeyError, TypeError):
         return "it does not say on which host"
 
 
 def is_running(root: Path) -> bool:
     """Whether a scheduler holds the folder at this moment."""
-    try:
-        handle = os.open(root / FILE, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(handle)
+    return is_locked(root / FILE)

@@ -46,5 +46,5 @@ def test_a_broken_or_foreign_file_is_computed_again(tmp_path, damage, caplog):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"Cannot write features to .*file.*FEATURE_DIR"):
+    with pytest.raises(DataError, match=r"Cannot write .*file.*FEATURE_DIR"):
         read_or_build(tmp_path / "file", "a", lambda: BANK)

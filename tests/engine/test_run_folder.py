@@ -58,7 +58,7 @@ def test_a_run_that_ends_between_its_first_files_begins_again(tmp_path, cfg, mon
         return write
 
     with monkeypatch.context() as patch:
-        for name in ("atomic_write", "write_json", "log_to_file"):
+        for name in ("write_file", "write_json", "log_to_file"):
             patch.setattr(run_folder, name, until_killed(getattr(run_folder, name)))
         with pytest.raises(Killed), RunFolder(path).open(cfg, {}):
             raise AssertionError("it began")

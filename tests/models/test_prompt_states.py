@@ -123,7 +123,7 @@ def test_files_that_are_no_prompts(tmp_path):
         load_prompt(path)
     for header in ("[]", "{}", json.dumps({"format": 99}), json.dumps({"format": 1})):
         save_file({"ctx": torch.zeros(2)}, str(path), metadata={"mvlpt": header})
-        with pytest.raises(CheckpointError, match=r"format|header"):
+        with pytest.raises(CheckpointError, match=r"version|header"):
             load_prompt(path)
 
 

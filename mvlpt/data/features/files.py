@@ -11,7 +11,6 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -19,6 +18,7 @@ from safetensors.torch import save
 
 from mvlpt.data.features.cache import FeatureBank
 from mvlpt.errors import DataError
+from mvlpt.io import parse_json, write_file
 
 log = logging.getLogger(__name__)
 
@@ -54,24 +54,14 @@ def read_or_build(folder: str | os.PathLike[str], key: str, build: Callable[[], 
 
 def _read(path: Path, key: str) -> FeatureBank:
     with safe_open(path, framework="pt") as file:
-        told = file.metadata() or {}
-        if told.get("format") != FORMAT or told.get("key") != key:
+        metadata = file.metadata() or {}
+        if metadata.get("format") != FORMAT or metadata.get("key") != key:
             raise ValueError("it is of another format or of other images")
-        missing = {int(place): impath for place, impath in json.loads(told["missing"]).items()}
+        missing = {int(index): impath for index, impath in parse_json(metadata["missing"], "its header").items()}
         return FeatureBank(file.get_tensor("features"), missing)
 
 
 def _write(path: Path, key: str, bank: FeatureBank) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    told = {"format": FORMAT, "key": key, "missing": json.dumps(dict(bank.missing))}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(save({"features": bank.features.cpu().contiguous()}, metadata=told))
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        raise DataError(
-            f"Cannot write features to {path.parent}: {error}; set DATALOADER.FEATURE_DIR to another folder"
-        ) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    metadata = {"format": FORMAT, "key": key, "missing": json.dumps(dict(bank.missing))}
+    content = save({"features": bank.features.cpu().contiguous()}, metadata=metadata)
+    write_file(path, content, error=DataError, remedy="set DATALOADER.FEATURE_DIR to another folder")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mvlpt.data.datum import Datum
 from mvlpt.data.sources.index_paths import safe_join
 from mvlpt.errors import DataError
+from mvlpt.io import read_json, write_file
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +28,7 @@ def read_split(path: Path, images: Path) -> tuple[dict[str, list[Datum]], list[s
     Raises:
         DataError: the file is missing or not of this form, a path leaves ``images``, a label lacks a name or has two.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"The split file {path} does not exist") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"The split file {path} cannot be read as JSON: {error}") from error
+    content = read_json(path, error=DataError, missing=f"The split file {path} does not exist", remedy="restore it")
     splits: dict[str, list[Datum]] = {}
     names: dict[int, str] = {}
     for split in SPLITS:
@@ -78,15 +72,10 @@ def write_split(path: Path, splits: Mapping[str, Sequence[Datum]], images: Path,
 
 def write_text(path: Path, text: str) -> bool:
     """Writes a file under a temporary name and renames it; returns whether that was possible."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        logger.warning("%s cannot be written (%s); the run goes on without it", path, error.strerror or error)
-        with suppress(OSError):
-            temporary.unlink()
+        write_file(path, text, error=DataError, remedy="the run continues without it")
+    except DataError as error:
+        logger.warning("%s", error)
         return False
     return True
 
