@@ -28,11 +28,11 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mvlpt.schedule.executors.protocol import make_executor
+from mvlpt.schedule.executors.registry import make_executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import read_events
 from mvlpt.schedule.scheduler import Scheduler
-from mvlpt.schedule.simulate import simulate
+from mvlpt.schedule.simulation import simulate
 from mvlpt.schedule.slots import cpu_slots
 
 ASKED = {"makespan": 1.10, "overhead_ms": 50.0, "two_workers": 1.6}

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from mvlpt import cli
 from mvlpt.cli.common import INTERRUPTED, command_parser, exit_status, output_width, show
 from mvlpt.cli.experiment_groups import FOLDER, groups_of, known_groups
 from mvlpt.cli.experiment_plan import plan_of, refuse_other, show_plan, write_plan
 from mvlpt.cli.experiment_results import collect, tables
-from mvlpt.cli.schedule_run import RunOptions, add_run_options, read_run_options, run_plan
+from mvlpt.cli.schedule_run import add_run_options, read_run_options, run_plan
+from mvlpt.cli.warm import run_warm
 from mvlpt.engine.results import FILE as RESULTS_FILE
 from mvlpt.errors import ConfigError
 from mvlpt.experiment import Experiment, load_experiment
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.report.results.formats import rich_tables
 from mvlpt.runtime.log import setup_logging
-from mvlpt.schedule import Plan, Slot, load_plan
-from mvlpt.schedule.executors.options import RayOptions, SlurmOptions, read_options
-from mvlpt.schedule.executors.protocol import make_executor
-from mvlpt.schedule.journal import read_records
-from mvlpt.schedule.plan_file import FILE as PLAN_FILE
-from mvlpt.schedule.slots import cpu_slots
+from mvlpt.schedule import PLAN_FILE, Plan, RunOptions, load_plan, read_records
 
-CLUSTERS = {"ray": RayOptions, "slurm": SlurmOptions}
 EXAMPLES = """\
 examples:
   # the demo: embeds, groups, tunes and compares; again to go on where it was stopped, or to see the tables
@@ -104,10 +97,10 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
     if args.dry_run:
         groups, stand_in = known_groups(experiment, root) if "grouped" in experiment.arms else (None, False)
         plan = plan_of(experiment, groups, args, root, options, keep=False)
-        slots = _slots(options)
+        slots = options.planned_slots()
         show_plan(plan, slots, args, root, stand_in)
         return 0
-    _try_executor(options)
+    options.check(run_warm)
     refuse_other(experiment, root)
     groups = None
     if "grouped" in experiment.arms or args.only_groups:
@@ -119,26 +112,6 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
     write_plan(plan, root)
     status = _run(plan, root, options)
     return status if status == INTERRUPTED else max(status, _report(experiment, plan, root, print_results))
-
-
-def _slots(options: RunOptions) -> list[Slot]:
-    """Where jobs would run; of a cluster, which is not asked, as many places as jobs may be in flight."""
-    if options.executor in CLUSTERS:
-        own = read_options(CLUSTERS[options.executor], options.executor_options, options.executor)
-        return cpu_slots(own.jobs or SlurmOptions().jobs)
-    with closing(make_executor(options.executor, **options.executor_options)) as executor:
-        return list(executor.slots())
-
-
-def _try_executor(options: RunOptions) -> None:
-    """Finds out what is wrong with an executor before anything is computed for it.
-
-    Raises:
-        MvlptError: its name or an option is wrong, or it cannot be used on this machine.
-    """
-    _slots(options)
-    if options.executor != "ray":  # to open it would start a cluster
-        make_executor(options.executor, run_command=cli.main, **options.executor_options).close()
 
 
 def _experiment(args: argparse.Namespace) -> Experiment:

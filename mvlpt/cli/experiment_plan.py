@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.cli.common import show
-from mvlpt.cli.schedule_run import RunOptions
 from mvlpt.errors import PlanError
 from mvlpt.experiment import Experiment
 from mvlpt.experiment.configurations import Configurations
@@ -19,12 +18,11 @@ from mvlpt.experiment.costs.model import CostModel
 from mvlpt.experiment.plan import build_plan, check_same_folder
 from mvlpt.report.jobs.plan_figure import save_plan_figure
 from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
-from mvlpt.schedule import Plan, Slot, load_plan, save_plan
+from mvlpt.schedule import Plan, RunOptions, Slot, load_plan, save_plan
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.plan_file import FILE
 
 PICTURE = "plan.png"
-MEASURED_HERE = ("local", "inline")  # executors whose jobs run on this machine
 
 
 def plan_of(
@@ -41,12 +39,12 @@ def plan_of(
         keep: write what was measured to the folder.
     """
     backbones = Configurations(experiment).backbones()
-    if options.executor in MEASURED_HERE:
+    if options.spec.local:
         folder = root if keep or (root / CALIBRATION).exists() else None
         cost = cost_model(backbones, folder, keep and not args.no_calibrate, tell=_note)
     else:
-        gpus = float(options.executor_options.get("gpus", 1 if options.executor == "ray" else 0))
-        cost = CostModel({name: DEFAULTS["cuda" if gpus else "cpu"] for name, _ in backbones})
+        device = "cuda" if options.uses_gpus() else "cpu"
+        cost = CostModel({name: DEFAULTS[device] for name, _ in backbones})
     plan = build_plan(experiment, root, groups, cost, args.config_file)
     plan.facts["speeds"] = {name: rates.source for name, rates in cost.rates.items()}
     return corrected(plan, read_records(root, plan))

@@ -65,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
         sub.add_argument("--output-dir", metavar="DIR", help="with an experiment file: where plan.json and runs go")
         sub.add_argument("--groups", metavar="YAML", help="with an experiment file: the groups of the arm 'grouped'")
     add_run_options(run)
+    run.add_argument("--plugin", action="append", default=[], metavar="FILE.py", help="registers an executor")
     status = add("status", "show where the jobs stand")
     status.add_argument("--json", action="store_true", help="everything about every job, for programs")
     logs = add("logs", "print what a job printed")
@@ -109,6 +110,10 @@ def _save(target: Target) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    for file in args.plugin:
+        from mvlpt.engine.registries import load_plugin  # the other commands of this program do not need the engine
+
+        load_plugin(file)
     target = find_target(args.root, args.output_dir, args.groups)
     if target.root is None:
         raise ScheduleError(f"{args.root} is an experiment file; name the folder for its runs with --output-dir")

@@ -9,11 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from mvlpt.errors import ScheduleError
-from mvlpt.schedule.executors.protocol import OUTPUT, RESULT
+from mvlpt.schedule.attempts import OUTPUT, RESULT, attempt_folder
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.lock import is_running
-from mvlpt.schedule.records import attempt_folder
 
 PIECE = 65536  # bytes
 SECONDS = 0.3  # between two looks at a log that is followed

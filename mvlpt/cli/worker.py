@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mvlpt import cli
-from mvlpt.schedule.worker.loop import WorkerLoop
+from mvlpt.cli.warm import run_warm
+from mvlpt.schedule.worker import WorkerLoop
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -15,7 +15,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, required=True, metavar="FD", help="where attempts come in")
     parser.add_argument("--reports", type=int, required=True, metavar="FD", help="where endings go out")
     args = parser.parse_args(argv)
-    return WorkerLoop(cli.main, args.requests, args.reports).run()
+    return WorkerLoop(run_warm, args.requests, args.reports).run()
 
 
 if __name__ == "__main__":

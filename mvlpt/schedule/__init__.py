@@ -1,7 +1,69 @@
 """Plans of jobs and their execution: journal, scheduler, executors. Knows nothing of what the jobs do."""
 
-from mvlpt.schedule.jobs import Job, Plan, job_id
+from mvlpt.schedule.attempts import OUTPUT, PROGRESS, RESULT, Attempt, AttemptResult, RunCommand, attempt_folder
+from mvlpt.schedule.control import request
+from mvlpt.schedule.executors import (
+    EXECUTORS,
+    Executor,
+    ExecutorSpec,
+    check_executor,
+    executor_spec,
+    make_executor,
+    planned_slots,
+    register_executor,
+)
+from mvlpt.schedule.jobs import KINDS, Job, Plan, job_id
+from mvlpt.schedule.journal import read_records
+from mvlpt.schedule.lock import holder, is_running
+from mvlpt.schedule.plan_file import FILE as PLAN_FILE
 from mvlpt.schedule.plan_file import load_plan, save_plan
-from mvlpt.schedule.slots import Slot
+from mvlpt.schedule.priorities import lower_bound, upward_ranks
+from mvlpt.schedule.records import STATES, JobRecord, Outcome, Snapshot
+from mvlpt.schedule.retry import SchedulerOptions
+from mvlpt.schedule.run import RunOptions, run_plan
+from mvlpt.schedule.scheduler import Scheduler
+from mvlpt.schedule.simulation import simulate
+from mvlpt.schedule.slots import Slot, cpu_slots, local_slots
 
-__all__ = ["Job", "Plan", "Slot", "job_id", "load_plan", "save_plan"]
+__all__ = [
+    "EXECUTORS",
+    "KINDS",
+    "OUTPUT",
+    "PLAN_FILE",
+    "PROGRESS",
+    "RESULT",
+    "STATES",
+    "Attempt",
+    "AttemptResult",
+    "Executor",
+    "ExecutorSpec",
+    "Job",
+    "JobRecord",
+    "Outcome",
+    "Plan",
+    "RunCommand",
+    "RunOptions",
+    "Scheduler",
+    "SchedulerOptions",
+    "Slot",
+    "Snapshot",
+    "attempt_folder",
+    "check_executor",
+    "cpu_slots",
+    "executor_spec",
+    "holder",
+    "is_running",
+    "job_id",
+    "load_plan",
+    "local_slots",
+    "lower_bound",
+    "make_executor",
+    "planned_slots",
+    "read_records",
+    "register_executor",
+    "request",
+    "run_plan",
+    "save_plan",
+    "simulate",
+    "upward_ranks",
+]

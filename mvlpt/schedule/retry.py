@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from mvlpt.errors import ScheduleError
-from mvlpt.schedule.executors.protocol import GRACE, Ended
+from mvlpt.errors import BAD_INPUT, OUT_OF_MEMORY, ScheduleError
+from mvlpt.schedule.attempts import GRACE, AttemptResult
 from mvlpt.schedule.jobs import Job
 from mvlpt.schedule.records import JobRecord
-from mvlpt.schedule.worker.attempt import BAD_INPUT, OUT_OF_MEMORY
 
 MICRO_BATCHES = "RUN.MICRO_BATCHES"
 
@@ -47,7 +46,7 @@ class SchedulerOptions:
 
 
 def what_follows(
-    job: Job, record: JobRecord, ended: Ended, options: SchedulerOptions, now: float, asked: str = ""
+    job: Job, record: JobRecord, ended: AttemptResult, options: SchedulerOptions, now: float, asked: str = ""
 ) -> dict[str, Any]:
     """The fields of a record after the end of an attempt.
 

@@ -11,19 +11,27 @@ from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
-from mvlpt.errors import PlanError
+from mvlpt.errors import INTERRUPTED, PlanError
 from mvlpt.runtime.interrupts import StopRequest
 from mvlpt.runtime.progress import FILE_VARIABLE
+from mvlpt.schedule.attempts import (
+    OUTPUT,
+    PROGRESS,
+    Attempt,
+    AttemptResult,
+    attempt_folder,
+    missing_outputs,
+    read_result,
+)
 from mvlpt.schedule.control import Request, carry_out_request, pending
 from mvlpt.schedule.estimates import Estimates
-from mvlpt.schedule.executors.protocol import OUTPUT, PROGRESS, Attempt, Ended, Executor
+from mvlpt.schedule.executors.protocol import Executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import Journal, apply, mark_blocked, read_records
 from mvlpt.schedule.lock import SchedulerLock
-from mvlpt.schedule.records import Outcome, Snapshot, attempt_folder
+from mvlpt.schedule.records import Outcome, Snapshot
 from mvlpt.schedule.retry import SchedulerOptions, command_of, what_follows
 from mvlpt.schedule.slots import Slot, place
-from mvlpt.schedule.worker.attempt import INTERRUPTED, missing_outputs, read_result
 
 log = logging.getLogger(__name__)
 
@@ -243,7 +251,7 @@ class Scheduler:
             grace=self.options.grace,
         )
 
-    def _conclude(self, ended: Ended) -> None:
+    def _conclude(self, ended: AttemptResult) -> None:
         """Writes down how an attempt ended, and what follows."""
         attempt = self._attempts.get(ended.job_id)
         if attempt is None or attempt.number != ended.number:

@@ -285,7 +285,7 @@ def arguments(**given):
 def test_the_command_line_overrules_the_experiment():
     defaults = {"name": "slurm", "slots": 8, "retries": 5, "time_limit": 60, "partition": "gpu"}
     options = read_run_options(arguments(executor_option=["partition=cpu", "qos=a=b"], retries=0), defaults)
-    assert (options.executor, options.retries, options.time_limit) == ("slurm", 0, 60)
+    assert (options.executor, options.scheduler.retries, options.scheduler.time_limit) == ("slurm", 0, 60)
     assert options.executor_options == {"partition": "cpu", "qos": "a=b", "jobs": 8}
     local = read_run_options(arguments(executor="local", slots=3), defaults)
     assert local.executor_options == {"slots": 3}

@@ -3,7 +3,7 @@
 import pytest
 
 from mvlpt.errors import ScheduleError
-from mvlpt.schedule.executors.protocol import Ended
+from mvlpt.schedule.attempts import AttemptResult
 from mvlpt.schedule.jobs import Job
 from mvlpt.schedule.records import JobRecord
 from mvlpt.schedule.retry import SchedulerOptions, command_of, what_follows
@@ -13,7 +13,7 @@ PLAIN = Job("p", "command", "plain", ("python", "train.py"))
 
 
 def after(status, job=PLAIN, record=None, asked="", **options):
-    ended = Ended(job.id, 1, status, 1.0, "why" * (status != 0))
+    ended = AttemptResult(job.id, 1, status, 1.0, "why" * (status != 0))
     return what_follows(
         job, record or JobRecord("running", attempts=1), ended, SchedulerOptions(**options), 50.0, asked
     )

@@ -7,10 +7,12 @@ import pytest
 from support.plans import shell_job
 
 from mvlpt.errors import MissingExtraError, ScheduleError
-from mvlpt.schedule.executors.options import RayOptions, SlurmOptions, read_options
-from mvlpt.schedule.executors.protocol import Attempt
+from mvlpt.schedule.attempts import Attempt
+from mvlpt.schedule.executors.options import read_options
+from mvlpt.schedule.executors.ray.options import RayOptions
 from mvlpt.schedule.executors.slurm import queue as slurm_queue
 from mvlpt.schedule.executors.slurm.batches import Batch, parameters, passing, time_limit
+from mvlpt.schedule.executors.slurm.options import SlurmOptions
 from mvlpt.schedule.executors.slurm.queue import Queued
 
 

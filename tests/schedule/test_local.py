@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from mvlpt.cli.warm import run_warm
 from mvlpt.errors import PlanError
+from mvlpt.schedule.attempts import Attempt, read_result
 from mvlpt.schedule.executors.inline import InlineExecutor
-from mvlpt.schedule.executors.local.executor import LocalExecutor, LocalOptions
-from mvlpt.schedule.executors.protocol import Attempt, make_executor
+from mvlpt.schedule.executors.local.executor import LocalExecutor
+from mvlpt.schedule.executors.local.options import LocalOptions
+from mvlpt.schedule.executors.registry import make_executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.scheduler import Scheduler
 from mvlpt.schedule.slots import cpu_slots, gpu_slots, local_slots
-from mvlpt.schedule.worker.attempt import WarmCommand, carry_out, read_result
+from mvlpt.schedule.worker.execution import run_attempt
 from mvlpt.schedule.worker.messages import attempt_of, attempt_record
 from mvlpt.schedule.worker.processes import marked
 
@@ -239,7 +242,7 @@ def test_slots_of_this_machine(monkeypatch):
 
 
 def inside(root, function, **fields):
-    return carry_out(
+    return run_attempt(
         attempt(root, ["mvlpt", "x", "--y"], **fields), function, capture=fields.get("capture", True), may_exit=False
     )
 
@@ -306,12 +309,12 @@ def test_a_command_inside_is_stopped_gently_and_then_by_an_exception(tmp_path):
     assert (ended.status, ended.reason) == (130, "stopped at once")
 
 
-def test_resources_are_shared_from_command_to_command():
+def test_resources_are_shared_from_command_to_command(monkeypatch):
     from mvlpt.engine.resources import current_resources
 
     seen = []
-    command = WarmCommand(lambda words: seen.append(current_resources()))
-    assert (command(["a"]), command(["b"])) == (0, 0)
+    monkeypatch.setattr("mvlpt.cli.main", lambda words: seen.append(current_resources()))
+    assert (run_warm(["a"]), run_warm(["b"])) == (0, 0)
     assert seen[0] is seen[1]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.priorities import corrected_seconds, lower_bound, time_left, upward_ranks
 from mvlpt.schedule.records import JobRecord
-from mvlpt.schedule.simulate import simulate
+from mvlpt.schedule.simulation import simulate
 from mvlpt.schedule.slots import Slot, cpu_slots, gpu_slots, place
 
 

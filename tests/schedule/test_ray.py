@@ -13,7 +13,7 @@ from support.plans import descendants, diamond, lines, running, shell_job, start
 from mvlpt.cli import main
 from mvlpt.errors import ScheduleError
 from mvlpt.schedule.control import request
-from mvlpt.schedule.executors.options import RayOptions
+from mvlpt.schedule.executors.ray.options import RayOptions
 from mvlpt.schedule.jobs import Job, Plan, job_id
 from mvlpt.schedule.plan_file import save_plan
 from mvlpt.schedule.scheduler import Scheduler, SchedulerOptions

@@ -7,17 +7,16 @@ import pytest
 from support.fake_executor import Clock, FakeExecutor
 
 from mvlpt.errors import ScheduleError
+from mvlpt.schedule.attempts import AttemptResult, attempt_folder, write_result
 from mvlpt.schedule.control import pending, request
-from mvlpt.schedule.executors.protocol import Ended, make_executor
+from mvlpt.schedule.executors.registry import make_executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import Journal, read_events, read_records
 from mvlpt.schedule.lock import SchedulerLock, is_running
 from mvlpt.schedule.plan_file import save_plan
-from mvlpt.schedule.records import attempt_folder
 from mvlpt.schedule.retry import SchedulerOptions
 from mvlpt.schedule.scheduler import Scheduler
 from mvlpt.schedule.slots import gpu_slots
-from mvlpt.schedule.worker.attempt import write_result
 
 
 def job(name, needs=(), **facts):
@@ -157,7 +156,7 @@ def test_a_result_that_was_not_journalled_is_taken_from_its_file(tmp_path):
     scheduler = Scheduler(plan, tmp_path, executor)
     for ident, status in (("a", 0), ("d", 3)):
         scheduler._records = read_records(tmp_path, plan)
-        write_result(scheduler._attempt(plan[ident], 1), Ended(ident, 1, status, 7.0, "why" * status))
+        write_result(scheduler._attempt(plan[ident], 1), AttemptResult(ident, 1, status, 7.0, "why" * status))
     second = FakeExecutor()
     run(plan, tmp_path, second)
     assert [attempt.job.id for _, attempt, _ in second.started].count("a") == 0

@@ -10,9 +10,10 @@ from support.slurm import Slurm, missing
 
 from mvlpt.cli import main
 from mvlpt.errors import ScheduleError
-from mvlpt.schedule.executors.options import SlurmOptions
-from mvlpt.schedule.executors.protocol import Attempt, make_executor
+from mvlpt.schedule.attempts import Attempt
+from mvlpt.schedule.executors.registry import make_executor
 from mvlpt.schedule.executors.slurm import executor as slurm_executor
+from mvlpt.schedule.executors.slurm.options import SlurmOptions
 from mvlpt.schedule.jobs import Plan
 
 pytest.importorskip("submitit", reason="submitit is not installed (pip install 'mvlpt[slurm]')")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mvlpt.schedule.executors.protocol import Attempt, Ended
+from mvlpt.schedule.attempts import Attempt, AttemptResult, write_result
 from mvlpt.schedule.slots import Slot, cpu_slots
-from mvlpt.schedule.worker.attempt import write_result
 
 
 class Clock:
@@ -65,7 +64,7 @@ class FakeExecutor:
 
     def end(self, attempt, status, reason=""):
         del self.running[attempt.key]
-        ended = Ended(*attempt.key, status, 1.0, reason or f"status {status}" * (status != 0))
+        ended = AttemptResult(*attempt.key, status, 1.0, reason or f"status {status}" * (status != 0))
         write_result(attempt, ended)
         return ended
 

@@ -14,7 +14,7 @@ from mvlpt.schedule.plan_file import save_plan
 
 _PROGRAM = """\
 import json, sys
-from mvlpt.schedule.executors.protocol import make_executor
+from mvlpt.schedule.executors.registry import make_executor
 from mvlpt.schedule.plan_file import load_plan
 from mvlpt.schedule.scheduler import Scheduler, SchedulerOptions
 plan, root, name, options = sys.argv[1:]

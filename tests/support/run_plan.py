@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from mvlpt.schedule.executors.protocol import make_executor
+from mvlpt.schedule.executors.registry import make_executor
 from mvlpt.schedule.plan_file import load_plan
 from mvlpt.schedule.retry import SchedulerOptions
 from mvlpt.schedule.scheduler import Scheduler

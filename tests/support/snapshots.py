@@ -2,8 +2,9 @@
 
 import json
 
+from mvlpt.schedule.attempts import attempt_folder
 from mvlpt.schedule.jobs import Job, Plan, job_id
-from mvlpt.schedule.records import JobRecord, Snapshot, attempt_folder
+from mvlpt.schedule.records import JobRecord, Snapshot
 from mvlpt.schedule.slots import Slot
 
 NOW = 10_000.0

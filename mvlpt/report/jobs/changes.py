@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from mvlpt.report.durations import duration
 from mvlpt.report.jobs.job_files import last_line
+from mvlpt.schedule.attempts import attempt_folder
 from mvlpt.schedule.jobs import Job, Plan
-from mvlpt.schedule.records import STATES, JobRecord, Snapshot, attempt_folder
+from mvlpt.schedule.records import STATES, JobRecord, Snapshot
 
 STYLES = {
     "started": "",

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mvlpt.schedule.executors.protocol import OUTPUT, PROGRESS
+from mvlpt.schedule.attempts import OUTPUT, PROGRESS
 
 TAIL = 8192  # bytes of a log in which its last line is looked for
 LARGEST = 65536  # bytes; a progress file is far smaller

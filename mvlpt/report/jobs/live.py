@@ -14,8 +14,9 @@ from rich.text import Text
 
 from mvlpt.report.durations import clock, duration
 from mvlpt.report.jobs.job_files import Progress, read_progress
+from mvlpt.schedule.attempts import attempt_folder
 from mvlpt.schedule.jobs import Job
-from mvlpt.schedule.records import JobRecord, Snapshot, attempt_folder
+from mvlpt.schedule.records import JobRecord, Snapshot
 
 STATE_STYLES = {
     "running": "cyan",

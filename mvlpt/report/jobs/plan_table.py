@@ -12,7 +12,7 @@ from mvlpt.report.sheets import Column, Entry, Sheet
 from mvlpt.schedule.jobs import KINDS, Job, Plan
 from mvlpt.schedule.priorities import lower_bound, upward_ranks
 from mvlpt.schedule.records import JobRecord
-from mvlpt.schedule.simulate import simulate
+from mvlpt.schedule.simulation import simulate
 from mvlpt.schedule.slots import Slot
 
 Sort = tuple[str, str, str]

@@ -15,9 +15,9 @@ from mvlpt.report.jobs.job_files import last_line, read_progress
 from mvlpt.report.jobs.plan_table import sort_of, sort_place
 from mvlpt.report.results.scores import ARM_NAMES
 from mvlpt.report.sheets import Column, Entry, Sheet
-from mvlpt.schedule.executors.protocol import OUTPUT
+from mvlpt.schedule.attempts import OUTPUT, attempt_folder
 from mvlpt.schedule.jobs import Job, Plan
-from mvlpt.schedule.records import STATES, JobRecord, attempt_folder
+from mvlpt.schedule.records import STATES, JobRecord
 
 LISTED = 20  # failed jobs that are told in full
 

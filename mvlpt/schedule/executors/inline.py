@@ -1,35 +1,30 @@
-"""Jobs in this very process, one after the other: for debugging, since breakpoints work and output is seen at once."""
+"""Jobs in the scheduler's own process, one after the other: for debugging, where breakpoints work."""
 
 from __future__ import annotations
 
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from mvlpt.errors import MvlptError
-from mvlpt.schedule.executors.protocol import Attempt, Ended, RunCommand
+from mvlpt.errors import INTERRUPTED, MvlptError
+from mvlpt.schedule.attempts import FAILED, Attempt, AttemptResult, RunCommand
+from mvlpt.schedule.executors.registry import ExecutorSpec, register_executor
 from mvlpt.schedule.slots import Slot
-from mvlpt.schedule.worker.attempt import FAILED, INTERRUPTED, WarmCommand, carry_out
-
-
-@dataclass(frozen=True)
-class InlineOptions:
-    """There are none."""
+from mvlpt.schedule.worker.execution import run_attempt
 
 
 class InlineExecutor:
-    """Carries an attempt out when it is started.
+    """Runs an attempt when it is started.
 
     Args:
-        run_command: ``mvlpt.cli.main``; without it, commands of ``mvlpt`` are run as programs.
+        run_command: runs commands of ``mvlpt`` in this process; without it they are run as programs.
     """
 
     name = "inline"
 
     def __init__(self, run_command: RunCommand | None = None) -> None:
-        self._command = None if run_command is None else WarmCommand(run_command)
-        self._ended: list[Ended] = []
+        self._run_command = run_command
+        self._results: list[AttemptResult] = []
 
     def slots(self) -> Sequence[Slot]:
         """One."""
@@ -38,22 +33,22 @@ class InlineExecutor:
     def start(self, attempt: Attempt, slot: Slot) -> str:
         """Runs the attempt to its end; Ctrl-C meanwhile stops it, and then the scheduler."""
         try:
-            ended = carry_out(attempt, self._command, capture=False, may_exit=False)
+            result = run_attempt(attempt, self._run_command, capture=False, may_exit=False)
         except (MvlptError, OSError) as error:
-            ended = Ended(*attempt.key, FAILED, 0.0, str(error))
-        self._ended.append(ended)
-        if ended.status == INTERRUPTED and ended.reason.startswith("stopped"):
+            result = AttemptResult(*attempt.key, FAILED, 0.0, str(error))
+        self._results.append(result)
+        if result.status == INTERRUPTED and result.reason.startswith("stopped"):
             signal.raise_signal(signal.SIGINT)  # the command took the signal that was meant for the scheduler too
         return ""
 
-    def poll(self) -> list[Ended]:
-        """The attempts carried out since the last call."""
-        ended, self._ended = self._ended, []
-        return ended
+    def poll(self) -> list[AttemptResult]:
+        """The attempts that were run since the last call."""
+        results, self._results = self._results, []
+        return results
 
     def wait(self, timeout: float) -> None:
-        """Sleeps where there is nothing to tell."""
-        if not self._ended:
+        """Sleeps where there is nothing to report."""
+        if not self._results:
             time.sleep(max(0.0, timeout))
 
     def stop(self, attempt: Attempt, *, now: bool) -> None:
@@ -65,3 +60,13 @@ class InlineExecutor:
 
     def close(self) -> None:
         """There is nothing to end."""
+
+
+register_executor(
+    ExecutorSpec(
+        "inline",
+        help="in the scheduler's own process, one job after the other, for debugging",
+        build=lambda options, run_command: InlineExecutor(run_command),
+        prints_here=True,
+    )
+)

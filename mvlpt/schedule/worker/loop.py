@@ -10,13 +10,12 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from mvlpt.errors import MvlptError
-from mvlpt.schedule.executors.protocol import Attempt, Ended
-from mvlpt.schedule.worker.attempt import FAILED, WarmCommand, carry_out
+from mvlpt.schedule.attempts import FAILED, Attempt, AttemptResult, RunCommand
+from mvlpt.schedule.worker.execution import run_attempt
 from mvlpt.schedule.worker.messages import attempt_of, encode
 from mvlpt.schedule.worker.processes import VARIABLE, kill_marked
 from mvlpt.schedule.worker.program import die_with_parent, kill_programs
@@ -28,15 +27,15 @@ class WorkerLoop:
     When the scheduler dies, its end of the pipe closes: the worker then kills what it started, and itself.
 
     Args:
-        main: ``mvlpt.cli.main``.
+        run_command: runs commands of ``mvlpt`` in this process.
         requests: file descriptor to read from: ``{"start": attempt}`` or ``{"stop": [job id, number]}`` a line.
-        reports: file descriptor to write to: an :class:`Ended` a line.
+        reports: file descriptor to write to: an :class:`AttemptResult` a line.
     """
 
-    def __init__(self, main: Callable[[list[str]], int | None], requests: int, reports: int) -> None:
+    def __init__(self, run_command: RunCommand, requests: int, reports: int) -> None:
         for descriptor in (requests, reports):
             os.set_inheritable(descriptor, False)
-        self._command = WarmCommand(main)
+        self._run_command = run_command
         self._requests = os.fdopen(requests, "rb")
         self._reports = reports
         self._queue: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
@@ -61,10 +60,10 @@ class WorkerLoop:
         if attempt.command[:1] == ("mvlpt",):
             die_with_parent()  # long calls into C may keep the listening thread from noticing
         try:
-            ended = carry_out(attempt, self._command)
+            ended = run_attempt(attempt, self._run_command)
         except (MvlptError, OSError) as error:  # the result cannot be written; the pipe still tells it
             print(f"error: {error}", file=sys.stderr)
-            ended = Ended(*attempt.key, FAILED, 0.0, str(error))
+            ended = AttemptResult(*attempt.key, FAILED, 0.0, str(error))
         finally:
             die_with_parent(0)
             with self._lock:

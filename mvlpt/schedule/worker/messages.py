@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mvlpt.schedule.executors.protocol import Attempt, Ended
+from mvlpt.schedule.attempts import Attempt, AttemptResult
 from mvlpt.schedule.jobs import Job
 
 
@@ -34,6 +34,6 @@ def attempt_of(record: Mapping[str, Any]) -> Attempt:
     return Attempt(**{**record, **paths, "job": Job(**job), "command": tuple(record["command"])})
 
 
-def ended_of(record: Mapping[str, Any]) -> Ended:
+def ended_of(record: Mapping[str, Any]) -> AttemptResult:
     """The ending whose fields a worker sent."""
-    return Ended(**{field.name: record[field.name] for field in dataclasses.fields(Ended)})
+    return AttemptResult(**{field.name: record[field.name] for field in dataclasses.fields(AttemptResult)})

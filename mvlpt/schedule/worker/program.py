@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mvlpt.schedule.executors.protocol import Attempt
+    from mvlpt.schedule.attempts import Attempt
 
 _PR_SET_PDEATHSIG = 1
 CANNOT_START = 2  # as bad input: it will not start next time either

@@ -7,44 +7,18 @@ import selectors
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from mvlpt.errors import ScheduleError, suggest
+from mvlpt.errors import BAD_INPUT, INTERRUPTED
+from mvlpt.schedule.attempts import TIMED_OUT, Attempt, AttemptResult, describe_exit_status, read_result
+from mvlpt.schedule.executors.local.options import LocalOptions
 from mvlpt.schedule.executors.local.worker import LocalWorker
-from mvlpt.schedule.executors.protocol import Attempt, Ended
 from mvlpt.schedule.slots import Slot, local_slots
-from mvlpt.schedule.worker.attempt import BAD_INPUT, INTERRUPTED, TIMED_OUT, read_result, told
 from mvlpt.schedule.worker.processes import is_leftover, kill_marked, mark
 
-DEVICES = ("auto", "cpu", "gpu")
 _KEEPS_WORKER = (0, BAD_INPUT, INTERRUPTED)  # after any other status the next attempt gets a fresh process
 _LATE_SECONDS = 15.0  # a worker ends an attempt over its time limit itself; if it cannot, we do, so much later
 _CLOSE_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class LocalOptions:
-    """How jobs run on this machine.
-
-    Attributes:
-        slots: jobs at once; 0 takes one per GPU, or one per CPU core that this process may use.
-        gpu_share: most jobs that share one GPU, as far as the sum of their memory estimates fits.
-        device: ``gpu``, ``cpu``, or ``auto``, which takes GPUs where there are any.
-        threads: that a job on a CPU slot may use.
-    """
-
-    slots: int = 0
-    gpu_share: int = 1
-    device: str = "auto"
-    threads: int = 1
-
-    def __post_init__(self) -> None:
-        for name, least in (("slots", 0), ("gpu_share", 1), ("threads", 1)):
-            if getattr(self, name) < least:
-                raise ScheduleError(f"local: {name}={getattr(self, name)} is too small; give {least} or more")
-        if self.device not in DEVICES:
-            raise ScheduleError(f"local: device={self.device}{suggest(self.device, DEVICES)}")
 
 
 class LocalExecutor:
@@ -70,7 +44,7 @@ class LocalExecutor:
         self._workers: dict[str, LocalWorker] = {}
         self._leaving: list[LocalWorker] = []
         self._selector = selectors.DefaultSelector()
-        self._ended: list[Ended] = []
+        self._ended: list[AttemptResult] = []
         self._count = 0
         self._swept: set[Path] = set()
 
@@ -90,12 +64,12 @@ class LocalExecutor:
                 worker = self._hire(attempt, slot)
             except OSError as error:
                 reason = f"its worker cannot be started: {error.strerror or error}"
-                self._ended.append(Ended(*attempt.key, 1, 0.0, reason))
+                self._ended.append(AttemptResult(*attempt.key, 1, 0.0, reason))
                 return ""
         worker.start(attempt)
         return str(worker.process.pid)
 
-    def poll(self) -> list[Ended]:
+    def poll(self) -> list[AttemptResult]:
         """The attempts that ended since the last call."""
         for name, worker in list(self._workers.items()):
             self._check(name, worker)
@@ -188,15 +162,15 @@ class LocalExecutor:
                 worker.kill()
 
 
-def _last_words(worker: LocalWorker, status: int) -> Ended:
+def _last_words(worker: LocalWorker, status: int) -> AttemptResult:
     """How the attempt of a dead worker ended: by the result it may have written, or by the worker's end."""
     attempt, seconds = worker.attempt, round(time.monotonic() - worker.since, 3)
     written = read_result(attempt)
     if written is not None:
         return written
     if worker.stopping == "now":
-        return Ended(*attempt.key, status, seconds, "stopped at once")
+        return AttemptResult(*attempt.key, status, seconds, "stopped at once")
     limit = attempt.time_limit
     if limit is not None and seconds > limit + attempt.grace:
-        return Ended(*attempt.key, TIMED_OUT, seconds, f"ran over its time limit of {limit:g} s")
-    return Ended(*attempt.key, status or 1, seconds, f"its worker {told(status)}")
+        return AttemptResult(*attempt.key, TIMED_OUT, seconds, f"ran over its time limit of {limit:g} s")
+    return AttemptResult(*attempt.key, status or 1, seconds, f"its worker {describe_exit_status(status)}")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from mvlpt.schedule.executors.protocol import OUTPUT, Attempt, Ended
+from mvlpt.schedule.attempts import OUTPUT, Attempt, AttemptResult
 from mvlpt.schedule.worker.messages import attempt_record, encode, ended_of
 from mvlpt.schedule.worker.processes import VARIABLE, kill_marked
 
@@ -82,7 +82,7 @@ class LocalWorker:
             self.stopping = "gently"
             self._send({"stop": list(self.attempt.key)})
 
-    def read(self) -> list[Ended]:
+    def read(self) -> list[AttemptResult]:
         """Endings that have come in."""
         with suppress(BlockingIOError):
             while True:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from mvlpt.errors import MissingExtraError, ScheduleError
-from mvlpt.schedule.executors.options import RayOptions
-from mvlpt.schedule.executors.protocol import Attempt, Ended, RunCommand
+from mvlpt.errors import INTERRUPTED, OUT_OF_MEMORY, MissingExtraError, ScheduleError
+from mvlpt.schedule.attempts import FAILED, Attempt, AttemptResult, RunCommand, read_result
+from mvlpt.schedule.executors.ray.options import RayOptions
 from mvlpt.schedule.executors.ray.task import carry_out_task
 from mvlpt.schedule.slots import Slot
-from mvlpt.schedule.worker.attempt import FAILED, INTERRUPTED, OUT_OF_MEMORY, read_result
 
 _log = logging.getLogger(__name__)
 _SMALLEST_SHARE = 0.01  # of a GPU; Ray counts to four digits
@@ -103,7 +102,7 @@ class RayExecutor:
         self._tasks[attempt.key] = _Task(attempt, reference, time.monotonic())
         return reference.hex()
 
-    def poll(self) -> list[Ended]:
+    def poll(self) -> list[AttemptResult]:
         """The attempts whose tasks are over."""
         if not self._tasks:
             return []
@@ -140,7 +139,7 @@ class RayExecutor:
         if self._ours:
             self._ray.shutdown()
 
-    def _ending(self, task: _Task) -> Ended:
+    def _ending(self, task: _Task) -> AttemptResult:
         """How a task that is over ended: its result decides, and Ray's word where there is none."""
         errors = self._ray.exceptions
         reason, status = "ended without a result", FAILED
@@ -159,7 +158,7 @@ class RayExecutor:
             return ended
         if task.stopped:
             reason, status = "stopped", INTERRUPTED
-        return Ended(*task.attempt.key, status, time.monotonic() - task.since, reason)
+        return AttemptResult(*task.attempt.key, status, time.monotonic() - task.since, reason)
 
     def _check(self) -> None:
         """Refuses options under which no job could ever run."""

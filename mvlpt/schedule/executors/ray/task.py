@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from mvlpt.schedule.executors.protocol import Attempt, RunCommand
+from mvlpt.schedule.attempts import Attempt, RunCommand, read_result
 from mvlpt.schedule.executors.ray.guard import Guard
-from mvlpt.schedule.worker.attempt import WarmCommand, carry_out, read_result
+from mvlpt.schedule.worker.execution import run_attempt
 
-_warm: WarmCommand | None = None  # of this worker process: holds backbones and features
 _gpus: str | None = None  # the GPUs that this process was given when it first ran a command inside
 
 _guard: Guard | None = None  # of the programs that this process runs
@@ -31,16 +30,16 @@ def carry_out_task(attempt: Attempt, run_command: RunCommand | None) -> None:
             even if that was after its end.
         run_command: ``mvlpt.cli.main``, or None to run all commands as programs.
     """
-    global _warm, _gpus
+    global _gpus
     if read_result(attempt) is not None:
         return
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    if run_command is not None and _warm is None:
-        _warm, _gpus = WarmCommand(run_command), visible
+    if run_command is not None and _gpus is None:
+        _gpus = visible
     inside = run_command is not None and visible == _gpus and attempt.command[:1] == ("mvlpt",)
     with _interruptible():
         if inside:
-            carry_out(attempt, _warm)
+            run_attempt(attempt, run_command)
         else:
             _carry_out_program(attempt)
 
@@ -51,7 +50,7 @@ def _carry_out_program(attempt: Attempt) -> None:
     if _guard is None:
         _guard = Guard(str(attempt.root))
     try:
-        carry_out(replace(attempt, environment=_guard.environment(attempt.environment)))
+        run_attempt(replace(attempt, environment=_guard.environment(attempt.environment)))
     finally:
         _guard.clean()
 

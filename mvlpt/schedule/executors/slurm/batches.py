@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mvlpt.errors import MissingExtraError, ScheduleError
-from mvlpt.schedule.executors.options import SlurmOptions, pairs
+from mvlpt.schedule.executors.options import pairs
 from mvlpt.schedule.executors.slurm.job import SlurmJob
+from mvlpt.schedule.executors.slurm.options import SlurmOptions
 
 if TYPE_CHECKING:
-    from mvlpt.schedule.executors.protocol import Attempt, RunCommand
+    from mvlpt.schedule.attempts import Attempt, RunCommand
 
 PREFIX = "mvlpt-"
 _PASSING = ("unable to contact", "timed out", "temporarily", "try again", "connection", "limit", "slurm_persist_conn")

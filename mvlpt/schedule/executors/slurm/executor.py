@@ -7,15 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mvlpt.errors import ScheduleError
+from mvlpt.errors import BAD_INPUT, INTERRUPTED, OUT_OF_MEMORY, ScheduleError
 from mvlpt.io import read_json, write_json
-from mvlpt.schedule.executors.options import SlurmOptions
-from mvlpt.schedule.executors.protocol import Attempt, Ended, RunCommand
+from mvlpt.schedule.attempts import FAILED, TIMED_OUT, Attempt, AttemptResult, RunCommand, read_result
 from mvlpt.schedule.executors.slurm.batches import Batch, import_submitit, passing, submit, time_limit
 from mvlpt.schedule.executors.slurm.job import staged, withdraw
+from mvlpt.schedule.executors.slurm.options import SlurmOptions
 from mvlpt.schedule.executors.slurm.queue import Queued, cancel, read_queue, require_slurm
 from mvlpt.schedule.slots import Slot
-from mvlpt.schedule.worker.attempt import BAD_INPUT, FAILED, INTERRUPTED, OUT_OF_MEMORY, TIMED_OUT, read_result
 
 _log = logging.getLogger(__name__)
 _FILE = "slurm.json"  # in the attempt's folder: the name of its batch and its place there
@@ -68,7 +67,7 @@ class SlurmExecutor:
         self._run_command = run_command
         self._open: list[Batch] = []
         self._sent: dict[tuple[str, int], _Sent] = {}
-        self._ended: list[Ended] = []
+        self._ended: list[AttemptResult] = []
         self._accepted = False  # SLURM has taken a job
         self._queue: dict[str, Queued] | None = None
         self._asked = -float("inf")
@@ -90,7 +89,7 @@ class SlurmExecutor:
         _note_places(batch)
         return f"{batch.name}/{len(batch.attempts) - 1}"
 
-    def poll(self) -> list[Ended]:
+    def poll(self) -> list[AttemptResult]:
         """Submits what was started since the last call, and reports what has ended."""
         self._submit()
         for key, sent in list(self._sent.items()):
@@ -113,7 +112,7 @@ class SlurmExecutor:
                 batch.attempts = [other for other in batch.attempts if other.key != attempt.key]
                 (attempt.folder / _FILE).unlink(missing_ok=True)  # its place is another's now
                 _note_places(batch)
-                self._ended.append(Ended(*attempt.key, INTERRUPTED, 0.0, "stopped"))
+                self._ended.append(AttemptResult(*attempt.key, INTERRUPTED, 0.0, "stopped"))
                 return
         sent = self._sent.get(attempt.key)
         if sent is None:
@@ -169,14 +168,14 @@ class SlurmExecutor:
                 if not self._accepted and not passing(error):
                     raise
                 status = FAILED if passing(error) else BAD_INPUT
-                self._ended += [Ended(*attempt.key, status, 0.0, str(error)) for attempt in batch.attempts]
+                self._ended += [AttemptResult(*attempt.key, status, 0.0, str(error)) for attempt in batch.attempts]
                 continue
             self._accepted, self._asked = True, -float("inf")
             for attempt, ident in zip(batch.attempts, ids, strict=True):
                 self._sent[attempt.key] = _Sent(attempt, ident, time.time())
                 _log.info("%s is SLURM job %s", attempt.job.name, ident)
 
-    def _ending(self, sent: _Sent) -> Ended | None:
+    def _ending(self, sent: _Sent) -> AttemptResult | None:
         """How the attempt ended, or None: its result decides, and the queue where there is none."""
         ended = read_result(sent.attempt)
         if ended is not None:
@@ -200,10 +199,10 @@ class SlurmExecutor:
             return left
         seconds = time.time() - sent.since
         if sent.stopped:
-            return Ended(*sent.attempt.key, INTERRUPTED, seconds, "stopped")
+            return AttemptResult(*sent.attempt.key, INTERRUPTED, seconds, "stopped")
         status = OUT_OF_MEMORY if state == "OUT_OF_MEMORY" else FAILED
         reason = f"SLURM job {sent.id} {_STATES.get(state, f'ended as {state}')}"
-        return Ended(*sent.attempt.key, status, seconds, reason)
+        return AttemptResult(*sent.attempt.key, status, seconds, reason)
 
     def _read_queue(self) -> dict[str, Queued] | None:
         """The queue, asked again once the last answer is too old."""

@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
+from mvlpt.errors import INTERRUPTED
 from mvlpt.io import write_json
-from mvlpt.schedule.executors.protocol import OUTPUT, Attempt, Ended, RunCommand
-from mvlpt.schedule.worker.attempt import INTERRUPTED, TIMED_OUT, carry_out, read_result, write_result
+from mvlpt.schedule.attempts import OUTPUT, TIMED_OUT, Attempt, AttemptResult, RunCommand, read_result, write_result
+from mvlpt.schedule.worker.execution import run_attempt
 
 _WITHDRAWN = "withdrawn.json"  # in an attempt's folder: the scheduler does not want it any more
 _STAGE = "slurm"  # below it: where an attempt's result lies until it is known that SLURM will not run it again
@@ -45,7 +46,7 @@ class SlurmJob:
 
     Args:
         attempt: what to carry out.
-        run_command: as :func:`mvlpt.schedule.worker.attempt.carry_out`'s.
+        run_command: as :func:`mvlpt.schedule.worker.attempt.run_attempt`'s.
     """
 
     def __init__(self, attempt: Attempt, run_command: RunCommand | None = None) -> None:
@@ -66,7 +67,7 @@ class SlurmJob:
             (attempt.folder / OUTPUT).symlink_to(os.path.join(_STAGE, OUTPUT))
         requeue = signal.getsignal(signal.SIGUSR2)  # submitit's
         with _notices(attempt) as told:
-            ended = carry_out(on_node, self.run_command)
+            ended = run_attempt(on_node, self.run_command)
         if ended.status == 0 or withdrawn(attempt):
             write_result(attempt, ended)
         elif told:
@@ -82,7 +83,7 @@ class SlurmJob:
 
         return DelayedSubmission(SlurmJob(self.attempt, self.run_command))
 
-    def _again(self, ended: Ended, requeue: Any) -> None:
+    def _again(self, ended: AttemptResult, requeue: Any) -> None:
         """Back into the queue, unless that has been so often enough."""
         from submitit.core.utils import UncompletedJobError
 
