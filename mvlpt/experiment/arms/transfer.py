@@ -1,0 +1,70 @@
+"""The arm ``transfer``: prompts of source tasks, averaged over seeds, are adapted to each target task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mvlpt.experiment.arms.registry import ArmSetting, runs_of_arm
+from mvlpt.experiment.arms.runs import Run, StartPrompt, folder_name, hashed_name, seeds_name, shots_name
+
+
+@runs_of_arm("transfer", across_seeds=True)
+def transfer_runs(setting: ArmSetting) -> Iterator[Run]:
+    """The source runs of every seed, then the adaptation of each source to every target with each seed."""
+    experiment = setting.experiment
+    tuned: dict[str, list[Run]] = {}
+    for seed in setting.seeds:
+        for source, run in _source_runs(setting, seed):
+            tuned.setdefault(source, []).append(run)
+            yield run
+    for source, runs in tuned.items():
+        leaf = hashed_name(source, runs[0].tasks) if source == TOGETHER else source
+        mean = f"{setting.trainer_folder}/source/{shots_name(setting.shots)}/mean-of-{seeds_name(setting.seeds)}/{leaf}"
+        start = StartPrompt(tuple(runs), source, mean)
+        for seed in setting.seeds:
+            for target in experiment.targets:
+                yield _adaptation(setting, seed, source, target, start)
+
+
+TOGETHER = "together"  # the name of the prompt that all sources share
+
+
+def _source_runs(setting: ArmSetting, seed: int) -> Iterator[tuple[str, Run]]:
+    """The runs that tune source prompts: (name of the source, run).
+
+    A source that is tuned with the same tasks and options in the arm ``single`` or ``all`` is that very run; any other
+    is not tested, so that its scores do not stand beside those of the arms.
+    """
+    experiment = setting.experiment
+    options = experiment.overrides("source")
+    if experiment.source_prompts == "alone" or len(experiment.sources) == 1:
+        arm, sources = "single", [(folder_name(task), folder_name(task), (task,)) for task in experiment.sources]
+        tested = experiment.tasks
+    else:
+        tasks = experiment.sources
+        arm, sources = "all", [(TOGETHER, hashed_name(TOGETHER, tasks), tasks)]
+        tested = experiment.sources if experiment.sources == experiment.tasks else ()
+    same_options = arm in experiment.arms and options == experiment.overrides(arm)
+    for source, leaf, tasks in sources:
+        test = {} if same_options and set(tasks) <= set(tested) else {"TEST.NO_TEST": True}
+        name = f"{setting.folder('source', seed)}/{leaf}"
+        run = Run(name, "train", setting.trainer, arm, tasks, setting.shots, seed, options={**options, **test})
+        yield source, run
+
+
+def _adaptation(setting: ArmSetting, seed: int, source: str, target: str, start: StartPrompt) -> Run:
+    """The run that starts from a source prompt and adapts it to a target."""
+    mean = f"from-{seeds_name(setting.seeds)}"
+    place = f"{setting.trainer_folder}/transfer/{shots_name(setting.shots)}/{mean}/seed{seed}"
+    return Run(
+        name=f"{place}/{source}/{folder_name(target)}",
+        kind="adapt",
+        trainer=setting.trainer,
+        arm="transfer",
+        tasks=(target,),
+        shots=setting.shots,
+        seed=seed,
+        group=source,
+        options=setting.experiment.overrides("transfer"),
+        start=start,
+    )

@@ -1,0 +1,7 @@
+"""From an experiment and its groups to a plan of jobs."""
+
+from mvlpt.experiment.plan.builder import START_OPTIONS, build_plan
+from mvlpt.experiment.plan.commands import STORE
+from mvlpt.experiment.plan.folder import check_same_folder
+
+__all__ = ["START_OPTIONS", "STORE", "build_plan", "check_same_folder"]

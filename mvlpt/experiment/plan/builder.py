@@ -1,0 +1,160 @@
+"""From an experiment and its groups to jobs: features, runs, means of source prompts, adaptations, a report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from yacs.config import CfgNode
+
+from mvlpt.engine.identity import decisive_options
+from mvlpt.experiment.arms import Run, StartPrompt, planned_runs
+from mvlpt.experiment.configurations import Configurations
+from mvlpt.experiment.costs.model import CostModel
+from mvlpt.experiment.plan.commands import STORE, config_word, run_command
+from mvlpt.experiment.plan.features import FeatureJobs
+from mvlpt.experiment.spec import Experiment
+from mvlpt.graph import Grouping
+from mvlpt.schedule import Job, Plan, job_id
+
+# Options that say where a prompt comes from; in an id the ids of the jobs that tuned it stand for them.
+START_OPTIONS = ("RUN.INIT_FROM", "RUN.INIT_EPOCH", "RUN.MODE")
+REPORT_SECONDS, AVERAGE_SECONDS = 2.0, 0.5
+
+
+def build_plan(
+    experiment: Experiment,
+    root: str | os.PathLike[str],
+    groupings: Grouping | Mapping[str, Grouping] | None = None,
+    cost: CostModel | None = None,
+    experiment_file: str = "",
+) -> Plan:
+    """The jobs of an experiment.
+
+    A job's id is the hash of the options that affect its result and of the ids of the jobs whose prompts it starts
+    from. It does not depend on the folder, nor on the order of seeds, tasks or arms.
+
+    Args:
+        experiment: what to compare.
+        root: the experiment's folder; it need not exist.
+        groupings: for arms that follow groups: a grouping of the tasks, or one for each trainer's configuration file.
+        cost: estimates seconds and memory.
+        experiment_file: where the experiment was read from; with it the plan ends in a report.
+
+    Raises:
+        ConfigError: options, trainers or tasks that cannot be used, all in one message.
+        PlanError: groups that do not fit, or two jobs with one folder.
+    """
+    builder = _Builder(experiment, Path(os.path.abspath(root)), cost or CostModel())
+    builder.configurations.check()
+    for run in planned_runs(experiment, groupings):
+        builder.add(run)
+    if experiment_file:
+        builder.add_report(experiment_file)
+    facts = {"experiment": experiment_file, "tasks": list(experiment.all_tasks), "seeds": list(experiment.seeds)}
+    return Plan(list(builder.jobs.values()), facts)
+
+
+class _Builder:
+    """Adds jobs; a run that is added twice is one job."""
+
+    def __init__(self, experiment: Experiment, root: Path, cost: CostModel) -> None:
+        self.experiment, self.root, self.cost = experiment, root, cost
+        self.configurations = Configurations(experiment)
+        self.jobs: dict[str, Job] = {}
+        self._starts: dict[StartPrompt, Job] = {}
+        self._features = FeatureJobs(self.configurations, root, cost, self.jobs)
+
+    def add(self, run: Run) -> Job:
+        """The job of a run, after those that tune the prompt it starts from."""
+        start = self._start_job(run.start) if run.start is not None else None
+        labels = {"RUN.ARM": run.arm, **({"RUN.GROUP": run.group} if run.group else {})}
+        cfg = self.configurations.of_run(run, labels)
+        identity = {key: value for key, value in decisive_options(cfg).items() if key not in START_OPTIONS}
+        ident = job_id([run.kind, identity, [start.id] if start else []])
+        if ident not in self.jobs:
+            features = self._features.of_run(run, cfg)  # before the run that needs them
+            self.jobs[ident] = self._job(ident, run, cfg, {**run.options, **labels}, features, start)
+        return self.jobs[ident]
+
+    def _job(
+        self,
+        ident: str,
+        run: Run,
+        cfg: CfgNode,
+        options: Mapping[str, Any],
+        features: Sequence[Job],
+        start: Job | None,
+    ) -> Job:
+        kept = {"DATALOADER.FEATURE_DIR": str(self.root / STORE)} if features else {}
+        seconds, memory = self.cost.of_run(cfg, run.kind, features_kept=bool(features))
+        scores = [] if cfg.TEST.NO_TEST else [f"{run.name}/results.jsonl"]
+        prompts = [f"{start.name}/prompt_learner"] if start else []
+        return Job(
+            id=ident,
+            kind=run.kind,
+            name=run.name,
+            command=run_command(
+                "train",
+                run,
+                {**options, **kept},
+                self.root / run.name,
+                self.experiment.plugins,
+                self.root / start.name if start else None,
+            ),
+            needs=(*([start.id] if start else []), *(job.id for job in features)),
+            inputs=(*prompts, *([STORE] if features else [])),
+            outputs=(f"{run.name}/run.json", *scores),
+            seconds=seconds,
+            memory_mb=memory,
+            facts={"trainer": cfg.TRAINER.NAME, **self._labels(run)},
+        )
+
+    def _labels(self, run: Run) -> dict[str, Any]:
+        """What tables group jobs by."""
+        labels = {"arm": run.arm, "group": run.group, "tasks": list(run.tasks), "shots": run.shots, "seed": run.seed}
+        labels |= {"task": run.tasks[0]} if len(run.tasks) == 1 else {}
+        if run.serves is not None:  # to be compared with the names in results
+            labels["serves"] = [self.configurations.own_name(task) for task in run.serves]
+        return labels
+
+    def _start_job(self, start: StartPrompt) -> Job:
+        """The job that leaves a prompt: a run, or the mean of several."""
+        if start not in self._starts:
+            jobs = [self.add(run) for run in start.runs]
+            self._starts[start] = self._average(start, jobs) if len(jobs) > 1 else jobs[0]
+        return self._starts[start]
+
+    def _average(self, start: StartPrompt, jobs: Sequence[Job]) -> Job:
+        ident, name = job_id(["average", sorted(job.id for job in jobs)]), start.mean_folder
+        folders = [str(self.root / job.name) for job in jobs]
+        self.jobs[ident] = Job(
+            id=ident,
+            kind="average",
+            name=name,
+            command=("mvlpt", "average", *folders, "--output-dir", str(self.root / name), "--resume"),
+            needs=tuple(job.id for job in jobs),
+            inputs=tuple(f"{job.name}/prompt_learner" for job in jobs),
+            outputs=(f"{name}/prompt_learner/model-best.pth.tar", f"{name}/average.json"),
+            seconds=AVERAGE_SECONDS,
+            facts={**jobs[0].facts, "arm": "source", "group": start.source, "seed": None},
+        )
+        return self.jobs[ident]
+
+    def add_report(self, experiment_file: str) -> None:
+        """The last job: all scores in one file, and the tables."""
+        scored = [job for job in self.jobs.values() if any(path.endswith("/results.jsonl") for path in job.outputs)]
+        ident = job_id(["report", sorted(job.id for job in scored)])
+        file, folder = config_word(experiment_file), str(self.root)
+        self.jobs[ident] = Job(
+            id=ident,
+            kind="report",
+            name="report",
+            command=("mvlpt", "experiment", "--config-file", file, "--output-dir", folder, "--only-report"),
+            needs=tuple(job.id for job in scored),
+            inputs=tuple(f"{job.name}/results.jsonl" for job in scored),
+            outputs=("results.jsonl",),
+            seconds=REPORT_SECONDS,
+        )

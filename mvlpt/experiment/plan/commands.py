@@ -1,0 +1,58 @@
+"""The command lines of jobs; each can be pasted into a terminal, from any folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mvlpt
+from mvlpt.config.shipped import find_config
+from mvlpt.experiment.arms import Run
+
+STORE = "features/store"  # below the experiment's folder: image features that several runs read
+QUIET = ("RUN.TENSORBOARD", "False", "RUN.THREADS", "1")
+
+
+def run_command(
+    verb: str,
+    run: Run,
+    options: Mapping[str, Any],
+    output: Path,
+    plugins: Sequence[str] = (),
+    start: Path | None = None,
+) -> tuple[str, ...]:
+    """``mvlpt train`` or ``mvlpt features`` for a run.
+
+    Args:
+        verb: ``train`` or ``features``.
+        run: trainer, tasks, shots and seed.
+        options: overrides of the configuration file.
+        output: the run's folder.
+        plugins: files that register trainers or data sets.
+        start: folder of the run whose prompt this one starts from.
+    """
+    words = ["mvlpt", verb, "--config-file", config_word(run.trainer)]
+    words += ["--dataset", ",".join(map(_task_word, run.tasks))]
+    words += [word for file in plugins for word in ("--plugin", os.path.abspath(file))]
+    words += ["--shots", str(run.shots)] if run.shots else []
+    words += ["--seed", str(run.seed), "--output-dir", str(output)]
+    words += ["--model-dir", str(start)] if start else []
+    words += ["--resume"] if verb == "train" else []
+    words += ["--quiet", *(word for key, value in options.items() for word in (key, str(value)))]
+    return (*words, *QUIET)
+
+
+def config_word(file: str) -> str:
+    """A configuration file as a command names it: a shipped one by its short name, another by its absolute path."""
+    found, package = find_config(file).resolve(), Path(mvlpt.__file__).parent
+    for shipped in (package / "configs", package.parent / "configs"):
+        if found.is_relative_to(shipped.resolve()):
+            return str(Path("configs") / found.relative_to(shipped.resolve()))
+    return str(found)
+
+
+def _task_word(task: str) -> str:
+    """A task as a command names it: a file or a folder by its absolute path."""
+    return os.path.abspath(task) + "/" * task.endswith("/") if os.path.exists(task) and "/" in task else task
