@@ -7,7 +7,6 @@ relative to the folder of the images, as in the split files.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from mvlpt.data import Datum
 from mvlpt.data.sources import TaskMetadata, class_folder_names, image_files, safe_join
 from mvlpt.errors import DataError
+from mvlpt.io import read_json, read_text
 
 Row = tuple[str, int, str]  # relative path, label, class name
 Reader = Callable[[Path, TaskMetadata], dict[str, list[Row]]]
@@ -60,7 +60,7 @@ def _folders(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
 
 def _flowers(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """``imagelabels.mat`` has a label from 1 on for each image, ``cat_to_name.json`` their names."""
-    names = json.loads((folder / "cat_to_name.json").read_text(encoding="utf-8"))
+    names = read_json(folder / "cat_to_name.json", error=DataError)
     labels = [int(label) for label in _matlab(folder / "imagelabels.mat")["labels"].reshape(-1)]
     return {
         "all": [(f"image_{i:05d}.jpg", label - 1, str(names[str(label)])) for i, label in enumerate(labels, start=1)]
@@ -139,7 +139,7 @@ def _ucf(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
 
 
 def _lines(path: Path) -> Sequence[str]:
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
 
 
 def _matlab(path: Path) -> dict:

@@ -7,7 +7,6 @@ A folder of tasks holds ``tasks.json`` and, for each task, ``labels.txt``, ``tra
 from __future__ import annotations
 
 import functools
-import json
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from mvlpt.data import DATASET_REGISTRY, DatasetBase, Datum, SampledDataset
 from mvlpt.data.sources import read_index, read_labels
 from mvlpt.errors import DataError, UnknownNameError, suggest
+from mvlpt.io import read_json
 
 FORMAT_VERSION = 1
 
@@ -61,17 +61,12 @@ def read_table(root: Path) -> dict[str, dict[str, Any]]:
 @functools.lru_cache(maxsize=16)
 def _read_table(root: Path, _changed: int) -> dict[str, dict[str, Any]]:
     path = root / "tasks.json"
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        if table["format_version"] != FORMAT_VERSION:
-            raise DataError(f"{path} has format {table['format_version']}; this version reads format {FORMAT_VERSION}")
-        return dict(table["tasks"])
-    except FileNotFoundError:
-        raise DataError(f"The table of tasks {path} does not exist") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"The table of tasks {path} cannot be read: {error!r}") from error
+    table = read_json(path, error=DataError, missing=f"The table of tasks {path} does not exist")
+    if not isinstance(table, dict) or not isinstance(table.get("tasks"), dict):
+        raise DataError(f"The table of tasks {path} cannot be read: it has no 'tasks'; make the tasks again")
+    if table.get("format_version") != FORMAT_VERSION:
+        raise DataError(f"{path} has format {table.get('format_version')}; this version reads format {FORMAT_VERSION}")
+    return table["tasks"]
 
 
 def embedded_names(root: Path | None = None) -> list[str]:

@@ -21,6 +21,7 @@ from mvlpt.data.sources import (
     read_benchmark,
 )
 from mvlpt.errors import DataError
+from mvlpt.io import read_text
 
 
 class ImageNetTask(SampledDataset):
@@ -78,7 +79,7 @@ def wordnet_names(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return dict(read_benchmark("imagenet_classes")["classes"])
     names = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in read_text(path).splitlines():
         wordnet_id, _, name = line.strip().partition(" ")
         if wordnet_id:
             names[wordnet_id] = name.strip()

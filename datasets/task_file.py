@@ -20,10 +20,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mvlpt.data.sources import DEFAULT_SHARES, ClassList, checked_templates, parse_class_list, read_class_list
 from mvlpt.errors import DataError, UnknownNameError, suggest
+from mvlpt.io import parse_yaml, read_text
 from mvlpt.metrics import get_metric
 
 SPLITS = ("train", "val", "test")
@@ -68,14 +67,9 @@ def read_task_file(path: Path) -> TaskFile:
     Raises:
         DataError: the file is missing, not YAML, or says something that is not known.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        content = yaml.safe_load(text)
-        words = yaml.load(text, Loader=yaml.BaseLoader)  # names as they are written: `no` and `01` are texts
-    except FileNotFoundError:
-        raise DataError(f"The task file {path} does not exist") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"The task file {path} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    text = read_text(path, missing=f"The task file {path} does not exist")
+    content = parse_yaml(text, path, error=DataError, remedy="correct the task file")
+    words = parse_yaml(text, path, error=DataError, strings=True)  # names as they are written, such as `no` and `01`
     if not isinstance(content, dict):
         raise DataError(f"The task file {path} must hold keys and values, for instance 'images: photos'")
     unknown = next((str(key) for key in content if key not in KEYS), None)

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from yacs.config import CfgNode
 
+from mvlpt import io
 from mvlpt.errors import ConfigError, suggest
 
 # Dassl declares this key as a flag; here it may also name a tag or a file of weights.
 FLAG_OR_STRING = {"MODEL.BACKBONE.PRETRAINED"}
+LARGEST = 2**24  # bytes of a YAML file of options
 BASE = "_BASE_"  # in a YAML file: the file whose options it changes
 
 
@@ -97,14 +98,8 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     file = Path(path)
     if file.suffix == ".py":
         raise ConfigError(f"{file}: a .py config would be executed and is refused; write the options as YAML")
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"No config file at {file}; see configs/ for those that are shipped") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Cannot read config file {file}: {error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
+    missing = f"No config file at {file}; see configs/ for those that are shipped"
+    content = io.read_yaml(file, largest=LARGEST, missing=missing, remedy="correct the file")
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -18,7 +18,7 @@ from yacs.config import CfgNode
 from mvlpt.config import task_names
 from mvlpt.engine.identity import config_identity
 from mvlpt.errors import RunFolderError
-from mvlpt.io import atomic_write
+from mvlpt.io import atomic_write, read_json_lines
 
 if TYPE_CHECKING:
     from mvlpt.engine.evaluation import TaskScore
@@ -86,18 +86,9 @@ def read_results(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     Raises:
         RunFolderError: the file is missing, or a line is not a result; the message names the line.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise RunFolderError(f"Cannot read results at {path}: {error.strerror}") from error
     rows = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError:
-            raise RunFolderError(f"{path}, line {number} is not JSON; the file was cut or edited") from None
+    missing = f"There are no results at {path}; name the results.jsonl of a run"
+    for number, row in read_json_lines(path, missing=missing, remedy="the file was cut or edited; restore it"):
         missing = [field for field in FIELDS if not isinstance(row, dict) or field not in row]
         if missing:
             raise RunFolderError(f"{path}, line {number} lacks {', '.join(missing)}")

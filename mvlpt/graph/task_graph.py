@@ -6,7 +6,6 @@ Shapes: T tasks; every matrix is (T, T) float64 in the order of the tasks.
 from __future__ import annotations
 
 import copy
-import json
 import math
 import os
 import warnings
@@ -21,8 +20,9 @@ from mvlpt.errors import GraphError, suggest
 from mvlpt.graph import graph_json, graphml
 from mvlpt.graph.checks import check_matrix, check_similarity, check_tasks, index_of
 from mvlpt.graph.similarity.weighting import ALIASES, combine, parse_weights
-from mvlpt.io import atomic_write
+from mvlpt.io import atomic_write, read_json
 
+LARGEST = 2**32  # bytes of task_graph.json
 RESERVED = ("id", "source", "target", "key")  # keys of the node-link format itself
 
 
@@ -201,8 +201,11 @@ class TaskGraph:
             GraphError: the file is missing, not JSON, not a task graph or of another version; or an edge is missing,
                 repeated, names an unknown task or lacks a value.
         """
+        remedy = "make it again with mvlpt group"
+        missing = f"{path}: there is no such file; make one with mvlpt group"
+        content = read_json(path, error=GraphError, largest=LARGEST, missing=missing, remedy=remedy, constants=False)
         try:
-            return cls(**graph_json.decode(_read(Path(path))))
+            return cls(**graph_json.decode(content))
         except (GraphError, OverflowError) as error:
             raise GraphError(f"{path}: {error}") from None
 
@@ -245,20 +248,6 @@ def _warn_facts() -> None:
 def _frozen(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
-
-
-def _read(path: Path) -> Any:
-    """Reads JSON, refusing the constants NaN and Infinity, which the standard does not have."""
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not a number")
-
-    try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
-    except FileNotFoundError:
-        raise GraphError("no such file; make one with mvlpt group") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise GraphError(f"not readable JSON ({error}); make it again with mvlpt group") from None
 
 
 def _to_json(value: Any, where: str) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mvlpt.errors import DataError, MvlptError, RunFolderError
-from mvlpt.io.reading import LARGEST, REMEDY, decode_text, read_bytes
+from mvlpt.io.reading import LARGEST, REMEDY, read_bytes
 
 DEEPEST = 64  # lists and objects within each other
 
@@ -33,8 +33,8 @@ def parse_json(
     Raises:
         MvlptError: of type ``error``; it is not JSON, nested too deeply, or holds a number of too many digits.
     """
-    text = decode_text(content, where, error=error, remedy=remedy) if isinstance(content, bytes) else content
     try:
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
         value = json.loads(text, parse_constant=None if constants else _refuse_constant)
         if not _is_shallow(value):
             raise RecursionError
@@ -42,6 +42,8 @@ def parse_json(
     except json.JSONDecodeError as problem:
         lines = f"line {problem.lineno}, " if "\n" in text else ""
         reason = f"{lines}column {problem.colno}: {problem.msg}"
+    except UnicodeDecodeError as problem:
+        reason = f"byte {problem.start} is not UTF-8"
     except RecursionError:
         reason = f"more than {DEEPEST} lists or objects are nested in each other"
     except ValueError as problem:

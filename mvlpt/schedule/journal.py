@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.errors import ScheduleError
+from mvlpt.io import parse_json
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.records import JobRecord
 
@@ -100,8 +101,8 @@ def read_events(root: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     lines = content.split(b"\n")[:-1]  # what follows the last line's end is nothing, or torn
     for number, line in enumerate(lines, start=1):
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
+            entry = parse_json(line, path, error=ScheduleError)
+        except ScheduleError:
             entry = None
         if not isinstance(entry, dict) or not isinstance(entry.get("event"), str) or "t" not in entry:
             raise ScheduleError(

@@ -13,11 +13,11 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from mvlpt.errors import PlanError, suggest
-from mvlpt.io import atomic_write
+from mvlpt.io import atomic_write, check_head, read_json
 from mvlpt.schedule.jobs import KINDS, Job, Plan, job_id
 
 FILE = "plan.json"
@@ -44,14 +44,11 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
         PlanError: missing, not a plan of a known version, or with jobs that cannot be used; everything that is wrong
             with single jobs is told together.
     """
-    content = _read(Path(path))
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise PlanError(f'{path} is not a plan: it does not say "format": "{FORMAT}"')
-    version = content.get("version")
-    if version != VERSION:
-        raise PlanError(
-            f"{path} is a plan of version {version!r}, but this program reads version {VERSION}; plan again"
-        )
+    missing = f"No plan at {path}; make one with `mvlpt schedule plan` or `mvlpt experiment`"
+    content = read_json(
+        path, error=PlanError, largest=LARGEST, missing=missing, remedy="name a plan.json, or plan again"
+    )
+    check_head(content, path, "a plan", format=FORMAT, version=VERSION, error=PlanError, remedy="plan again")
     rows, facts = content.get("jobs"), content.get("facts", {})
     if not isinstance(rows, list) or not isinstance(facts, dict):
         raise PlanError(f"{path}: jobs must be a list and facts a mapping; plan again, or mend the file")
@@ -65,17 +62,6 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
         return Plan(_jobs(rows), facts)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from None
-
-
-def _read(path: Path) -> Any:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise PlanError(f"{path} has {path.stat().st_size:,} bytes, more than any plan; name a plan.json")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanError(f"No plan at {path}; make one with `mvlpt schedule plan` or `mvlpt experiment`") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise PlanError(f"{path} is not readable JSON: {error}") from error
 
 
 def _record(job: Job) -> dict[str, Any]:

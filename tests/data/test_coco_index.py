@@ -67,8 +67,8 @@ def test_several_labels(folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "cannot be read as JSON"),
-        ("[" * 100_000, "cannot be read as JSON"),
+        ("{", "not readable JSON"),
+        ("[" * 100_000, "not readable JSON"),
         ([1], "has no list 'images'"),
         (index(images=[{"id": 1}]), "an entry of 'images' has no usable 'file_name'"),
         (index(images=[]), "belongs to the image 9, which is not listed"),

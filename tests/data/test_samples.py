@@ -118,7 +118,7 @@ def test_sample_file_that_differs_is_an_error_that_says_how(tmp_path):
     with pytest.raises(DataError, match="does not fit its own hash: it was changed"):
         save_sample(tmp_path, "pets", sample())
     path.write_text("[1]")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="holds a list, no sample"):
         save_sample(tmp_path, "pets", sample())
 
 

@@ -286,8 +286,8 @@ def test_a_metric_that_cannot_be_computed_is_refused_before_training(tmp_path, m
         ("manifest: {tarin: a.csv}", "no split 'tarin'; did you mean 'train'"),
         ("images: [photos]", "'images' must be a path"),
         ("- a list", "must hold keys and values"),
-        ("a: [", "cannot be read as YAML"),
-        ("!!python/object/apply:os.system ['false']", "cannot be read as YAML"),
+        ("a: [", "not valid YAML"),
+        ("!!python/object/apply:os.system ['false']", "not valid YAML"),
     ],
 )
 def test_bad_task_file_is_refused_in_one_sentence(tmp_path, text, message):
@@ -333,7 +333,7 @@ def test_bad_manifest_is_refused_in_one_sentence(tmp_path, rows, message):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "not readable as JSON"),
+        ("{", "not readable JSON"),
         ("[1]", "must be a JSON object"),
         ('{"path": "1.jpg"}', "needs the columns 'path' and 'label'"),
         ('{"path": "", "label": "a"}', "the path is empty"),

@@ -95,7 +95,7 @@ def test_unknown_task_and_broken_table_are_named(root, tmp_path):
     with pytest.raises(DataError, match=r"tasks\.json has format 2"):
         embedded_names(root)
     (root / "tasks.json").write_text('{"format_version": 1')
-    with pytest.raises(DataError, match=r"tasks\.json cannot be read"):
+    with pytest.raises(DataError, match=r"tasks\.json is not readable JSON"):
         embedded_names(root)
     (root / "tasks.json").unlink()
     assert embedded_names(root) == []

@@ -53,7 +53,9 @@ def test_arms(options, arm):
     assert arm_of(config(**options)) == arm
 
 
-@pytest.mark.parametrize(("line", "expected"), [("{", "line 2 is not JSON"), ('{"task": 1}', "line 2 lacks run")])
+@pytest.mark.parametrize(
+    ("line", "expected"), [("{", "line 2 is not readable JSON"), ('{"task": 1}', "line 2 lacks run")]
+)
 def test_spoilt_lines_are_named(tmp_path, line, expected):
     path = tmp_path / "results.jsonl"
     cfg = config(TRAINER__NAME="CoOp", DATASET__NAME="pets", SEED=1)

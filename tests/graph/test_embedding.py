@@ -139,7 +139,7 @@ def test_another_version_is_refused(tmp_path):
     path = tmp_path / "pets.npz"
     embed().save(path)
     for words, sentence in (
-        ({"format": "mvlpt-task-embedding", "version": 2}, "of version 2, and this program reads version 1"),
+        ({"format": "mvlpt-task-embedding", "version": 2}, "of version 2, but this program reads version 1"),
         ({"format": "other"}, "is not a task embedding"),
         ([], "is not a task embedding"),
     ):

@@ -58,8 +58,8 @@ BAD = [
     ("groups: [cars]", "groups is .*give each group a name and a list"),
     ("groups: {}", "give each group a name and a list"),
     ("method: exact", "groups is missing"),
-    ("groups: {g1: [cars], g1: [pets, eurosat]}", "'g1' stands twice as a key"),
-    ("groups: {g1: [cars]}\ngroups: {g1: [pets]}", "'groups' stands twice as a key"),
+    ("groups: {g1: [cars], g1: [pets, eurosat]}", "line 3, column 22: the key 'g1' is given twice"),
+    ("groups: {g1: [cars]}\ngroups: {g1: [pets]}", "the key 'groups' is given twice"),
     ("groups: {../out: [cars, eurosat, pets]}", "cannot be named '../out'"),
     ("groups: {g1: [cars, eurosat, pets]}\nsevers: {}", "unknown key 'severs'; did you mean 'serves'"),
     ("groups: {g1: [cars, eurosat, pets]}\nserves: {cars: g1}", "serves leaves out the task 'eurosat'; name one of g1"),
@@ -86,7 +86,7 @@ def test_a_file_edited_badly_is_refused_in_one_sentence(tmp_path, body, told):
 
 
 def test_other_formats_and_versions(tmp_path):
-    with pytest.raises(GraphError, match="groups of version 2, but this program reads version 1"):
+    with pytest.raises(GraphError, match="a file of groups of version 2, but this program reads version 1"):
         read_groups(written(tmp_path, "groups: {g1: [a]}\n", "format: mvlpt-groups\nversion: 2\n"))
     with pytest.raises(GraphError, match="does not say 'format: mvlpt-groups'"):
         read_groups(written(tmp_path, "groups: {g1: [a]}\n", ""))

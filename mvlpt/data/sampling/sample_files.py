@@ -17,6 +17,7 @@ from typing import Any
 from mvlpt.data.datum import Datum, labels_of
 from mvlpt.data.sources.split_files import rows_a_line, write_text
 from mvlpt.errors import DataError
+from mvlpt.io import read_json
 
 FORMAT_VERSION = 1
 
@@ -59,14 +60,11 @@ def save_sample(folder: Path, name: str, record: dict[str, Any]) -> Path:
     if not path.exists():
         write_text(path, rows_a_line(record))
         return path
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        content = {key: value for key, value in kept.items() if key != "hash"}
-        sound = kept.get("hash") == _hash(content)
-    except (OSError, ValueError, RecursionError, AttributeError) as error:
-        raise DataError(f"The sample file {path} cannot be read ({error}); delete it to draw anew") from error
-    if not sound:
-        raise DataError(f"The sample file {path} does not fit its own hash: it was changed; delete it to draw anew")
+    kept = read_json(path, error=DataError, remedy="delete it to draw again")
+    if not isinstance(kept, dict):
+        raise DataError(f"The sample file {path} holds a {type(kept).__name__}, no sample; delete it to draw again")
+    if kept.get("hash") != _hash({k: v for k, v in kept.items() if k != "hash"}):
+        raise DataError(f"The sample file {path} does not fit its own hash: it was changed; delete it to draw again")
     if kept != record:
         raise DataError(
             f"The sample file {path} holds {_difference(kept, record)}: the data set's files have changed since, or "

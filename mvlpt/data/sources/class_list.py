@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mvlpt.data.sources.class_folders import normalized_name
 from mvlpt.errors import DataError, suggest
+from mvlpt.io import parse_json, parse_yaml, read_text
 
 
 @dataclass(frozen=True)
@@ -120,18 +118,11 @@ def read_class_list(path: Path) -> ClassList:
     Raises:
         DataError: the file is missing or cannot be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix.lower() in (".yaml", ".yml"):
-            return parse_class_list(yaml.load(text, Loader=yaml.BaseLoader), str(path))  # as in task files
-        if path.suffix.lower() == ".json":
-            return parse_class_list(json.loads(text), str(path))
-    except FileNotFoundError:
-        raise DataError(f"The file of class names {path} does not exist") from None
-    except DataError:
-        raise
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise DataError(f"The file of class names {path} cannot be read: {' '.join(str(error).split())}") from error
+    text = read_text(path, missing=f"The file of class names {path} does not exist")
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return parse_class_list(parse_yaml(text, path, error=DataError, strings=True), str(path))  # as in task files
+    if path.suffix.lower() == ".json":
+        return parse_class_list(parse_json(text, path), str(path))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return parse_class_list([[one.strip() for one in line.split(";") if one.strip()] for line in lines], str(path))
 

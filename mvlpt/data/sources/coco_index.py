@@ -6,7 +6,6 @@ names its archive in ``zip_file``, or in ``file_name`` as ``archive.zip@entry``,
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from mvlpt.data.datum import Datum
 from mvlpt.data.sources.index_paths import IndexPaths
 from mvlpt.errors import DataError
+from mvlpt.io import read_json
 
 MAX_INDEX_BYTES = 2 * 2**30
 
@@ -90,16 +90,8 @@ def _relative(image: Mapping[str, Any], where: str) -> str:
 
 def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
     wanted = {"images": ("id", "file_name"), "annotations": ("image_id", "category_id"), "categories": ("id", "name")}
-    try:
-        if path.stat().st_size > MAX_INDEX_BYTES:
-            raise DataError(f"The index file {path} is larger than {MAX_INDEX_BYTES} bytes; it is not read")
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise DataError(f"The index file {path} does not exist") from None
-    except (OSError, ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"The index file {path} cannot be read as JSON: {error}") from error
+    missing = f"The index file {path} does not exist"
+    content = read_json(path, error=DataError, largest=MAX_INDEX_BYTES, missing=missing, remedy="download it again")
     for section, keys in wanted.items():
         rows = content.get(section) if isinstance(content, dict) else None
         if not isinstance(rows, list):

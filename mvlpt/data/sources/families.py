@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from typing import Any
 from mvlpt.data.sources.metadata import SplitFiles, TaskMetadata, TorchvisionMetadata
 from mvlpt.data.split_sizes import SplitSizes
 from mvlpt.errors import DataError, UnknownNameError, suggest
+from mvlpt.io import read_json
 
 FAMILIES = ("elevater", "coop", "embedded")
 
@@ -20,7 +20,7 @@ FAMILIES = ("elevater", "coop", "embedded")
 def read_benchmark(name: str) -> Mapping[str, Any]:
     """The content of ``mvlpt/data/sources/benchmarks/NAME.json``."""
     file = resources.files("mvlpt").joinpath("data", "sources", "benchmarks", f"{name}.json")
-    return MappingProxyType(json.loads(file.read_text(encoding="utf-8")))
+    return MappingProxyType(read_json(file))
 
 
 @functools.cache
@@ -84,9 +84,9 @@ def _embedded() -> dict[str, TaskMetadata]:
     if not path.is_file():
         return {}
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["tasks"]
-    except (ValueError, KeyError) as error:
-        raise DataError(f"The table of tasks {path} cannot be read: {error!r}") from error
+        rows = read_json(path, error=DataError)["tasks"]
+    except (KeyError, TypeError) as error:
+        raise DataError(f"The table of tasks {path} has no 'tasks'; install the package again") from error
     return {
         name: TaskMetadata(
             name=name,

@@ -14,6 +14,7 @@ from pathlib import Path
 from mvlpt.data.datum import Datum
 from mvlpt.data.sources.index_paths import IndexPaths
 from mvlpt.errors import DataError
+from mvlpt.io import read_text
 
 FORM = "a line reads 'path label' or 'path label,label'"
 _LABELS = re.compile(r"-?[0-9]{1,9}(?:,-?[0-9]{1,9})*")
@@ -80,12 +81,7 @@ def read_index(
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"The file {path} does not exist") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The file {path} cannot be read as UTF-8 text: {error}") from error
+    text = read_text(path, missing=f"The file {path} does not exist")
     return [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
 
 

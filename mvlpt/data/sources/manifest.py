@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from mvlpt.data.sources.class_folders import SPLIT_FOLDERS
 from mvlpt.data.sources.class_list import ClassList
 from mvlpt.data.sources.index_paths import IndexPaths
 from mvlpt.errors import DataError, suggest
+from mvlpt.io import parse_json, read_text
 
 COLUMNS = {
     "path": ("path", "image", "img", "file", "filename", "file_name", "impath"),
@@ -44,12 +44,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     Raises:
         DataError: the file is missing, empty, or a line is not of its form.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"The manifest {path} does not exist") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The manifest {path} cannot be read as UTF-8 text: {error}") from error
+    text = read_text(path, missing=f"The manifest {path} does not exist")
     rows = list(_json_rows(text, path) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(text, path))
     if not rows:
         raise DataError(f"The manifest {path} lists no image")
@@ -114,10 +109,7 @@ def _json_rows(text: str, path: Path) -> Iterator[ManifestRow]:
         if not line.strip():
             continue
         where = f"{path}:{number}"
-        try:
-            content = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{where}: not readable as JSON: {error}") from error
+        content = parse_json(line, where, remedy="correct the line")
         if not isinstance(content, dict):
             raise DataError(f"{where}: a line must be a JSON object with 'path' and 'label'")
         yield _row(content, where)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mvlpt.errors import GraphError
-from mvlpt.io import atomic_write
+from mvlpt.io import atomic_write, check_head, parse_json
 
 FORMAT = "mvlpt-task-embedding"
 VERSION = 1
@@ -160,17 +160,13 @@ class TaskEmbedding:
         Raises:
             GraphError: the file is missing, broken, of another format or version, or its sizes do not agree.
         """
-        path = Path(path)
+        path, remedy = Path(path), "embed the task again"
         try:
             with zipfile.ZipFile(path) as archive:
-                words = json.loads(_read_array(archive, HEADER, "u").tobytes())
-                if not isinstance(words, dict) or words.get("format") != FORMAT:
-                    raise GraphError(f"{path} is not a task embedding; embed the task again")
-                if words.get("version") != VERSION:
-                    raise GraphError(
-                        f"{path} is a task embedding of version {words.get('version')}, and this program reads version "
-                        f"{VERSION}; embed the task again"
-                    )
+                words = parse_json(_read_array(archive, HEADER, "u").tobytes(), path, error=GraphError, remedy=remedy)
+                check_head(
+                    words, path, "a task embedding", format=FORMAT, version=VERSION, error=GraphError, remedy=remedy
+                )
                 arrays = {key: _read_array(archive, key, kind) for key, kind in ARRAYS.items()}
             texts = [words["name"], words["metric"], words["fingerprint"], *words["class_names"]]
             if not all(isinstance(text, str) for text in texts):

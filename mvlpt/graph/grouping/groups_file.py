@@ -26,10 +26,9 @@ from typing import Any
 
 import yaml
 
-from mvlpt.config import read_yaml
-from mvlpt.errors import ConfigError, GraphError, suggest
+from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.grouping.groups import Grouping
-from mvlpt.io import atomic_write
+from mvlpt.io import atomic_write, check_head, read_yaml
 
 FILE = "groups.yaml"
 FORMAT, VERSION = "mvlpt-groups", 1
@@ -105,46 +104,17 @@ def read_groups(
     return grouping
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """The mapping in the file, once it is known to be ours and to give no key twice."""
-    try:
-        if not file.exists():
-            raise GraphError(f"No groups at {file}; make them with `mvlpt group`, or write them by hand")
-        if file.stat().st_size > LARGEST:
-            raise GraphError(f"{file} has {file.stat().st_size:,} bytes, more than any groups; name a {FILE}")
-        content = read_yaml(file)
-        twice = _repeated_key(yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader))
-    except GraphError:
-        raise
-    except (ConfigError, OSError, RecursionError, ValueError, TypeError) as error:
-        raise GraphError(f"{file} cannot be read as groups: {error}") from None
-    if twice is not None:
-        raise GraphError(f"{file}: '{twice}' stands twice as a key; the second would hide the first, so rename one")
-    if content.get("format") != FORMAT:
-        raise GraphError(f"{file} holds no groups: it does not say 'format: {FORMAT}'")
-    if content.get("version") != VERSION:
-        raise GraphError(
-            f"{file} holds groups of version {_short(content.get('version'))}, but this program reads version "
-            f"{VERSION}; group again"
-        )
+def _read(file: Path) -> Mapping[str, Any]:
+    """The mapping in the file, once it is known to be ours."""
+    missing = f"No groups at {file}; make them with `mvlpt group`, or write them by hand"
+    content = read_yaml(file, error=GraphError, largest=LARGEST, missing=missing, remedy="correct the file")
+    check_head(
+        content, file, "a file of groups", format=FORMAT, version=VERSION, error=GraphError, remedy="group again"
+    )
     unknown = next((key for key in content if key not in _KEYS), None)
     if unknown is not None:
         raise GraphError(f"{file}: unknown key {_short(unknown)}{suggest(str(unknown), _KEYS)}")
     return content
-
-
-def _repeated_key(root: yaml.Node | None) -> str | None:
-    """A key that stands twice at the top, among the groups or among the served tasks."""
-    nodes = [root]
-    if isinstance(root, yaml.MappingNode):
-        nodes += [value for key, value in root.value if key.value in ("groups", "serves", "settings")]
-    for node in nodes:
-        if isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            twice = next((key for key in keys if keys.count(key) > 1), None) if len(set(keys)) < len(keys) else None
-            if twice is not None:
-                return twice
-    return None
 
 
 def _compare(grouping: Grouping, tasks: Iterable[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mvlpt.errors import BackboneError
+from mvlpt.io import read_json
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.backbone.names import EMBEDDED, BackboneName, resolve_name
 from mvlpt.models.backbone.suppress_logging import suppress_logging
@@ -137,7 +137,7 @@ def _tokenizer(resolved: BackboneName) -> Any:
     from open_clip.tokenizer import SimpleTokenizer
 
     if resolved.folder is not None:
-        config = json.loads((resolved.folder / "open_clip_config.json").read_text(encoding="utf-8"))
+        config = read_json(resolved.folder / "open_clip_config.json", error=BackboneError)
         text = config.get("model_cfg", config).get("text_cfg", {})
         options = dict(text.get("tokenizer_kwargs") or {})
         merges = _merges_in(resolved.folder, options.pop("bpe_path", None))
