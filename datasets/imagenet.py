@@ -57,7 +57,7 @@ class ImageNetVariant(SampledDataset):
 
     metadata: TaskMetadata
     split_origin = "official"
-    obeys_config = False
+    uses_sampling_options = False
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
         location = locate(cfg.DATASET.ROOT, self.metadata)

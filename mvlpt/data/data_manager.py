@@ -49,7 +49,7 @@ def build_data_loader(
 ) -> EpochLoader:
     """Builds a loader of dictionaries ``img, label, domain, task, impath, index``.
 
-    A short last batch is left out in training where there is a full one.
+    In training a short last batch is left out if there is a full one.
 
     Args:
         cfg: the run's config.
@@ -57,10 +57,10 @@ def build_data_loader(
         data_source: the items.
         batch_size, n_domain, n_ins: see the samplers.
         tfm: the transform, or a list of them.
-        is_train: for training: obeys ``DATALOADER.VIEWS``, ``TASK_SAMPLING`` and ``EPOCH_STEPS``.
-        dataset_wrapper: a class in place of :class:`DatasetWrapper`, called as Dassl calls it.
+        is_train: for training: ``DATALOADER.VIEWS``, ``TASK_SAMPLING`` and ``EPOCH_STEPS`` apply.
+        dataset_wrapper: a class that replaces :class:`DatasetWrapper`, called as Dassl calls it.
         num_classes: give labels as float vectors (K,) of this length; for multi-label tasks.
-        multi_task: the items' domains are task positions.
+        multi_task: the items' domains are task indices.
         purpose: names the random streams of this loader.
 
     Raises:
@@ -91,22 +91,22 @@ class DataManager:
     """The data of a run.
 
     One task is its own data set; several are merged by :class:`mvlpt.data.tasks.MultiTaskDataset` in the order in
-    which the config names them. Labels are class ids, or float vectors over all classes as soon as one task is
-    multi-label.
+    which the config names them. Labels are class ids, or, if any task is multi-label, float vectors over all
+    classes.
 
     Args:
         cfg: the run's config.
-        custom_tfm_train, custom_tfm_test: transforms in place of the config's.
-        dataset_wrapper: a class in place of :class:`DatasetWrapper`.
+        custom_tfm_train, custom_tfm_test: transforms that replace the config's.
+        dataset_wrapper: a class that replaces :class:`DatasetWrapper`.
 
     Attributes:
         dataset: the data set.
         tasks: a :class:`TaskInfo` for each task.
         train_loader_x: labelled training images.
         train_loader_u: unlabelled ones, or ``None``.
-        val_loader: validation images, or ``None`` where there are none: nothing else takes their place.
+        val_loader: validation images, or ``None`` if there are none; no other split replaces them.
         test_loader: test images.
-        tfm_train, tfm_test: the transforms in use; the latter differs from task to task where their benchmarks do.
+        tfm_train, tfm_test: the transforms in use; the test transform may differ from task to task.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class DataManager:
 
     @staticmethod
     def _members(cfg: Any) -> list[Any]:
-        """The data sets that the config names. Those of the paper's multitask runs are sampled together."""
+        """The data sets that the config names. With the protocol ``mvlpt`` they are sampled together."""
         names = checked_task_names(cfg)
         if len(names) == 1 or cfg.DATASET.get("SAMPLING") != "mvlpt":
             return [build_dataset(cfg, name) for name in names]
@@ -168,7 +168,7 @@ class DataManager:
         return joint_sample(members, cfg.DATASET.NUM_SHOTS, cfg.SEED, merge_val=cfg.DATASET.MERGE_VAL)
 
     def _check_evaluation_key(self, cfg: Any) -> None:
-        """Results bear the tasks' own names, not the aliases or paths by which the config may have named them."""
+        """Results use the tasks' own names, not the aliases or paths in the config."""
         key, names = cfg.DATASET.MULTITASK_EVALKEY, [task.name for task in self.tasks]
         if len(names) > 1 and key not in ("average", *names):
             raise ConfigError(f"DATASET.MULTITASK_EVALKEY is '{key}'{suggest(key, ['average', *names])}")
@@ -190,13 +190,13 @@ class DataManager:
             return []
         members = self.dataset.members if isinstance(self.dataset, MultiTaskDataset) else [self.dataset]
         names = sorted(task.name for task in self.tasks)
-        protocol, half = node.get("SAMPLING", "independent"), node.SUBSAMPLE_CLASSES
+        protocol, classes = node.get("SAMPLING", "independent"), node.SUBSAMPLE_CLASSES
         if protocol == "mvlpt" and len(names) > 1:  # the sample depends on which tasks took part
             protocol = f"mvlpt over {', '.join(names)}"
         if node.get("MERGE_VAL", False):
             protocol += ", val merged"
-        if half != "all":
-            protocol += f", {half} classes"
+        if classes != "all":
+            protocol += f", {classes} classes"
         paths = []
         for member, task in zip(members, self.tasks, strict=True):
             settings = {"task": task.name, "protocol": protocol, "shots": node.NUM_SHOTS, "seed": self._cfg.SEED}
@@ -208,7 +208,7 @@ class DataManager:
         return paths
 
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
-        """Makes the training loaders give this epoch next, from batch ``start_batch`` on."""
+        """Makes this epoch the next one of the training loaders, starting at batch ``start_batch``."""
         for loader in (self.train_loader_x, self.train_loader_u):
             if loader is not None:
                 loader.set_epoch(epoch, start_batch)

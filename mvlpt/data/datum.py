@@ -18,8 +18,8 @@ class Datum:
 
     Args:
         impath: path of a file, or ``archive.zip@entry``.
-        label: class id counted from 0, or the ids of a multi-label image (any iterable; none is allowed).
-        domain: domain id; in a multitask data set the task's position.
+        label: class id counted from 0, or the ids of a multi-label image (any iterable, possibly empty).
+        domain: domain id; in a multitask data set the index of the task.
         classname: the class's name, empty for a multi-label image.
     """
 
@@ -52,5 +52,5 @@ class Datum:
 
 
 def labels_of(item: Datum) -> tuple[int, ...]:
-    """The item's labels as a tuple, whether it has one or several."""
+    """The item's labels as a tuple, also if it has only one."""
     return item.label if isinstance(item.label, tuple) else (item.label,)

@@ -1,4 +1,4 @@
-"""Several tasks as one: their union of classes, their merged splits, and what is known of each."""
+"""Several tasks as one data set: the union of their classes, their merged splits, and a description of each task."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mvlpt.errors import DataError
 
 @dataclass(frozen=True)
 class TaskInfo:
-    """What the rest of the house knows of a task.
+    """The description of a task that trainers and evaluators use.
 
     Attributes:
         name: the task's name.
@@ -23,9 +23,9 @@ class TaskInfo:
         metric: name of its metric.
         multi_label: its images may have several labels.
         templates: its prompt templates.
-        sizes: images a split.
+        sizes: number of images in each split.
         split_origin: where the splits come from (:class:`DatasetBase`).
-        center_crop: its benchmark tests on the centre of an image, not on the whole.
+        center_crop: its benchmark evaluates the centre of an image, not the whole image.
     """
 
     name: str
@@ -45,7 +45,7 @@ class TaskInfo:
 
     @classmethod
     def of(cls, dataset: Any, start: int = 0) -> TaskInfo:
-        """Describes a data set whose first class has the id ``start`` in the union.
+        """The description of a data set whose first class has the id ``start`` in the union.
 
         Args:
             dataset: a :class:`DatasetBase`, or anything with Dassl's attributes.
@@ -65,21 +65,21 @@ class TaskInfo:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuses two tasks of one name, as an alias or a second folder may bring about.
+    """Refuses two tasks of the same name, which an alias or a second folder can cause.
 
     Raises:
-        DataError: a name comes twice.
+        DataError: a name appears twice.
     """
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"Two tasks are named '{twice[0]}'; give each task a name of its own")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(f"Two tasks are named '{repeated[0]}'; give each task a name of its own")
 
 
 class MultiTaskDataset(DatasetBase):
     """The union of several data sets, in the order given.
 
-    Labels move up by the number of classes before them, and an item's domain is its task's position. Items are new
-    objects: the members keep their labels, and a list that a member uses for two splits is offset once.
+    Labels are shifted by the number of classes of the tasks before, and an item's domain is the index of its task.
+    Items are new objects: the members keep their labels, and a list that a member uses for two splits is shifted once.
 
     Args:
         members: the data sets, of different names.
@@ -117,9 +117,9 @@ class MultiTaskDataset(DatasetBase):
     def _merged(self, split: str) -> list[Datum] | None:
         """The members' items of one split, or ``None`` where no member has any."""
         merged: list[Datum] = []
-        for position, (member, task) in enumerate(zip(self.members, self.tasks, strict=True)):
+        for index, (member, task) in enumerate(zip(self.members, self.tasks, strict=True)):
             for item in getattr(member, split, None) or ():
                 label = item.label
-                moved = tuple(one + task.start for one in label) if isinstance(label, tuple) else label + task.start
-                merged.append(Datum(item.impath, moved, position, item.classname))
+                shifted = tuple(one + task.start for one in label) if isinstance(label, tuple) else label + task.start
+                merged.append(Datum(item.impath, shifted, index, item.classname))
         return merged or None

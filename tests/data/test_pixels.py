@@ -30,7 +30,7 @@ def test_a_plan_gives_what_the_pipeline_gives(make_cfg, names, interpolation):
         make_cfg(INPUT__TRANSFORMS=names, INPUT__INTERPOLATION=interpolation, INPUT__SIZE=(32, 28))
     )
     plan, image = PixelPlan(transform.transforms), photo((50, 40))
-    pixels = plan.once(image)
+    pixels = plan.prepare(image)
     before = pixels.copy()
     for seed in range(6):
         torch.manual_seed(seed)
@@ -48,15 +48,15 @@ def test_a_plan_gives_what_the_pipeline_gives(make_cfg, names, interpolation):
         assert np.array_equal(pixels, before)
     test = build_transform(make_cfg(INPUT__TRANSFORMS=names), is_train=False)
     plan = PixelPlan(test.transforms)
-    assert torch.allclose(plan.view(plan.once(image)), test(image), atol=1e-6)
+    assert torch.allclose(plan.view(plan.prepare(image)), test(image), atol=1e-6)
 
 
 def test_large_images_are_kept_reduced_for_random_crops_only(make_cfg):
     crop = PixelPlan(build_transform(make_cfg(INPUT__TRANSFORMS=("random_resized_crop",))).transforms)
-    assert crop.once(photo((90, 60))).shape == (32, 48, 3)  # twice the 16 pixels of a view
-    assert crop.once(photo((40, 30))).shape == (30, 40, 3)
+    assert crop.prepare(photo((90, 60))).shape == (32, 48, 3)  # twice the 16 pixels of a view
+    assert crop.prepare(photo((40, 30))).shape == (30, 40, 3)
     flip = PixelPlan(build_transform(make_cfg(INPUT__TRANSFORMS=("random_flip",))).transforms)
-    assert flip.once(photo((90, 60))).shape == (16, 16, 3)
+    assert flip.prepare(photo((90, 60))).shape == (16, 16, 3)
     assert crop.name != flip.name
 
 

@@ -115,10 +115,10 @@ def test_sample_file_that_differs_is_an_error_that_says_how(tmp_path):
     with pytest.raises(DataError, match="a sample with seed 1 instead of 2"):
         save_sample(tmp_path, "pets", sample(seed=2))
     path.write_text(path.read_text().replace("b/1.png", "z/1.png"))
-    with pytest.raises(DataError, match="does not fit its own hash: it was changed"):
+    with pytest.raises(DataError, match="does not match its own hash: it was edited"):
         save_sample(tmp_path, "pets", sample())
     path.write_text("[1]")
-    with pytest.raises(DataError, match="holds a list, no sample"):
+    with pytest.raises(DataError, match="holds a list instead of a sample"):
         save_sample(tmp_path, "pets", sample())
 
 

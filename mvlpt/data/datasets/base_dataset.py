@@ -17,24 +17,24 @@ class DatasetBase:
     """A task: its images in splits, its class names, its metric.
 
     A Dassl-style subclass works unchanged: it reads its files in ``__init__(self, cfg)`` and ends with
-    ``super().__init__(train_x=..., val=..., test=...)``. What differs from Dassl is that few-shot samples come from a
-    stream named by the task, the shots and ``cfg.SEED``, so they do not depend on what was built before.
+    ``super().__init__(train_x=..., val=..., test=...)``. Unlike Dassl, few-shot samples come from a random
+    stream named by the task, the shots and ``cfg.SEED``, so they do not depend on which data sets were built before.
 
     Class attributes that a subclass, or an instance before ``super().__init__``, may set:
 
     Attributes:
         dataset_dir: the folder's name below ``cfg.DATASET.ROOT``.
         domains: names of the domains a domain-generalisation data set has.
-        name: the task's name; by default the name in the registry, else the class's.
+        name: the task's name; by default the name in the registry, else the name of the class.
         metric: name of the task's metric (see :mod:`mvlpt.metrics`).
         multi_label: images may have several labels; ``Datum.label`` is then a tuple.
         templates: prompt templates with one ``{}`` each, for zero-shot text.
         synonyms: further names of a class, by class id.
-        split_origin: where the splits come from: ``official``; ``torchvision`` where torchvision's form of the data
-            cannot give the official ones; ``folder`` where folders on disk say it; ``rule`` where our own rule made
-            them; empty where nobody said.
-        center_crop: the benchmark tests on the centre of an image resized by its shorter side; else on the whole,
-            squashed to the size. ``INPUT.TEST_CROP`` may say otherwise.
+        split_origin: where the splits come from: ``official``; ``torchvision`` if torchvision's copy of the data cannot
+            reproduce the official ones; ``folder`` if they are folders on disk; ``rule`` if they were made by rule;
+            empty if unknown.
+        center_crop: the benchmark evaluates the centre of an image resized by its shorter side; else the whole image,
+            squashed to the size. ``INPUT.TEST_CROP`` can override it.
 
     Args:
         train_x: labelled training images.
@@ -60,7 +60,7 @@ class DatasetBase:
     _seed: int = 0
 
     def __new__(cls, cfg: Any = None, *args: Any, **kwargs: Any) -> DatasetBase:
-        """Notes the seed before the subclass's ``__init__`` draws its sample."""
+        """Records the seed before the subclass's ``__init__`` draws its sample."""
         dataset = super().__new__(cls)
         if not cls.name:
             dataset.name = cls.__name__
@@ -124,7 +124,7 @@ class DatasetBase:
         self._num_classes = self.get_num_classes(self._train_x)
         self._lab2cname, self._classnames = self.get_lab2cname(self._train_x)
         absent = set(range(self._num_classes)) - set(self._lab2cname)
-        if absent:  # a class without a training image: its name may stand with another split's images
+        if absent:  # a class without a training image: another split may have its name
             known = self.get_lab2cname([*(self._val or []), *(self._test or [])])[0]
             if not absent <= set(known):
                 first = min(absent - set(known))
@@ -148,7 +148,7 @@ class DatasetBase:
 
     @staticmethod
     def get_lab2cname(data_source: Iterable[Datum]) -> tuple[dict[int, str], list[str]]:
-        """Class names by label, and the names in label order. Of several names for one label the first counts."""
+        """Class names by label, and the names in label order. If a label has several names, the first is used."""
         mapping: dict[int, str] = {}
         for item in data_source:
             mapping.setdefault(item.label, item.classname)
@@ -158,7 +158,7 @@ class DatasetBase:
         """Checks the configured domains.
 
         Raises:
-            DataError: one of the lists is empty or names a domain that the data set lacks.
+            DataError: one of the lists is empty or names a domain that the data set does not have.
         """
         for key, given in (("SOURCE_DOMAINS", source_domains), ("TARGET_DOMAINS", target_domains)):
             if len(given) == 0:
@@ -174,12 +174,12 @@ class DatasetBase:
     def generate_fewshot_dataset(self, *data_sources: list[Datum], num_shots: int = -1, repeat: bool = False) -> Any:
         """Samples ``num_shots`` images of each class from every given list.
 
-        The stream is named by the task, the list's place in this call, the shots and the run's seed: the same call
-        gives the same sample whatever ran before.
+        The stream is named by the task, the index of the list in this call, the shots and the run's seed: the same call
+        always gives the same sample.
 
         Args:
-            data_sources: lists of items; they are not changed.
-            num_shots: images a class; below 1 everything is returned as it is.
+            data_sources: lists of items, not changed.
+            num_shots: images a class; below 1 the lists are returned unchanged.
             repeat: draw images of small classes several times.
 
         Returns:
@@ -188,9 +188,9 @@ class DatasetBase:
         if num_shots < 1:
             return data_sources[0] if len(data_sources) == 1 else data_sources
         output = []
-        for place, source in enumerate(data_sources):
+        for number, source in enumerate(data_sources):
             labels = [item.label for item in source]
-            named = {"task": self.name, "split": f"source {place}", "shots": num_shots, "seed": self._seed}
+            named = {"task": self.name, "split": f"source {number}", "shots": num_shots, "seed": self._seed}
             output.append([source[i] for i in few_shot_indices(labels, repeat=repeat, **named)])
         return output[0] if len(output) == 1 else output
 

@@ -13,7 +13,7 @@ DATASET_REGISTRY = DatasetRegistry("data set")
 
 
 def checked_task_names(cfg: Any) -> list[str]:
-    """The tasks a config asks for (``DATASET.DATASET`` "a,b,c" where it is set, else ``DATASET.NAME``), at least one.
+    """The tasks of a config (``DATASET.DATASET`` "a,b,c" if it is set, else ``DATASET.NAME``), at least one.
 
     Raises:
         ConfigError: none is named, or one is named twice.
@@ -21,9 +21,9 @@ def checked_task_names(cfg: Any) -> list[str]:
     names = task_names(cfg)
     if not names:
         raise ConfigError("No data set is named; set DATASET.NAME, or pass --dataset NAME[,NAME...]")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"The data set '{twice[0]}' is named twice; a task can be in a run only once")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ConfigError(f"The data set '{repeated[0]}' is named twice; a task can be in a run only once")
     return names
 
 

@@ -1,4 +1,4 @@
-"""The registry of data sets: names, other names for them, and files that describe a task."""
+"""The registry of data sets: names, aliases, and paths of files that describe a task."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class DatasetRegistry(Registry):
         """Adds other names.
 
         Args:
-            table: gives the canonical name of each alias.
-            objection: a sentence for a name that could mean several things, else an empty string.
+            table: returns the canonical name of each alias.
+            objection: returns an error message for an ambiguous name, else an empty string.
         """
         self._aliases.append(table)
         self._objections.append(objection)
@@ -35,8 +35,8 @@ class DatasetRegistry(Registry):
         """Adds names that are paths.
 
         Args:
-            accepts: tells whether a name is such a path.
-            build: makes the entry for it.
+            accepts: whether a name is such a path.
+            build: builds its entry.
         """
         self._paths.append((accepts, build))
 
@@ -44,11 +44,11 @@ class DatasetRegistry(Registry):
         """The data set registered under ``name``, its alias, or described by the file of that path.
 
         Raises:
-            UnknownNameError: there is none, or the name could mean several; the message says what to write.
+            UnknownNameError: there is none, or the name is ambiguous; the message says what to write.
         """
         for accepts, build in self._paths:
             if accepts(name):
-                return build(name)  # never kept: the file may change
+                return build(name)  # never cached: the file may change
         try:
             return super().get(name)
         except UnknownNameError:

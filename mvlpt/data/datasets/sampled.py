@@ -1,4 +1,4 @@
-"""Data sets that are sampled and halved as the config says, once their subclass has read the files."""
+"""Data sets whose few-shot sample and class subset follow the config once a subclass has read the files."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from mvlpt.data.sampling.subsample import subsample_classes, subsampled_labels
 
 
 class SampledDataset(DatasetBase):
-    """Reads its files in ``read(cfg)``, then draws the few-shot sample, then keeps the chosen classes, in this order.
+    """Reads its files in ``read(cfg)``, draws the few-shot sample, and then keeps the chosen classes.
 
-    The order is CoOp's: which images of a class are drawn does not depend on ``DATASET.SUBSAMPLE_CLASSES``.
+    The order is CoOp's: the images drawn for a class do not depend on ``DATASET.SUBSAMPLE_CLASSES``.
 
     Attributes:
-        obeys_config: ``DATASET.NUM_SHOTS`` and ``DATASET.SUBSAMPLE_CLASSES`` apply.
+        uses_sampling_options: ``DATASET.NUM_SHOTS`` and ``DATASET.SUBSAMPLE_CLASSES`` apply.
     """
 
-    obeys_config: bool = True
+    uses_sampling_options: bool = True
 
     def __init__(self, cfg: Any) -> None:
         splits, classnames = self.read(cfg)
         train, val, test = (list(splits.get(split) or ()) for split in ("train", "val", "test"))
-        if self.obeys_config:
+        if self.uses_sampling_options:
             chosen = few_shot_split(
                 train,
                 val,
@@ -46,4 +46,4 @@ class SampledDataset(DatasetBase):
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
         """All images by split (``train``, ``val``, ``test``; any may be absent), and the class names in label order."""
-        raise NotImplementedError(f"{type(self).__name__} must say in read() where its images are")
+        raise NotImplementedError(f"{type(self).__name__} must implement read()")

@@ -1,4 +1,4 @@
-"""Features of a frozen backbone, computed once and reused by every run that looks at the same views.
+"""Features of a frozen backbone, computed once and reused by every run on the same views.
 
 Shapes: V views, N images, B batch, D width, K classes.
 """
@@ -29,7 +29,7 @@ class FeatureBank:
 
     Attributes:
         features: (V, N, D), of any dtype and on any device.
-        missing: paths of images that could not be read, by their position; their features are zeros.
+        missing: paths of unreadable images, by index; their features are zeros.
     """
 
     features: Tensor
@@ -46,10 +46,10 @@ class FeatureBank:
     def __len__(self) -> int:
         return self.features.shape[1]
 
-    def rows(self, views: Tensor, positions: Tensor) -> Tensor:
-        """(B, D): view ``views[b]``, taken round the kept ones, of image ``positions[b]``."""
+    def rows(self, views: Tensor, indices: Tensor) -> Tensor:
+        """(B, D): view ``views[b]``, modulo the number of views, of image ``indices[b]``."""
         device = self.features.device
-        return self.features[(views % self.num_views).to(device), positions.to(device)]
+        return self.features[(views % self.num_views).to(device), indices.to(device)]
 
     def to(self, device: torch.device | str) -> FeatureBank:
         return FeatureBank(self.features.to(device), self.missing)
@@ -66,10 +66,10 @@ class FeatureBank:
 
 
 class FeatureCache:
-    """Keeps features in memory, least recently used out first.
+    """Keeps features in memory and evicts the least recently used ones.
 
     Args:
-        max_mb: bound in MiB; 0 keeps nothing.
+        max_mb: limit in MiB; 0 keeps nothing.
     """
 
     def __init__(self, max_mb: float) -> None:
@@ -83,10 +83,10 @@ class FeatureCache:
         return len(self._banks)
 
     def get_or_build(self, key: str, build: Callable[[], FeatureBank]) -> FeatureBank:
-        """The bank kept under ``key``; made by ``build`` where there is none.
+        """The bank stored under ``key``; if there is none, ``build`` computes it.
 
         Args:
-            key: must name everything the features depend on: backbone, transform, precision, seed, views, items.
+            key: must identify everything the features depend on: backbone, transform, precision, seed, views, items.
         """
         bank = self._banks.get(key)
         if bank is None:
@@ -126,8 +126,8 @@ def encode_views(
 ) -> FeatureBank:
     """Runs every image of a data set, in each of its views, through a frozen encoder.
 
-    The views are those that a loader with the same seed and ``DATALOADER.VIEWS = views`` shows, so training on the bank
-    equals training on the images.
+    The views are those of a loader with the same seed and ``DATALOADER.VIEWS = views``, so training on the bank equals
+    training on the images.
 
     Args:
         wrapper: a :class:`mvlpt.data.loading.wrapper.DatasetWrapper` whose transform gives tensors (3, H, W).
@@ -136,8 +136,8 @@ def encode_views(
         seed: the run's seed.
         batch_size: images at a time.
         num_workers: processes that read images.
-        on_bad_image: ``error``, or ``skip`` to note an image that cannot be read in the bank's ``missing``.
-        progress: called with the images done and their number.
+        on_bad_image: ``error``, or ``skip`` to list unreadable images in the bank's ``missing``.
+        progress: called with the number of images done and the total.
 
     Raises:
         DataError: there is no image, none can be read, or, with ``error``, one cannot.
@@ -146,7 +146,7 @@ def encode_views(
         raise DataError("There is no image to encode")
     width = None
     if any(isinstance(item.label, tuple) for item in wrapper.data_source):
-        # label sets differ in size and could not be stacked; as vectors they can, and nobody reads them here
+        # label tuples of different sizes cannot be stacked; vectors can, and they are not used here
         width = 1 + max(max(labels_of(item), default=0) for item in wrapper.data_source)
     items = Items(wrapper, wrapper.data_source, seed=seed, num_classes=width)
     features: Tensor | None = None
@@ -166,12 +166,12 @@ def encode_views(
         skipped |= loader.skipped
     if features is None:
         raise DataError(f"None of the {len(wrapper)} images can be read")
-    missing = {place: item.impath for place, item in enumerate(wrapper.data_source) if item.impath in skipped}
+    missing = {index: item.impath for index, item in enumerate(wrapper.data_source) if item.impath in skipped}
     return FeatureBank(features, missing)
 
 
 class _OneView(EpochBatchSampler):
-    """All images in their order, in one view."""
+    """All images in order, in one view."""
 
     def __init__(self, sampler: SequentialSampler, batch_size: int, view: int) -> None:
         super().__init__(sampler, batch_size)

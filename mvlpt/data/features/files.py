@@ -1,7 +1,7 @@
 """Features on disk, so that other processes and machines need not encode the same images again.
 
 One safetensors file holds one :class:`mvlpt.data.features.cache.FeatureBank`; its name is the hash of its key, and the
-key stands inside, so that a file is never taken for another.
+key is stored in the file, so that files cannot be confused.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ FORMAT = "mvlpt-features-1"
 
 
 def feature_file(folder: str | os.PathLike[str], key: str) -> Path:
-    """Where the features of this key are, or would be."""
+    """The path of the features of this key, whether it exists or not."""
     return Path(folder) / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.safetensors"
 
 
 def read_or_build(folder: str | os.PathLike[str], key: str, build: Callable[[], FeatureBank]) -> FeatureBank:
-    """The bank kept under ``key``; made by ``build`` and written where there is none, or only a broken one.
+    """The bank stored under ``key``; if there is none, or a broken one, ``build`` computes it and it is written.
 
     Args:
-        folder: made when it is missing.
-        key: names everything the features depend on.
-        build: makes the bank.
+        folder: created if it is missing.
+        key: identifies everything the features depend on.
+        build: computes the bank.
 
     Raises:
         DataError: the folder cannot be written.
@@ -56,7 +56,7 @@ def _read(path: Path, key: str) -> FeatureBank:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
         if metadata.get("format") != FORMAT or metadata.get("key") != key:
-            raise ValueError("it is of another format or of other images")
+            raise ValueError("it has another format or belongs to other images")
         missing = {int(index): impath for index, impath in parse_json(metadata["missing"], "its header").items()}
         return FeatureBank(file.get_tensor("features"), missing)
 

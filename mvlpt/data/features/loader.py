@@ -1,4 +1,4 @@
-"""Batches of cached features, in the order and with the labels of the loader they stand in for.
+"""Batches of cached features, in the order and with the labels of the image loader they replace.
 
 Shapes: B batch, D width, K classes.
 """
@@ -24,19 +24,19 @@ from mvlpt.errors import ConfigError, DataError
 
 
 class FeatureLoader:
-    """Gives the batches that a loader would give, with ``feature`` (B, D) in place of ``img``, without reading images.
+    """Gives the batches of an image loader, with ``feature`` (B, D) instead of ``img``, without reading images.
 
-    The two share the plan of epochs: ``set_epoch`` on one, or iterating it, moves the other.
+    The two share one epoch counter: ``set_epoch`` on one, or iterating it, advances the other.
 
     Args:
         bank: features of all items.
-        loader: the loader it stands in for; its order, views, labels and tasks are kept.
+        loader: the loader it replaces; order, views, labels and tasks stay the same.
 
     Raises:
-        DataError: the bank does not hold as many images as the loader.
+        DataError: the bank and the loader have different numbers of images.
 
     Attributes:
-        skipped: paths of the images that could not be read and are left out.
+        skipped: paths of unreadable images, which are left out.
     """
 
     def __init__(self, bank: FeatureBank, loader: EpochLoader) -> None:
@@ -76,7 +76,7 @@ class FeatureLoader:
         self.batch_sampler.set_epoch(epoch, start_batch)
 
     def close(self) -> None:
-        """Nothing to end: there are no workers."""
+        """Does nothing: there are no workers."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         plan = iter(self.batch_sampler)
@@ -84,12 +84,12 @@ class FeatureLoader:
         return self._batches(plan)
 
     def _batches(self, plan: Iterator[list[ViewIndex]]) -> Iterator[dict[str, Any]]:
-        for places in plan:
-            places = [place for place in places if place[0] not in self.bank.missing]
-            if not places:
+        for batch in plan:
+            batch = [key for key in batch if key[0] not in self.bank.missing]
+            if not batch:
                 continue
-            index, view = torch.tensor(places).T
-            chosen = [self.data_source[position] for position, _ in places]
+            index, view = torch.tensor(batch).T
+            chosen = [self.data_source[position] for position, _ in batch]
             yield {
                 "feature": self.bank.rows(view, index),
                 "label": self._labels(index, chosen),
@@ -100,7 +100,7 @@ class FeatureLoader:
             }
 
     def _labels(self, index: Tensor, chosen: Sequence[Datum]) -> Tensor:
-        """(B,) class ids, or (B, K) floats where the loader has multi-label tasks."""
+        """(B,) class ids, or (B, K) floats if the loader has multi-label tasks."""
         if self._label is not None:
             return self._label[index]
         labels = torch.zeros(len(chosen), self.items.num_classes)
@@ -122,27 +122,27 @@ def build_feature_loader(
     folder: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> FeatureLoader:
-    """Replaces a loader of images by one of features, encoding only what the cache does not hold.
+    """Replaces a loader of images by one of features, encoding only images that are not in the cache.
 
-    Features are kept task by task, so runs on other groups of the same tasks find them.
+    Features are stored task by task, so runs on other groups of the same tasks reuse them.
 
     Args:
         loader: a loader of images.
         encode: (B, 3, H, W) to (B, D), frozen; called without gradients.
-        cache: where features are kept.
-        key: names backbone and precision.
-        transform: the loader's; what it does to a task's images is part of the task's key.
-        random_views: the loader's transform draws at random. Then it must have a fixed number of views.
-        folder: where features are kept on disk, too; ``""`` for nowhere.
+        cache: the cache in memory.
+        key: identifies backbone and precision.
+        transform: the loader's transform, part of the key of each task.
+        random_views: the loader's transform is random. Then it must have a fixed number of views.
+        folder: where features are stored on disk as well; ``""`` for nowhere.
         batch_size, num_workers, progress: see :func:`mvlpt.data.features.cache.encode_views`; progress counts per task.
 
     Raises:
-        ConfigError: the views are random and drawn anew every epoch.
+        ConfigError: the views are random and different in every epoch.
     """
     views = loader.batch_sampler.views
     if random_views and views == 0:
         raise ConfigError(
-            "Features cannot be kept while every epoch draws new views; set DATALOADER.VIEWS to a number of fixed views"
+            "Features cannot be cached when every epoch draws new views; set DATALOADER.VIEWS to a number above 0"
         )
     views = views if random_views and views else 1
     seed = loader.items.seed if random_views else 0
@@ -159,9 +159,9 @@ def build_feature_loader(
         banks.append(cache.get_or_build(name, build))
         order += positions
     bank = FeatureBank.join(banks)
-    if order != list(range(len(source))):  # tasks that do not lie one after the other
+    if order != list(range(len(source))):  # the tasks are interleaved
         back = torch.argsort(torch.tensor(order)).to(bank.features.device)
-        missing = {order[place]: impath for place, impath in bank.missing.items()}
+        missing = {order[index]: impath for index, impath in bank.missing.items()}
         bank = FeatureBank(bank.features[:, back], missing)
     return FeatureLoader(bank, loader)
 

@@ -1,4 +1,4 @@
-"""Which images, in which view, make up each batch of an epoch: a function of the sampler and the epoch alone."""
+"""The images and views in each batch of an epoch: a function of the sampler and the epoch alone."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mvlpt.randomness import python_stream
 
 
 class EpochBatchSampler(Sampler[list[ViewIndex]]):
-    """Cuts a sampler's order into batches of (position, view).
+    """Splits a sampler's order into batches of (index, view).
 
     Args:
         sampler: gives the order of each epoch.
         batch_size: images a batch.
-        drop_last: leave out a short last batch, provided that there is a full one.
-        views: ``None`` always asks for view 0 (evaluation); 0 asks for a new view in every epoch; K > 0 goes round K
-            fixed views. An image drawn several times in an epoch comes in a different view each time.
+        drop_last: leave out a short last batch if there is a full one.
+        views: ``None`` means always view 0 (evaluation); 0 a new view in every epoch; K > 0 cycles through K fixed
+            views. An image drawn several times in an epoch comes in a different view each time.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class EpochBatchSampler(Sampler[list[ViewIndex]]):
         self.start_batch = 0
 
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
-        """Chooses the epoch, and how many of its batches to pass over, for iterations that begin from now on."""
+        """Chooses the epoch, and how many of its batches to skip, for later iterations."""
         self.epoch = epoch
         self.start_batch = start_batch
         self.sampler.set_epoch(epoch)
@@ -43,17 +43,17 @@ class EpochBatchSampler(Sampler[list[ViewIndex]]):
         return self._batches(self.epoch, self.start_batch)
 
     def __len__(self) -> int:
-        """Batches in a whole epoch, whatever ``start_batch`` is."""
+        """Batches in a whole epoch, regardless of ``start_batch``."""
         return self._count(len(self.sampler))
 
     def _count(self, draws: int) -> int:
-        """Batches that ``draws`` images make."""
+        """Number of batches made from ``draws`` images."""
         whole, rest = divmod(draws, self.batch_size)
         return whole if self.drop_last and whole else whole + (rest > 0)
 
     def _batches(self, epoch: int, start_batch: int) -> Iterator[list[ViewIndex]]:
         drawn: dict[int, int] = defaultdict(int)
-        for number, positions in enumerate(self._cut(self.sampler.order(epoch), epoch)):
+        for number, positions in enumerate(self._split(self.sampler.order(epoch), epoch)):
             if self.views is None:
                 batch = [(position, 0) for position in positions]
             else:
@@ -61,8 +61,8 @@ class EpochBatchSampler(Sampler[list[ViewIndex]]):
             if number >= start_batch:
                 yield batch
 
-    def _cut(self, order: Sequence[int], epoch: int) -> Iterator[Sequence[int]]:
-        """The positions of each batch."""
+    def _split(self, order: Sequence[int], epoch: int) -> Iterator[Sequence[int]]:
+        """The indices of each batch."""
         for number in range(self._count(len(order))):
             yield order[number * self.batch_size : (number + 1) * self.batch_size]
 
@@ -75,20 +75,20 @@ class EpochBatchSampler(Sampler[list[ViewIndex]]):
 class TaskBatchSampler(EpochBatchSampler):
     """Batches of one task each, in random order.
 
-    Every task is cut into batches as if it were alone, so it makes as many steps an epoch as in a run of its own.
-    Arguments as :class:`EpochBatchSampler`'s; an item's domain is its task's position.
+    Every task is split into batches as if it were alone, so it makes as many steps an epoch as in a run of its own.
+    The arguments are those of :class:`EpochBatchSampler`; an item's domain is the index of its task.
     """
 
     def __len__(self) -> int:
         """Batches in the current epoch."""
-        return sum(1 for _ in self._cut(self.sampler.order(self.epoch), self.epoch))
+        return sum(1 for _ in self._split(self.sampler.order(self.epoch), self.epoch))
 
-    def _cut(self, order: Sequence[int], epoch: int) -> Iterator[Sequence[int]]:
+    def _split(self, order: Sequence[int], epoch: int) -> Iterator[Sequence[int]]:
         members: dict[int, list[int]] = defaultdict(list)
         for position in order:
             members[self.sampler.data_source[position].domain].append(position)
         batches = []
         for task in sorted(members):
-            batches += list(super()._cut(members[task], epoch))
+            batches += list(super()._split(members[task], epoch))
         python_stream("order", "task batches", self.sampler.seed, epoch).shuffle(batches)
         return iter(batches)

@@ -1,4 +1,4 @@
-"""A cache bounded in bytes, least recently used out first; the process keeps one for images."""
+"""A least-recently-used cache bounded in bytes, and the process's cache of images."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Value = TypeVar("Value")
 
 
 class ByteLRU(Generic[Value]):
-    """Maps keys to values and forgets the least recently used ones beyond ``max_bytes``.
+    """Maps keys to values and drops the least recently used ones beyond ``max_bytes``.
 
     Args:
-        max_bytes: bound on the sum of the values' sizes; 0 keeps nothing.
+        max_bytes: limit on the total size of the values; 0 keeps nothing.
         size_of: a value's size in bytes.
     """
 
@@ -30,36 +30,36 @@ class ByteLRU(Generic[Value]):
         self.hits = 0
         self.misses = 0
         self._size_of = size_of
-        self._held: OrderedDict[Hashable, Value] = OrderedDict()
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._values)
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._held
+        return key in self._values
 
     def get(self, key: Hashable) -> Value | None:
         """The value, now the most recently used, or ``None``."""
-        if key not in self._held:
+        if key not in self._values:
             self.misses += 1
             return None
         self.hits += 1
-        self._held.move_to_end(key)
-        return self._held[key]
+        self._values.move_to_end(key)
+        return self._values[key]
 
     def put(self, key: Hashable, value: Value) -> None:
-        """Keeps a value, unless it alone is larger than the bound."""
-        if key in self._held:
-            self.num_bytes -= self._size_of(self._held.pop(key))
+        """Keeps a value, unless it alone is larger than the limit."""
+        if key in self._values:
+            self.num_bytes -= self._size_of(self._values.pop(key))
         if self._size_of(value) > self.max_bytes:
             return
-        self._held[key] = value
+        self._values[key] = value
         self.num_bytes += self._size_of(value)
         while self.num_bytes > self.max_bytes:
-            self.num_bytes -= self._size_of(self._held.popitem(last=False)[1])
+            self.num_bytes -= self._size_of(self._values.popitem(last=False)[1])
 
     def clear(self) -> None:
-        self._held.clear()
+        self._values.clear()
         self.num_bytes = 0
 
 
@@ -71,9 +71,9 @@ _CACHES: dict[int, ByteLRU[Any]] = {}
 
 
 def image_cache(max_bytes: int) -> ByteLRU[Any]:
-    """This process's cache of decoded images, with its bound set to ``max_bytes``.
+    """This process's cache of decoded images, with its limit set to ``max_bytes``.
 
-    A forked worker has one of its own.
+    A forked worker has its own.
     """
     pid = os.getpid()
     if pid not in _CACHES:
@@ -84,14 +84,14 @@ def image_cache(max_bytes: int) -> ByteLRU[Any]:
 
 
 def read_image_cached(impath: str, max_bytes: int) -> Image.Image:
-    """As :func:`mvlpt.data.images.reading.read_image`, decoding a file that has not changed only once while it fits.
+    """As :func:`mvlpt.data.images.reading.read_image`, but an unchanged file is decoded once while it stays cached.
 
     Args:
         impath: a file, or ``archive.zip@entry``.
-        max_bytes: bound on what this process keeps; 0 reads anew every time.
+        max_bytes: limit of this process's cache; 0 reads the file every time.
 
     Returns:
-        An RGB image of the caller's own.
+        A copy that the caller may change.
     """
     if max_bytes <= 0:
         return read_image(impath)
@@ -105,22 +105,22 @@ def read_image_cached(impath: str, max_bytes: int) -> Image.Image:
 
 
 def pixels_cached(impath: str, plan: PixelPlan, max_bytes: int) -> Pixels:
-    """What a plan does to an image once, computed once while it fits.
+    """The image after a plan's deterministic steps, computed once while it stays in the cache.
 
     Args:
         impath: a file, or ``archive.zip@entry``.
         plan: the transform.
-        max_bytes: bound on what this process keeps; 0 computes anew every time.
+        max_bytes: limit of this process's cache; 0 computes it every time.
 
     Returns:
         Pixels (H, W, 3), not to be changed.
     """
     if max_bytes <= 0:
-        return plan.once(read_image(impath))
+        return plan.prepare(read_image(impath))
     cache = image_cache(max_bytes)
     key = (plan.name, impath, *file_stamp(impath))
     pixels = cache.get(key)
     if pixels is None:
-        pixels = plan.once(read_image(impath))
+        pixels = plan.prepare(read_image(impath))
         cache.put(key, pixels)
     return pixels

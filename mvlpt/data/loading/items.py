@@ -1,6 +1,6 @@
-"""What stands between a data set and its batches: a random stream for every view, labels as tensors, bad images.
+"""The step from a data set to its batches: a random stream for every view, labels as tensors, unreadable images.
 
-``Items`` wraps any map-style data set of Dassl's dictionaries. It is indexed by (position, view); the same pair gives
+``Items`` wraps any map-style data set of Dassl's dictionaries. It is indexed by (index, view); the same pair gives
 the same tensors in every process, so workers hold no state and their number changes nothing.
 """
 
@@ -23,14 +23,14 @@ from mvlpt.data.loading.pixels import View, stack_views
 from mvlpt.errors import DataError
 from mvlpt.randomness import derive_seed
 
-ViewIndex = tuple[int, int]  # position in the data source, view
+ViewIndex = tuple[int, int]  # index in the data source, view
 
 _FOLDERS = re.compile(r"[\\/]")
 
 
 @contextmanager
 def preserve_rng_state() -> Iterator[None]:
-    """Puts torch's (CPU), Python's and NumPy's global generators back as they were before."""
+    """Restores torch's (CPU), Python's and NumPy's global generators on exit."""
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()
     try:
         yield
@@ -40,10 +40,10 @@ def preserve_rng_state() -> Iterator[None]:
         np.random.set_state(states[2])
 
 
-def seed_generators(seed: int, torch_alone: bool = False) -> None:
-    """Seeds torch's (CPU), Python's and NumPy's global generators, or torch's alone."""
+def seed_generators(seed: int, torch_only: bool = False) -> None:
+    """Seeds torch's (CPU), Python's and NumPy's global generators, or only torch's."""
     torch.default_generator.manual_seed(seed)
-    if not torch_alone:
+    if not torch_only:
         random.seed(seed)
         np.random.seed(seed % 2**32)
 
@@ -51,8 +51,8 @@ def seed_generators(seed: int, torch_alone: bool = False) -> None:
 def view_seed(seed: int, view: int, impath: str) -> int:
     """The seed of one view of an image.
 
-    It depends on the last two parts of the image's path, and neither on where the data lie nor on the image's
-    position: an image is augmented alike alone and among other tasks.
+    It depends on the last two parts of the image's path, not on the data folder or the image's index: an image is
+    augmented the same way alone and among other tasks.
     """
     tail = "/".join(_FOLDERS.split(impath)[-2:])
     return derive_seed("view", seed, view, tail)
@@ -73,7 +73,7 @@ class Batch(NamedTuple):
 
 
 class Items(Dataset):
-    """Indexed by (position, view), gives the wrapped data set's dictionary with ``task`` and an encoded label.
+    """Indexed by (index, view), gives the wrapped data set's dictionary with ``task`` and an encoded label.
 
     Args:
         wrapper: a map-style data set of dictionaries.
@@ -101,19 +101,21 @@ class Items(Dataset):
     def __len__(self) -> int:
         return len(self.data_source)
 
-    def __getitem__(self, place: ViewIndex) -> dict[str, Any] | BadImage:
-        item = self.__getitems__([place])[0]
-        return {**item, "img": item["img"].finish()} if _is_pending(item) else item
+    def __getitem__(self, key: ViewIndex) -> dict[str, Any] | BadImage:
+        item = self.__getitems__([key])[0]
+        return {**item, "img": item["img"].compute()} if _is_pending(item) else item
 
-    def __getitems__(self, places: Sequence[ViewIndex]) -> list[dict[str, Any] | BadImage]:
-        """The items of a batch. Torch's worker processes call this, too."""
+    def __getitems__(self, keys: Sequence[ViewIndex]) -> list[dict[str, Any] | BadImage]:
+        """The items of a batch. Torch's worker processes also call this."""
         with preserve_rng_state():
-            return [self._draw(index, view) for index, view in places]
+            return [self._draw(index, view) for index, view in keys]
 
     def _draw(self, index: int, view: int) -> dict[str, Any] | BadImage:
         item = self.data_source[index]
         defers = getattr(self.wrapper, "defers", False)
-        seed_generators(view_seed(self.seed, view, item.impath), torch_alone=defers)  # a deferred view draws from it
+        seed_generators(
+            view_seed(self.seed, view, item.impath), torch_only=defers
+        )  # a deferred view draws only from torch
         try:
             output = self.wrapper.deferred(index) if defers else dict(self.wrapper[index])
         except DataError as error:
@@ -143,10 +145,10 @@ def collate(
     threads: int = 1,
     memory: BatchMemory | None = None,
 ) -> Batch:
-    """Stacks dictionaries into a batch; unreadable images are set apart.
+    """Stacks dictionaries into a batch and lists the unreadable images separately.
 
     Args:
-        items: what :class:`Items` gave for the places of a batch.
+        items: the items of a batch, from :class:`Items`.
         pool, threads, memory: see :func:`mvlpt.data.loading.pixels.stack_views`.
     """
     good = [item for item in items if not isinstance(item, BadImage)]

@@ -1,4 +1,4 @@
-"""The loader of batches: epochs can be named, entered in the middle and repeated, and no worker outlives it."""
+"""The loader of batches: any epoch can be chosen, entered in the middle and repeated, and no worker outlives it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from mvlpt.errors import ConfigError, DataError, suggest
 logger = logging.getLogger(__name__)
 
 ON_BAD_IMAGE = ("error", "skip")
-PREFETCH = 2  # batches that a worker prepares ahead
-HELD = 2  # batches in the user's hands: the one in use, and the next before it is let go
+PREFETCH = 2  # batches that a worker prepares in advance
+HELD = 2  # batches that the training loop references: the current one, and the next before the current is dropped
 
 
 class EpochLoader:
@@ -40,7 +40,7 @@ class EpochLoader:
         pin_memory: put batches of worker processes into page-locked memory.
         keep_workers: keep the workers, and the memory of batches, from epoch to epoch, until :meth:`close`; else they
             end with each epoch.
-        on_bad_image: ``error`` raises on an image that cannot be read, ``skip`` leaves it out and notes it.
+        on_bad_image: ``error`` raises on an image that cannot be read, ``skip`` leaves it out and records it.
 
     Attributes:
         skipped: paths of the images left out so far.
@@ -116,8 +116,8 @@ class EpochLoader:
             prefetch_factor=PREFETCH,
             pin_memory=self.pin_memory,
             persistent_workers=self.keep_workers,
-            worker_init_fn=_leave_interrupts_to_the_parent,
-            generator=torch.Generator().manual_seed(self.items.seed),  # so that none is taken from the global stream
+            worker_init_fn=_ignore_interrupts,
+            generator=torch.Generator().manual_seed(self.items.seed),  # so that none is drawn from the global generator
         )
         if self.keep_workers:
             self._loader = loader
@@ -129,14 +129,14 @@ class EpochLoader:
         if self.keep_workers:
             self._kept_memory = memory
         with _view_threads(threads) as pool:
-            for places in batches:
-                yield collate(self.items.__getitems__(places), pool, threads, memory)
+            for batch in batches:
+                yield collate(self.items.__getitems__(batch), pool, threads, memory)
 
-    def _memory(self, places: int) -> BatchMemory | None:
-        """Room for so many batches at a time; ``None`` where the size of a view is not known or the system refuses."""
+    def _memory(self, batches: int) -> BatchMemory | None:
+        """Buffers for this many batches; ``None`` where the size of a view is unknown or the system refuses."""
         view_bytes = getattr(self.items.wrapper, "view_bytes", 0)
         try:
-            return BatchMemory(view_bytes * self.batch_size, places) if view_bytes else None
+            return BatchMemory(view_bytes * self.batch_size, batches) if view_bytes else None
         except (OSError, ValueError, OverflowError):
             return None
 
@@ -155,7 +155,7 @@ class EpochLoader:
 
 @contextmanager
 def _view_threads(count: int) -> Iterator[ThreadPoolExecutor | None]:
-    """Threads that work out views, each with one thread of torch's own; ``None`` for a count of 1."""
+    """Threads that compute views, each limited to one torch thread; ``None`` for a count of 1."""
     if count == 1:
         yield None
         return
@@ -173,6 +173,6 @@ def _view_threads(count: int) -> Iterator[ThreadPoolExecutor | None]:
         yield pool
 
 
-def _leave_interrupts_to_the_parent(_worker: int) -> None:
-    """Ctrl-C reaches every process of the terminal; only the run's own decides when to stop, and needs its workers."""
+def _ignore_interrupts(_worker: int) -> None:
+    """Ctrl-C reaches every process of the terminal; only the main process decides to stop, and needs its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,8 +1,8 @@
-"""What is done to an image once, and what is done anew for each view, on 8-bit pixels.
+"""Splits a transform into a deterministic part, whose 8-bit result can be cached, and a random part run for each view.
 
-A pipeline begins with steps that draw nothing at random (resize, crop the centre): their result is what a cache keeps,
-3 bytes a pixel. A random resized crop and a flip then run on the kept pixels themselves; other augmentations get an
-image made of them. Nothing here depends on whether a cache is used.
+A pipeline begins with deterministic steps (resize, centre crop); a cache keeps their result, 3 bytes a pixel. A random
+resized crop and a flip then run on the cached pixels directly; other augmentations get a PIL image made from them.
+Nothing here depends on whether a cache is used.
 
 Shapes: H height, W width.
 """
@@ -23,12 +23,12 @@ from torch import Tensor
 from torchvision import transforms as T
 from torchvision.transforms.functional import InterpolationMode
 
-from mvlpt.data.loading.batch_memory import BatchMemory, Loan
+from mvlpt.data.loading.batch_memory import BatchMemory, BufferHandle
 
 Pixels = NDArray[np.uint8]
 
-ONCE = (T.Resize, T.CenterCrop)
-KEPT_SIDES = 2  # shorter side of what is kept for random crops, in sides of a view
+DETERMINISTIC = (T.Resize, T.CenterCrop)
+KEPT_SIDES = 2  # shorter side of the image kept for random crops, in sides of a view
 _MODES = {InterpolationMode.BILINEAR: "bilinear", InterpolationMode.BICUBIC: "bicubic"}
 
 
@@ -43,12 +43,12 @@ class PixelPlan:
             steps.
 
     Attributes:
-        name: tells the first part from that of every other plan.
+        name: identifies the deterministic part; equal names mean equal results.
     """
 
     def __init__(self, steps: Sequence[Callable[[Any], Any]]) -> None:
-        count = next((place for place, step in enumerate(steps) if not isinstance(step, ONCE)), len(steps))
-        self._once, rest = list(steps[:count]), list(steps[count:])
+        count = next((index for index, step in enumerate(steps) if not isinstance(step, DETERMINISTIC)), len(steps))
+        self._first, rest = list(steps[:count]), list(steps[count:])
         crop = rest[0] if rest and isinstance(rest[0], T.RandomResizedCrop) else None
         self._longest = KEPT_SIDES * max(crop.size) if crop is not None else 0
         self._crop = crop if crop is not None and crop.interpolation in _MODES else None
@@ -58,11 +58,11 @@ class PixelPlan:
         rest = rest[1:] if self._on_pixels else rest
         self._normal = _in_levels(rest.pop(0)) if self._on_pixels and _is_normal(rest) else None
         self._rest = rest
-        self.name = f"{self._once} {self._longest}"
+        self.name = f"{self._first} {self._longest}"
 
-    def once(self, image: Image.Image) -> Pixels:
-        """(H, W, 3): the image after the steps that draw nothing at random."""
-        for step in self._once:
+    def prepare(self, image: Image.Image) -> Pixels:
+        """(H, W, 3): the image after the deterministic steps."""
+        for step in self._first:
             image = step(image)
         shorter = min(image.size)
         if self._longest and shorter > self._longest:
@@ -71,15 +71,15 @@ class PixelPlan:
         return np.array(image)
 
     def view(self, pixels: Pixels) -> Any:
-        """What the pipeline gives, drawing from torch's generator as it would; ``pixels`` are not changed."""
-        kept = self._cut(self.draw(pixels))
+        """The result of the pipeline, with the same draws from torch's generator; ``pixels`` are not changed."""
+        kept = self._crop_and_flip(self.draw(pixels))
         output = self._to_float(kept) if self._on_pixels else _to_image(kept)
         for step in self._rest:
             output = step(output)
         return output
 
     def draw(self, pixels: Pixels) -> View:
-        """Draws what is random about cropping and flipping, and leaves the work for later."""
+        """Draws the random crop and flip; the view itself is computed later."""
         box = None
         if self._crop is not None:
             height, width = pixels.shape[:2]
@@ -93,11 +93,11 @@ class PixelPlan:
         return None if self._crop is None else tuple(self._crop.size)
 
     @property
-    def only_draws(self) -> bool:
-        """Once :meth:`draw` has been called nothing random remains, so that views can be worked out in any order."""
+    def deferrable(self) -> bool:
+        """All randomness is in :meth:`draw`, so that views can be computed in any order."""
         return self._on_pixels and not self._rest
 
-    def _cut(self, view: View) -> Tensor:
+    def _crop_and_flip(self, view: View) -> Tensor:
         """(3, h, w) of 8 bits: the crop, resized, and the flip."""
         kept = torch.from_numpy(view.pixels).permute(2, 0, 1)
         if view.box is not None:
@@ -120,13 +120,13 @@ class PixelPlan:
 
 
 class View(NamedTuple):
-    """One view of an image, drawn but not worked out yet.
+    """One view of an image, drawn but not computed yet.
 
     Attributes:
-        plan: the transform; its ``only_draws`` is true.
+        plan: the transform; its ``deferrable`` is true.
         pixels: (H, W, 3).
         box: top, left, height and width of the crop, or ``None``.
-        flipped: left and right are exchanged.
+        flipped: mirrored horizontally.
     """
 
     plan: PixelPlan
@@ -136,40 +136,40 @@ class View(NamedTuple):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width when it is worked out."""
+        """Height and width of the computed view."""
         return self.plan.crop_size or self.pixels.shape[:2]
 
-    def finish(self, out: Tensor | None = None) -> Tensor:
+    def compute(self, out: Tensor | None = None) -> Tensor:
         """(3, h, w) float32, in ``out`` where it is given. Any thread may call it."""
-        return self.plan._to_float(self.plan._cut(self), out)
+        return self.plan._to_float(self.plan._crop_and_flip(self), out)
 
 
 def stack_views(
     views: Sequence[View], pool: Executor | None = None, threads: int = 1, memory: BatchMemory | None = None
-) -> Tensor | Loan:
-    """(B, 3, h, w): works views out straight into their batch.
+) -> Tensor | BufferHandle:
+    """(B, 3, h, w): computes views directly into their batch.
 
     Args:
         views: of one size.
-        pool: does the work; without one it is done here.
-        threads: into how many shares it is cut.
-        memory: where the batch comes to lie, if there is room.
+        pool: computes the views; without one the calling thread does.
+        threads: number of shares the work is split into.
+        memory: buffers for the batch, if one is free.
 
     Returns:
-        The batch; in a worker process, where ``memory`` has room, what arrives as the batch when it is sent.
+        The batch; in a worker process with a free buffer in ``memory``, a handle that arrives as the batch.
     """
     height, width = views[0].size
     shape = (len(views), 3, height, width)
     in_worker = torch.utils.data.get_worker_info() is not None
-    loan = memory.lend(shape) if memory is not None else None
-    if loan is not None:
-        batch = loan.rows if in_worker else loan.tensor()
+    handle = memory.acquire(shape) if memory is not None else None
+    if handle is not None:
+        batch = handle.rows if in_worker else handle.tensor()
     else:
         batch = _shared(shape) if in_worker else torch.empty(shape)
 
     def share(number: int) -> None:
         for view, row in zip(views[number::threads], batch[number::threads], strict=True):
-            view.finish(row)
+            view.compute(row)
 
     if pool is None:
         threads = 1
@@ -177,18 +177,18 @@ def stack_views(
     else:
         for done in [pool.submit(share, number) for number in range(threads)]:
             done.result()
-    return loan if in_worker and loan is not None else batch
+    return handle if in_worker and handle is not None else batch
 
 
 def _shared(shape: tuple[int, ...]) -> Tensor:
-    """Where the parent process can see it, as torch's own collate makes batches."""
+    """A tensor in memory shared with the parent process, as torch's own collate makes batches."""
     storage = torch.UntypedStorage._new_shared(4 * math.prod(shape))
     return torch.empty(0).set_(storage, 0, shape)
 
 
 @functools.lru_cache(maxsize=1024)
 def _sized(height: int, width: int) -> Tensor:
-    """Something of that size, for ``get_params``, which reads the size only."""
+    """A tensor of that size, for ``get_params``, which reads only the size."""
     return torch.empty(1, 1, 1).expand(3, height, width)
 
 
@@ -201,6 +201,6 @@ def _is_normal(steps: Sequence[Callable[[Any], Any]]) -> bool:
 
 
 def _in_levels(step: T.Normalize) -> tuple[Tensor, Tensor]:
-    """What to subtract from and what to multiply with levels of 0 to 255, (3, 1, 1) each."""
+    """Offset and factor, (3, 1, 1) each, that normalise levels of 0 to 255."""
     mean, deviation = (torch.tensor(list(values)).view(-1, 1, 1) for values in (step.mean, step.std))
     return 255 * mean, 1 / (255 * deviation)

@@ -1,4 +1,4 @@
-"""Arrays and a lock that a process shares with those it forks."""
+"""Arrays and a lock shared by a process and those it forks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-WAIT = 0.2  # seconds for a lock: a worker that was killed while it held it must not stop the others
+WAIT = 0.2  # seconds: a worker that was killed while holding the lock must not block the others
 
 
 def shared_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Zeros of this shape. The memory is taken from the system page by page, when it is first written.
+    """Zeros of this shape. The system allocates the memory page by page, when it is first written.
 
-    It needs no room in ``/dev/shm``, which containers often keep small.
+    It does not use ``/dev/shm``, which is often small in containers.
 
     Raises:
         OSError: the system does not grant the address range.
@@ -29,17 +29,17 @@ def shared_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
 
 
 class SharedLock:
-    """A lock for which nobody waits long."""
+    """A lock with a short timeout."""
 
     def __init__(self) -> None:
         self._lock: Any = multiprocessing.get_context("fork").Lock()
 
     @contextmanager
     def held(self) -> Iterator[bool]:
-        """Whether the lock was had; while it is, nobody else has it."""
-        had = self._lock.acquire(timeout=WAIT)
+        """Holds the lock; gives whether it was acquired within the timeout."""
+        acquired = self._lock.acquire(timeout=WAIT)
         try:
-            yield had
+            yield acquired
         finally:
-            if had:
+            if acquired:
                 self._lock.release()

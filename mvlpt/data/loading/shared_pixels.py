@@ -1,7 +1,7 @@
 """Decoded images in memory that a process shares with the workers it forks.
 
-A worker gets other images in every epoch; what one has decoded, all find here. The first images to come are kept until
-the memory is full, and none is pushed out: in epochs of random order that keeps the largest share of hits.
+A worker gets different images in every epoch; an image that one worker has decoded is found by all. Images are kept
+in order of arrival until the memory is full, and none is evicted: with random epochs that gives the highest hit rate.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _OFFSET, _HEIGHT, _WIDTH, _STAMP = range(4)
 
 
 class SharedPixels:
-    """Keeps images (H, W, 3) by position.
+    """Keeps images (H, W, 3) by index.
 
-    The memory is taken from the system when it is first written, and given back with this object.
+    The system allocates the memory when it is first written, and frees it with this object.
 
     Args:
-        max_bytes: bound on the kept pixels.
-        num_images: positions run from 0 to here.
+        max_bytes: limit on the kept pixels, in bytes.
+        num_images: number of images; indices are below it.
 
     Raises:
         OSError: the system does not grant the address range.
@@ -31,7 +31,7 @@ class SharedPixels:
         self._memory = shared_array((max_bytes,), np.uint8)
         table = shared_array((num_images + 1, 4), np.int64)
         self._rows, self._used = table[:-1], table[-1]
-        self._used[:2] = 1, 0  # the first free byte plus one, as offsets are kept; hits
+        self._used[:2] = 1, 0  # the first free byte plus one, as offsets are stored; hits
         self._lock = SharedLock()
 
     @property
@@ -41,22 +41,22 @@ class SharedPixels:
 
     @property
     def hits(self) -> int:
-        """How often an image was found, by all processes."""
+        """Number of cache hits of all processes."""
         return int(self._used[1])
 
-    def get(self, position: int, stamp: tuple[int, int]) -> Pixels | None:
+    def get(self, index: int, stamp: tuple[int, int]) -> Pixels | None:
         """The image, not to be changed; ``None`` where it is not kept or its file has changed since."""
         with self._lock.held() as held:
-            offset, height, width, known = self._rows[position].tolist()
+            offset, height, width, known = self._rows[index].tolist()
             found = held and offset > 0 and known == hash(stamp)
             self._used[1] += found
         return self._memory[offset - 1 : offset - 1 + height * width * 3].reshape(height, width, 3) if found else None
 
-    def put(self, position: int, stamp: tuple[int, int], pixels: Pixels) -> None:
-        """Keeps an image if there is room."""
+    def put(self, index: int, stamp: tuple[int, int], pixels: Pixels) -> None:
+        """Keeps an image if it fits."""
         with self._lock.held() as held:
             start = int(self._used[0]) - 1
-            row = self._rows[position]
+            row = self._rows[index]
             room = start + pixels.size <= len(self._memory)
             if not held or not room or (row[_OFFSET] and row[_STAMP] == hash(stamp)):
                 return

@@ -52,10 +52,10 @@ def is_random(choices: Iterable[str]) -> bool:
 
 
 class Pipeline(T.Compose):
-    """The steps that :func:`build_transform` chose. Its text names every step with its options.
+    """The steps that :func:`build_transform` chose. Its ``repr`` names every step with its options.
 
     Attributes:
-        deterministic: no step draws at random.
+        deterministic: no step is random.
     """
 
     def __init__(self, steps: list[Callable], *, deterministic: bool) -> None:
@@ -64,10 +64,10 @@ class Pipeline(T.Compose):
 
 
 class TaskPipelines:
-    """One pipeline for each of several tasks, of which some differ.
+    """One pipeline for each of several tasks, not all equal.
 
     Args:
-        by_task: by the position of the task, which is the domain of its items.
+        by_task: by the index of the task, which is the domain of its items.
     """
 
     def __init__(self, by_task: Sequence[Pipeline]) -> None:
@@ -78,12 +78,12 @@ class TaskPipelines:
 
 
 def transform_of(transform: Any, domain: int) -> Any:
-    """What is applied to items of a domain: a task's own pipeline, or the one for all."""
+    """The transform of the items of a domain: the task's own pipeline, or the common one."""
     return transform.by_task[domain] if isinstance(transform, TaskPipelines) else transform
 
 
 class Random2DTranslation:
-    """With probability ``p`` resizes to 9/8 of the size and crops at a random place; else resizes to the size."""
+    """With probability ``p`` resizes to 9/8 of the size and crops a random window; else resizes to the size."""
 
     def __init__(
         self, height: int, width: int, p: float = 0.5, interpolation: InterpolationMode = InterpolationMode.BILINEAR
@@ -153,7 +153,7 @@ class GaussianNoise:
 def build_transform(
     cfg: Any, is_train: bool = True, choices: Iterable[str] | None = None, *, center_crop: bool = True
 ) -> Pipeline | None:
-    """Makes the transform that a config describes.
+    """Builds the transform that a config describes.
 
     Training: resize to the size (unless a random crop is chosen), then the chosen ones in Dassl's order. Testing:
     resize the shorter side to the larger of height and width and crop the centre, or resize both sides; normalise.

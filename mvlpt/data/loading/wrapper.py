@@ -28,14 +28,14 @@ class DatasetWrapper(Dataset):
     With a list of transforms the images are ``img, img2, ...``; with ``DATALOADER.K_TRANSFORMS`` above 1, for
     training, each of them is a list of views; with ``DATALOADER.RETURN_IMG0`` there is ``img0`` without augmentation.
 
-    Images are kept, decoded and after the steps that draw nothing at random, in a cache of ``DATALOADER.CACHE_MB``: of
-    this process, or shared with the workers it forks. Those of training always enter it, those of other splits when
-    the whole split fits into half of it, so that large test sets stream past.
+    Images are cached after decoding and the deterministic steps, in ``DATALOADER.CACHE_MB`` of memory: of this process,
+    or shared with the workers it forks. Training images always enter the cache, those of other splits only if the
+    whole split fits into half of it, so that large test sets do not fill it.
 
     Args:
         cfg: the run's config.
         data_source: the items.
-        transform: from an RGB image to a tensor, perhaps another for each task; a list of these; or ``None``, which
+        transform: from an RGB image to a tensor, possibly different for each task; a list of these; or ``None``, which
             gives the image itself.
         is_train: for training.
     """
@@ -69,7 +69,7 @@ class DatasetWrapper(Dataset):
             self.cache_bytes //= workers  # each worker keeps its own
 
     def _make_plans(self) -> Sequence[PixelPlan] | None:
-        """The plan for all domains, or one for each; ``None`` where the transform is not one of our own."""
+        """The plan for all domains, or one for each; ``None`` where the transform is not a :class:`Pipeline`."""
         if isinstance(self.transform, Pipeline):
             return [PixelPlan(self.transform.transforms)]
         if isinstance(self.transform, TaskPipelines):
@@ -80,14 +80,14 @@ class DatasetWrapper(Dataset):
         return self._plans[item.domain if len(self._plans) > 1 else 0]
 
     def _share(self, num_images: int) -> SharedPixels | None:
-        """The memory for all workers; ``None`` where the system cannot share or grant it."""
+        """Memory shared by all workers; ``None`` where the system cannot provide it."""
         try:
             return SharedPixels(self.cache_bytes, num_images)
         except (OSError, ValueError):
             return None
 
     def __getstate__(self) -> dict[str, Any]:
-        """A worker that is not forked cannot see the shared memory; it keeps images of its own."""
+        """A worker that is not forked cannot see the shared memory; it caches its own images."""
         return {**self.__dict__, "_shared": None}
 
     def __len__(self) -> int:
@@ -95,17 +95,17 @@ class DatasetWrapper(Dataset):
 
     @property
     def defers(self) -> bool:
-        """:meth:`deferred` may be asked in place of an index: a subclass has not changed what that gives."""
+        """:meth:`deferred` may be called instead of indexing: no subclass has overridden that."""
         plain = type(self).__getitem__ is DatasetWrapper.__getitem__
-        return plain and self._plans is not None and all(plan.only_draws for plan in self._plans)
+        return plain and self._plans is not None and all(plan.deferrable for plan in self._plans)
 
     @property
     def view_bytes(self) -> int:
-        """Bytes of one view as float32, where :meth:`deferred` may be asked; else 0."""
+        """Bytes of one view as float32, where :meth:`deferred` may be called; else 0."""
         return 4 * 3 * math.prod(self.cfg.INPUT.SIZE) if self.defers else 0
 
     def deferred(self, idx: int) -> dict[str, Any]:
-        """As an index, with a :class:`mvlpt.data.loading.pixels.View` that is not worked out yet as ``img``."""
+        """As indexing, but ``img`` is a :class:`mvlpt.data.loading.pixels.View` that is not computed yet."""
         item = self.data_source[idx]
         view = self._plan(item).draw(self._pixels(idx, item))
         return {"label": item.label, "domain": item.domain, "impath": item.impath, "index": idx, "img": view}
@@ -120,8 +120,8 @@ class DatasetWrapper(Dataset):
         if self.transform is None:
             output["img"] = img0
         elif isinstance(self.transform, (list, tuple)):
-            for place, transform in enumerate(self.transform, start=1):
-                output["img" if place == 1 else f"img{place}"] = self._transform_image(transform, img0)
+            for number, transform in enumerate(self.transform, start=1):
+                output["img" if number == 1 else f"img{number}"] = self._transform_image(transform, img0)
         else:
             output["img"] = self._transform_image(transform_of(self.transform, item.domain), img0)
         if self.return_img0:
@@ -134,7 +134,7 @@ class DatasetWrapper(Dataset):
         stamp = file_stamp(item.impath)
         pixels = self._shared.get(idx, stamp)
         if pixels is None:
-            pixels = self._plan(item).once(read_image(item.impath))
+            pixels = self._plan(item).prepare(read_image(item.impath))
             self._shared.put(idx, stamp, pixels)
         return pixels
 

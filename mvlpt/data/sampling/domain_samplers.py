@@ -13,12 +13,12 @@ from mvlpt.errors import ConfigError
 
 
 class RandomDomainSampler(EpochSampler):
-    """Batches of ``batch_size`` images from ``n_domain`` random domains, equally many from each.
+    """Batches of ``batch_size`` images from ``n_domain`` random domains, the same number from each.
 
-    An epoch ends when one of the domains last drawn from cannot fill another batch.
+    An epoch ends when one of the domains just drawn from cannot fill another batch.
 
     Raises:
-        ConfigError: the batch cannot be shared equally, or a domain has too few images.
+        ConfigError: the batch cannot be divided equally, or a domain has too few images.
     """
 
     def __init__(self, data_source: Sequence[Datum], batch_size: int, n_domain: int | None, seed: int = 0) -> None:
@@ -52,7 +52,7 @@ class SeqDomainSampler(EpochSampler):
 class RandomClassSampler(EpochSampler):
     """Batches of ``batch_size // n_ins`` random classes with ``n_ins`` images each.
 
-    A class with fewer images than ``n_ins`` repeats some.
+    A class with fewer than ``n_ins`` images repeats some.
 
     Raises:
         ConfigError: ``n_ins`` exceeds the batch, or there are fewer classes than a batch needs.
@@ -96,7 +96,7 @@ class RandomClassSampler(EpochSampler):
 
 def _per_domain(batch_size: int, n_domain: int, members: dict[int, list[int]]) -> int:
     if batch_size % n_domain:
-        raise ConfigError(f"A batch of {batch_size} cannot be shared equally by {n_domain} domains")
+        raise ConfigError(f"A batch of {batch_size} cannot be divided equally among {n_domain} domains")
     share = batch_size // n_domain
     smallest = min(members, key=lambda domain: len(members[domain]))
     if len(members[smallest]) < share:
@@ -110,7 +110,7 @@ def _per_domain(batch_size: int, n_domain: int, members: dict[int, list[int]]) -
 def _domain_batches(
     sampler: RandomDomainSampler | SeqDomainSampler, stream: random.Random, choose: Callable[[], list[int]]
 ) -> list[int]:
-    """Draws without replacement from the chosen domains until one that was drawn from cannot give its share."""
+    """Draws without replacement from the chosen domains until one of them cannot provide its share."""
     left = {domain: list(positions) for domain, positions in sampler.domain_dict.items()}
     for positions in left.values():
         stream.shuffle(positions)

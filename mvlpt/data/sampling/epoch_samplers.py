@@ -1,4 +1,4 @@
-"""Orders of training images: pure functions of the seed and the epoch, so a resumed run meets the same ones."""
+"""Orders of training images: pure functions of the seed and the epoch, so that a resumed run sees the same ones."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from mvlpt.randomness import python_stream, torch_stream
 
 
 class EpochSampler(Sampler[int], ABC):
-    """A sampler whose order depends on nothing but its seed and the epoch.
+    """A sampler whose order depends only on its seed and the epoch.
 
     Args:
-        data_source: the items to be ordered.
+        data_source: the items to order.
         seed: names the random stream.
     """
 
@@ -29,10 +29,10 @@ class EpochSampler(Sampler[int], ABC):
 
     @abstractmethod
     def order(self, epoch: int) -> list[int] | range:
-        """Positions in ``data_source``, in the order of the given epoch."""
+        """Indices into ``data_source``, in the order of the given epoch."""
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch that the next iteration gives."""
+        """Chooses the epoch of the next iteration."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
@@ -46,7 +46,7 @@ class EpochSampler(Sampler[int], ABC):
 
 
 class SequentialSampler(EpochSampler):
-    """The items as they come."""
+    """The items in the given order."""
 
     def order(self, epoch: int) -> range:
         return range(len(self.data_source))
@@ -61,7 +61,7 @@ class RandomSampler(EpochSampler):
     Args:
         data_source: the items.
         seed: names the random stream.
-        length: draws an epoch; beyond the number of items, permutation follows permutation.
+        length: draws an epoch; if it exceeds the number of items, further permutations follow.
     """
 
     def __init__(self, data_source: Sequence[Datum], seed: int = 0, length: int | None = None) -> None:
@@ -76,14 +76,14 @@ class RandomSampler(EpochSampler):
 
 
 class TaskSampler(EpochSampler):
-    """Random order in which each task has a chosen share of the epoch: ``size ** (1 / temperature)``, normalised.
+    """A random order in which each task has a chosen share of the epoch: ``size ** (1 / temperature)``, normalised.
 
-    Temperature 1 is proportional; an infinite one is uniform: every task is visited equally often, to within one
-    image an epoch, and which task gets the odd image changes from epoch to epoch. Within a task no image is drawn a
-    second time before all were drawn once.
+    Temperature 1 is proportional; infinite temperature is uniform: all tasks are drawn equally often, up to one image
+    an epoch, and the task that gets the extra image varies between epochs. Within a task no image is repeated before
+    all have been drawn.
 
     Args:
-        data_source: items whose domain is their task's position.
+        data_source: items whose domain is the index of their task.
         seed: names the random stream.
         length: draws an epoch.
         temperature: above 0; ``float("inf")`` for uniform.
@@ -101,7 +101,7 @@ class TaskSampler(EpochSampler):
         exact = [share * self.length for share in self.shares]
         whole = [int(amount) for amount in exact]
         left = self.length - sum(whole)
-        # Systematic sampling: the odd draws fall on tasks with probability equal to their fractions.
+        # Systematic sampling: a task gets one of the remaining draws with a probability equal to its fraction.
         fractions = [amount - int(amount) for amount in exact]
         scale = left / sum(fractions) if left else 0.0
         offset, reached = self._stream(epoch).random(), 0.0
@@ -126,7 +126,7 @@ class TaskSampler(EpochSampler):
 
 
 def _permutations(size: int, length: int, stream: torch.Generator) -> list[int]:
-    """The first ``length`` numbers of an endless row of permutations of ``range(size)``."""
+    """The first ``length`` numbers of an endless sequence of permutations of ``range(size)``."""
     order: list[int] = []
     while len(order) < length:
         order += torch.randperm(size, generator=stream).tolist()[: length - len(order)]
@@ -134,7 +134,7 @@ def _permutations(size: int, length: int, stream: torch.Generator) -> list[int]:
 
 
 def by_domain(data_source: Sequence[Datum]) -> dict[int, list[int]]:
-    """Positions by domain, in the order of first appearance."""
+    """Indices by domain, in the order of first appearance."""
     members: dict[int, list[int]] = defaultdict(list)
     for index, item in enumerate(data_source):
         members[item.domain].append(index)

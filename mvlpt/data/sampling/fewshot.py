@@ -1,7 +1,7 @@
-"""Few-shot samples: which images of a task a run may train and validate on.
+"""Few-shot samples: the images of a task that a run trains and validates on.
 
-Every function is pure: labels and a named random stream in, positions out. The default protocol, ``independent``, draws
-from the stream ``("few-shot", task, split, shots, seed)``, so a task's sample depends on nothing but these four.
+Every function is pure: labels and a named random stream in, indices out. The default protocol, ``independent``, draws
+from the stream ``("few-shot", task, split, shots, seed)``, so a task's sample depends only on these four.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_VAL_SHOTS = 4
 
 
 class FewShotSplit(NamedTuple):
-    """Training and validation images of one task, and how they were chosen."""
+    """Training and validation images of one task, and the protocol that chose them."""
 
     train: list[Datum]
     val: list[Datum]
@@ -32,7 +32,7 @@ class FewShotSplit(NamedTuple):
 
 
 def stream_seed(seed: int) -> int:
-    """The seed that streams are named by: ``SEED`` itself, or 0 where ``SEED`` is negative (Dassl's "no seed")."""
+    """The seed in the names of streams: ``SEED`` itself, or 0 if ``SEED`` is negative (Dassl's "no seed")."""
     return max(int(seed), 0)
 
 
@@ -47,8 +47,8 @@ def few_shot_indices(
         repeat: draw images of small classes several times, so that each class has exactly ``shots``.
 
     Returns:
-        Positions in ``labels``, class by class; all positions when ``shots`` is below 1. A class with fewer images
-        than ``shots`` gives all it has, and a warning says so.
+        Indices into ``labels``, class by class; all indices if ``shots`` is below 1. A class with fewer images than
+        ``shots`` contributes all of them, and a warning is logged.
     """
     if shots < 1:
         return list(range(len(labels)))
@@ -68,7 +68,7 @@ def warn_small_classes(labels: Sequence[Label], shots: int, *, task: str, split:
     if small:
         listed = ", ".join(map(str, small[:5])) + (", ..." if len(small) > 5 else "")
         logger.warning(
-            "%s: %d of %d classes have fewer than %d %s images (class %s); all of theirs are used",
+            "%s: %d of %d classes have fewer than %d %s images (class %s); all of their images are used",
             *(task, len(small), len(counts), shots, split, listed),
         )
 
@@ -88,7 +88,7 @@ def few_shot_split(
 
     ``independent``: ``shots`` a class from train and ``min(shots, 4)`` a class from val, each from its own stream.
     ``coop``: the same numbers from one generator seeded with ``seed``, train before val, as CoOp run on one data set.
-    ``elevater``: the toolkit's sample of train, a fifth of it cut off as val; the official val split is not used. One
+    ``elevater``: the toolkit's sample of train, a fifth of it split off as val; the official val split is not used. One
     shot samples two, one of which is val, as its commands do.
     ``mvlpt``: as ``elevater``, but one shot trains and validates on the same images.
 
@@ -98,19 +98,19 @@ def few_shot_split(
         num_classes: number of the task's classes.
         shots: images a class; below 1 all images.
         seed: the run's seed; a negative one counts as 0.
-        merge_val: give the fifth that ``elevater`` or ``mvlpt`` cut off back to train, as the toolkit's final run
-            does; val is then empty. One shot stays as it is, since there the toolkit does not merge.
+        merge_val: return the fifth that ``elevater`` or ``mvlpt`` split off to train, as the toolkit's final run
+            does; val is then empty. One shot is not affected, since the toolkit does not merge there.
 
     Returns:
-        New lists; the given ones stay as they are.
+        New lists; the given ones are not changed.
 
     Raises:
-        ConfigError: there is no such protocol, or ``merge_val`` with one that cuts nothing off.
+        ConfigError: there is no such protocol, or ``merge_val`` is used with one that splits nothing off.
     """
     if protocol not in PROTOCOLS:
         raise ConfigError(f"DATASET.SAMPLING is '{protocol}'{suggest(protocol, PROTOCOLS)}")
     if merge_val and protocol not in ("elevater", "mvlpt"):
-        raise ConfigError(f"DATASET.MERGE_VAL gives back what elevater or mvlpt cut off; SAMPLING is '{protocol}'")
+        raise ConfigError(f"DATASET.MERGE_VAL needs DATASET.SAMPLING elevater or mvlpt; SAMPLING is '{protocol}'")
     train, val = list(train), list(val or [])
     train_labels, val_labels = [item.label for item in train], [item.label for item in val]
     val_shots = min(shots, MAX_VAL_SHOTS)
@@ -118,13 +118,13 @@ def few_shot_split(
         drawn = 2 if protocol == "elevater" and shots == 1 else shots
         order = elevater_sample([labels_of(item) for item in train], num_classes, drawn, stream_seed(seed))
         warn_small_classes(train_labels, drawn, task=task, split="train")
-        sample = [train[position] for position in order]
+        sample = [train[index] for index in order]
         if merge_val and shots != 1:
             return FewShotSplit(sample, [], protocol)
         if protocol == "mvlpt" and shots == 1:
             return FewShotSplit(sample, list(sample), protocol)
-        cut = elevater_split([labels_of(item) for item in sample], num_classes)
-        return FewShotSplit([sample[i] for i in cut.train], [sample[i] for i in cut.val], protocol)
+        indices = elevater_split([labels_of(item) for item in sample], num_classes)
+        return FewShotSplit([sample[i] for i in indices.train], [sample[i] for i in indices.val], protocol)
     if shots < 1:
         return FewShotSplit(train, val, protocol)
     if protocol == "coop":

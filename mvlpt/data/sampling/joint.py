@@ -14,40 +14,40 @@ TRAIN_RATIO = 0.8
 
 
 def joint_sample(members: Sequence[Any], shots: int, seed: int, *, merge_val: bool = False) -> list[Any]:
-    """Draws and cuts the training images of several tasks together, by the rules of MVLPT's multitask loader.
+    """Samples and splits the training images of several tasks together, by the rules of MVLPT's multitask loader.
 
-    The tasks are put in the order of their names, their classes are numbered through, and one shuffle and walk draws
-    ``shots`` a class from all images. A second shuffle then cuts a fifth off as val. A task's sample thus depends on
-    which other tasks take part, though not on the order in which they were named. One shot leaves no val.
+    The tasks are sorted by name, their classes are numbered consecutively, and one shuffle and walk draws ``shots`` a
+    class from all images. A second shuffle then splits a fifth off as val. A task's sample thus depends on the other
+    tasks, but not on their order in the config. With one shot there is no val.
 
     Args:
         members: data sets with their whole training split.
         shots: images a class; below 1 all.
         seed: the run's seed; a negative one counts as 0.
-        merge_val: cut nothing off.
+        merge_val: split nothing off.
 
     Returns:
         Copies of the members with the new train and val splits, in the order given.
     """
     ordered = sorted(members, key=_name)
-    places: list[tuple[int, Datum]] = []
+    pool: list[tuple[int, Datum]] = []
     labels: list[tuple[int, ...]] = []
     start = 0
     for number, member in enumerate(ordered):
         train = member.train_x or []
         if shots >= 1:
             warn_small_classes([item.label for item in train], shots, task=_name(member), split="train")
-        places += [(number, item) for item in train]
+        pool += [(number, item) for item in train]
         labels += [tuple(start + label for label in labels_of(item)) for item in train]
         start += member.num_classes
     seed = stream_seed(seed)
     sample = elevater_sample(labels, start, shots, seed)
-    cut = mvlpt_split([labels[place] for place in sample], start, TRAIN_RATIO, seed)
+    cut = mvlpt_split([labels[index] for index in sample], start, TRAIN_RATIO, seed)
     chosen = {"train": list(range(len(sample))) if merge_val else cut.train, "val": [] if merge_val else cut.val}
     splits: dict[str, list[list[Datum]]] = {split: [[] for _ in ordered] for split in chosen}
-    for split, positions in chosen.items():
-        for position in positions:
-            number, item = places[sample[position]]
+    for split, indices in chosen.items():
+        for index in indices:
+            number, item = pool[sample[index]]
             splits[split][number].append(item)
     replaced = {}
     for number, member in enumerate(ordered):

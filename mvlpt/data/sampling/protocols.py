@@ -1,7 +1,7 @@
-"""Sampling rules as pure functions of labels: positions in, positions out, no files and no global generator.
+"""Sampling rules as pure functions of labels: no files and no global generator.
 
-They follow the written rules of the benchmarks (ELEVATER's toolkit, MVLPT's multitask loader, CoOp); golden vectors
-recorded from the original programs are in ``tests/data/golden``. ``labels`` is a tuple of class ids per image here; an
+They follow the written rules of the benchmarks (ELEVATER's toolkit, MVLPT's multitask loader, CoOp); vectors recorded
+from the original programs are in ``tests/data/golden``. ``labels`` is a tuple of class ids per image here; an
 empty tuple is an image without labels.
 """
 
@@ -16,7 +16,7 @@ from mvlpt.data.datum import Label
 
 
 class SplitIndices(NamedTuple):
-    """Positions of the training and of the validation images."""
+    """Indices of the training and of the validation images."""
 
     train: list[int]
     val: list[int]
@@ -25,9 +25,9 @@ class SplitIndices(NamedTuple):
 def select_fewshot(labels: Sequence[Label], shots: int, rng: random.Random, *, repeat: bool = False) -> list[int]:
     """Draws ``shots`` images of each class.
 
-    Classes come in the order of their first image; a class with fewer images gives all of them in their order, or
-    with ``repeat`` is drawn from with replacement. Multi-label images are drawn by :func:`elevater_walk` on a
-    shuffled list, which keeps the classes as even as their overlaps allow.
+    Classes come in the order of their first image; a class with fewer images contributes all of them in
+    order, or with ``repeat`` is sampled with replacement. Multi-label images are drawn by :func:`elevater_walk` on a
+    shuffled list, which keeps the classes as balanced as their overlaps allow.
 
     Args:
         labels: an int, or a tuple of ints, per image.
@@ -61,7 +61,7 @@ def elevater_sample(labels: Sequence[tuple[int, ...]], num_classes: int, shots: 
 
 
 def elevater_walk(labels: Sequence[tuple[int, ...]], order: Sequence[int], num_classes: int, shots: int) -> list[int]:
-    """Walks ``order`` and takes images until every class has ``shots``, skipping those that would crowd a class.
+    """Walks ``order`` and takes images until every class has ``shots``, skipping those that would overfill a class.
 
     With ``low`` and ``high`` the smallest and largest count among an image's classes, it is taken when ``low < shots``
     and (``low <= shots / 2`` or ``high <= 1.5 shots``). Of images without labels the first ``shots`` are taken.
@@ -87,7 +87,7 @@ def elevater_walk(labels: Sequence[tuple[int, ...]], order: Sequence[int], num_c
 
 
 def elevater_split(labels: Sequence[tuple[int, ...]], num_classes: int) -> SplitIndices:
-    """The toolkit's fixed cut of one fifth as validation: the first images of each class, rounded up, none drawn.
+    """The toolkit's fixed validation fifth: the first images of each class, rounded up, nothing random.
 
     An image with several labels counts for all of them; images without labels stay in train.
     """
@@ -109,7 +109,7 @@ def elevater_split(labels: Sequence[tuple[int, ...]], num_classes: int) -> Split
 
 
 def mvlpt_split(labels: Sequence[tuple[int, ...]], num_classes: int, train_ratio: float, seed: int) -> SplitIndices:
-    """MVLPT's multitask cut: shuffle by ``random.Random(seed)``, then keep each class's two sides in proportion.
+    """MVLPT's multitask split: shuffle by ``random.Random(seed)``, then keep the ratio within each class.
 
     An image goes to val where its rarest class in val has less than ``r`` times what its rarest class has in train
     (``r = (1 - train_ratio) / train_ratio``), or as much and fewer in sum; otherwise to train.
@@ -121,21 +121,21 @@ def mvlpt_split(labels: Sequence[tuple[int, ...]], num_classes: int, train_ratio
     ratio = (1 - train_ratio) / train_ratio
     in_train, in_val = [0] * num_classes, [0] * num_classes
     plain_train = plain_val = 0
-    cut = SplitIndices([], [])
+    split = SplitIndices([], [])
     for position in order:
         label = labels[position]
         if not label:
             if plain_train and plain_val / plain_train < ratio:
                 plain_val += 1
-                cut.val.append(position)
+                split.val.append(position)
             else:
                 plain_train += 1
-                cut.train.append(position)
+                split.train.append(position)
             continue
         low_train, low_val = min(in_train[one] for one in label), min(in_val[one] for one in label)
         sum_train, sum_val = sum(in_train[one] for one in label), sum(in_val[one] for one in label)
         to_val = low_val < ratio * low_train or (low_val == ratio * low_train and sum_val < ratio * sum_train)
-        (cut.val if to_val else cut.train).append(position)
+        (split.val if to_val else split.train).append(position)
         for one in label:
             (in_val if to_val else in_train)[one] += 1
-    return cut
+    return split

@@ -1,7 +1,7 @@
 """Few-shot samples on disk: readable JSON that records which images a run trained on, and catches when they change.
 
-Samples are always drawn by their rule. A file is never the source of a sample: it is compared with what was drawn, and
-a difference is an error that says what happened. Paths are relative, so the files of two machines can be compared.
+A sample is always drawn by its rule, never read from a file: the file is compared with the drawn sample, and a
+difference is an error that explains it. Paths are relative, so the files of two machines can be compared.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ FORMAT_VERSION = 1
 def sample_record(
     train: Sequence[Datum], val: Sequence[Datum], *, root: str, task: str, protocol: str, shots: int, seed: int
 ) -> dict[str, Any]:
-    """What a sample file holds: the sample, what named it, and a hash over both.
+    """The content of a sample file: the sample, the settings that determine it, and a hash over both.
 
     Args:
         train, val: the drawn images.
-        root: folder the written paths are relative to; where one lies outside, the folder that all of them share.
-        task, protocol, shots, seed: what the sample is a function of.
+        root: folder the written paths are relative to; if one lies outside, the folder that all of them share.
+        task, protocol, shots, seed: the settings that determine the sample.
     """
     record: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -50,7 +50,7 @@ def save_sample(folder: Path, name: str, record: dict[str, Any]) -> Path:
 
     Args:
         folder: where samples are kept.
-        name: names the file; signs that file systems do not like are replaced.
+        name: names the file; characters that file systems do not allow are replaced.
         record: as :func:`sample_record` makes it.
 
     Raises:
@@ -62,9 +62,11 @@ def save_sample(folder: Path, name: str, record: dict[str, Any]) -> Path:
         return path
     kept = read_json(path, error=DataError, remedy="delete it to draw again")
     if not isinstance(kept, dict):
-        raise DataError(f"The sample file {path} holds a {type(kept).__name__}, no sample; delete it to draw again")
+        raise DataError(
+            f"The sample file {path} holds a {type(kept).__name__} instead of a sample; delete it to draw again"
+        )
     if kept.get("hash") != _hash({k: v for k, v in kept.items() if k != "hash"}):
-        raise DataError(f"The sample file {path} does not fit its own hash: it was changed; delete it to draw again")
+        raise DataError(f"The sample file {path} does not match its own hash: it was edited; delete it to draw again")
     if kept != record:
         raise DataError(
             f"The sample file {path} holds {_difference(kept, record)}: the data set's files have changed since, or "
@@ -80,8 +82,8 @@ def _difference(kept: dict[str, Any], drawn: dict[str, Any]) -> str:
     for split in ("train", "val"):
         old, new = kept.get(split, []), drawn[split]
         if old != new:
-            place = next((i for i, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), None)
-            first = f", first {old[place]!r} instead of {new[place]!r}" if place is not None else ""
+            index = next((i for i, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), None)
+            first = f", first {old[index]!r} instead of {new[index]!r}" if index is not None else ""
             return f"another {split} sample ({len(old)} images, {len(new)} drawn now{first})"
     return "something else"
 
@@ -91,7 +93,7 @@ def _hash(record: dict[str, Any]) -> str:
 
 
 def _base(paths: Sequence[str], root: str) -> str:
-    """The beginning that all paths share and that is cut off, with its last slash."""
+    """The common prefix of all paths, with its last slash, which is removed from them."""
     prefix = root.rstrip("/") + "/"
     if root and all(path.startswith(prefix) for path in paths):
         return prefix

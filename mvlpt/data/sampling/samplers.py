@@ -1,4 +1,4 @@
-"""Samplers by Dassl's names, and how several tasks share an epoch."""
+"""Builds samplers by Dassl's names; training samplers also weigh the tasks of an epoch."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def build_sampler(
     task_mixing: bool = False,
     purpose: str = "train_x",
 ) -> EpochSampler:
-    """Makes a sampler by its name.
+    """Builds a sampler by name.
 
     Args:
         sampler_type: one of ``SAMPLERS``.
         cfg: the run's config, for the seed and the mixing of tasks; without it the seed is 0.
         data_source: the items.
         batch_size, n_domain, n_ins: see the samplers.
-        task_mixing: obey ``DATALOADER.TASK_SAMPLING`` and ``DATALOADER.EPOCH_STEPS`` (training loaders do).
-        purpose: names the random stream, so that two loaders of a run differ.
+        task_mixing: apply ``DATALOADER.TASK_SAMPLING`` and ``DATALOADER.EPOCH_STEPS`` (training loaders do).
+        purpose: names the random stream, so that the loaders of a run differ.
 
     Raises:
         ConfigError: no such sampler, or it cannot be combined with the config's mixing of tasks.
@@ -81,6 +81,6 @@ def build_sampler(
 
 
 def _epoch_length(num_items: int, batch_size: int, steps: int) -> int:
-    """Draws an epoch: ``steps`` full batches, or as many as one pass has; a set smaller than a batch is one batch."""
+    """Draws an epoch: ``steps`` full batches, or those of one pass; a data set smaller than a batch is one batch."""
     batch_size = min(batch_size, num_items)
     return batch_size * (steps if steps > 0 else num_items // max(batch_size, 1))

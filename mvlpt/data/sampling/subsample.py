@@ -14,7 +14,7 @@ def subsample_classes(*splits: Sequence[Datum], subsample: str = "all") -> list[
     """Keeps one half of the classes and numbers them from 0.
 
     Args:
-        splits: lists of single-label items, the training list first: its labels are the ones that are halved.
+        splits: lists of single-label items, the training list first: its labels are halved.
         subsample: ``all``, ``base`` or ``new``.
 
     Returns:
