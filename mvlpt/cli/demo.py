@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _print_by_look(experiment: Experiment, plan: Plan, rows: list[dict[str, Any]], root: Path) -> None:
     results = tables(rows, experiment.all_tasks, root)
-    groups = {job.facts["group"]: job.facts["tasks"] for job in plan if job.facts.get("arm") == "grouped"}
+    groups = {job.labels["group"]: job.labels["tasks"] for job in plan if job.labels.get("arm") == "grouped"}
     for name, tasks in groups.items():
         show(f"{name}: {', '.join(tasks)}")
     show(*rich_tables(results, ("summary",), width=output_width()))

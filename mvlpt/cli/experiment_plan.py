@@ -46,7 +46,7 @@ def plan_of(
         device = "cuda" if options.uses_gpus() else "cpu"
         cost = CostModel({name: DEFAULTS[device] for name, _ in backbones})
     plan = build_plan(experiment, root, groups, cost, args.config_file)
-    plan.facts["speeds"] = {name: rates.source for name, rates in cost.rates.items()}
+    plan.metadata["speeds"] = {name: rates.source for name, rates in cost.rates.items()}
     return corrected(plan, read_records(root, plan))
 
 
@@ -93,7 +93,7 @@ def show_plan(plan: Plan, slots: Sequence[Slot], args: argparse.Namespace, root:
         save_plan_figure(plan, args.picture)
     show(plan_sheet(plan, records))
     show(f"{plan_times(plan, slots, records)}.")
-    speeds = "; ".join(f"{name}: {source}" for name, source in plan.facts["speeds"].items())
+    speeds = "; ".join(f"{name}: {source}" for name, source in plan.metadata["speeds"].items())
     show(f"Speeds behind the estimates: {speeds}.")
     if stand_in:
         show(

@@ -28,7 +28,7 @@ def collect(plan: Plan, root: Path) -> list[dict[str, Any]]:
         file = root / job.name / FILE
         if job.kind in ("features", "average", "report", "command") or not file.exists():
             continue
-        serves = job.facts.get("serves")
+        serves = job.labels.get("serves")
         rows += [row for row in read_results(file) if serves is None or row["task"] in serves]
     with atomic_write(root / FILE) as handle:
         for row in rows:

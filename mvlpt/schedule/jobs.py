@@ -1,4 +1,4 @@
-"""Jobs and plans: what is to be run, in which order, and where its results will lie."""
+"""Jobs and plans: what to run, in which order, and where its results go."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ KINDS = ("features", "train", "average", "adapt", "evaluate", "report", "command
 
 @dataclass(frozen=True)
 class Job:
-    """One piece of work, carried out by one command.
+    """One piece of work, done by one command.
 
     Attributes:
         id: 12 hexadecimal digits, the hash of what determines the result; see :func:`job_id`.
-        kind: one of :data:`KINDS`; ``command`` is any program of a plan made by hand.
+        kind: one of :data:`KINDS`; ``command`` is any program of a plan written by hand.
         name: readable and unique in its plan, such as ``MVLPT-VPT/grouped/1shot/seed1/g2``; also the job's folder below
             the experiment's.
-        command: the argument vector. One that begins with ``mvlpt`` may be run inside a worker process that is warm.
-        needs: ids of the jobs that must have finished before.
+        command: the argument vector. One that begins with ``mvlpt`` may run inside a worker process that stays warm.
+        needs: ids of the jobs that must have finished first.
         inputs: files and folders that the job reads, relative to the experiment's folder.
         outputs: files that exist once the job has finished, relative to the experiment's folder.
         seconds: estimated running time on one slot.
         memory_mb: estimated peak of device memory (of main memory without a GPU), MiB.
-        facts: what tables show and group by (trainer, arm, group, tasks, shots, seed, ...).
+        labels: what tables show and group by (trainer, arm, group, tasks, shots, seed, ...).
     """
 
     id: str
@@ -43,7 +43,7 @@ class Job:
     outputs: tuple[str, ...] = ()
     seconds: float = 1.0
     memory_mb: float = 0.0
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shell(self) -> str:
@@ -51,9 +51,9 @@ class Job:
         return shlex.join(self.command)
 
 
-def job_id(decisive: Any) -> str:
-    """12 hexadecimal digits of the SHA-256 of ``decisive`` as canonical JSON."""
-    text = json.dumps(decisive, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def job_id(content: Any) -> str:
+    """12 hexadecimal digits of the SHA-256 of ``content`` as canonical JSON."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -62,15 +62,15 @@ class Plan:
 
     Args:
         jobs: in any order.
-        facts: what the plan is for (experiment file, groups, ...), kept in ``plan.json``.
+        metadata: what the plan is for (experiment file, groups, ...), kept in ``plan.json``.
 
     Raises:
-        PlanError: two jobs share an id or a name, one needs a job that is not there, or they need each other in a
-            circle.
+        PlanError: two jobs share an id or a name, one needs a job that does not exist, or they need each other in a
+            cycle.
     """
 
-    def __init__(self, jobs: Sequence[Job], facts: Mapping[str, Any] | None = None) -> None:
-        self.facts = dict(facts or {})
+    def __init__(self, jobs: Sequence[Job], metadata: Mapping[str, Any] | None = None) -> None:
+        self.metadata = dict(metadata or {})
         by_id: dict[str, Job] = {}
         names: dict[str, str] = {}
         for job in jobs:
@@ -89,8 +89,8 @@ class Plan:
         try:
             order = list(nx.topological_sort(graph))
         except nx.NetworkXUnfeasible:
-            circle = " -> ".join(by_id[edge[0]].name for edge in nx.find_cycle(graph))
-            raise PlanError(f"Jobs need each other in a circle: {circle}") from None
+            cycle = " -> ".join(by_id[edge[0]].name for edge in nx.find_cycle(graph))
+            raise PlanError(f"Jobs need each other in a cycle: {cycle}") from None
         self._jobs = {ident: by_id[ident] for ident in order}
         self._graph = graph
 

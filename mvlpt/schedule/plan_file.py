@@ -1,8 +1,8 @@
 """``plan.json``: a plan as a file that a person can read, write by hand, and hand to the scheduler.
 
-At the top stand ``format``, ``version``, ``facts`` and ``jobs``, a list. A job made by hand needs a ``name`` and a
-``command`` only: the command is a list of words, or a text for ``sh -c``; ``needs`` may name jobs by name or by id; an
-id that is not given follows from name, command and needs.
+It holds ``format``, ``version``, ``facts`` (the plan's metadata) and ``jobs``, a list. A job written by hand needs
+only a ``name`` and a ``command``: the command is a list of words, or a string for ``sh -c``; ``needs`` may name jobs
+by name or by id; an id that is not given is derived from name, command and needs. A job's ``facts`` are its labels.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ FILE = "plan.json"
 FORMAT, VERSION = "mvlpt-plan", 1
 LARGEST = 512 * 2**20  # bytes; a plan of a million jobs is smaller
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_KEYS = tuple(field.name for field in dataclasses.fields(Job))
-_TEXTS = ("needs", "inputs", "outputs")
+_LABELS = "facts"  # what the file calls the labels of a job and the metadata of a plan
+_KEYS = tuple(_LABELS if field.name == "labels" else field.name for field in dataclasses.fields(Job))
+_STRING_LISTS = ("needs", "inputs", "outputs")
 
 
 def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
     """Writes a plan, one job a line, in an order in which each comes after those it needs."""
-    head = {"format": FORMAT, "version": VERSION, "facts": plan.facts}
+    head = {"format": FORMAT, "version": VERSION, _LABELS: plan.metadata}
     lines = [json.dumps(_record(job), ensure_ascii=False) for job in plan]
     with atomic_write(path) as handle:
         handle.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2])  # without the closing brace
@@ -42,68 +43,68 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
 
     Raises:
         PlanError: missing, not a plan of a known version, or with jobs that cannot be used; everything that is wrong
-            with single jobs is told together.
+            with single jobs is reported together.
     """
     missing = f"No plan at {path}; make one with `mvlpt schedule plan` or `mvlpt experiment`"
     content = read_json(
         path, error=PlanError, largest=LARGEST, missing=missing, remedy="name a plan.json, or plan again"
     )
     check_head(content, path, "a plan", format=FORMAT, version=VERSION, error=PlanError, remedy="plan again")
-    rows, facts = content.get("jobs"), content.get("facts", {})
-    if not isinstance(rows, list) or not isinstance(facts, dict):
-        raise PlanError(f"{path}: jobs must be a list and facts a mapping; plan again, or mend the file")
-    problems = [problem for place, row in enumerate(rows, start=1) for problem in _problems(row, place)]
-    unknown = sorted(content.keys() - {"format", "version", "facts", "jobs"})
+    rows, metadata = content.get("jobs"), content.get(_LABELS, {})
+    if not isinstance(rows, list) or not isinstance(metadata, dict):
+        raise PlanError(f"{path}: jobs must be a list and facts a mapping; plan again, or correct the file")
+    problems = [problem for number, row in enumerate(rows, start=1) for problem in _problems(row, number)]
+    unknown = sorted(content.keys() - {"format", "version", _LABELS, "jobs"})
     problems += [f"unknown key '{key}'{suggest(key, ('facts', 'jobs'))}" for key in unknown]
     if problems:
         more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
         raise PlanError(f"{path} cannot be used: {'; '.join(problems[:10])}{more}")
     try:
-        return Plan(_jobs(rows), facts)
+        return Plan(_jobs(rows), metadata)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from None
 
 
 def _record(job: Job) -> dict[str, Any]:
     """A job as JSON, without what is empty."""
-    record = {key: getattr(job, key) for key in _KEYS}
+    record = {key: getattr(job, key) for key in _KEYS if key != _LABELS}
     record["seconds"], record["memory_mb"] = round(job.seconds, 3), round(job.memory_mb, 1)
-    record["facts"] = dict(job.facts)
+    record[_LABELS] = dict(job.labels)
     return {key: value for key, value in record.items() if value or key in ("seconds", "memory_mb")}
 
 
-def _problems(row: Any, place: int) -> list[str]:
+def _problems(row: Any, number: int) -> list[str]:
     """What is wrong with one job, by itself."""
     if not isinstance(row, Mapping) or not isinstance(row.get("name"), str) or not row["name"]:
-        return [f"job {place} of the list has no name"]
-    told = []
+        return [f"job {number} of the list has no name"]
+    problems = []
     for key in sorted(row.keys() - set(_KEYS)):
-        told.append(f"unknown key '{key}'{suggest(key, _KEYS)}")
+        problems.append(f"unknown key '{key}'{suggest(key, _KEYS)}")
     if not inside(row["name"]):
-        told.append("its name leads out of the folder; it is also the job's folder below the plan's")
+        problems.append("its name leads out of the folder; it is also the job's folder below the plan's")
     if "id" in row and not (isinstance(row["id"], str) and _ID.fullmatch(row["id"])):
-        told.append(f"id is {row['id']!r}; take up to 64 letters, digits, '.', '_' and '-'")
+        problems.append(f"id is {row['id']!r}; take up to 64 letters, digits, '.', '_' and '-'")
     if row.get("kind", "command") not in KINDS:
-        told.append(f"kind is {row['kind']!r}{suggest(str(row['kind']), KINDS)}")
+        problems.append(f"kind is {row['kind']!r}{suggest(str(row['kind']), KINDS)}")
     command = row.get("command")
-    if not (isinstance(command, str) and command.strip()) and not (command and _are_texts(command)):
-        told.append(f"command is {command!r}; give a list of words, or a text for the shell")
-    for key in _TEXTS:
-        if not _are_texts(row.get(key, [])):
-            told.append(f"{key} is {row[key]!r}; give a list of texts")
+    if not (isinstance(command, str) and command.strip()) and not (command and _are_strings(command)):
+        problems.append(f"command is {command!r}; give a list of words, or a string for the shell")
+    for key in _STRING_LISTS:
+        if not _are_strings(row.get(key, [])):
+            problems.append(f"{key} is {row[key]!r}; give a list of strings")
         elif key != "needs":
-            told += [
+            problems += [
                 f"{key} names '{path}', which leads out of the folder" for path in row.get(key, []) if not inside(path)
             ]
     for key in ("seconds", "memory_mb"):
         if not _is_amount(row.get(key, 0.0)):
-            told.append(f"{key} is {row[key]!r}; give a number of at least 0")
-    if not isinstance(row.get("facts", {}), Mapping):
-        told.append(f"facts is {row['facts']!r}; give a mapping")
-    return [f"job '{row['name']}': {problem}" for problem in told]
+            problems.append(f"{key} is {row[key]!r}; give a number of at least 0")
+    if not isinstance(row.get(_LABELS, {}), Mapping):
+        problems.append(f"facts is {row[_LABELS]!r}; give a mapping")
+    return [f"job '{row['name']}': {problem}" for problem in problems]
 
 
-def _are_texts(value: Any) -> bool:
+def _are_strings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(word, str) for word in value)
 
 
@@ -140,7 +141,7 @@ def _jobs(rows: Sequence[Mapping[str, Any]]) -> list[Job]:
             outputs=tuple(row.get("outputs", [])),
             seconds=float(row.get("seconds", 1.0)),
             memory_mb=float(row.get("memory_mb", 0.0)),
-            facts=dict(row.get("facts", {})),
+            labels=dict(row.get(_LABELS, {})),
         )
         for row, ident, command in zip(rows, ids, words, strict=True)
     ]

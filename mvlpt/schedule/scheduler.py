@@ -71,7 +71,7 @@ class Scheduler:
         self._listener, self._clock = listener, clock
         self._signals = _Signals()
         self._graph = plan.graph
-        cwd = plan.facts.get("cwd")
+        cwd = plan.metadata.get("cwd")
         if cwd is not None and not isinstance(cwd, str):
             raise PlanError(
                 f"The plan's fact cwd is {cwd!r}; name the folder in which its commands run, or leave it out"

@@ -90,11 +90,11 @@ def test_every_task_makes_as_many_steps_in_every_arm(finished):
     for seed in (1, 2):
         alone = {task: steps(folder / "single" / "1shot" / f"seed{seed}" / task) for task in TASKS}
         assert steps(folder / "all" / "1shot" / f"seed{seed}") == sum(alone.values())
-        groups = [job for job in load_plan(out / "plan.json") if job.facts.get("arm") == "grouped"]
-        groups = [job for job in groups if job.facts["seed"] == seed]
-        assert sorted(task for job in groups for task in job.facts["tasks"]) == sorted(TASKS)
+        groups = [job for job in load_plan(out / "plan.json") if job.labels.get("arm") == "grouped"]
+        groups = [job for job in groups if job.labels["seed"] == seed]
+        assert sorted(task for job in groups for task in job.labels["tasks"]) == sorted(TASKS)
         for job in groups:
-            assert steps(out / job.name) == sum(alone[task] for task in job.facts["tasks"])
+            assert steps(out / job.name) == sum(alone[task] for task in job.labels["tasks"])
 
 
 def test_the_same_command_again_only_reports(finished, capsys):
@@ -183,7 +183,7 @@ def test_groups_are_kept_edited_by_hand_or_made_anew(toy_tasks, tmp_path, capsys
     assert "edited by hand" in capsys.readouterr().out
     assert yaml.safe_load(groups.read_text()) == by_hand  # honoured
     assert run(file, out, "--dry-run", "--plan-file", tmp_path / "p.json") == 0
-    assert {job.facts.get("group") for job in load_plan(tmp_path / "p.json")} == {None, "", "mine", "rest"}
+    assert {job.labels.get("group") for job in load_plan(tmp_path / "p.json")} == {None, "", "mine", "rest"}
     by_hand["groups"].pop("mine")
     groups.write_text(yaml.safe_dump(by_hand))
     assert run(file, out) == 2

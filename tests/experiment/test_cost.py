@@ -216,8 +216,8 @@ def record(state="finished", seconds=0.0):
 
 
 def test_finished_jobs_correct_the_others_of_their_kind():
-    jobs = [Job(str(n), "train", str(n), ("true",), seconds=10.0, facts={"trainer": "A"}) for n in range(4)]
-    jobs += [Job("other", "train", "other", ("true",), seconds=10.0, facts={"trainer": "B"})]
+    jobs = [Job(str(n), "train", str(n), ("true",), seconds=10.0, labels={"trainer": "A"}) for n in range(4)]
+    jobs += [Job("other", "train", "other", ("true",), seconds=10.0, labels={"trainer": "B"})]
     records = {
         "0": record(seconds=20.0),
         "1": record(seconds=30.0),
@@ -227,5 +227,5 @@ def test_finished_jobs_correct_the_others_of_their_kind():
     plan = Plan(jobs, {"x": 1})
     assert corrections(plan, records) == {("train", "A"): 3.0}  # the median of 2, 3 and 9
     assert [job.seconds for job in corrected(plan, records)] == [30.0, 30.0, 30.0, 30.0, 10.0]
-    assert corrected(plan, records).facts == {"x": 1}
+    assert corrected(plan, records).metadata == {"x": 1}
     assert corrections(plan, {"0": record(seconds=1e6)}) == {("train", "A"): 5.0}  # bounded

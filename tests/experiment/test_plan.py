@@ -35,7 +35,7 @@ def names(plan, kind=None):
 
 
 def count(plan):
-    return Counter((job.kind, job.facts.get("arm", "")) for job in plan)
+    return Counter((job.kind, job.labels.get("arm", "")) for job in plan)
 
 
 def option(job, key):
@@ -70,9 +70,9 @@ def test_eleven_sources_to_twelve_targets_by_hand():
     }
     coop = {"Caltech101", "DescribableTextures", "EuroSAT", "FGVCAircraft", "Food101", "ImageNet", "OxfordFlowers"}
     coop |= {"OxfordPets", "SUN397", "StanfordCars", "UCF101"}
-    sources = {frozenset(job.facts["tasks"]) for job in plan if job.facts.get("arm") == "all"}
+    sources = {frozenset(job.labels["tasks"]) for job in plan if job.labels.get("arm") == "all"}
     assert sources == {frozenset(coop)}
-    targets = {job.facts["task"] for job in plan if job.kind == "adapt"}
+    targets = {job.labels["task"] for job in plan if job.kind == "adapt"}
     assert targets == {
         "cifar-10", "cifar-100", "country211", "fer-2013", "gtsrb", "hateful-memes", "kitti-distance", "mnist",
         "patch-camelyon", "rendered-sst2", "resisc45_clip", "voc-2007-classification",
@@ -106,7 +106,7 @@ def test_four_hundred_pairs_by_hand(method):
     if method == "coop":  # visual prompts change the features
         expected["features", ""] = ELEVATER
     assert count(plan) == expected
-    pairs = {(job.facts["group"], job.facts["task"]) for job in plan if job.kind == "adapt"}
+    pairs = {(job.labels["group"], job.labels["task"]) for job in plan if job.kind == "adapt"}
     assert len(pairs) == 400
 
 
@@ -138,13 +138,13 @@ def test_adaptations_start_from_the_mean_of_all_seeds():
     plan = build_plan(experiment(arms=("transfer",), sources=TASKS[:2], targets=TASKS[2:], trainers=(VPT,)), "out")
     (mean,) = (job for job in plan if job.kind == "average")
     sources = [plan[ident] for ident in mean.needs]
-    assert sorted(job.facts["seed"] for job in sources) == [1, 2]
-    assert {tuple(job.facts["tasks"]) for job in sources} == {TASKS[:2]}
+    assert sorted(job.labels["seed"] for job in sources) == [1, 2]
+    assert {tuple(job.labels["tasks"]) for job in sources} == {TASKS[:2]}
     arguments = average_parser().parse_args(list(mean.command[2:]))
     assert arguments.resume
     assert arguments.runs == [str(Path("out").resolve() / job.name) for job in sources]
     adaptations = [job for job in plan if job.kind == "adapt"]
-    assert {(job.facts["task"], job.facts["seed"]) for job in adaptations} == {
+    assert {(job.labels["task"], job.labels["seed"]) for job in adaptations} == {
         (t, s) for t in TASKS[2:] for s in (1, 2)
     }
     for job in adaptations:
@@ -169,11 +169,11 @@ def test_sources_that_are_no_arm_are_not_tested():
 
 def test_runs_with_a_frozen_image_tower_read_features_that_are_kept_once():
     plan = build_plan(experiment(arms=("single", "all")), "out")
-    features = {job.id: job.facts["task"] for job in plan if job.kind == "features"}
+    features = {job.id: job.labels["task"] for job in plan if job.kind == "features"}
     assert sorted(features.values()) == sorted(TASKS)
     for job in plan:
         if job.kind in ("train", "evaluate"):
-            wanted = set() if job.facts["trainer"] == "MVLPT-VPT" else set(job.facts["tasks"])
+            wanted = set() if job.labels["trainer"] == "MVLPT-VPT" else set(job.labels["tasks"])
             assert {features[need] for need in job.needs} == wanted
             assert (STORE in job.inputs) == bool(wanted)
     without = build_plan(experiment(arms=("single", "all"), features=False), "out")
@@ -194,10 +194,10 @@ def test_the_report_needs_every_scored_run():
 def test_each_group_shares_a_prompt():
     plan = build_plan(experiment(arms=("grouped",), trainers=(COOP,), zero_shot=""), "out", GROUPS)
     runs = [job for job in plan if job.kind == "train"]
-    assert sorted((job.facts["group"], job.facts["seed"]) for job in runs) == [
+    assert sorted((job.labels["group"], job.labels["seed"]) for job in runs) == [
         ("g1", 1), ("g1", 2), ("g2", 1), ("g2", 2),
     ]  # fmt: skip
-    cfg = cfg_of(next(job for job in runs if job.facts["group"] == "g2"))
+    cfg = cfg_of(next(job for job in runs if job.labels["group"] == "g2"))
     assert (",".join(TASKS[2:]), "grouped", "g2") == (cfg.DATASET.DATASET, cfg.RUN.ARM, cfg.RUN.GROUP)
 
 
@@ -212,14 +212,14 @@ def test_other_members_of_a_group_get_a_folder_of_their_own():
 def test_each_trainer_may_have_groups_of_its_own():
     groups = {VPT: GROUPS, COOP: Grouping((TASKS,))}
     plan = build_plan(experiment(arms=("grouped",)), "out", groups)
-    sizes = Counter((job.facts["trainer"], len(job.facts["tasks"])) for job in plan if job.kind == "train")
+    sizes = Counter((job.labels["trainer"], len(job.labels["tasks"])) for job in plan if job.kind == "train")
     assert sizes == {("MVLPT-VPT", 2): 4, ("MVLPT-CoOp", 4): 2}
 
 
 def test_where_groups_overlap_a_task_counts_in_the_one_that_serves_it():
     overlapping = Grouping((TASKS[:3], TASKS[2:]), serves=dict(zip(TASKS, ("g1", "g1", "g2", "g2"), strict=True)))
     plan = build_plan(experiment(arms=("grouped",), trainers=(VPT,), seeds=(1,)), "out", overlapping)
-    serves = {job.facts["group"]: job.facts["serves"] for job in plan if job.kind == "train"}
+    serves = {job.labels["group"]: job.labels["serves"] for job in plan if job.kind == "train"}
     assert serves == {"g1": list(TASKS[:2]), "g2": list(TASKS[2:])}
 
 
@@ -275,7 +275,7 @@ def test_an_option_that_matters_changes_every_id_that_depends_on_it():
 def test_an_id_is_the_hash_of_what_the_command_asks_for():
     plan = build_plan(experiment(**ALL_ARMS), "out", GROUPS)
     for job in plan:
-        if job.kind in ("train", "adapt", "evaluate") and job.facts["seed"] in (0, 1):
+        if job.kind in ("train", "adapt", "evaluate") and job.labels["seed"] in (0, 1):
             decisive = {key: value for key, value in decisive_options(cfg_of(job)).items() if key not in START_OPTIONS}
             start = [need for need in job.needs if plan[need].kind != "features"]
             assert job.id == job_id([job.kind, decisive, start]), job.name
@@ -291,15 +291,15 @@ def test_commands_of_every_shipped_experiment_can_be_run(file):
     plan = build_plan(loaded, "out", Grouping((loaded.tasks,)), experiment_file=str(file))
     samples = {}
     for job in plan:
-        kind = (job.kind, job.facts.get("trainer"), job.facts.get("arm"), job.facts.get("shots"))
+        kind = (job.kind, job.labels.get("trainer"), job.labels.get("arm"), job.labels.get("shots"))
         samples.setdefault(kind, job)
     assert len(samples) >= 5
     for job in samples.values():
         assert job.command[0] == "mvlpt"
         if job.command[1] in ("train", "features"):
             cfg = cfg_of(job)
-            assert job.facts["trainer"] == cfg.TRAINER.NAME
-            assert cfg.DATASET.DATASET.split(",") == job.facts["tasks"]
+            assert job.labels["trainer"] == cfg.TRAINER.NAME
+            assert cfg.DATASET.DATASET.split(",") == job.labels["tasks"]
             assert cfg.RUN.THREADS == 1
             assert not cfg.VERBOSE
             assert str(Path("out").resolve() / job.name) == cfg.OUTPUT_DIR

@@ -16,8 +16,8 @@ from mvlpt.schedule.records import JobRecord
 from mvlpt.schedule.slots import cpu_slots
 
 
-def job(name, kind="train", seconds=1.0, needs=(), memory_mb=0.0, **facts):
-    return Job(job_id(name), kind, name, ("true",), tuple(map(job_id, needs)), (), (), seconds, memory_mb, facts)
+def job(name, kind="train", seconds=1.0, needs=(), memory_mb=0.0, **labels):
+    return Job(job_id(name), kind, name, ("true",), tuple(map(job_id, needs)), (), (), seconds, memory_mb, labels)
 
 
 @pytest.fixture

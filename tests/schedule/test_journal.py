@@ -16,7 +16,7 @@ def plan():
     return Plan([*jobs, Job("c", "command", "third", ("true",), needs=("b",))])
 
 
-def ended(state, **facts):
+def ended(state, **fields):
     usual = {
         "status": 0,
         "seconds": 2.5,
@@ -26,7 +26,7 @@ def ended(state, **facts):
         "micro_batches": 1,
         "retry_at": 0,
     }
-    return {**usual, "state": state, **facts}
+    return {**usual, "state": state, **fields}
 
 
 def test_records_follow_from_events(plan, tmp_path):

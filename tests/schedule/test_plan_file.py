@@ -9,7 +9,7 @@ from mvlpt.schedule import Job, Plan, job_id, load_plan, save_plan
 
 JOBS = [
     Job("aa", "train", "x/one", ("mvlpt", "train"), outputs=("x/one/run.json",), seconds=2.5, memory_mb=10.0),
-    Job("bb", "average", "mean", ("mvlpt", "average"), needs=("aa",), inputs=("x/one",), facts={"tasks": ["ä", "b c"]}),
+    Job("bb", "average", "mean", ("mvlpt", "average"), needs=("aa",), inputs=("x/one",), labels={"tasks": ["ä", "bc"]}),
 ]
 
 
@@ -26,7 +26,7 @@ def test_a_plan_is_read_back_as_it_was(tmp_path):
     save_plan(Plan(JOBS, {"seeds": [1, 2]}), tmp_path / "plan.json")
     plan = load_plan(tmp_path / "plan.json")
     assert list(plan) == JOBS
-    assert plan.facts == {"seeds": [1, 2]}
+    assert plan.metadata == {"seeds": [1, 2]}
     save_plan(Plan([]), tmp_path / "empty.json")
     assert len(load_plan(tmp_path / "empty.json")) == 0
 
@@ -48,8 +48,8 @@ def test_a_plan_of_shell_commands_is_made_by_hand(tmp_path):
         ([], {"format": "other"}, "is not a plan"),
         ([], {"jobs": {}}, "jobs must be a list"),
         ([], {"job": []}, "unknown key 'job'; did you mean 'jobs'"),
-        ([job(needs=["b"]), job("b", needs=["a"])], {}, "need each other in a circle"),
-        ([job(needs=["a"])], {}, "circle"),
+        ([job(needs=["b"]), job("b", needs=["a"])], {}, "need each other in a cycle"),
+        ([job(needs=["a"])], {}, "cycle"),
         ([job(id="x"), job("b", id="x")], {}, "holds job x twice"),
         ([job(), job()], {}, "twice"),
         ([job(id="x"), job(id="y")], {}, "gives the name 'a' to two jobs"),
@@ -58,7 +58,7 @@ def test_a_plan_of_shell_commands_is_made_by_hand(tmp_path):
         ([job("../a")], {}, "leads out of the folder"),
         ([job("/a")], {}, "leads out of the folder"),
         ([job(outputs=["../../etc"])], {}, "outputs names '../../etc', which leads out of the folder"),
-        ([job(inputs="x")], {}, "inputs is 'x'; give a list of texts"),
+        ([job(inputs="x")], {}, "inputs is 'x'; give a list of strings"),
         ([job(command=[])], {}, "command is []"),
         ([job(command=[1])], {}, "command is [1]"),
         ([job(command=None)], {}, "command is None"),

@@ -19,8 +19,8 @@ from mvlpt.schedule.scheduler import Scheduler
 from mvlpt.schedule.slots import gpu_slots
 
 
-def job(name, needs=(), **facts):
-    return Job(name, facts.pop("kind", "command"), f"job-{name}", ("true",), tuple(needs), **facts)
+def job(name, needs=(), **fields):
+    return Job(name, fields.pop("kind", "command"), f"job-{name}", ("true",), tuple(needs), **fields)
 
 
 def chain():
@@ -195,11 +195,11 @@ class Crash(BaseException):
 def test_a_crash_at_any_entry_of_the_journal_loses_and_repeats_nothing(tmp_path, monkeypatch, written):
     add, left = Journal.add, [0]
 
-    def counting(journal, event, **facts):
+    def counting(journal, event, **fields):
         left[0] -= 1
         if left[0] == 0 and not written:
             raise Crash
-        entry = add(journal, event, **facts)
+        entry = add(journal, event, **fields)
         if left[0] == 0:
             raise Crash
         return entry

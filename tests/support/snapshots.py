@@ -18,7 +18,7 @@ def plan_of(*names, needs=None, kind="train"):
     )
 
 
-def snapshot(plan, root, states, slots=2, **facts):
+def snapshot(plan, root, states, slots=2, **fields):
     """A snapshot.
 
     Args:
@@ -26,20 +26,20 @@ def snapshot(plan, root, states, slots=2, **facts):
         root: the plan's folder.
         states: job name to a record, or to the fields of one.
         slots: how many.
-        facts: further fields of the snapshot.
+        fields: further fields of the snapshot.
     """
     records = {job.id: JobRecord() for job in plan}
     for name, record in states.items():
         records[job_id(name)] = record if isinstance(record, JobRecord) else JobRecord(**record)
     running = [ident for ident, record in records.items() if record.state == "running"]
     places = [(Slot(f"cpu{i}"), running[i] if i < len(running) else None) for i in range(slots)]
-    given = {"started": NOW - 200, "elapsed": 200.0, "time_left": 754.0, **facts}
+    given = {"started": NOW - 200, "elapsed": 200.0, "time_left": 754.0, **fields}
     return Snapshot(plan=plan, records=records, slots=places, root=root, **given)
 
 
-def running(slot="cpu0", since=75.0, attempts=1, **facts):
+def running(slot="cpu0", since=75.0, attempts=1, **fields):
     """The fields of a record of a job that runs."""
-    return {"state": "running", "attempts": attempts, "slot": slot, "started": NOW - since, **facts}
+    return {"state": "running", "attempts": attempts, "slot": slot, "started": NOW - since, **fields}
 
 
 def write_progress(root, name, done, total, text, attempt=1):

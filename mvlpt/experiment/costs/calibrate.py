@@ -171,9 +171,9 @@ def corrected(plan: Plan, records: Mapping[str, Any]) -> Plan:
     """The plan with estimates that finished jobs of the same kind and trainer have corrected."""
     factors = corrections(plan, records)
     jobs = [dataclasses.replace(job, seconds=job.seconds * factors.get(key_of(job), 1.0)) for job in plan]
-    return Plan(jobs, plan.facts)
+    return Plan(jobs, plan.metadata)
 
 
 def key_of(job: Job) -> tuple[str, str]:
     """What jobs must have in common to teach each other's time."""
-    return job.kind, str(job.facts.get("trainer", ""))
+    return job.kind, str(job.labels.get("trainer", ""))

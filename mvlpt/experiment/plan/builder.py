@@ -53,8 +53,8 @@ def build_plan(
         builder.add(run)
     if experiment_file:
         builder.add_report(experiment_file)
-    facts = {"experiment": experiment_file, "tasks": list(experiment.all_tasks), "seeds": list(experiment.seeds)}
-    return Plan(list(builder.jobs.values()), facts)
+    metadata = {"experiment": experiment_file, "tasks": list(experiment.all_tasks), "seeds": list(experiment.seeds)}
+    return Plan(list(builder.jobs.values()), metadata)
 
 
 class _Builder:
@@ -109,7 +109,7 @@ class _Builder:
             outputs=(f"{run.name}/run.json", *scores),
             seconds=seconds,
             memory_mb=memory,
-            facts={"trainer": cfg.TRAINER.NAME, **self._labels(run)},
+            labels={"trainer": cfg.TRAINER.NAME, **self._labels(run)},
         )
 
     def _labels(self, run: Run) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class _Builder:
             inputs=tuple(f"{job.name}/prompt_learner" for job in jobs),
             outputs=(f"{name}/prompt_learner/model-best.pth.tar", f"{name}/average.json"),
             seconds=AVERAGE_SECONDS,
-            facts={**jobs[0].facts, "arm": "source", "group": start.source, "seed": None},
+            labels={**jobs[0].labels, "arm": "source", "group": start.source, "seed": None},
         )
         return self.jobs[ident]
 

@@ -64,6 +64,6 @@ class FeatureJobs:
             outputs=(f"{name}/features.json",),
             seconds=seconds,
             memory_mb=memory,
-            facts={"trainer": cfg.TRAINER.NAME, "arm": "", "group": "", "tasks": [task], "task": task},
+            labels={"trainer": cfg.TRAINER.NAME, "arm": "", "group": "", "tasks": [task], "task": task},
         )
         return self._jobs[ident]

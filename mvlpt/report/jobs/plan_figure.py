@@ -159,11 +159,11 @@ def _arrows(axes: Any, graph: nx.DiGraph, places: Mapping[Any, Any]) -> None:
     from matplotlib.path import Path as Curve
 
     faint = max(0.15, min(0.7, 60 / max(1, graph.number_of_edges())))
-    for one, other, facts in graph.edges(data=True):
+    for one, other, attributes in graph.edges(data=True):
         (left, y0, wide), (x1, y1, _) = places[one], places[other]
         x0, bend = left + wide, max(0.25, (x1 - left - wide) / 2)
         curve = Curve([(x0, y0), (x0 + bend, y0), (x1 - bend, y1), (x1, y1)], [1, 4, 4, 4])
-        critical, jobs = facts["critical"], facts["jobs"]
+        critical, jobs = attributes["critical"], attributes["jobs"]
         style = {"linewidth": 1.8 if critical else 0.6 + 0.1 * min(jobs, 10), "alpha": 0.9 if critical else faint}
         axes.add_patch(PathPatch(curve, fill=False, edgecolor=INK if critical else "#777777", zorder=1, **style))
 

@@ -46,7 +46,7 @@ class Times:
 
 def sort_of(job: Job) -> Sort:
     """Kind, trainer and arm: the jobs that are counted together."""
-    return (job.kind, str(job.facts.get("trainer") or ""), str(job.facts.get("arm") or ""))
+    return (job.kind, str(job.labels.get("trainer") or ""), str(job.labels.get("arm") or ""))
 
 
 def sort_place(sort: Sort) -> tuple[int, str, int, str]:

@@ -68,7 +68,7 @@ def failure_lines(plan: Plan, records: Records, root: Path) -> list[str]:
     A job that was cancelled because it needs a cancelled one is left out. Of very many, some are counted only.
     """
     lines = []
-    start = shlex.quote(str((root / (plan.facts.get("cwd") or "")).resolve()))
+    start = shlex.quote(str((root / (plan.metadata.get("cwd") or "")).resolve()))
     culprits = [job for job in plan if _is_culprit(job, records)]
     for job in culprits[:LISTED]:
         record = records[job.id]
@@ -129,5 +129,5 @@ def _job_record(job: Job, record: JobRecord, root: Path) -> dict[str, Any]:
         "log": str(folder / OUTPUT) if record.attempts else None,
         "command": list(job.command),
         "needs": list(job.needs),
-        "facts": dict(job.facts),
+        "facts": dict(job.labels),
     }

@@ -21,7 +21,7 @@ def attempt_record(attempt: Attempt) -> dict[str, Any]:
     """An attempt as plain values."""
     record = {field.name: getattr(attempt, field.name) for field in dataclasses.fields(attempt)}
     record["job"] = {field.name: getattr(attempt.job, field.name) for field in dataclasses.fields(attempt.job)}
-    record["job"]["facts"] = {}  # for tables; may be long
+    record["job"]["labels"] = {}  # for tables; may be long
     for name in ("folder", "root", "cwd"):
         record[name] = None if record[name] is None else str(record[name])
     return {**record, "environment": dict(attempt.environment)}
