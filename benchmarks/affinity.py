@@ -1,4 +1,4 @@
-"""What affinities cost, and how well they foretell which tasks help each other, on the embedded tasks.
+"""What affinities cost, and how well they predict which tasks help each other, on the embedded tasks.
 
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/grouping.py --sections affinity      # some minutes
 
@@ -12,6 +12,7 @@ over the seeds.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import tempfile
 import time
@@ -21,13 +22,19 @@ from typing import Any
 
 import numpy as np
 
-from mvlpt.cli.group_config import GroupRun, prepare, runs_of_experiment
-from mvlpt.cli.group_graph import update_graph
-from mvlpt.cli.group_inputs import affinity_config, graph_inputs, prompt_losses_of, task_sources
-from mvlpt.cli.group_options import GroupOptions
+from mvlpt.engine.registries import load_entry_points, load_shipped
 from mvlpt.engine.resources import shared_resources
 from mvlpt.engine.run import run
 from mvlpt.experiment import load_experiment
+from mvlpt.experiment.grouping import (
+    GroupingOptions,
+    GroupingRequest,
+    affinity_config,
+    build_task_graph,
+    experiment_requests,
+    task_losses,
+    task_sources,
+)  # fmt: skip
 from mvlpt.graph.affinity.first_order import gradient_affinity
 from mvlpt.graph.affinity.lookahead import lookahead_affinity
 from mvlpt.graph.affinity.measured import measured_gains
@@ -52,24 +59,25 @@ def train(cfg: Any, folder: Path, tasks: tuple[str, ...], seed: int) -> tuple[li
     return run(changed).rows, time.process_time() - start
 
 
-def measure(asked: GroupRun, folder: Path, pairs: int, seeds: int, tries: int) -> dict[str, Any]:
+def measure(request: GroupingRequest, folder: Path, pairs: int, seeds: int, tries: int) -> dict[str, Any]:
     """Costs and rank correlations for one trainer; ``tries`` points of the look-ahead."""
-    inputs = graph_inputs(asked.cfg, task_sources(asked.cfg))
-    cfg = affinity_config(asked.cfg)
+    sources = task_sources(request.cfg)
+    cfg = affinity_config(request.cfg)
     found, seconds = {}, {}
     for name, affinity, steps in (("grad", gradient_affinity, 10), ("lookahead", lookahead_affinity, tries)):
         start = time.process_time()
-        losses, optimizer = prompt_losses_of(cfg, inputs)
+        losses, optimizer = task_losses(cfg, sources)
         found[name] = affinity(losses, lr=cfg.OPTIM.LR, steps=steps, optimizer=optimizer)
         seconds[name] = time.process_time() - start
-    graph = update_graph(inputs, GroupOptions(), folder / "graph", counting).graph
+    similar = dataclasses.replace(request, options=GroupingOptions())
+    graph = build_task_graph(similar, folder / "graph", counting).graph
     found |= {name: graph.matrix(name) for name in ("visual", "label")}
     everything = list(combinations(graph.tasks, 2))
     chosen = random.Random(0).sample(everything, min(pairs, len(everything)))
     rows, times = [], []
     for seed in range(1, seeds + 1):
         for tasks in [*chosen, *((task,) for task in sorted({task for pair in chosen for task in pair}))]:
-            results, took = train(asked.cfg, folder, tasks, seed)
+            results, took = train(request.cfg, folder, tasks, seed)
             rows += results
             times += [took] if len(tasks) == 2 else []
     gains = measured_gains(rows, graph.tasks)
@@ -98,14 +106,15 @@ def report(result: dict[str, Any]) -> None:
 
 def affinity_section(quick: bool) -> dict[str, Any]:
     """Measures and prints, for each trainer of the experiment."""
-    prepare()
+    load_shipped()
+    load_entry_points()
     experiment = load_experiment(EXPERIMENT)
     pairs, seeds, tries = (6, 1, 1) if quick else (30, 2, 3)
     results = []
     with tempfile.TemporaryDirectory() as folder, shared_resources():
-        runs = runs_of_experiment(experiment, GroupOptions(affinity="grad"))
-        for asked in runs[:1] if quick else runs:
-            results.append(measure(asked, Path(folder) / (asked.suffix or "all"), pairs, seeds, tries))
+        requests = experiment_requests(experiment, GroupingOptions(affinity="grad"))
+        for request in requests[:1] if quick else requests:
+            results.append(measure(request, Path(folder) / (request.suffix or "all"), pairs, seeds, tries))
             report(results[-1])
     cheap = all(result["share"]["grad"] <= AT_MOST for result in results)
     print(f"  grad costs at most {100 * AT_MOST:.0f} % of all pair runs: {'yes' if cheap else 'NO'}")

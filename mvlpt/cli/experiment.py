@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.cli.common import INTERRUPTED, command_parser, exit_status, output_width, show
-from mvlpt.cli.experiment_groups import FOLDER, groups_of, known_groups
 from mvlpt.cli.experiment_plan import plan_of, refuse_other, show_plan, write_plan
 from mvlpt.cli.experiment_results import collect, tables
 from mvlpt.cli.schedule_run import add_run_options, read_run_options, run_plan
@@ -17,8 +16,12 @@ from mvlpt.engine.results import FILE as RESULTS_FILE
 from mvlpt.errors import ConfigError
 from mvlpt.experiment import Experiment, load_experiment
 from mvlpt.experiment.configurations import Configurations
+from mvlpt.experiment.events import Event, GroupsFound, Note
+from mvlpt.experiment.grouping import GROUPS_FOLDER, ensure_groups, preview_groups
+from mvlpt.report.graphs import save_grouping_figures
 from mvlpt.report.results.formats import rich_tables
 from mvlpt.runtime.log import setup_logging
+from mvlpt.runtime.progress import counting
 from mvlpt.schedule import PLAN_FILE, Plan, RunOptions, load_plan, read_records
 
 EXAMPLES = """\
@@ -95,7 +98,7 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
     options = read_run_options(args, experiment.executor)
     configurations.check()
     if args.dry_run:
-        groups, stand_in = known_groups(experiment, root) if "grouped" in experiment.arms else (None, False)
+        groups, stand_in = preview_groups(experiment, root) if "grouped" in experiment.arms else (None, False)
         plan = plan_of(experiment, groups, args, root, options, keep=False)
         slots = options.planned_slots()
         show_plan(plan, slots, args, root, stand_in)
@@ -104,14 +107,22 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
     refuse_other(experiment, root)
     groups = None
     if "grouped" in experiment.arms or args.only_groups:
-        groups = groups_of(experiment, root, show)
+        groups = ensure_groups(experiment, root, on_event=_handle, progress=counting)
     if args.only_groups:
-        show(f"groups: {root / FOLDER}; edit them if you like, and go on without --only-groups")
+        show(f"groups: {root / GROUPS_FOLDER}; edit them if you like, and go on without --only-groups")
         return 0
     plan = plan_of(experiment, groups, args, root, options, keep=True)
     write_plan(plan, root)
     status = _run(plan, root, options)
     return status if status == INTERRUPTED else max(status, _report(experiment, plan, root, print_results))
+
+
+def _handle(event: Event) -> None:
+    """Prints notes, and draws the groups that were found."""
+    if isinstance(event, Note):
+        show(event.text)
+    elif isinstance(event, GroupsFound):
+        save_grouping_figures(event.result, event.folder)
 
 
 def _experiment(args: argparse.Namespace) -> Experiment:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from mvlpt.cli.common import command_parser
-from mvlpt.cli.group_options import AFFINITIES, SIMILARITY
 from mvlpt.errors import ConfigError
-from mvlpt.graph import SIMILARITIES
-from mvlpt.graph.grouping.partition import METHODS
+from mvlpt.experiment.grouping import GROUPING_OPTIONS, GROUPS, MATRIX, OUTPUT, DataChoice
 
 EXAMPLES = """\
 examples:
@@ -41,26 +40,70 @@ at the end of the line as KEY VALUE. Exit status: 0 done, 2 bad input, 130 inter
 """
 
 
-# what neither a graph that is grouped again nor a table of measured sets has a use for
-DATA_OPTIONS = ("config_file", "backbone", "root", "shots", "seed", "plugin", "steps")
+# Options that neither a graph that is grouped again nor a table of measured sets has a use for.
+DATA_OPTIONS = ("config_file", "backbone", "root", "shots", "seed", "plugin")
 
 
-def refuse_beside(args: argparse.Namespace, option: str, names: Sequence[str]) -> None:
-    """Refuses options that would be passed over in silence, and all of the configuration.
+def refuse_beside_graph(args: argparse.Namespace) -> None:
+    """Refuses options that have no effect beside ``--graph``.
+
+    Raises:
+        ConfigError: one of them is given, too.
+    """
+    _refuse_beside(args, "--graph", [*DATA_OPTIONS, "steps"])
+
+
+def refuse_beside_measured(args: argparse.Namespace) -> None:
+    """Refuses options that have no effect beside ``--measured``.
+
+    Raises:
+        ConfigError: one of them is given, too.
+    """
+    grouping = [one.dest for one in GROUPING_OPTIONS if one.heading in (MATRIX, GROUPS) and one.name != "max_size"]
+    _refuse_beside(args, "--measured", [*DATA_OPTIONS, "graph", *grouping])
+
+
+def _refuse_beside(args: argparse.Namespace, option: str, names: Sequence[str]) -> None:
+    """Refuses options that would have no effect, and all of the configuration.
 
     Args:
         args: of the command line.
         option: the one that is given.
-        names: of those that mean nothing beside it, as attributes of ``args``.
+        names: of those that have no effect beside it, as attributes of ``args``.
 
     Raises:
         ConfigError: one of them is given, too.
     """
     for name in names:
-        if getattr(args, name) not in (None, "", [], False):
+        if _is_given(getattr(args, name)):
             raise ConfigError(f"--{name.replace('_', '-')} means nothing beside {option}; drop one of them")
     if args.opts:
         raise ConfigError(f"'{args.opts[0]}' means nothing beside {option}, which reads no configuration; drop it")
+
+
+def _is_given(value: Any) -> bool:
+    """Whether a parsed value differs from what argparse puts in the place of an option that is not there."""
+    return not (value is None or value is False or value == "" or value == [])
+
+
+def given_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of grouping on a command line, by the names of their fields in :class:`GroupingOptions`.
+
+    Raises:
+        ConfigError: a value cannot be used.
+    """
+    values = {option: getattr(args, option.dest) for option in GROUPING_OPTIONS if option.flag}
+    return {option.name: option.parsed(value) for option, value in values.items() if _is_given(value)}
+
+
+def given_data(args: argparse.Namespace) -> DataChoice:
+    """The tasks on a command line, and what is read of them."""
+    return DataChoice(named_tasks(args), args.backbone, args.root, args.shots, args.seed)
+
+
+def named_tasks(args: argparse.Namespace) -> tuple[str, ...]:
+    """The names after ``--tasks``."""
+    return tuple(name.strip() for name in args.tasks.split(",") if name.strip())
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -83,32 +126,8 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--plugin", action="append", default=[], metavar="FILE.py", help="a file that registers data sets"
     )
-    by = parser.add_argument_group("grouped by")
-    by.add_argument(
-        "--similarity",
-        default="",
-        metavar="W",
-        help=f"weights of {', '.join(SIMILARITIES)} (default: {SIMILARITY}); docs/graph.md",
-    )
-    by.add_argument("--raw", action="store_true", help="average similarities as they are, not stretched over [0, 1]")
-    by.add_argument("--fit", default="", metavar="JSONL", help="fit the weights to the pair runs of a results file")
-    by.add_argument(
-        "--affinity", default="", metavar="|".join(AFFINITIES), help="how training on one task changes another instead"
-    )
-    by.add_argument("--trainer", default="", help="whose prompt affinities are of; default: that of the config file")
-    by.add_argument("--steps", type=int, metavar="N", help="of joint training (default: grad 10, lookahead 3)")
-    by.add_argument("--results", default="", metavar="JSONL", help="pair runs, for --affinity measured")
-    how = parser.add_argument_group("into groups")
-    how.add_argument(
-        "--method", default="", metavar="NAME", help=f"one of {', '.join(METHODS)} (default: auto); docs/grouping.md"
-    )
-    how.add_argument("--groups", type=int, metavar="N", help="this many groups")
-    how.add_argument("--max-size", type=int, metavar="N", help="at most N tasks in a group")
-    how.add_argument("--max-classes", type=int, metavar="N", help="at most N classes in a group")
-    how.add_argument("--must-link", action="append", default=[], metavar="A+B", help="tasks that share a group")
-    how.add_argument("--cannot-link", action="append", default=[], metavar="A+B", help="tasks that do not")
-    how.add_argument("--threshold", type=float, metavar="S", help="the value from which on a pair should share a group")
-    how.add_argument("--grouping-seed", type=int, metavar="N", help="of methods that draw at random")
+    for heading in (MATRIX, GROUPS):
+        _add_options(parser.add_argument_group(heading), heading)
     chosen = parser.add_argument_group("or chosen from measured sets")
     chosen.add_argument("--measured", default="", metavar="CSV", help="a table: a row a set, a column a task, and cost")
     chosen.add_argument("--budget", type=float, metavar="C", help="the chosen sets cost at most this together")
@@ -118,9 +137,16 @@ def build_parser() -> argparse.ArgumentParser:
     better.add_argument(
         "--higher-is-better", action="store_false", dest="lower_is_better", help="scores are accuracies"
     )
-    out = parser.add_argument_group("output")
+    out = parser.add_argument_group(OUTPUT)
     out.add_argument("--out", default="output/graph", metavar="DIR", help="folder of the files (default: %(default)s)")
-    out.add_argument("--no-pictures", action="store_true", help="draw nothing")
+    _add_options(out, OUTPUT)
     out.add_argument("--quiet", action="store_true", help="no progress bars")
     parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="any options of the configuration")
     return parser
+
+
+def _add_options(group: argparse._ArgumentGroup, heading: str) -> None:
+    """Adds the options of grouping that are listed under a heading."""
+    for option in GROUPING_OPTIONS:
+        if option.heading == heading and option.flag:
+            group.add_argument(option.flag, **option.argument)

@@ -72,7 +72,7 @@ def _build(word: str, output_dir: str | None, groups: str | None) -> Target:
     experiment = load_experiment(word)
     grouping = None
     if groups:
-        from mvlpt.cli.experiment_groups import read_groups_of
+        from mvlpt.experiment.grouping import read_groups_of
 
         grouping = read_groups_of(experiment, groups)
     elif "grouped" in experiment.arms:

@@ -7,20 +7,13 @@ from typing import Any
 
 from mvlpt.arms import ARMS
 from mvlpt.errors import suggest
+from mvlpt.experiment.grouping.options import grouping_problems
 
 SELECTABLE = tuple(arm.name for arm in ARMS.values() if arm.selectable)
 SOURCE_PROMPTS = ("together", "alone")
 TEXTS = ("tasks", "trainers", "arms", "sources", "targets", "plugins")
 NUMBERS = ("shots", "seeds")
 MAPPINGS = ("options", "arm_options", "source_options", "dataset_options", "grouping", "executor")
-GROUPING = {
-    **dict.fromkeys(("affinity", "method", "results", "fit", "file", "trainer"), ((str,), "a text")),
-    **dict.fromkeys(("groups", "max_size", "max_classes", "steps", "seed"), ((int,), "a whole number")),
-    **dict.fromkeys(("rescale", "pictures"), ((bool,), "true or false")),
-    **dict.fromkeys(("must_link", "cannot_link"), ((list, tuple, str), "a list of tasks that are joined by +")),
-    "similarity": ((str, Mapping), "weights, such as visual=0.5,label=0.5"),
-    "threshold": ((int, float), "a number"),
-}
 BACKBONE = ("name", "pretrained")
 
 
@@ -104,16 +97,7 @@ def _numbers(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _grouping(content: Mapping[str, Any]) -> Iterator[str]:
-    grouping = content.get("grouping", {})
-    yield from unknown_keys(grouping, GROUPING, "grouping.")
-    if grouping.get("similarity") and grouping.get("affinity"):
-        yield "grouping names a similarity and an affinity; tasks are grouped by one of them"
-    for key, value in grouping.items():
-        kinds, wanted = GROUPING.get(key, ((object,), ""))
-        if value is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
-            yield f"grouping.{key} is {value!r}; give {wanted}"
-        elif key in ("groups", "max_size", "max_classes", "steps") and value is not None and value < 1:
-            yield f"grouping.{key} is {value!r}; give a whole number of at least 1"
+    yield from grouping_problems(content.get("grouping", {}))
 
 
 def _backbone(content: Mapping[str, Any]) -> Iterator[str]:

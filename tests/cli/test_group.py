@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from support.scores import row
 
-from mvlpt.cli import group_graph, main
-from mvlpt.cli.group import group_experiment
-from mvlpt.cli.group_options import GroupOptions
+from mvlpt.cli import main
 from mvlpt.errors import ConfigError
 from mvlpt.experiment import Experiment
+from mvlpt.experiment.grouping import GroupingOptions, affinities, group_experiment, similarities
 from mvlpt.graph import TaskGraph, read_groups
 
 CONFIG = "configs/trainers/MVLPT-CoOp/embedded.yaml"
@@ -44,8 +43,9 @@ def nothing_is_computed(monkeypatch):
         raise AssertionError("something was computed again")
 
     def apply():
-        for name in ("similarity_matrices", "gradient_affinity", "lookahead_affinity"):
-            monkeypatch.setattr(group_graph, name, refuse)
+        monkeypatch.setattr(similarities, "similarity_matrices", refuse)
+        for name in ("gradient_affinity", "lookahead_affinity"):
+            monkeypatch.setattr(affinities, name, refuse)
         monkeypatch.setattr("mvlpt.graph.embeddings.embed.encode_views", refuse)
 
     return apply
@@ -157,14 +157,14 @@ def test_a_graph_is_grouped_again_without_the_data(quick, tmp_path, nothing_is_c
 def test_an_experiment_gives_each_trainer_its_groups(toy_tasks, tmp_path):
     trainers = [CONFIG, "configs/trainers/MVLPT-VPT/embedded.yaml"]
     options = {"tasks": TASKS.split(","), "trainers": trainers, "shots": (1, 2), "seeds": (3, 4)}
-    similar = group_experiment(Experiment(**options), tmp_path / "a", pictures=False)
+    similar = group_experiment(Experiment(**options), tmp_path / "a")
     assert list(similar) == trainers
     assert similar[trainers[0]] is similar[trainers[1]]
     assert similar[trainers[0]].settings["shots"] == 1
     assert similar[trainers[0]].settings["seed"] == 3
     assert (tmp_path / "a" / "groups.yaml").exists()
     grouping = {"affinity": "grad", "groups": 2}
-    by_prompt = group_experiment(Experiment(**options, grouping=grouping), tmp_path / "b", pictures=False)
+    by_prompt = group_experiment(Experiment(**options, grouping=grouping), tmp_path / "b")
     assert all(len(one.groups) == 2 for one in by_prompt.values())
     assert {path.name for path in (tmp_path / "b").glob("groups*")} == {
         "groups-MVLPT-CoOp.yaml",
@@ -241,8 +241,7 @@ def test_what_the_tasks_tell_is_refused_before_a_model_is_loaded(quick, tmp_path
     def refuse(*args, **options):
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("mvlpt.cli.group_inputs.load_backbone", refuse)
-    monkeypatch.setattr("mvlpt.cli.group_config.load_backbone", refuse)
+    monkeypatch.setattr("mvlpt.experiment.grouping.sources.configured_backbone", refuse)
     results = tmp_path / "rows.jsonl"
     results.write_text("".join(json.dumps(one) + "\n" for one in ROWS))
     status, _, err = quick(*(str(results) if word == "ROWS" else word for word in words))
@@ -325,9 +324,9 @@ def test_bad_selections_are_one_sentence(tmp_path, capsys, words, sentence):
 
 def test_the_section_of_an_experiment():
     section = {"similarity": {"visual": 1, "label": 2}, "must_link": [["a", "b"], "c+d"], "max_size": 3, "file": None}
-    options = GroupOptions.from_mapping(section)
+    options = GroupingOptions.from_section(section)
     assert options.similarity == "visual=1,label=2"
     assert options.must_link == (("a", "b"), ("c", "d"))
     assert options.constraints()["max_size"] == 3
     with pytest.raises(ConfigError, match=r"grouping\.max_sise is unknown; did you mean 'max_size'"):
-        GroupOptions.from_mapping({"max_sise": 3})
+        GroupingOptions.from_section({"max_sise": 3})

@@ -1,0 +1,190 @@
+"""Groupings that are asked for: the configurations that task graphs are built from, and how each is grouped."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mvlpt.config import Config, check_config, find_config, get_cfg_default, read_yaml
+from mvlpt.engine.registries import extend_config, load_entry_points, load_plugin, load_shipped
+from mvlpt.errors import ConfigError, suggest
+from mvlpt.experiment.grouping.checks import checked_sources
+from mvlpt.experiment.grouping.options import GroupingOptions
+from mvlpt.experiment.grouping.sources import graph_backbone, use_input_of
+from mvlpt.experiment.spec import Experiment, load_experiment
+
+EMBEDDED_CONFIG = "configs/trainers/ZeroshotCLIP/embedded.yaml"  # where no file is given
+EXPERIMENT_KEYS = ("tasks", "targets", "sources", "trainers")  # a file with one of them is an experiment
+
+
+@dataclass(frozen=True)
+class GroupingRequest:
+    """One grouping that is asked for.
+
+    Attributes:
+        cfg: tasks, backbone, transform and, for an affinity, the trainer; frozen.
+        options: how to group.
+        suffix: of the files' names, where several groupings go to one folder.
+        trainer: the trainer's configuration file, ``""`` outside of experiments.
+    """
+
+    cfg: Config
+    options: GroupingOptions
+    suffix: str = ""
+    trainer: str = ""
+
+
+@dataclass(frozen=True)
+class DataChoice:
+    """Which tasks are grouped, and what is read of them; what is left out is a file's or the default.
+
+    Attributes:
+        tasks: names.
+        backbone: an open_clip model, CoOp's spelling, or ``embedded``.
+        root: folder of the data sets.
+        shots: training images per class, -1 for all.
+        seed: of the few-shot sample and the prompt.
+    """
+
+    tasks: tuple[str, ...] = ()
+    backbone: str = ""
+    root: str = ""
+    shots: int | None = None
+    seed: int | None = None
+
+    def narrowed(self, experiment: Experiment, file: str) -> Experiment:
+        """The experiment of a file with these tasks, shots, seed, backbone and root in the place of its own.
+
+        Raises:
+            ConfigError: it has no such task.
+        """
+        for task in self.tasks:
+            if task not in experiment.all_tasks:
+                raise ConfigError(f"{file} has no task '{task}'{suggest(task, experiment.all_tasks)}")
+        given: dict[str, Any] = {"tasks": self.tasks, "root": self.root}
+        given["backbone"] = {"name": self.backbone} if self.backbone else {}
+        given["shots"] = () if self.shots is None else (self.shots,)
+        given["seeds"] = () if self.seed is None else (self.seed,)
+        return dataclasses.replace(experiment, **{key: value for key, value in given.items() if value})
+
+    def overrides(self) -> list[Any]:
+        """``KEY, VALUE, ...`` of a configuration."""
+        words: list[Any] = ["SEED", 1 if self.seed is None else self.seed]
+        words += ["DATASET.DATASET", ",".join(self.tasks)] if self.tasks else []
+        words += ["MODEL.BACKBONE.NAME", self.backbone] if self.backbone else []
+        words += ["DATASET.ROOT", self.root] if self.root else []
+        words += ["DATASET.NUM_SHOTS", self.shots] if self.shots is not None else []
+        return words
+
+
+def grouping_requests(
+    config_file: str = "",
+    data: DataChoice | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    overrides: Sequence[Any] = (),
+    plugins: Sequence[str | Path] = (),
+) -> list[GroupingRequest]:
+    """The groupings that a configuration file and options ask for.
+
+    Args:
+        config_file: an experiment or a trainer's options; ``""`` for the embedded model, or another ``backbone`` as it
+            wants its images.
+        data: tasks and what is read of them.
+        options: fields of :class:`GroupingOptions` by name; they replace those of an experiment's section ``grouping``.
+        overrides: ``KEY, VALUE, ...`` on top of the configuration.
+        plugins: Python files that register trainers or data sets.
+
+    Returns:
+        One request; several for an experiment of several trainers that is grouped by affinity.
+
+    Raises:
+        ConfigError: files, options or names cannot be used.
+    """
+    register(plugins)
+    data, options = data or DataChoice(), options or {}
+    content = read_yaml(find_config(config_file)) if config_file else {}
+    if any(key in content for key in EXPERIMENT_KEYS):
+        experiment = data.narrowed(load_experiment(config_file), config_file)
+        return experiment_requests(experiment, GroupingOptions.from_section(experiment.grouping, options), overrides)
+    return [_plain_request(config_file, data, GroupingOptions.from_section({}, options), overrides)]
+
+
+def experiment_requests(
+    experiment: Experiment, options: GroupingOptions, overrides: Sequence[Any] = ()
+) -> list[GroupingRequest]:
+    """One grouping by similarity; by affinity one for each trainer, since text and visual prompts group differently.
+
+    The images are those of the smallest number of shots and of the first seed: no run of the experiment sees fewer.
+
+    Args:
+        experiment: tasks, trainers, shots, seeds.
+        options: how to group; ``trainer`` may be the name of a trainer's folder or of its registry entry.
+        overrides: ``KEY, VALUE, ...`` on top.
+
+    Raises:
+        ConfigError: a configuration cannot be used, or no trainer has that name.
+    """
+    names = experiment.trainer_names()
+    files = [*experiment.trainers] or [experiment.zero_shot]
+    configs = {file: _experiment_config(experiment, file, overrides) for file in files}
+    if options.trainer:
+        known = {name: file for file in files for name in (names[file], configs[file].TRAINER.NAME, file)}
+        if options.trainer not in known:
+            raise ConfigError(f"The experiment has no trainer '{options.trainer}'{suggest(options.trainer, known)}")
+        files = [known[options.trainer]]
+    if not options.affinity:
+        files = files[:1]
+    several = len(files) > 1
+    return [GroupingRequest(configs[file], options, f"-{names[file]}" if several else "", file) for file in files]
+
+
+def register(plugins: Sequence[str | Path] = ()) -> None:
+    """Registers trainers and data sets: the shipped ones, installed ones, and those of some files."""
+    load_shipped()
+    load_entry_points()
+    for file in plugins:
+        load_plugin(file)
+
+
+def _plain_request(
+    config_file: str, data: DataChoice, options: GroupingOptions, overrides: Sequence[Any]
+) -> GroupingRequest:
+    """The grouping of tasks under a trainer's file, or under the backbone's own transform where no file is given."""
+    cfg = _defaults()
+    embedded = data.backbone in ("", "embedded")
+    if config_file or embedded:
+        cfg.merge_from_file(find_config(config_file or EMBEDDED_CONFIG))
+    trainer = ["TRAINER.NAME", options.trainer] if options.trainer else []
+    cfg.merge_from_list([*data.overrides(), *trainer, *overrides])
+    if not config_file and not embedded:
+        checked_sources(_frozen(cfg.clone()), options)  # before a model is loaded, if only for its image size
+        use_input_of(graph_backbone(cfg), cfg)
+        cfg.merge_from_list(overrides)  # these replace what the backbone wants, too
+    return GroupingRequest(_frozen(cfg), options)
+
+
+def _experiment_config(experiment: Experiment, file: str, overrides: Sequence[Any]) -> Config:
+    cfg = _defaults()
+    cfg.merge_from_file(find_config(file))
+    words = [word for pair in experiment.overrides("grouped").items() for word in pair]
+    words += ["DATASET.DATASET", ",".join(experiment.tasks), "SEED", experiment.seeds[0]]
+    words += ["DATASET.NUM_SHOTS", min(experiment.shots)]
+    cfg.merge_from_list([*words, *overrides])
+    return _frozen(cfg)
+
+
+def _defaults() -> Config:
+    cfg = get_cfg_default()
+    extend_config(cfg)
+    return cfg
+
+
+def _frozen(cfg: Config) -> Config:
+    cfg.merge_from_list(["VERBOSE", False, "DATASET.SAMPLES_DIR", ""])
+    check_config(cfg)
+    cfg.freeze()
+    return cfg

@@ -1,0 +1,107 @@
+"""The first stage of an experiment: its groups, kept in ``graph/groups.yaml`` until something changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mvlpt.errors import RunFolderError
+from mvlpt.experiment.events import Event, Note
+from mvlpt.experiment.grouping.experiment_groups import given_groups, group_experiment
+from mvlpt.experiment.grouping.groups_files import groups_files, read_groups_in
+from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
+from mvlpt.experiment.spec import Experiment
+from mvlpt.graph import Grouping
+from mvlpt.io import read_json, write_json
+
+GROUPS_FOLDER, RECORD = "graph", "groups.inputs.json"
+PREVIEW_SIZE = 4  # tasks of a group in a preview, where the experiment gives no size
+
+
+def ensure_groups(
+    experiment: Experiment,
+    root: Path,
+    *,
+    on_event: Callable[[Event], None] = lambda event: None,
+    progress: ProgressBars = no_progress,
+) -> Mapping[str, Grouping]:
+    """The groups of an experiment's tasks for each trainer: those of its file, those in its folder, or new ones.
+
+    Groups files are kept as long as they were made from the same inputs; one that was edited by hand is used whatever
+    the inputs are.
+
+    Args:
+        experiment: names the tasks and how they are grouped.
+        root: its folder.
+        on_event: called with a note where files were edited, and with each grouping that is made.
+        progress: makes a progress bar.
+
+    Raises:
+        MvlptError: a groups file cannot be used, or the tasks cannot be embedded or grouped.
+    """
+    folder, inputs = root / GROUPS_FOLDER, _fingerprint(experiment)
+    given = given_groups(experiment)
+    if given is not None:
+        return given
+    paths = {folder / name for name in groups_files(experiment).values()}
+    if all(path.exists() for path in paths):
+        record = _record(folder / RECORD)
+        edited = sorted(str(path) for path in paths if record.get("written", {}).get(path.name) != _digest(path))
+        if edited:
+            on_event(Note(f"groups: {', '.join(edited)}, edited by hand"))
+        if edited or record.get("inputs") == inputs:
+            return read_groups_in(experiment, folder)
+    group_experiment(experiment, folder, on_event=on_event, progress=progress)
+    write_json({"inputs": inputs, "written": {path.name: _digest(path) for path in paths}}, folder / RECORD)
+    return read_groups_in(experiment, folder)
+
+
+def preview_groups(experiment: Experiment, root: Path) -> tuple[Mapping[str, Grouping], bool]:
+    """Groups for a plan that is only shown: those there are, or else equal parts of the tasks in their place.
+
+    Returns:
+        The groups for each trainer, and whether they only stand for groups that are not known yet.
+
+    Raises:
+        MvlptError: a groups file cannot be used, or the tasks cannot be grouped as the experiment says.
+    """
+    settings, tasks, given = experiment.grouping, experiment.tasks, given_groups(experiment)
+    if given is not None:
+        return given, False
+    if all((root / GROUPS_FOLDER / name).exists() for name in groups_files(experiment).values()):
+        return read_groups_in(experiment, root / GROUPS_FOLDER), False
+    size = settings.get("max_size") or PREVIEW_SIZE
+    count = min(settings.get("groups") or math.ceil(len(tasks) / size), len(tasks))
+    parts = tuple(tasks[first::count] for first in range(count))
+    return dict.fromkeys(experiment.trainers, Grouping(parts, method="stand-in")), True
+
+
+def _fingerprint(experiment: Experiment) -> str:
+    """SHA-256 over what groups depend on in the experiment; of the images the graph has its own fingerprints."""
+    content = {
+        "tasks": sorted(experiment.tasks),
+        "grouping": {key: value for key, value in experiment.grouping.items() if key != "pictures"},
+        "trainers": experiment.trainers,
+        "options": experiment.overrides(),
+        "shots": min(experiment.shots),
+        "seed": experiment.seeds[0],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """Inputs and files of the groups that were made before; empty where that is not known."""
+    try:
+        content = read_json(path)
+    except RunFolderError:
+        return {}
+    sound = isinstance(content, dict) and isinstance(content.get("written"), dict)
+    return content if sound else {}
