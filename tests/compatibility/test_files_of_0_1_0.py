@@ -58,7 +58,7 @@ def test_an_experiment_goes_on_with_the_jobs_that_are_left(old):
     started = [row["job"] for row in rows(old / "experiment/journal.jsonl") if row["event"] == "started"]
     assert {job for job in started if started.count(job) > 1} <= set(started) - set(finished)
     prompts = sorted((old / "finished").rglob("prompt.safetensors"))
-    assert len(prompts) == 14
+    assert len(prompts) == 16
     for path in prompts:
         again = load_file(old / "experiment" / path.relative_to(old / "finished"))
         for name, tensor in load_file(path).items():
