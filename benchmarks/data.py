@@ -1,10 +1,10 @@
-"""How fast training images come, decoded anew in every epoch against kept from the first.
+"""How fast training images are loaded: decoded in every epoch against kept from the first.
 
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/data.py
     python benchmarks/data.py --quick
 
-Few-shot sets of JPEGs, 500 x 375, made in a temporary folder. *Decoding anew* is what Dassl does: PIL opens the file,
-torchvision's pipeline runs on it, torch's DataLoader collates; once in this process and once with a worker a core, and
+Few-shot sets of JPEGs, 500 x 375, made in a temporary folder. *Decoding in every epoch* is what Dassl does: PIL
+opens the file, torchvision's pipeline runs on it, torch's DataLoader collates; once in this process and once with a worker a core, and
 the faster of the two counts. *Ours* is the loader of a run, second and later epochs, likewise the faster of the two:
 without workers, torch's threads share the work.
 *Ours, no cache* is the same with ``DATALOADER.CACHE_MB 0``. All alternate epoch by epoch; medians. A test split too
@@ -40,7 +40,7 @@ from mvlpt.config import get_cfg_default
 from mvlpt.data import Datum, EpochLoader, build_data_loader, build_transform
 
 ASKED = 5.0
-WAYS = ("anew", "no cache", "kept")
+WAYS = ("decoded", "no cache", "kept")
 TRANSFORMS = {
     "coop": ("random_resized_crop", "random_flip", "normalize"),  # CoOp's training views
     "flip": ("random_flip", "normalize"),
@@ -48,7 +48,7 @@ TRANSFORMS = {
 }
 
 
-class Anew(Dataset):
+class Decoded(Dataset):
     """Decodes and transforms an image whenever it is asked for."""
 
     def __init__(self, items: list[Datum], transform: Callable) -> None:
@@ -130,10 +130,10 @@ def ours(items: list[Datum], names: tuple[str, ...], workers: int, cache_mb: flo
     )
 
 
-def anew(items: list[Datum], names: tuple[str, ...], workers: int) -> DataLoader:
+def decoded(items: list[Datum], names: tuple[str, ...], workers: int) -> DataLoader:
     """What Dassl builds."""
     transform = build_transform(config(names, workers, 0))
-    return DataLoader(Anew(items, transform), 32, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
+    return DataLoader(Decoded(items, transform), 32, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
 
 
 def count_images(loader: EpochLoader | DataLoader) -> int:
@@ -145,10 +145,10 @@ def contest(items: list[Datum], names: tuple[str, ...], workers: int, rounds: in
     """Every side, measured."""
     kept = [ours(items, names, count, cache_mb) for count in (0, workers)]
     read = [ours(items, names, count, 0) for count in (0, workers)]
-    plain = [anew(items, names, count) for count in (0, workers)]
+    plain = [decoded(items, names, count) for count in (0, workers)]
     sides = [
         Side(f"{name}/{count}", lambda loader=loader: count_images(loader), [], [])
-        for name, loaders in (("anew", plain), ("no cache", read), ("kept", kept))
+        for name, loaders in (("decoded", plain), ("no cache", read), ("kept", kept))
         for count, loader in zip((0, workers), loaders, strict=True)
     ]
     with closing(kept[1]), closing(read[1]):
@@ -195,8 +195,8 @@ def main() -> None:
     result: dict = {"images": args.images, "workers": args.workers, "ratios": {}, "images_per_second": {}}
     print(f"{args.images} JPEGs of 500 x 375, batches of 32, {args.workers} workers, {args.rounds} rounds")
     print(
-        f"{'views':<8}{'anew 0/w':>16}{'no cache 0/w':>16}{'kept 0/w':>16}"
-        f"{'kept / anew':>13}{'asked':>7}{'CPU':>7}{'kept / no cache':>17}"
+        f"{'views':<8}{'decoded 0/w':>16}{'no cache 0/w':>16}{'kept 0/w':>16}"
+        f"{'kept / decoded':>16}{'asked':>7}{'CPU':>7}{'kept / no cache':>17}"
     )
     with tempfile.TemporaryDirectory() as folder:
         items = write_photos(Path(folder), args.images)
@@ -205,7 +205,7 @@ def main() -> None:
             rates = {side.name: len(items) / statistics.median(side.seconds) for side in sides}
             best = {way: max(rates[f"{way}/0"], rates[f"{way}/{args.workers}"]) for way in WAYS}
             cost = {way: min(sum(side.cpu) for side in sides if side.name.startswith(way)) for way in WAYS}
-            ratios = (best["kept"] / best["anew"], cost["anew"] / cost["kept"], best["kept"] / best["no cache"])
+            ratios = (best["kept"] / best["decoded"], cost["decoded"] / cost["kept"], best["kept"] / best["no cache"])
             pairs = [(rates[f"{way}/0"], rates[f"{way}/{args.workers}"]) for way in WAYS]
             cells = "".join(f"{one:>8.0f} / {many:<5.0f}" for one, many in pairs)
             print(f"{name:<8}{cells}{ratios[0]:>13.2f}{ASKED:>7}{ratios[1]:>7.2f}{ratios[2]:>17.2f}", flush=True)

@@ -26,7 +26,7 @@ class ReferenceCLIP(nn.Module):
         position: where the class name stands: ``end``, ``middle``, ``front``.
         ranges: (start, stop) of each task's classes.
         per_task: exclude other tasks' classes.
-        legacy: upstream's slips.
+        legacy: repeat upstream's errors.
     """
 
     def __init__(

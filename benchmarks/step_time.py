@@ -312,7 +312,7 @@ def measure_memory(setup: Setup, side: str, count: int) -> int:
         before = torch.cuda.memory_allocated()
         step()
         return torch.cuda.max_memory_allocated() - before
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from what is resident now
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from what is resident now
     before = resident_peak()
     step()
     return resident_peak() - before

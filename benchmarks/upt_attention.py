@@ -3,7 +3,8 @@
     python benchmarks/upt_attention.py            # the numbers of docs/models.md; some 15 minutes on a core
     python benchmarks/upt_attention.py --quick    # three tasks, one seed, few epochs
 
-The paper's code attends over sequences of length one, so that text and visual prompts never meet (``TRAINER.LEGACY``).
+The paper's code attends over sequences of length one, so that text and visual prompts never attend to each other
+(``TRAINER.LEGACY``).
 Both forms of MVLPT-UPT are tuned on the embedded tasks, alone and together, all else equal: one joint label space, in
 which the paper's masking plays no part, and ``DATASET.COOP``, under which its training loaders play none. Gain =
 ours - theirs in points of test accuracy, as mean over tasks ± standard deviation over seeds. Ends with one JSON line.

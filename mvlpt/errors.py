@@ -1,4 +1,4 @@
-"""Errors a user can mend: each is one sentence that names the thing, the value given, and the remedy.
+"""Errors that a user can fix: each is one sentence that names the thing, the value given, and the remedy.
 
 Every type also subclasses the builtin it stands for, so that code which expects a ``ValueError`` still catches it.
 The command-line tools print the sentence and exit with status 2; any other exception is a bug and shows its trace.
@@ -71,9 +71,9 @@ class MissingExtraError(MvlptError, ImportError):
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory, the device's or the machine's, was not enough."""
-    told = str(error)
+    message = str(error)
     return type(error).__name__ in ("OutOfMemoryError", "MemoryError") or (
-        isinstance(error, RuntimeError) and ("out of memory" in told or "can't allocate memory" in told)
+        isinstance(error, RuntimeError) and ("out of memory" in message or "can't allocate memory" in message)
     )
 
 

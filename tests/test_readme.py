@@ -46,10 +46,10 @@ def test_the_readmes_experiment_is_planned_as_it_stands(tmp_path, monkeypatch, c
     assert "Plan of 235 jobs" in capsys.readouterr().out  # six groups stand in for those not picked yet
     assert [word for word in dry if word != "--dry-run"] == full
     (tmp_path / "output" / "demo").mkdir(parents=True)
-    for verb, told in (("schedule", "plan.json"), ("results", "results.jsonl")):
+    for verb, expected in (("schedule", "plan.json"), ("results", "results.jsonl")):
         for words in commands(verb):
             assert main(words[1:]) == 2
-            assert told in capsys.readouterr().err
+            assert expected in capsys.readouterr().err
 
 
 def test_the_readmes_python_runs(capsys):
@@ -59,8 +59,8 @@ def test_the_readmes_python_runs(capsys):
     for block in re.findall(r"```python\n(.*?)```", README, flags=re.S):
         exec(block, space)
     assert space["logits"].shape == (2, 3)
-    told = re.findall(r"print\(.*\)  # (.*)", README)
-    assert capsys.readouterr().out.splitlines() == told
+    expected = re.findall(r"print\(.*\)  # (.*)", README)
+    assert capsys.readouterr().out.splitlines() == expected
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

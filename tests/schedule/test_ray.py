@@ -100,7 +100,7 @@ def test_killed_scheduler_leaves_nothing_behind_and_is_taken_up(cluster, tmp_pat
     scheduler.kill()
     scheduler.wait()
     # Ray's own agents notice only after a minute
-    wait_for(lambda: not left_of(family), told=lambda: left_of(family))
+    wait_for(lambda: not left_of(family), found=lambda: left_of(family))
     assert not running(int(lines(tmp_path / "pids")[0]))
     before = lines(tmp_path / "first")
     assert schedule(jobs, tmp_path).finished == 2

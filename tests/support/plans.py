@@ -30,7 +30,7 @@ def shell_job(name: str, script: str, needs: Sequence[Job] = (), outputs: Sequen
 
 
 def diamond() -> list[Job]:
-    """Four jobs; each adds its letter to the texts of those it needs, so that the last holds what ran before it."""
+    """Four jobs; each adds its letter to the outputs of those it needs, so that the last holds what ran before it."""
     top = shell_job("a", "echo -n a > a", outputs=["a"])
     left = shell_job("b", "echo -n $(cat a)b > b", [top], ["b"])
     right = shell_job("c", "echo -n $(cat a)c > c", [top], ["c"])
@@ -56,15 +56,15 @@ def start_scheduler(jobs: Sequence[Job], root: Path, executor: str, options: str
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
-def wait_for(ready: Callable[[], object], seconds: float = 30, told: Callable[[], object] = lambda: "") -> None:
-    """Waits until something is so; ``told`` says what is there instead.
+def wait_for(ready: Callable[[], object], seconds: float = 30, found: Callable[[], object] = lambda: "") -> None:
+    """Waits until something is so; ``found`` says what is there instead.
 
     Raises:
         AssertionError: it is not in time.
     """
     limit = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < limit, f"waited in vain: {told()}"
+        assert time.monotonic() < limit, f"gave up waiting: {found()}"
         time.sleep(0.05)
 
 

@@ -56,7 +56,7 @@ def vary_stroke(alpha: torch.Tensor, generator: torch.Generator) -> torch.Tensor
 
 
 def colours(n: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ink and paper: mostly dark on white, now and then any two colours that can be told apart.
+    """Ink and paper: mostly dark on white, sometimes any two colours with enough contrast.
 
     Returns:
         ink (n, 3) and paper (n, 3) in [0, 1].

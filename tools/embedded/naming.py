@@ -34,7 +34,7 @@ def strip_style(name: str) -> tuple[str, str]:
     """Splits a file name into (label, style).
 
     Words that name a drawing style, a size or a running number are removed from the end, one at a time, as long as
-    something is left and the rest is not a thing that merely ends in such a word (``traffic-light``).
+    something is left and the rest is not another thing that ends in such a word (``traffic-light``).
 
     Args:
         name: File name without extension, e.g. ``sun-2-bold-duotone``.
