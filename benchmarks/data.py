@@ -3,14 +3,13 @@
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/data.py
     python benchmarks/data.py --quick
 
-Few-shot sets of JPEGs, 500 x 375, made in a temporary folder. *Decoding in every epoch* is what Dassl does: PIL
-opens the file, torchvision's pipeline runs on it, torch's DataLoader collates; once in this process and once with a worker a core, and
-the faster of the two counts. *Ours* is the loader of a run, second and later epochs, likewise the faster of the two:
-without workers, torch's threads share the work.
-*Ours, no cache* is the same with ``DATALOADER.CACHE_MB 0``. All alternate epoch by epoch; medians. A test split too
-large for its cache is then walked, to see that memory does not grow. *CPU* is the ratio of processor time an image, of
-the process and its workers: it does not depend on what else the machine is doing. Ends with one JSON line.
-"""
+Few-shot sets of JPEGs, 500 x 375, made in a temporary folder. *Decoding in every epoch* is what Dassl does: PIL opens
+the file, torchvision's pipeline runs on it, torch's DataLoader collates; once in this process and once with a worker a
+core, and the faster of the two counts. *Ours* is the loader of a run, second and later epochs, likewise the faster of
+the two: without workers, torch's threads share the work. *Ours, no cache* is the same with ``DATALOADER.CACHE_MB 0``.
+All alternate epoch by epoch; medians. A test split too large for its cache is then walked, to see that memory does not
+grow. *CPU* is the ratio of processor time an image, of the process and its workers: it does not depend on what else
+the machine is doing. Ends with one JSON line."""
 
 from __future__ import annotations
 
@@ -196,7 +195,7 @@ def main() -> None:
     print(f"{args.images} JPEGs of 500 x 375, batches of 32, {args.workers} workers, {args.rounds} rounds")
     print(
         f"{'views':<8}{'decoded 0/w':>16}{'no cache 0/w':>16}{'kept 0/w':>16}"
-        f"{'kept / decoded':>16}{'asked':>7}{'CPU':>7}{'kept / no cache':>17}"
+        f"{'kept/decoded':>13}{'asked':>7}{'CPU':>7}{'kept / no cache':>17}"
     )
     with tempfile.TemporaryDirectory() as folder:
         items = write_photos(Path(folder), args.images)
