@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from mvlpt.errors import CheckpointError
-from mvlpt.io import read_tensors, write_file, write_tensors
+from mvlpt.io import not_finite, read_tensors, write_file, write_tensors
 
 BEST = "model-best.pth.tar"
 NUMBERED = "model.pth.tar-"
@@ -67,8 +67,10 @@ def load_checkpoint(fpath: str | os.PathLike[str]) -> dict[str, Any]:
     for name, value in state.items():
         if not isinstance(value, torch.Tensor):
             raise CheckpointError(f"{fpath}: '{name}' in its state_dict is not a tensor; the file is not to be trusted")
-        if value.is_floating_point() and not torch.isfinite(value).all():
-            raise CheckpointError(f"{fpath}: '{name}' holds values that are not finite; the run that wrote it diverged")
+    if broken := not_finite(state):
+        raise CheckpointError(
+            f"{fpath}: '{broken[0]}' holds values that are not finite; the run that wrote it diverged"
+        )
     return content
 
 

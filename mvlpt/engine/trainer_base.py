@@ -13,6 +13,7 @@ from torch import nn
 
 from mvlpt.engine.checkpoints import find_checkpoint, load_checkpoint, save_checkpoint
 from mvlpt.errors import CheckpointError, TrainingError
+from mvlpt.io import compare_states
 
 log = logging.getLogger(__name__)
 
@@ -116,15 +117,8 @@ class TrainerBase:
             CheckpointError: names or shapes differ; the message lists them.
         """
         own = self._models[name].state_dict()
-        problems = [f"missing {key}" for key in own if key not in state]
-        problems += [f"unknown {key}" for key in state if key not in own]
-        problems += [
-            f"{key} is {tuple(state[key].shape)} there and {tuple(own[key].shape)} here"
-            for key in own
-            if key in state and state[key].shape != own[key].shape
-        ]
-        if problems:
-            raise CheckpointError(f"{origin} does not fit the model '{name}': {'; '.join(problems)}")
+        if differences := compare_states(own, state):
+            raise CheckpointError(f"{origin} does not fit the model '{name}': {differences}")
         self._models[name].load_state_dict(state)
 
     # TensorBoard ---------------------------------------------------------------------------------------------

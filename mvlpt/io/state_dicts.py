@@ -1,4 +1,4 @@
-"""Comparing state dicts: which names are missing or unknown, and which shapes differ."""
+"""State dicts before they are loaded: names that are missing or unknown, shapes that differ, broken values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StateDifferences:
         if self.missing:
             parts.append(f"it lacks {listed(self.missing)}")
         if self.unknown:
-            parts.append(f"it holds {listed(self.unknown)}, unknown here")
+            parts.append(f"it holds {listed(self.unknown)}, which is unknown here")
         if self.shapes:
             parts.append(listed([f"{key} is {given} and not {own}" for key, (given, own) in self.shapes.items()]))
         return "; ".join(parts)
@@ -57,6 +57,11 @@ def compare_states(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> St
             if key in given and given[key].shape != own[key].shape
         },
     )
+
+
+def not_finite(state: Mapping[str, Tensor]) -> list[str]:
+    """The names of tensors that hold NaN or infinite values."""
+    return [key for key, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
 
 
 def listed(names: Sequence[str]) -> str:

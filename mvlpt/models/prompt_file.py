@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from mvlpt.errors import CheckpointError
-from mvlpt.io import check_head, parse_json, write_file
+from mvlpt.io import check_head, not_finite, parse_json, write_file
 from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
 from mvlpt.models.builder import build_prompted_clip
 from mvlpt.models.prompted_clip import PromptedCLIP
@@ -173,9 +172,8 @@ def load_prompt(path: str | Path) -> PromptFile:
     header = _header(path, metadata)
     if header["sha256"] != hash_tensors(tensors):
         raise CheckpointError(f"{path} is damaged: its tensors do not have the hash in its header")
-    for key, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{path} holds values that are not finite in '{key}'")
+    if broken := not_finite(tensors):
+        raise CheckpointError(f"{path} holds values that are not finite in '{broken[0]}'")
     return PromptFile(
         tensors=tensors,
         method=header["method"],

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from mvlpt.errors import CheckpointError
+from mvlpt.io import compare_states, listed, not_finite
 
 # Upstream saves these fixed token embeddings with the prompt; they follow from the class names.
 DERIVED = ("token_prefix", "token_suffix")
-LISTED = 6
 
 
 def clean_prompt_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -48,33 +48,14 @@ def load_prompt_state(
     """
     cleaned = clean_prompt_state(state)
     own = dict(prompt_learner.state_dict())
-    missing = [key for key in own if key not in cleaned]
-    unknown = [key for key in cleaned if key not in own]
-    shapes = [key for key in own if key in cleaned and own[key].shape != cleaned[key].shape]
-    complaints = []
-    if missing:
-        complaints.append(f"it lacks {_listed(missing)}")
-    if unknown:
-        complaints.append(f"it holds {_listed(unknown)}, which this prompt has not")
-    if shapes:
-        pairs = [f"{key} is {tuple(cleaned[key].shape)} and not {tuple(own[key].shape)}" for key in shapes]
-        complaints.append(
-            ", ".join(pairs[:LISTED]) + (f" and {len(pairs) - LISTED} more" if len(pairs) > LISTED else "")
-        )
-        complaints[-1] += _why(own, cleaned, shapes)
-    if complaints:
-        raise CheckpointError(f"The prompt in {source} does not fit: {'; '.join(complaints)}")
-    broken = [key for key in own if cleaned[key].is_floating_point() and not torch.isfinite(cleaned[key]).all()]
-    if broken:
-        raise CheckpointError(f"The prompt in {source} holds values that are not finite in {_listed(broken)}")
+    if differences := compare_states(own, cleaned):
+        why = _why(own, cleaned, list(differences.shapes))
+        raise CheckpointError(f"The prompt in {source} does not fit: {differences}{why}")
+    if broken := not_finite(cleaned):
+        raise CheckpointError(f"The prompt in {source} holds values that are not finite in {listed(broken)}")
     with torch.no_grad():
         for key, tensor in own.items():
             tensor.copy_(cleaned[key])
-
-
-def _listed(keys: list[str]) -> str:
-    more = f" and {len(keys) - LISTED} more" if len(keys) > LISTED else ""
-    return ", ".join(keys[:LISTED]) + more
 
 
 def _why(own: dict[str, Tensor], given: Mapping[str, Tensor], keys: list[str]) -> str:

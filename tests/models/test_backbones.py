@@ -95,7 +95,7 @@ def test_a_pickle_that_asks_for_code_is_refused(tmp_path):
 def test_weights_that_do_not_fit_say_what_differs(tmp_path):
     path = tmp_path / "other.safetensors"
     save_file(tiny_clip(text={"width": 64}).state_dict(), str(path))
-    with pytest.raises(BackboneError, match=r"'positional_embedding' of shape \(77, 64\), not \(77, 48\).* more diff"):
+    with pytest.raises(BackboneError, match=r"positional_embedding is \(77, 64\) and not \(77, 48\).* more"):
         load_backbone(TINY, str(path))
     save_file({"a": torch.zeros(2)}, str(path))
     with pytest.raises(BackboneError, match="do not fit"):

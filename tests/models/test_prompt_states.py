@@ -32,7 +32,7 @@ def test_upstreams_old_names_and_derived_tensors():
     ("change", "message"),
     [
         (lambda state: state.pop("ctx"), "lacks ctx"),
-        (lambda state: state.update(extra=torch.zeros(1)), "holds extra, which this prompt has not"),
+        (lambda state: state.update(extra=torch.zeros(1)), "holds extra, which is unknown here"),
         (lambda state: state.update(ctx=torch.zeros(3, 64)), r"ctx is \(3, 64\) and not \(3, 48\) .*another width"),
         (lambda state: state.update(ctx=torch.zeros(5, 48)), "has 5 contexts, the configuration asks for 3"),
         (lambda state: state.update(ctx=torch.zeros(7, 3, 48)), "class-specific"),

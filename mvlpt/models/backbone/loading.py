@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mvlpt.errors import BackboneError
-from mvlpt.io import read_json
+from mvlpt.io import compare_states, not_finite, read_json
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.backbone.names import EMBEDDED, BackboneName, resolve_name
 from mvlpt.models.backbone.suppress_logging import suppress_logging
@@ -106,19 +106,9 @@ def _load_state(model: nn.Module, state: dict[str, Tensor], path: Path, resolved
     if "logit_scale" in state and state["logit_scale"].shape != own["logit_scale"].shape:
         state["logit_scale"] = state["logit_scale"].reshape(own["logit_scale"].shape)
     state.pop("text.transformer.embeddings.position_ids", None)
-    problems = [f"no '{key}'" for key in own if key not in state]
-    problems += [f"an unknown '{key}'" for key in state if key not in own]
-    problems += [
-        f"'{key}' of shape {tuple(state[key].shape)}, not {tuple(own[key].shape)}"
-        for key in own
-        if key in state and state[key].shape != own[key].shape
-    ]
-    if problems:
-        more = f" and {len(problems) - 3} more differences" if len(problems) > 3 else ""
-        listed = ", ".join(problems[:3])
-        raise BackboneError(f"Weights {path} do not fit backbone '{resolved.asked}': they have {listed}{more}")
-    bad = [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
-    if bad:
+    if differences := compare_states(own, state):
+        raise BackboneError(f"Weights {path} do not fit backbone '{resolved.asked}': {differences}")
+    if bad := not_finite(state):
         raise BackboneError(f"Weights {path} hold values that are not finite, the first in '{bad[0]}'")
     model.load_state_dict(state, strict=True)
 
