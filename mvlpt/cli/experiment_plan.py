@@ -12,13 +12,13 @@ from mvlpt.cli.common import show
 from mvlpt.errors import PlanError
 from mvlpt.experiment import Experiment
 from mvlpt.experiment.configurations import Configurations
-from mvlpt.experiment.costs.calibrate import DEFAULTS, corrected, cost_model
+from mvlpt.experiment.costs.calibrate import DEFAULTS, cost_model
 from mvlpt.experiment.costs.calibrate import FILE as CALIBRATION
 from mvlpt.experiment.costs.model import CostModel
 from mvlpt.experiment.plan import build_plan, check_same_folder
 from mvlpt.report.jobs.plan_figure import save_plan_figure
 from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
-from mvlpt.schedule import Plan, RunOptions, Slot, load_plan, save_plan
+from mvlpt.schedule import Plan, RunOptions, Slot, corrected_plan, load_plan, save_plan
 from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.plan_file import FILE
 
@@ -47,7 +47,7 @@ def plan_of(
         cost = CostModel({name: DEFAULTS[device] for name, _ in backbones})
     plan = build_plan(experiment, root, groups, cost, args.config_file)
     plan.metadata["speeds"] = {name: rates.source for name, rates in cost.rates.items()}
-    return corrected(plan, read_records(root, plan))
+    return corrected_plan(plan, read_records(root, plan))
 
 
 def refuse_other(experiment: Experiment, root: Path) -> None:

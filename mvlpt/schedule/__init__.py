@@ -2,6 +2,7 @@
 
 from mvlpt.schedule.attempts import OUTPUT, PROGRESS, RESULT, Attempt, AttemptResult, RunCommand, attempt_folder
 from mvlpt.schedule.control import request
+from mvlpt.schedule.corrections import corrected_plan
 from mvlpt.schedule.executors import (
     EXECUTORS,
     Executor,
@@ -49,6 +50,7 @@ __all__ = [
     "Snapshot",
     "attempt_folder",
     "check_executor",
+    "corrected_plan",
     "cpu_slots",
     "executor_spec",
     "holder",

@@ -1,8 +1,8 @@
-"""Which job is most urgent: the length of the longest chain of work that hangs on it.
+"""Which job is most urgent: the one that begins the longest chain of work.
 
 List scheduling by *upward rank* (Topcuoglu, Hariri, Wu: Performance-effective and low-complexity task scheduling for
 heterogeneous computing, IEEE TPDS 2002, section 3.2.2; without communication costs, since jobs meet on one file
-system). Pure functions of durations: the scheduler and the simulator call the same.
+system). Pure functions of durations, called by the scheduler and by the simulation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def upward_ranks(plan: Plan, seconds: Mapping[str, float]) -> dict[str, float]:
         seconds: duration of each; those left out count as 0.
     """
     ranks: dict[str, float] = {}
-    longest: dict[str, float] = defaultdict(float)  # of the chains behind a job
+    longest: dict[str, float] = defaultdict(float)  # of the chains after a job
     for job in reversed(list(plan)):
         ranks[job.id] = seconds.get(job.id, 0.0) + longest[job.id]
         for need in job.needs:
@@ -38,25 +38,6 @@ def lower_bound(plan: Plan, seconds: Mapping[str, float], slots: int) -> float:
     return max(max(upward_ranks(plan, seconds).values()), work / max(slots, 1))
 
 
-def corrected_seconds(plan: Plan, records: Mapping[str, JobRecord]) -> dict[str, float]:
-    """Estimated duration of every job, corrected by the jobs that have finished.
-
-    The jobs of one kind are off by the same factor, more or less: that between what the finished ones took and their
-    estimates. A kind of which none has finished takes the factor of all jobs.
-    """
-    taken: dict[str, float] = defaultdict(float)
-    guessed: dict[str, float] = defaultdict(float)
-    for job in plan:
-        record = records[job.id]
-        if record.state == "finished" and record.seconds > 0 and job.seconds > 0:
-            for kind in (job.kind, ""):
-                taken[kind] += record.seconds
-                guessed[kind] += job.seconds
-    overall = taken[""] / guessed[""] if guessed[""] else 1.0
-    factors = {kind: taken[kind] / guessed[kind] for kind in guessed if guessed[kind]}
-    return {job.id: job.seconds * factors.get(job.kind, overall) for job in plan}
-
-
 def time_left(
     plan: Plan, records: Mapping[str, JobRecord], seconds: Mapping[str, float], slots: int, now: float
 ) -> float:
@@ -66,7 +47,7 @@ def time_left(
         plan: the jobs.
         records: what happened so far.
         seconds: corrected duration of each.
-        slots: places to run.
+        slots: their number.
         now: Unix seconds.
     """
     left = {}

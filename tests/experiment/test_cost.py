@@ -2,7 +2,6 @@
 
 import itertools
 import time
-from types import SimpleNamespace
 
 import pytest
 from support.toy import toy_config
@@ -13,8 +12,6 @@ from mvlpt.engine.resources import shared_resources
 from mvlpt.engine.run import run
 from mvlpt.experiment.costs.calibrate import (
     DEFAULTS,
-    corrected,
-    corrections,
     cost_model,
     measure_rates,
     read_calibration,
@@ -22,7 +19,6 @@ from mvlpt.experiment.costs.calibrate import (
 )
 from mvlpt.experiment.costs.model import CostModel, Rates, Work, steps_of, towers, training_images, work_of
 from mvlpt.experiment.costs.sizes import TaskSize, Tower, architecture, task_size
-from mvlpt.schedule import Job, Plan
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -175,7 +171,7 @@ def test_calibrated_estimates_are_near_real_runs_and_in_their_order(tmp_path):
             assert (taken[a] < taken[b]) == (guessed[a] < guessed[b]), (RUNS[a], RUNS[b], taken, guessed)
 
 
-# Calibration and correction ------------------------------------------------------------------------------------------
+# Calibration ------------------------------------------------------------------------------------------
 
 
 def test_speeds_are_measured_once_and_kept(tmp_path):
@@ -209,23 +205,3 @@ def test_a_calibration_that_cannot_be_read_is_made_again(tmp_path, text):
     assert read_calibration(tmp_path / "calibration.json") == {}
     write_calibration({"a": Rates()}, tmp_path / "calibration.json")
     assert read_calibration(tmp_path / "calibration.json") == {"a": Rates()}
-
-
-def record(state="finished", seconds=0.0):
-    return SimpleNamespace(state=state, seconds=seconds)
-
-
-def test_finished_jobs_correct_the_others_of_their_kind():
-    jobs = [Job(str(n), "train", str(n), ("true",), seconds=10.0, labels={"trainer": "A"}) for n in range(4)]
-    jobs += [Job("other", "train", "other", ("true",), seconds=10.0, labels={"trainer": "B"})]
-    records = {
-        "0": record(seconds=20.0),
-        "1": record(seconds=30.0),
-        "2": record(seconds=90.0),
-        "3": record("failed", 1.0),
-    }
-    plan = Plan(jobs, {"x": 1})
-    assert corrections(plan, records) == {("train", "A"): 3.0}  # the median of 2, 3 and 9
-    assert [job.seconds for job in corrected(plan, records)] == [30.0, 30.0, 30.0, 30.0, 10.0]
-    assert corrected(plan, records).metadata == {"x": 1}
-    assert corrections(plan, {"0": record(seconds=1e6)}) == {("train", "A"): 5.0}  # bounded

@@ -1,4 +1,4 @@
-"""What is left to do, by a clock that stands in the test's hand."""
+"""What is left to do, by a clock that the test sets."""
 
 import pytest
 from support.plans import shell_job
@@ -18,11 +18,11 @@ def world():
     return first, second, records, clock, Estimates(Plan([first, second]), records, 1, lambda: clock[0])
 
 
-def test_the_time_left_counts_down_between_reckonings(world):
+def test_the_time_left_counts_down_between_estimates(world):
     first, _, records, _, estimates = world
     assert estimates.time_left(1000.0) == pytest.approx(20)
     records[first.id].state, records[first.id].seconds = "finished", 10.0
-    assert estimates.time_left(1000.5) == pytest.approx(19.5)  # not found out anew yet
+    assert estimates.time_left(1000.5) == pytest.approx(19.5)  # not computed again yet
     assert estimates.time_left(1000.5, exact=True) == pytest.approx(10)
     assert estimates.time_left(900.0) == pytest.approx(10)  # a clock that was set back
 

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mvlpt.schedule.jobs import Job, Plan
-from mvlpt.schedule.priorities import corrected_seconds, lower_bound, time_left, upward_ranks
-from mvlpt.schedule.records import JobRecord
+from mvlpt.schedule.priorities import lower_bound, upward_ranks
 from mvlpt.schedule.simulation import simulate
 from mvlpt.schedule.slots import Slot, cpu_slots, gpu_slots, place
 
@@ -122,28 +121,6 @@ def test_jobs_go_to_the_device_with_most_memory_left():
     slots = gpu_slots([50.0, 100.0], share=2)
     chosen = place([("a", 30.0), ("b", 30.0), ("c", 45.0)], slots, {})
     assert [(job, slot.device) for job, slot in chosen] == [("a", "cuda:1"), ("b", "cuda:1"), ("c", "cuda:0")]
-
-
-def test_estimates_are_corrected_by_the_finished_jobs_of_the_same_kind():
-    jobs = [
-        Job("a", "train", "a", ("x",), seconds=10),
-        Job("b", "train", "b", ("x",), seconds=20),
-        Job("c", "evaluate", "c", ("x",), seconds=10),
-        Job("d", "report", "d", ("x",), seconds=4),
-    ]
-    plan = Plan(jobs)
-    records = {job.id: JobRecord() for job in jobs}
-    assert corrected_seconds(plan, records) == {"a": 10, "b": 20, "c": 10, "d": 4}
-    records["a"] = JobRecord("finished", seconds=30)
-    records["c"] = JobRecord("finished", seconds=10)
-    corrected = corrected_seconds(plan, records)
-    assert corrected["b"] == 60
-    assert corrected["d"] == pytest.approx(4 * 40 / 20), "no report has finished: the factor of all"
-    assert time_left(plan, records, corrected, 1, now=0.0) == pytest.approx(68)
-    records["b"] = JobRecord("running", started=100.0)
-    assert time_left(plan, records, corrected, 2, now=110.0) == pytest.approx(50)
-    records["b"].state = records["d"].state = "blocked"
-    assert time_left(plan, records, corrected, 2, now=110.0) == 0
 
 
 def test_lower_bound_is_the_longer_of_chain_and_share():

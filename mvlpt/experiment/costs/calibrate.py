@@ -1,4 +1,4 @@
-"""Speeds for the cost model: a short measured run of a prompted backbone, and what finished jobs teach.
+"""Speeds for the cost model: a short measured run of a prompted backbone.
 
 ``calibration.json`` in the experiment's folder keeps the measured speeds by device, backbone and image size.
 """
@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -19,13 +17,11 @@ from mvlpt.experiment.costs.model import BACKWARD, CostModel, Rates
 from mvlpt.experiment.costs.sizes import architecture
 from mvlpt.io import read_json, write_json
 from mvlpt.models.backbone.suppress_logging import suppress_logging
-from mvlpt.schedule.jobs import Job, Plan
 
 FILE = "calibration.json"
 FORMAT, VERSION = "mvlpt-calibration", 1
 ROUNDS = 4  # of each measurement; the fastest counts, as others only add to it
 LOOP = 0.002  # seconds of a step outside the model: the loader, the log, the progress bar
-BOUNDS = (0.2, 5.0)  # of a correction: a job that waited for its data tells little about the next
 DEFAULTS = {
     "cpu": Rates(flops=8e10, step=0.006, batch=0.02, image=0.001, start=0.15, source="default of a CPU core"),
     "cuda": Rates(flops=2e13, step=0.03, batch=0.02, image=0.001, start=0.5, source="default of a GPU"),
@@ -149,31 +145,3 @@ def write_calibration(rates: Mapping[str, Rates], path: Path) -> None:
     """Writes the speeds."""
     rows = {key: dataclasses.asdict(value) for key, value in rates.items()}
     write_json({"format": FORMAT, "version": VERSION, "rates": rows}, path)
-
-
-def corrections(plan: Plan, records: Mapping[str, Any]) -> dict[tuple[str, str], float]:
-    """By what finished jobs took longer than estimated: the median, by kind and trainer.
-
-    Args:
-        plan: with estimates.
-        records: by job id, with ``state`` and ``seconds``.
-    """
-    ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for job in plan:
-        record = records.get(job.id)
-        if record is not None and record.state == "finished" and record.seconds and job.seconds > 0:
-            ratios[key_of(job)].append(record.seconds / job.seconds)
-    low, high = BOUNDS
-    return {key: min(max(statistics.median(values), low), high) for key, values in ratios.items()}
-
-
-def corrected(plan: Plan, records: Mapping[str, Any]) -> Plan:
-    """The plan with estimates that finished jobs of the same kind and trainer have corrected."""
-    factors = corrections(plan, records)
-    jobs = [dataclasses.replace(job, seconds=job.seconds * factors.get(key_of(job), 1.0)) for job in plan]
-    return Plan(jobs, plan.metadata)
-
-
-def key_of(job: Job) -> tuple[str, str]:
-    """What jobs must have in common to teach each other's time."""
-    return job.kind, str(job.labels.get("trainer", ""))
