@@ -1,4 +1,4 @@
-"""What a task list and a matrix must be before anything is computed from them.
+"""Checks of task lists and matrices before anything is computed from them.
 
 Shapes: T tasks.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from mvlpt.errors import GraphError, suggest
 
-TOLERANCE = 1e-6  # what rounding in single precision may do to a similarity
+TOLERANCE = 1e-6  # rounding of a similarity in single precision
 
 
 def check_tasks(tasks: Iterable[str], what: str = "The task graph") -> tuple[str, ...]:
@@ -20,10 +20,10 @@ def check_tasks(tasks: Iterable[str], what: str = "The task graph") -> tuple[str
 
     Args:
         tasks: in the order of the matrices' rows.
-        what: the beginning of the error sentence.
+        what: the subject of the error message.
 
     Raises:
-        GraphError: no task, a task twice, a name that is not printable text.
+        GraphError: no task, a repeated task, or a name that is not a printable string.
     """
     names = (tasks,) if isinstance(tasks, str) else tuple(tasks)
     if not names:
@@ -31,25 +31,25 @@ def check_tasks(tasks: Iterable[str], what: str = "The task graph") -> tuple[str
     seen: set[str] = set()
     for name in names:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
-            raise GraphError(f"{what} holds a task named {name!r}; a name is printable text")
+            raise GraphError(f"{what} has a task named {name!r}; a name is a printable string")
         if name in seen:
-            raise GraphError(f"{what} holds the task '{name}' twice; names must differ")
+            raise GraphError(f"{what} has the task '{name}' twice; names must differ")
         seen.add(name)
     return names
 
 
 def index_of(tasks: Sequence[str], wanted: Iterable[str], what: str = "The task graph") -> list[int]:
-    """The positions of some tasks.
+    """The indices of some tasks.
 
     Raises:
-        GraphError: a task that is not there; the nearest name is suggested.
+        GraphError: an unknown task; the nearest name is suggested.
     """
-    places = {name: place for place, name in enumerate(tasks)}
+    index = {name: i for i, name in enumerate(tasks)}
     indices = []
     for name in wanted:
-        if name not in places:
-            raise GraphError(f"{what} has no task '{name}'{suggest(str(name), places)}")
-        indices.append(places[name])
+        if name not in index:
+            raise GraphError(f"{what} has no task '{name}'{suggest(str(name), index)}")
+        indices.append(index[name])
     return indices
 
 
@@ -58,19 +58,19 @@ def check_matrix(
 ) -> np.ndarray:
     """A square matrix of finite numbers, as a new array.
 
-    The diagonal says nothing about a pair of tasks: NaN there becomes 0.
+    NaN on the diagonal becomes 0, since the diagonal describes no pair of tasks.
 
     Args:
-        matrix: (T, T), anything that numpy makes an array of.
-        tasks: the tasks, or their number, that the matrix must be as large as.
-        name: what the error sentence calls the matrix.
-        missing: whether NaN is allowed off the diagonal, where it stands for a pair that was not measured.
+        matrix: (T, T), an array or nested sequences.
+        tasks: the tasks, or their number; the matrix needs a row for each.
+        name: of the matrix in the error message.
+        missing: whether NaN, for a pair that was not measured, is allowed.
 
     Returns:
         (T, T) float64.
 
     Raises:
-        GraphError: it is not square, not of numbers, of another size than the tasks, empty, infinite, or NaN.
+        GraphError: it is not numeric, not square, of the wrong size, empty, infinite, or NaN.
     """
     try:
         array = np.array(matrix, dtype=np.float64)
@@ -95,10 +95,10 @@ def check_matrix(
 
 
 def check_symmetric(matrix: Any, tasks: Sequence[str] | int | None = None, *, name: str = "matrix") -> np.ndarray:
-    """As :func:`check_matrix`, and equal to its transpose; rounding is averaged away.
+    """Like :func:`check_matrix`, for a symmetric matrix; asymmetry from rounding is averaged out.
 
     Raises:
-        GraphError: as :func:`check_matrix`, or the two triangles differ.
+        GraphError: as :func:`check_matrix`, or the matrix is not symmetric.
     """
     array = check_matrix(matrix, tasks, name=name)
     gap = np.abs(array - array.T)
@@ -107,13 +107,13 @@ def check_symmetric(matrix: Any, tasks: Sequence[str] | int | None = None, *, na
         names = tuple(map(str, range(len(array)))) if tasks is None or isinstance(tasks, int) else tuple(tasks)
         raise GraphError(
             f"The {name} is not symmetric: {array[i, j]:.6g} from '{names[i]}' to '{names[j]}', {array[j, i]:.6g} "
-            "back; give a similarity, or average both directions"
+            "back; give a symmetric matrix, or average both directions"
         )
     return array if not gap.any() else (array + array.T) / 2
 
 
 def check_similarity(matrix: Any, tasks: Sequence[str] | int | None = None, *, name: str = "similarity") -> np.ndarray:
-    """As :func:`check_symmetric`, and within [0, 1]; the diagonal becomes 1.
+    """Like :func:`check_symmetric`, for values in [0, 1]; the diagonal becomes 1.
 
     Raises:
         GraphError: as :func:`check_symmetric`, or a value lies outside [0, 1].
@@ -122,5 +122,5 @@ def check_similarity(matrix: Any, tasks: Sequence[str] | int | None = None, *, n
     np.fill_diagonal(array, 1.0)
     if array.min() < -TOLERANCE or array.max() > 1 + TOLERANCE:
         worst = array.min() if array.min() < -TOLERANCE else array.max()
-        raise GraphError(f"The {name} holds {worst:.6g}; a similarity lies between 0 and 1")
+        raise GraphError(f"The {name} contains {worst:.6g}; a similarity lies between 0 and 1")
     return array.clip(0.0, 1.0)

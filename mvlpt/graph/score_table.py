@@ -1,7 +1,7 @@
-"""Tables of what each task reaches in each candidate set: read from CSV or TSV, or predicted from pairs.
+"""Tables with the score of each task in each candidate set: read from CSV or TSV, or predicted from pairs.
 
-One row for each candidate set and one column for each task, empty where the task is not in the set, and a column
-``cost`` if sets cost differently:
+A row for each candidate set, a column for each task (empty if the task is not in the set), and a column ``cost`` if the
+sets have different costs:
 
     caltech,pets,eurosat,cost
     93.1,,,1
@@ -25,19 +25,19 @@ from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.checks import check_tasks
 
 COST = "cost"
-LARGEST = 64 * 2**20  # bytes
-MOST_SETS = 50_000  # that are predicted at once
-ALL_SETS = 12  # tasks up to which sets of every size are predicted unless told otherwise
+MAX_BYTES = 64 * 2**20
+MAX_SETS = 50_000  # predicted at once
+MAX_TASKS = 12  # for which sets of every size are predicted by default
 
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Candidate sets of tasks and what each task reaches in them.
+    """Candidate sets of tasks, and the score of each task in them.
 
     Attributes:
         sets: S tuples of task names.
-        scores: S mappings from the tasks of the set to their scores.
-        costs: S costs, all 1.0 where none were given.
+        scores: S mappings from the set's tasks to their scores.
+        costs: S costs, all 1.0 if none were given.
         tasks: T names, in the order of the columns.
     """
 
@@ -58,18 +58,18 @@ def read_score_table(path: str | os.PathLike[str], tasks: Iterable[str] | None =
     """Reads a table.
 
     Args:
-        path: CSV, or TSV where the first line holds a tab.
-        tasks: the tasks that must be the columns, all of them and no others; ``None``: the columns tell.
+        path: CSV, or TSV if the first line has a tab.
+        tasks: the tasks that the columns must name, all of them and no others; ``None``: any tasks.
 
     Raises:
-        GraphError: missing, empty, a column that is unknown, missing or there twice, a cell that is no number, a set
-            without a task, a cost that is missing or below 0, or two rows for one set at one cost. The sentence names
+        GraphError: the file is missing or empty; a column is unknown, missing or repeated; a cell is not a number; a
+            set has no task; a cost is missing or below 0; or two rows have the same set and cost. The message names
             file and line.
     """
     file = Path(path)
     try:
-        if file.stat().st_size > LARGEST:
-            raise GraphError(f"{file} has {file.stat().st_size:,} bytes, more than any score table")
+        if file.stat().st_size > MAX_BYTES:
+            raise GraphError(f"{file} has {file.stat().st_size:,} bytes, too many for a score table")
         text = file.read_text(encoding="utf-8-sig")
         delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
         reader = csv.reader(text.splitlines(), delimiter=delimiter)
@@ -79,7 +79,7 @@ def read_score_table(path: str | os.PathLike[str], tasks: Iterable[str] | None =
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise GraphError(f"{file} cannot be read as a table: {error}") from None
     if len(rows) < 2:
-        raise GraphError(f"{file} holds no candidate set; give a line of column names and a line for each set")
+        raise GraphError(f"{file} has no candidate set; give a line of column names and a line for each set")
     header = _header(file, rows[0][1], tasks)
     sets, scores, costs = [], [], []
     lines: dict[tuple[frozenset[str], float], int] = {}
@@ -103,12 +103,12 @@ def _header(file: Path, header: list[str], tasks: Iterable[str] | None) -> list[
     named = [name for name in header if name != COST]
     check_tasks(named, f"{file}, line 1,")
     if header.count(COST) > 1:
-        raise GraphError(f"{file}, line 1 holds the column '{COST}' twice; keep one")
+        raise GraphError(f"{file}, line 1 has the column '{COST}' twice; remove one")
     if tasks is not None:
         wanted = tuple(tasks)
         unknown = next((name for name in named if name not in wanted), None)
         if unknown is not None:
-            raise GraphError(f"{file}, line 1 holds the unknown column '{unknown}'{suggest(unknown, [*wanted, COST])}")
+            raise GraphError(f"{file}, line 1 has the unknown column '{unknown}'{suggest(unknown, [*wanted, COST])}")
         missing = next((name for name in wanted if name not in named), None)
         if missing is not None:
             raise GraphError(f"{file} has no column for the task '{missing}'{suggest(missing, named)}")
@@ -116,7 +116,7 @@ def _header(file: Path, header: list[str], tasks: Iterable[str] | None) -> list[
 
 
 def _row(where: str, header: list[str], cells: list[str]) -> dict[str, float]:
-    """The numbers of a line by column; the tasks that are not in the set are left out."""
+    """The numbers of a line by column, without the tasks that are not in the set."""
     if any(cells[len(header) :]):
         raise GraphError(f"{where} has {len(cells)} cells, but there are {len(header)} columns")
     values = {}
@@ -128,11 +128,11 @@ def _row(where: str, header: list[str], cells: list[str]) -> dict[str, float]:
         except ValueError:
             values[name] = math.nan
         if not math.isfinite(values[name]):
-            raise GraphError(f"{where}: '{cell[:40]}' in column '{name}' is not a number; leave it empty or mend it")
+            raise GraphError(f"{where}: '{cell[:40]}' in column '{name}' is not a number; correct it or leave it empty")
     if not values.keys() - {COST}:
-        raise GraphError(f"{where} is a set without a task; give a score to each task in it, or take the line out")
+        raise GraphError(f"{where} has no score; give one for each task of the set, or remove the line")
     if COST in header and COST not in values:
-        raise GraphError(f"{where} has no cost; give one to every set, or take the column out")
+        raise GraphError(f"{where} has no cost; give one for every set, or remove the column")
     if values.get(COST, 1.0) < 0:
         raise GraphError(f"{where}: the cost is {values[COST]:g}; it must be at least 0")
     return values
@@ -143,17 +143,16 @@ def predict_from_pairs(
 ) -> ScoreTable:
     """Adds sets of three and more tasks to a table of pairs.
 
-    What a task reaches in a larger set is predicted as the mean of what it reaches in the pairs within the set that
-    contain it: the higher-order approximation of Standley et al. (2020), section 5.3.2. The cost of a predicted set is
-    the largest among its pairs.
+    A task's score in a larger set is predicted as the mean of its scores in the pairs within the set: the higher-order
+    approximation of Standley et al. (2020), section 5.3.2. A predicted set costs as much as its most expensive pair.
 
     Args:
-        table: with pairs; sets of other sizes are kept as they are and never predicted anew.
+        table: with pairs; sets of other sizes are kept and not predicted again.
         sets: the sets to predict; ``None``: all sets whose pairs are all in the table.
         max_size: the largest sets to predict; ``None``: all sizes for up to 12 tasks.
 
     Raises:
-        GraphError: there is no pair, a set holds an unmeasured pair or an unknown task, or there are too many sets.
+        GraphError: there is no pair, a set contains an unmeasured pair or an unknown task, or there are too many sets.
     """
     pairs: dict[frozenset[str], int] = {}
     for row, tasks in enumerate(table.sets):
@@ -162,7 +161,7 @@ def predict_from_pairs(
         ):
             pairs[frozenset(tasks)] = row
     if not pairs:
-        raise GraphError("The score table holds no pair of tasks, so larger sets cannot be predicted")
+        raise GraphError("The score table has no pair of tasks, so larger sets cannot be predicted")
     measured = {frozenset(tasks) for tasks in table.sets}
     wanted = _all_sets(table.tasks, pairs, max_size) if sets is None else [tuple(tasks) for tasks in sets]
     found, scores, costs = list(table.sets), list(table.scores), list(table.costs)
@@ -187,23 +186,23 @@ def _pair_row(table: ScoreTable, pairs: dict[frozenset[str], int], pair: Sequenc
 
 
 def _all_sets(tasks: Sequence[str], pairs: dict[frozenset[str], int], max_size: int | None) -> list[tuple[str, ...]]:
-    """All sets of three and more tasks of which every pair was measured, small before large."""
-    if max_size is None and len(tasks) > ALL_SETS:
-        raise GraphError(f"{len(tasks)} tasks make too many sets to predict; give the largest size (max_size)")
+    """All sets of three and more tasks whose pairs were all measured, small before large."""
+    if max_size is None and len(tasks) > MAX_TASKS:
+        raise GraphError(f"{len(tasks)} tasks make too many sets to predict; give max_size, the largest size")
     grown = [tuple(task for task in tasks if task in pair) for pair in pairs]
     found: list[tuple[str, ...]] = []
-    place = {task: number for number, task in enumerate(tasks)}
+    index = {task: number for number, task in enumerate(tasks)}
     for _ in range(3, (max_size or len(tasks)) + 1):
         grown = sorted(
             (
                 (*held, task)
                 for held in grown
-                for task in tasks[place[held[-1]] + 1 :]
+                for task in tasks[index[held[-1]] + 1 :]
                 if all(frozenset((one, task)) in pairs for one in held)
             ),
-            key=lambda held: [place[task] for task in held],
+            key=lambda held: [index[task] for task in held],
         )
         found += grown
-        if len(found) > MOST_SETS:
-            raise GraphError(f"More than {MOST_SETS:,} sets would be predicted; give a smaller max_size")
+        if len(found) > MAX_SETS:
+            raise GraphError(f"More than {MAX_SETS:,} sets would be predicted; give a smaller max_size")
     return found

@@ -1,8 +1,8 @@
 """Which of several candidate sets of tasks to train under a budget, where sets may overlap (Standley et al., 2020).
 
-Each task is served by the chosen set in which it scores best. An integer program chooses the sets: ``y_s`` says that
-set s is chosen and ``z_ts`` that it serves task t; ``z_ts <= y_s``, every task is served once, and the chosen sets
-cost no more than the budget. Shapes: S sets, T tasks.
+Each task is served by the chosen set in which it scores best. An integer program chooses the sets: ``y_s`` is 1 if set
+s is chosen, and ``z_ts`` is 1 if it serves task t. So ``z_ts <= y_s``, every task is served once, and the chosen sets
+cost at most the budget. Shapes: S sets, T tasks.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.checks import check_tasks
 from mvlpt.graph.grouping.groups import Grouping
 
-SLACK = 1e-9  # relative: totals this near are equal
+TOLERANCE = 1e-9  # relative difference up to which totals count as equal
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Sets that were chosen to be trained.
+    """The sets chosen to be trained.
 
     Attributes:
-        chosen: positions of the chosen sets, ascending.
-        serves: for each task the position of the set that serves it.
+        chosen: indices of the chosen sets, ascending.
+        serves: for each task the index of the set that serves it.
         total: the sum of the tasks' scores, each in the set that serves it.
-        cost: of the chosen sets together.
+        cost: total cost of the chosen sets.
         sets: the task names of all candidate sets.
         budget: the budget, or ``None``.
-        lower_is_better: whether ``total`` was made as small as it could be.
+        lower_is_better: whether ``total`` was minimised.
     """
 
     chosen: tuple[int, ...]
@@ -44,7 +44,7 @@ class Selection:
     lower_is_better: bool = True
 
     def grouping(self) -> Grouping:
-        """The chosen sets as groups; ``serves`` says which group serves a task where groups overlap."""
+        """The chosen sets as groups, with ``serves`` if they overlap."""
         order = sorted(self.chosen, key=lambda row: (-len(self.sets[row]), sorted(self.sets[row]), row))
         names = {row: f"g{number}" for number, row in enumerate(order, start=1)}
         groups = tuple(tuple(sorted(self.sets[row])) for row in order)
@@ -65,20 +65,20 @@ def select_groups(
 ) -> Selection:
     """Chooses sets so that the sum over tasks of the best score among the chosen sets is optimal.
 
-    Every task is served, and the chosen sets cost no more than the budget. Among equal totals the choice costs least;
-    then it has the fewest sets; then it follows from the sets' names, whatever their order.
+    Every task is served, and the chosen sets cost at most the budget. Among equal totals the cheapest choice wins, then
+    the one with the fewest sets; remaining ties are broken by the sets' names, whatever their order.
 
     Args:
         sets: S candidate sets of task names.
-        scores: S mappings from task to score; or (S, T) numbers in the order of ``tasks``, NaN outside the set.
-        costs: (S,) of training or running each set; ``None``: 1 each.
-        budget: what the chosen sets may cost together; ``None``: any.
+        scores: S mappings from task to score; or an array (S, T) in the order of ``tasks``, NaN outside the set.
+        costs: (S,) the cost of each set; ``None``: 1 each.
+        budget: the largest total cost; ``None``: unlimited.
         lower_is_better: whether scores are losses.
         tasks: the tasks to serve; ``None``: all that are in a set.
 
     Raises:
-        GraphError: scores do not fit the sets, a set has no task, two rows hold one set at one cost, a task is in no
-            set, or the budget is too small: the message says the smallest that serves all tasks.
+        GraphError: scores do not match the sets, a set is empty, two rows have the same set and cost, a task is in no
+            set, or the budget is too small; then the message gives the smallest that serves all tasks.
     """
     named = [tuple(members) for members in sets]
     names = tuple(sorted({task for members in named for task in members}) if tasks is None else check_tasks(tasks))
@@ -93,7 +93,7 @@ def select_groups(
     limit = math.inf if budget is None else float(budget)
     if budget is not None:
         least = program.least_cost()
-        if least > limit + SLACK * max(1.0, abs(limit)):
+        if least > limit + TOLERANCE * max(1.0, abs(limit)):
             raise GraphError(
                 f"A budget of {limit:g} cannot serve all {len(names)} tasks; the smallest that can is {least:g}"
             )
@@ -129,20 +129,20 @@ def _score_array(sets: Sequence[tuple[str, ...]], scores: Any, tasks: Sequence[s
             )
         scores = [{task: value for task, value in zip(tasks, row, strict=True) if not np.isnan(value)} for row in array]
     table = np.full((len(sets), len(tasks)), np.nan)
-    place = {task: column for column, task in enumerate(tasks)}
+    index = {task: column for column, task in enumerate(tasks)}
     for row, (members, given) in enumerate(zip(sets, scores, strict=True)):
-        told = f"Candidate set {row + 1} ({', '.join(map(str, members))})"
+        subject = f"Candidate set {row + 1} ({', '.join(map(str, members))})"
         for task in members:
-            if task not in place:
-                raise GraphError(f"{told} holds the unknown task '{task}'{suggest(str(task), tasks)}")
+            if task not in index:
+                raise GraphError(f"{subject} contains the unknown task '{task}'{suggest(str(task), tasks)}")
             if task not in given:
-                raise GraphError(f"{told} has no score for '{task}'; give one, or take the task out of the set")
+                raise GraphError(f"{subject} has no score for '{task}'; give one, or remove the task from the set")
             if not math.isfinite(given[task]):
-                raise GraphError(f"{told} has the score {given[task]} for '{task}'; it must be finite")
-            table[row, place[task]] = given[task]
+                raise GraphError(f"{subject} has the score {given[task]} for '{task}'; it must be finite")
+            table[row, index[task]] = given[task]
         extra = next((task for task in given if task not in members), None)
         if extra is not None:
-            raise GraphError(f"{told} has a score for '{extra}', which is not in it{suggest(str(extra), members)}")
+            raise GraphError(f"{subject} has a score for '{extra}', which is not in it{suggest(str(extra), members)}")
     return table
 
 
@@ -158,28 +158,28 @@ def _checked_costs(sets: Sequence[tuple[str, ...]], costs: Sequence[float] | Non
 
 
 def _check_sets(sets: Sequence[tuple[str, ...]], price: np.ndarray, tasks: Sequence[str]) -> None:
-    """Refuses empty and repeated sets, and tasks that no set holds."""
+    """Refuses empty and repeated sets, and tasks that are in no set."""
     seen: dict[tuple[frozenset[str], float], int] = {}
     for row, members in enumerate(sets):
         if not members:
-            raise GraphError(f"Candidate set {row + 1} holds no task; take it out")
+            raise GraphError(f"Candidate set {row + 1} is empty; remove it")
         if len(set(members)) < len(members):
-            raise GraphError(f"Candidate set {row + 1} ({', '.join(members)}) holds a task twice; keep one")
+            raise GraphError(f"Candidate set {row + 1} ({', '.join(members)}) contains a task twice; remove one")
         key = (frozenset(members), float(price[row]))
         if key in seen:
             listed = ", ".join(members)
             raise GraphError(
-                f"Candidate sets {seen[key] + 1} and {row + 1} are the same ({listed}) at one cost; keep one"
+                f"Candidate sets {seen[key] + 1} and {row + 1} have the same tasks ({listed}) and cost; remove one"
             )
         seen[key] = row
     held = {task for members in sets for task in members}
     missing = next((task for task in tasks if task not in held), None)
     if missing is not None:
-        raise GraphError(f"No candidate set holds the task '{missing}'; add one, or leave the task out")
+        raise GraphError(f"No candidate set contains the task '{missing}'; add one, or omit the task")
 
 
 class _Program:
-    """The integer program over sets in their one order.
+    """The integer program over sets in canonical order.
 
     Args:
         scores: (S, T) the lower the better, NaN outside the set.
@@ -198,18 +198,20 @@ class _Program:
         signs = np.concatenate([np.ones(links), -np.ones(links)])
         self.only_chosen = csr_array((signs, (np.tile(held, 2), ends)), (links, self.sets + links))
         best = np.nanmin(scores, axis=0)
-        self.regret = scores[self.row, self.column] - best[self.column]  # what a link loses to the best there is
+        self.regret = scores[self.row, self.column] - best[self.column]  # the loss compared with the task's best set
         self.scale = max(float(self.regret.max()), 1e-300)
 
-    def _solve(self, goal: np.ndarray, rows: list[tuple[np.ndarray, float]]) -> np.ndarray | None:
-        """(S,) bool the sets whose goal is least, under rows that stay below limits; ``None`` where there are none."""
+    def _minimise(self, goal: np.ndarray, rows: list[tuple[np.ndarray, float]]) -> np.ndarray | None:
+        """(S,) bool, the sets that minimise a goal with rows below their limits; ``None`` if there are none."""
         from scipy.optimize import Bounds, LinearConstraint, milp
 
         limits = [LinearConstraint(self.serve, 1.0, 1.0), LinearConstraint(self.only_chosen, -np.inf, 0.0)]
         limits += [LinearConstraint(row[None, :], -np.inf, limit) for row, limit in rows if math.isfinite(limit)]
         whole = np.concatenate([np.ones(self.sets), np.zeros(len(self.row))])
-        made = milp(goal, integrality=whole, bounds=Bounds(0.0, 1.0), constraints=limits, options={"mip_rel_gap": 0.0})
-        return None if made.x is None else made.x[: self.sets] > 0.5
+        result = milp(
+            goal, integrality=whole, bounds=Bounds(0.0, 1.0), constraints=limits, options={"mip_rel_gap": 0.0}
+        )
+        return None if result.x is None else result.x[: self.sets] > 0.5
 
     def _on_sets(self, values: np.ndarray) -> np.ndarray:
         return np.concatenate([values, np.zeros(len(self.row))])
@@ -217,41 +219,41 @@ class _Program:
     def least_cost(self) -> float:
         """The smallest budget that serves all tasks."""
         top = max(float(self.price.max()), 1e-300)
-        chosen = self._solve(self._on_sets(self.price / top), [])
+        chosen = self._minimise(self._on_sets(self.price / top), [])
         return math.fsum(self.price[chosen])
 
     def loss(self, chosen: np.ndarray) -> float:
-        """What a choice loses to every task's best; infinite where it leaves a task out."""
+        """The loss of a choice compared with every task's best set; infinite if a task is not served."""
         held = np.where(chosen[:, None] & ~np.isnan(self.scores), self.scores, np.inf).min(axis=0)
         return math.fsum(held - np.nanmin(self.scores, axis=0))
 
     def choose(self, budget: float) -> list[int]:
-        """The best sets within a budget; ties go to the lower cost, then to fewer sets, then to the first of them."""
+        """The best sets within a budget; ties go to the lower cost, then to fewer sets, then to the first."""
         top = max(float(self.price.max()), 1e-300)
         spend = self._on_sets(self.price / top)
         lose = np.concatenate([np.zeros(self.sets), self.regret / self.scale])
         count = self._on_sets(1.0 + np.arange(self.sets) / (1e3 * self.sets))
-        within = [(spend, budget / top * (1 + SLACK) + SLACK)]
-        best = self._solve(lose, within)
-        while math.fsum(self.price[best]) > budget + SLACK * max(1.0, budget):  # let in by the solver's tolerance
+        within = [(spend, budget / top * (1 + TOLERANCE) + TOLERANCE)]
+        best = self._minimise(lose, within)
+        while math.fsum(self.price[best]) > budget + TOLERANCE * max(1.0, budget):  # admitted by the solver's tolerance
             within.append((self._on_sets(best.astype(float)), float(best.sum() - 1)))
-            best = self._solve(lose, within)
+            best = self._minimise(lose, within)
         loss = self.loss(best)
-        within.append((lose, loss / self.scale + SLACK))
+        within.append((lose, loss / self.scale + TOLERANCE))
         for goal in (spend, count):
-            tried = self._solve(goal, within)
+            tried = self._minimise(goal, within)
             spent = math.inf if tried is None else math.fsum(self.price[tried])
-            if spent > budget + SLACK or self.loss(tried) > loss + SLACK * max(self.scale, abs(loss)):
-                break  # the solver's tolerance let in what is not quite as good
+            if spent > budget + TOLERANCE or self.loss(tried) > loss + TOLERANCE * max(self.scale, abs(loss)):
+                break  # the solver's tolerance admitted a slightly worse choice
             best = tried
-            within.append((goal, float(goal[: self.sets][best].sum()) * (1 + SLACK)))
-        return self._without_idle(best)
+            within.append((goal, float(goal[: self.sets][best].sum()) * (1 + TOLERANCE)))
+        return self._without_unused(best)
 
-    def _without_idle(self, chosen: np.ndarray) -> list[int]:
-        """Drops sets without which nothing is lost, the dearest first."""
+    def _without_unused(self, chosen: np.ndarray) -> list[int]:
+        """Drops sets that are not needed for the same total, the most expensive first."""
         kept, loss = chosen.copy(), self.loss(chosen)
         for row in sorted(np.flatnonzero(chosen), key=lambda row: (-self.price[row], -row)):
             kept[row] = False
-            if self.loss(kept) > loss + SLACK * max(self.scale, abs(loss)):
+            if self.loss(kept) > loss + TOLERANCE * max(self.scale, abs(loss)):
                 kept[row] = True
         return [int(row) for row in np.flatnonzero(kept)]

@@ -1,11 +1,11 @@
-"""What is refused from the tasks alone: just what no partition of them keeps to, by trying all partitions."""
+"""``check_grouping`` refuses exactly what no partition satisfies: compared with all partitions."""
 
 import itertools
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.partitions import all_partitions, keeps, names
+from support.partitions import all_partitions, names, satisfies
 
 from mvlpt.errors import GraphError
 from mvlpt.graph.grouping.partition import METHODS, check_grouping
@@ -30,11 +30,11 @@ def test_exactly_the_impossible_is_refused(number, size, classes, together, apar
     limits = {"groups": number, "max_size": size, "must_link": together, "cannot_link": apart}
     if classes is not None:
         limits |= {"max_classes": classes[0], "classes": dict(zip(TASKS, classes[1], strict=True))}
-    kept = [partition for partition in PARTITIONS if keeps(partition, **limits)]
+    kept = [partition for partition in PARTITIONS if satisfies(partition, **limits)]
     if method == "all":
         kept = [partition for partition in kept if len(partition) == 1]
     if method == "single":  # a task, or a block of tasks that must share a group, for each group
-        most = max(len(partition) for partition in PARTITIONS if keeps(partition, must_link=together))
+        most = max(len(partition) for partition in PARTITIONS if satisfies(partition, must_link=together))
         kept = [partition for partition in kept if len(partition) == most]
     if kept:
         check_grouping(TASKS, method=method, **limits)
@@ -44,7 +44,7 @@ def test_exactly_the_impossible_is_refused(number, size, classes, together, apar
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"method": "exat"}, "did you mean 'exact'"),
         ({"threshold": float("inf")}, "threshold is inf"),
@@ -53,8 +53,8 @@ def test_exactly_the_impossible_is_refused(number, size, classes, together, apar
         ({"max_classes": 4}, "numbers of classes are not given"),
     ],
 )
-def test_what_cannot_be_an_option_is_refused(options, told):
-    with pytest.raises(GraphError, match=told):
+def test_invalid_options_are_refused(options, message):
+    with pytest.raises(GraphError, match=message):
         check_grouping(TASKS, **options)
     with pytest.raises(GraphError, match="needs at least one task"):
         check_grouping([])

@@ -1,4 +1,4 @@
-"""Task lists and matrices that cannot be used are refused in one sentence."""
+"""Invalid task lists and matrices are refused in one sentence."""
 
 import numpy as np
 import pytest
@@ -48,8 +48,8 @@ def test_an_unknown_task_suggests_the_nearest():
         (check_matrix, with_value(np.inf), "inf for 'cats' and 'eels'"),
         (check_symmetric, with_value(0.7), "0.7 from 'cats' to 'eels', 0.5 back"),
         (check_similarity, with_value(0.7), "not symmetric"),
-        (check_similarity, np.full((3, 3), 1.2), r"holds 1\.2; a similarity lies between 0 and 1"),
-        (check_similarity, np.full((3, 3), -0.2), r"holds -0\.2"),
+        (check_similarity, np.full((3, 3), 1.2), r"contains 1\.2; a similarity lies between 0 and 1"),
+        (check_similarity, np.full((3, 3), -0.2), r"contains -0\.2"),
     ],
 )
 def test_matrices(check, matrix, sentence):
@@ -57,7 +57,7 @@ def test_matrices(check, matrix, sentence):
         check(matrix, TASKS)
 
 
-def test_what_was_given_stays_as_it_was():
+def test_the_input_is_not_changed():
     given = with_value(0.5)
     kept = given.copy()
     out = check_similarity(given, TASKS)
@@ -76,7 +76,7 @@ def test_missing_pairs_and_an_empty_diagonal():
         check_matrix(with_value(np.inf), missing=True)
 
 
-def test_rounding_is_averaged_away_and_exact_symmetry_is_kept():
+def test_rounding_is_averaged_out_and_exact_symmetry_is_kept():
     rough = with_value(0.5 + 1e-9)
     out = check_symmetric(rough)
     assert np.array_equal(out, out.T)

@@ -1,4 +1,4 @@
-"""Partitions of tasks: exact ones against all partitions, and what holds for every method."""
+"""Partitions of tasks: exact ones against all partitions, and the properties of every method."""
 
 import itertools
 
@@ -6,17 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.partitions import LIMITS, all_partitions, keeps, names, noise, worth
+from support.partitions import LIMITS, all_partitions, names, noise, satisfies, value_of
 
 from mvlpt.errors import GraphError
-from mvlpt.graph.grouping.blocks import build_problem
-from mvlpt.graph.grouping.clique_program import solve_program
-from mvlpt.graph.grouping.constraints import Constraints
-from mvlpt.graph.grouping.exact import exact_labels
-from mvlpt.graph.grouping.heuristics import best_heuristic
-from mvlpt.graph.grouping.objective import pair_weights, whole_weights, within_between_means
-from mvlpt.graph.grouping.partition import METHODS, group_tasks
-from mvlpt.graph.grouping.starts import STARTS
+from mvlpt.graph.grouping import METHODS, group_tasks, within_between_means
+from mvlpt.graph.grouping.exact import solve_exactly
+from mvlpt.graph.grouping.heuristics import STARTS, best_heuristic
+from mvlpt.graph.grouping.milp import solve_milp
+from mvlpt.graph.grouping.objective import integer_weights, pair_weights
+from mvlpt.graph.grouping.problem import build_problem
 from mvlpt.graph.grouping.subset_dp import best_labels
 
 SEARCHES = [method for method in METHODS if method not in ("all", "single")]
@@ -28,8 +26,8 @@ def limited(limits, tasks):
 
 
 def optimum(matrix, tasks, threshold, limits):
-    allowed = [part for part in all_partitions(tasks) if keeps(part, **limits)]
-    return max(worth(matrix, tasks, part, threshold) for part in allowed)
+    allowed = [part for part in all_partitions(tasks) if satisfies(part, **limits)]
+    return max(value_of(matrix, tasks, part, threshold) for part in allowed)
 
 
 @pytest.mark.parametrize("limits", LIMITS, ids=str)
@@ -40,9 +38,9 @@ def test_exact_is_the_best_of_all_partitions(limits):
         matrix = noise(7, seed, directed=True)
         found = group_tasks(matrix, tasks, method="exact", **limits)
         best = optimum(matrix, tasks, 0.0, limits)
-        assert keeps(found.groups, **limits)
+        assert satisfies(found.groups, **limits)
         assert found.objective == pytest.approx(best, abs=1e-9)
-        assert worth(matrix, tasks, found.groups, 0.0) == pytest.approx(best, abs=1e-9)
+        assert value_of(matrix, tasks, found.groups, 0.0) == pytest.approx(best, abs=1e-9)
         assert found.gap == 0.0
 
 
@@ -51,11 +49,11 @@ def test_the_integer_program_agrees_with_dynamic_programming(limits):
     tasks = names(8)
     for seed in range(2):
         weights, _, _ = pair_weights(noise(8, seed), tasks, threshold=0.0)
-        problem = build_problem(weights, tasks, Constraints.of(tasks, **limited(limits, tasks)))
-        table, program = best_labels(problem), solve_program(problem)
+        problem = build_problem(weights, tasks, **limited(limits, tasks))
+        table, program = best_labels(problem), solve_milp(problem)
         assert program.proved
-        assert problem.allows(table)
-        assert problem.allows(program.labels)
+        assert problem.is_feasible(table)
+        assert problem.is_feasible(program.labels)
         assert problem.score(program.labels) == pytest.approx(problem.score(table), rel=1e-6)
 
 
@@ -80,7 +78,7 @@ def test_eight_tasks_with_the_default_threshold_match_all_4140_partitions():
     )
 )
 @settings(max_examples=60, deadline=None)
-def test_whole_numbers_with_many_ties(drawn):
+def test_integers_with_many_ties(drawn):
     flat, order, groups = drawn
     count = len(order)
     tasks, matrix = names(count), np.array(flat, dtype=float).reshape(count, count)
@@ -89,7 +87,9 @@ def test_whole_numbers_with_many_ties(drawn):
     best = optimum(matrix, tasks, 0.0, limits)
     assert found.objective == best
     fewest = min(
-        len(part) for part in all_partitions(tasks) if keeps(part, **limits) and worth(matrix, tasks, part, 0.0) == best
+        len(part)
+        for part in all_partitions(tasks)
+        if satisfies(part, **limits) and value_of(matrix, tasks, part, 0.0) == best
     )
     assert len(found.groups) == fewest
     shuffled = group_tasks(
@@ -100,15 +100,15 @@ def test_whole_numbers_with_many_ties(drawn):
 
 @pytest.mark.parametrize("method", SEARCHES)
 @pytest.mark.parametrize("limits", LIMITS, ids=str)
-def test_every_method_keeps_to_the_limits_and_tells_its_gap(method, limits):
+def test_every_method_satisfies_the_limits_and_reports_its_gap(method, limits):
     tasks = names(8)
     limits = limited(limits, tasks)
     matrix = noise(8, 5)
     found = group_tasks(matrix, tasks, method=method, threshold=0.0, **limits)
     best = group_tasks(matrix, tasks, method="exact", threshold=0.0, **limits).objective
     assert sorted(found.tasks) == tasks
-    assert keeps(found.groups, **limits)
-    assert found.objective == pytest.approx(worth(matrix, tasks, found.groups, 0.0), abs=1e-9)
+    assert satisfies(found.groups, **limits)
+    assert found.objective == pytest.approx(value_of(matrix, tasks, found.groups, 0.0), abs=1e-9)
     assert found.gap == pytest.approx((best - found.objective) / abs(best), abs=1e-9)
 
 
@@ -152,7 +152,7 @@ def test_tasks_that_are_all_alike_share_one_group():
     assert found.objective == 0.0
 
 
-def test_beyond_the_tables_the_answer_is_proved_or_its_gap_is_told():
+def test_beyond_dynamic_programming_the_result_is_proved_or_reports_its_gap():
     tasks = names(40)
     planted = np.arange(40) % 4
     matrix = noise(40, 0) * 0.3 + (planted[:, None] == planted)
@@ -170,13 +170,13 @@ def test_the_best_heuristic_is_nearly_exact(limits):
     tasks = names(14)
     for seed in range(3):
         weights, _, _ = pair_weights(noise(14, seed), tasks, threshold=0.0)
-        problem = build_problem(weights, tasks, Constraints.of(tasks, **limits))
+        problem = build_problem(weights, tasks, **limits)
         labels, _ = best_heuristic(problem)
-        assert problem.allows(labels)
+        assert problem.is_feasible(labels)
         assert problem.score(labels) >= 0.99 * problem.score(best_labels(problem))
 
 
-def test_auto_says_what_it_did():
+def test_auto_reports_the_method_it_used():
     assert group_tasks(noise(10, 0), method="auto").settings["found_by"] == "exact"
     large = group_tasks(noise(40, 0), method="auto")
     assert large.settings["found_by"] in STARTS
@@ -199,9 +199,9 @@ def test_one_task_and_unnamed_tasks():
     assert group_tasks(np.ones((11, 11)) - 2, threshold=0.0).groups == tuple((f"{i:02d}",) for i in range(11))
 
 
-def test_whole_weights_keep_proportions():
+def test_integer_weights_keep_proportions():
     weights, _, _ = pair_weights(noise(6, 4), names(6))
-    whole = whole_weights(weights)
+    whole = integer_weights(weights)
     assert (whole == np.rint(whole)).all()
     assert whole.sum() < 2**46
     np.testing.assert_allclose(whole / np.abs(whole).max(), weights / np.abs(weights).max(), atol=1e-10)
@@ -220,7 +220,7 @@ BAD = [
     ({"method": "exat"}, "did you mean 'exact'"),
     ({"groups": 0}, "groups is 0; give a whole number of at least 1"),
     ({"groups": 9}, "groups is 9, but there are 8 tasks; ask for fewer groups"),
-    ({"groups": 7, "must_link": [["t000", "t001", "t002"]]}, "must_link makes 6 blocks"),
+    ({"groups": 7, "must_link": [["t000", "t001", "t002"]]}, "must_link leaves 6 units"),
     ({"groups": 4, "max_groups": 3}, "groups is 4, but max_groups is 3"),
     ({"groups": 2, "max_size": 3}, "8 tasks do not fit into 2 groups of at most 3; raise groups to 3"),
     ({"max_groups": 2, "max_size": 3}, "raise max_groups to 3"),
@@ -232,7 +232,7 @@ BAD = [
     ({"max_classes": 5}, "numbers of classes are not given"),
     ({"max_classes": 5, "classes": [9, *[1] * 7]}, "'t000' alone has 9 classes, but max_classes is 5"),
     ({"max_classes": 5, "classes": [3] * 8, "groups": 4}, "24 classes do not fit into 4 groups of at most 5"),
-    ({"max_classes": 5, "classes": [3] * 8, "groups": 5}, "max_classes 5 cannot be kept together by 5 groups"),
+    ({"max_classes": 5, "classes": [3] * 8, "groups": 5}, "max_classes 5 cannot be satisfied together by 5 groups"),
     ({"max_classes": 5, "classes": [3] * 7}, "classes holds 7 numbers for 8 tasks"),
     ({"max_classes": 5, "classes": {"t000": 3}}, "does not say how many classes 't001' has"),
     (
@@ -249,28 +249,28 @@ BAD = [
     ({"threshold": float("nan")}, "The threshold is nan"),
     ({"kind": "simlarity"}, "did you mean 'similarity'"),
     ({"method": "all", "max_size": 4}, "'all' makes one group, but max_size is 4"),
-    ({"method": "all", "groups": 2}, "'all' makes one group, but at least 2 were asked for"),
-    ({"method": "single", "groups": 2}, "'single' makes 8 groups, but exactly 2 were asked for"),
+    ({"method": "all", "groups": 2}, "'all' makes one group, but at least 2 are required"),
+    ({"method": "single", "groups": 2}, "'single' makes 8 groups, but exactly 2 are required"),
 ]
 
 
-@pytest.mark.parametrize(("options", "told"), BAD, ids=[told for _, told in BAD])
-def test_what_cannot_be_done_is_told_in_one_sentence(options, told):
-    with pytest.raises(GraphError, match=told) as caught:
+@pytest.mark.parametrize(("options", "message"), BAD, ids=[message for _, message in BAD])
+def test_invalid_options_are_refused_in_one_sentence(options, message):
+    with pytest.raises(GraphError, match=message) as caught:
         group_tasks(noise(8, 0), names(8), **options)
     assert "\n" not in str(caught.value)
     assert not str(caught.value).endswith(".")
 
 
-def test_limits_that_only_search_shows_to_contradict():
+def test_contradictions_that_only_a_search_finds():
     ring = [[f"t{i:03d}", f"t{(i + 1) % 5:03d}"] for i in range(5)]  # an odd ring takes three colours
     for method in ("exact", "louvain"):
-        with pytest.raises(GraphError, match="cannot_link cannot be kept together by 2 groups"):
+        with pytest.raises(GraphError, match="cannot_link cannot be satisfied together by 2 groups"):
             group_tasks(noise(5, 0), names(5), method=method, cannot_link=ring, groups=2)
     assert len(group_tasks(noise(5, 0), names(5), cannot_link=ring, groups=3).groups) == 3
 
 
-def test_matrices_that_cannot_be_used():
+def test_invalid_matrices():
     wrong = noise(4, 0)
     wrong[1, 2] = np.nan
     with pytest.raises(GraphError, match="nan for 't001' and 't002'"):
@@ -295,8 +295,8 @@ def test_what_is_passed_in_stays_as_it_is():
 def test_bounds_hold_where_the_optimum_is_known():
     tasks = names(12)
     weights, _, _ = pair_weights(noise(12, 3), tasks, threshold=0.0)
-    problem = build_problem(weights, tasks, Constraints.of(tasks, max_size=4))
+    problem = build_problem(weights, tasks, max_size=4)
     best = problem.score(best_labels(problem))
     for limit in (0.01, 0.05, 0.2):
-        assert solve_program(problem, limit).bound >= best * (1 - 1e-6)
-    assert exact_labels(problem).bound == best
+        assert solve_milp(problem, limit).bound >= best * (1 - 1e-6)
+    assert solve_exactly(problem).bound == best

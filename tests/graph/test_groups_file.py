@@ -5,9 +5,8 @@ import pytest
 import yaml
 
 from mvlpt.errors import GraphError
-from mvlpt.graph.grouping.groups import Grouping, canonical_groups, relative_gap
-from mvlpt.graph.grouping.groups_file import read_groups, write_groups
-from mvlpt.graph.grouping.partition import group_tasks
+from mvlpt.graph import Grouping, group_tasks, read_groups, write_groups
+from mvlpt.graph.grouping.groups import canonical_groups, relative_gap
 
 HEAD = "format: mvlpt-groups\nversion: 1\n"
 TASKS = ("cars", "eurosat", "pets")
@@ -46,14 +45,14 @@ def test_a_file_made_by_hand(tmp_path):
 
 
 BAD = [
-    ("groups: {g1: [cars, eurosat]}", "no group holds 'pets'; every task must be in one"),
-    ("groups: {g1: [cars, eurosat, pets], g2: [cars]}", "Task 'cars' is in group 'g1' and in group 'g2'; take it out"),
-    ("groups: {g1: [cars, cars, eurosat, pets]}", "Group 'g1' holds 'cars' twice"),
+    ("groups: {g1: [cars, eurosat]}", "no group contains 'pets'; every task must be in one"),
+    ("groups: {g1: [cars, eurosat, pets], g2: [cars]}", "Task 'cars' is in group 'g1' and in group 'g2'; remove it"),
+    ("groups: {g1: [cars, cars, eurosat, pets]}", "Group 'g1' contains 'cars' twice"),
     ("groups: {g1: [cars, eurosat, pet]}", "'pet' of group 'g1' is unknown; did you mean 'pets'"),
     ("groups: {g1: [cars, eurosat, pets], g2: []}", "group 'g2' is empty"),
     ("groups: {g1: [cars, eurosat, pets], g2:}", "group 'g2' is empty"),
-    ("groups: {g1: cars}", "group 'g1' holds 'cars'; give a list of task names"),
-    ("groups: {g1: [cars, 101]}", "group 'g1' holds 101; give a list of task names, in quotes"),
+    ("groups: {g1: cars}", "group 'g1' contains 'cars'; give a list of task names"),
+    ("groups: {g1: [cars, 101]}", "group 'g1' contains 101; give a list of task names, in quotes"),
     ("groups: {g1: [[cars]]}", "give a list of task names"),
     ("groups: [cars]", "groups is .*give each group a name and a list"),
     ("groups: {}", "give each group a name and a list"),
@@ -62,10 +61,10 @@ BAD = [
     ("groups: {g1: [cars]}\ngroups: {g1: [pets]}", "the key 'groups' is given twice"),
     ("groups: {../out: [cars, eurosat, pets]}", "cannot be named '../out'"),
     ("groups: {g1: [cars, eurosat, pets]}\nsevers: {}", "unknown key 'severs'; did you mean 'serves'"),
-    ("groups: {g1: [cars, eurosat, pets]}\nserves: {cars: g1}", "serves leaves out the task 'eurosat'; name one of g1"),
+    ("groups: {g1: [cars, eurosat, pets]}\nserves: {cars: g1}", "serves omits the task 'eurosat'; name one of g1"),
     (
         "groups: {g1: [cars, eurosat], g2: [pets]}\nserves: {cars: g2, eurosat: g1, pets: g2}",
-        "serves says 'cars: g2', but that group does not hold it",
+        "serves says 'cars: g2', but that group does not contain it",
     ),
     ("groups: {g1: [cars, eurosat, pets]}\nserves: {dogs: g1}", "serves names the task 'dogs', which is in no group"),
     ("groups: {g1: [cars, eurosat, pets]}\nserves: [a]", "serves is .*give a mapping"),
@@ -76,17 +75,17 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("body", "told"), BAD, ids=[told for _, told in BAD])
-def test_a_file_edited_badly_is_refused_in_one_sentence(tmp_path, body, told):
+@pytest.mark.parametrize(("body", "message"), BAD, ids=[message for _, message in BAD])
+def test_a_file_edited_badly_is_refused_in_one_sentence(tmp_path, body, message):
     path = written(tmp_path, body + "\n")
-    with pytest.raises(GraphError, match=told) as caught:
+    with pytest.raises(GraphError, match=message) as caught:
         read_groups(path, TASKS)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_other_formats_and_versions(tmp_path):
-    with pytest.raises(GraphError, match="a file of groups of version 2, but this program reads version 1"):
+    with pytest.raises(GraphError, match="a groups file of version 2, but this program reads version 1"):
         read_groups(written(tmp_path, "groups: {g1: [a]}\n", "format: mvlpt-groups\nversion: 2\n"))
     with pytest.raises(GraphError, match="does not say 'format: mvlpt-groups'"):
         read_groups(written(tmp_path, "groups: {g1: [a]}\n", ""))
@@ -97,7 +96,7 @@ def test_other_formats_and_versions(tmp_path):
         read_groups(tmp_path / "raw.yaml")
 
 
-def test_a_file_that_unfolds_is_told_shortly(tmp_path):
+def test_a_file_that_expands_gets_a_short_message(tmp_path):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
     with pytest.raises(GraphError) as caught:
@@ -118,7 +117,7 @@ def test_gaps():
 
 def test_unknown_names():
     grouping = Grouping((("pets", "cars"), ("eurosat",)))
-    with pytest.raises(GraphError, match="No group holds the task 'pet'; did you mean 'pets'"):
+    with pytest.raises(GraphError, match="No group contains the task 'pet'; did you mean 'pets'"):
         grouping.group_of("pet")
     with pytest.raises(GraphError, match="There is no group 'g3'"):
         grouping.members("g3")

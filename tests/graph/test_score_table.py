@@ -33,8 +33,8 @@ def test_one_set_at_two_costs_is_two_candidates(tmp_path):
 
 
 BAD = [
-    ("pets,cars\n", "holds no candidate set"),
-    ("", "holds no candidate set"),
+    ("pets,cars\n", "has no candidate set"),
+    ("", "has no candidate set"),
     ("pets,pets\n1,2\n", "line 1,.*'pets' twice"),
     ("pets,cost,cost\n1,2,2\n", "column 'cost' twice"),
     ("pets,dogs\n1,2\n", "unknown column 'dogs'"),
@@ -43,17 +43,17 @@ BAD = [
     ("pets,cars\n1,2\n2,x\n", "line 3: 'x' in column 'cars' is not a number"),
     ("pets,cars\n1,nan\n", "line 2: 'nan' in column 'cars' is not a number"),
     ("pets,cars\n1,2,3\n", "line 2 has 3 cells, but there are 2 columns"),
-    ("pets,cars,cost\n,,1\n", "line 2 is a set without a task"),
+    ("pets,cars,cost\n,,1\n", "line 2 has no score"),
     ("pets,cars,cost\n1,2,\n", "line 2 has no cost"),
     ("pets,cars,cost\n1,2,-1\n", "line 2: the cost is -1"),
     ("pets,cars\n1,2\n1,\n5,6\n", r"line 4 repeats the set of line 2 \(pets, cars\)"),
 ]
 
 
-@pytest.mark.parametrize(("text", "told"), BAD, ids=[told for _, told in BAD])
-def test_a_bad_table_is_refused_with_its_line(tmp_path, text, told):
+@pytest.mark.parametrize(("text", "message"), BAD, ids=[message for _, message in BAD])
+def test_a_bad_table_is_refused_with_its_line(tmp_path, text, message):
     path = written(tmp_path, text)
-    with pytest.raises(GraphError, match=told) as caught:
+    with pytest.raises(GraphError, match=message) as caught:
         read_score_table(path, tasks=["pets", "cars"])
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -101,7 +101,7 @@ def test_only_what_was_measured_is_predicted():
         predict_from_pairs(pairs_table(skip={("b", "c")}), [["a", "b", "c"]])
     with pytest.raises(GraphError, match="no task 'e'"):
         predict_from_pairs(pairs_table(), [["a", "b", "e"]])
-    with pytest.raises(GraphError, match="holds no pair"):
+    with pytest.raises(GraphError, match="has no pair"):
         predict_from_pairs(pairs_table().up_to(1))
 
 

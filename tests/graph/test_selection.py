@@ -149,10 +149,10 @@ BAD = [
     ((SETS, SCORES), {"costs": [1]}, "2 candidate sets, but 1 costs"),
     ((SETS, SCORES), {"costs": [1, -1]}, "Candidate set 2 costs -1"),
     ((SETS, SCORES), {"budget": math.nan}, "The budget is nan"),
-    ((SETS, SCORES), {"tasks": ["a", "b", "c", "d"]}, "No candidate set holds the task 'd'"),
-    ((SETS, SCORES), {"tasks": ["a", "b"]}, "holds the unknown task 'c'"),
-    (([["a", "b"], []], [SCORES[0], {}]), {}, "Candidate set 2 holds no task"),
-    (([["a", "b"], ["b", "a"]], [SCORES[0]] * 2), {}, r"Candidate sets 1 and 2 are the same \(b, a\)"),
+    ((SETS, SCORES), {"tasks": ["a", "b", "c", "d"]}, "No candidate set contains the task 'd'"),
+    ((SETS, SCORES), {"tasks": ["a", "b"]}, "contains the unknown task 'c'"),
+    (([["a", "b"], []], [SCORES[0], {}]), {}, "Candidate set 2 is empty"),
+    (([["a", "b"], ["b", "a"]], [SCORES[0]] * 2), {}, r"Candidate sets 1 and 2 have the same tasks \(b, a\)"),
     ((SETS, [SCORES[0], {"b": 1.0}]), {}, "has no score for 'c'"),
     ((SETS, [SCORES[0], SCORES[1] | {"a": 1.0}]), {}, "has a score for 'a', which is not in it"),
     ((SETS, [SCORES[0], {"b": 1.0, "c": math.inf}]), {}, "has the score inf for 'c'"),
@@ -160,8 +160,8 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("given_", "options", "told"), BAD, ids=[told for *_, told in BAD])
-def test_what_cannot_be_chosen_is_told_in_one_sentence(given_, options, told):
-    with pytest.raises(GraphError, match=told) as caught:
+@pytest.mark.parametrize(("given_", "options", "message"), BAD, ids=[message for *_, message in BAD])
+def test_invalid_input_is_refused_in_one_sentence(given_, options, message):
+    with pytest.raises(GraphError, match=message) as caught:
         select_groups(*given_, **options)
     assert "\n" not in str(caught.value)

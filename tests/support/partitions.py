@@ -1,4 +1,4 @@
-"""All partitions of a few tasks, and what each is worth, by the plainest means there are."""
+"""All partitions of a few tasks and their values, computed as plainly as possible."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def all_partitions(items: Sequence[str]) -> Iterator[list[list[str]]]:
             yield [*partition[:place], [first, *partition[place]], *partition[place + 1 :]]
 
 
-def worth(matrix: np.ndarray, tasks: Sequence[str], partition: Sequence[Sequence[str]], threshold: float) -> float:
-    """The objective as docs/grouping.md writes it: pairs in a group, both directions averaged, above the threshold."""
+def value_of(matrix: np.ndarray, tasks: Sequence[str], partition: Sequence[Sequence[str]], threshold: float) -> float:
+    """The objective as docs/grouping.md defines it: pairs in a group, both directions averaged, above the threshold."""
     total = 0.0
     for group in partition:
         for i in group:
@@ -31,7 +31,7 @@ def worth(matrix: np.ndarray, tasks: Sequence[str], partition: Sequence[Sequence
     return total
 
 
-def keeps(
+def satisfies(
     partition: Sequence[Sequence[str]],
     *,
     groups: int | None = None,
@@ -42,7 +42,7 @@ def keeps(
     must_link: Sequence[Sequence[str]] = (),
     cannot_link: Sequence[Sequence[str]] = (),
 ) -> bool:
-    """Whether a partition keeps to the limits."""
+    """Whether a partition satisfies the limits."""
     where = {task: number for number, group in enumerate(partition) for task in group}
     return (
         (groups is None or len(partition) == groups)

@@ -1,4 +1,4 @@
-"""The best partition, proved: by dynamic programming while its tables fit, by an integer program beyond."""
+"""The best partition, proved: by dynamic programming while its tables fit into memory, by an integer program beyond."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mvlpt.graph.grouping import subset_dp
-from mvlpt.graph.grouping.blocks import Problem
-from mvlpt.graph.grouping.clique_program import solve_program
-from mvlpt.graph.grouping.feasible import repair
 from mvlpt.graph.grouping.heuristics import best_heuristic
-from mvlpt.graph.grouping.local_search import improve
+from mvlpt.graph.grouping.local_search import improve, repair
+from mvlpt.graph.grouping.milp import solve_milp
+from mvlpt.graph.grouping.problem import Problem
+from mvlpt.graph.grouping.subset_dp import MAX_UNITS, additions_needed, best_labels
 
-QUICK = 1.2e9  # sums of dynamic programming that a heuristic spends on learning its gap: some two seconds
-TOLERANCE = 1e-6  # of the largest weight; HiGHS proves no closer
+QUICK = 1.2e9  # additions, about two seconds, that may be spent on the gap of a heuristic
+TOLERANCE = 1e-6  # relative to the largest weight; HiGHS proves no closer
 
 
 @dataclass(frozen=True)
-class Best:
-    """The best partition that was found.
+class Solution:
+    """The best partition found.
 
     Attributes:
-        labels: (B,) groups that keep to the limits.
+        labels: (U,) groups that satisfy the limits.
         bound: no partition is better, in the unit of the problem's weights.
-        proved: whether the labels are as good as the bound.
+        proved: whether the labels reach the bound.
     """
 
     labels: np.ndarray
@@ -33,35 +32,36 @@ class Best:
     proved: bool
 
 
-def exact_labels(problem: Problem, time_limit: float | None = None, seed: int = 0) -> Best:
+def solve_exactly(problem: Problem, time_limit: float | None = None, seed: int = 0) -> Solution:
     """The best partition.
 
     Args:
-        problem: what is to be solved.
-        time_limit: seconds for the integer program, which problems of more than
-            :data:`~mvlpt.graph.grouping.subset_dp.LARGEST` blocks need; then it gives the best it found, with a bound.
+        problem: the problem to solve.
+        time_limit: seconds for the integer program, which more than
+            :data:`~mvlpt.graph.grouping.subset_dp.MAX_UNITS` units need; then the solution is the best found, with a
+            bound.
         seed: of the heuristics that the integer program is compared with.
 
     Raises:
-        GraphError: no groups keep to the limits.
+        GraphError: no groups satisfy the limits.
     """
-    if len(problem) <= subset_dp.LARGEST:
-        labels = subset_dp.best_labels(problem)
-        labels = repair(problem, np.arange(len(problem))) if labels is None else labels  # tells why there are none
-        return Best(labels, problem.score(labels), True)
+    if len(problem) <= MAX_UNITS:
+        labels = best_labels(problem)
+        labels = repair(problem, np.arange(len(problem))) if labels is None else labels  # raises, and explains why
+        return Solution(labels, problem.score(labels), True)
     labels, _ = best_heuristic(problem, seed)
-    solved = solve_program(problem, time_limit)
-    if solved.labels is not None:
-        better = improve(problem, solved.labels)  # ties that HiGHS leaves open end by rule
-        labels = max(labels, better, key=problem.score)
+    result = solve_milp(problem, time_limit)
+    if result.labels is not None:
+        improved = improve(problem, result.labels)  # breaks by rule the ties that HiGHS leaves open
+        labels = max(labels, improved, key=problem.score)
     score = problem.score(labels)
-    short = solved.bound - score if math.isfinite(solved.bound) else 0.0
-    proved = solved.proved or short <= TOLERANCE * np.abs(problem.weights).max()
-    return Best(labels, score if proved else solved.bound, bool(proved))
+    missing = result.bound - score if math.isfinite(result.bound) else 0.0
+    proved = result.proved or missing <= TOLERANCE * np.abs(problem.weights).max()
+    return Solution(labels, score if proved else result.bound, bool(proved))
 
 
 def quick_optimum(problem: Problem) -> np.ndarray | None:
-    """The best partition where that takes seconds, else ``None``; what heuristics are measured against."""
-    if len(problem) > subset_dp.LARGEST or subset_dp.sums_needed(problem) > QUICK:
+    """(U,) the best partition if that takes seconds, else ``None``; the reference for the gap of a heuristic."""
+    if len(problem) > MAX_UNITS or additions_needed(problem) > QUICK:
         return None
-    return subset_dp.best_labels(problem)
+    return best_labels(problem)

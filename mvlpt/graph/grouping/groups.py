@@ -1,4 +1,4 @@
-"""The answer of every method that groups tasks: which tasks share a prompt, and how good the groups are."""
+"""The result of every grouping method: which tasks share a prompt, and how good the groups are."""
 
 from __future__ import annotations
 
@@ -14,11 +14,7 @@ _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a group's name is als
 
 
 def canonical_groups(groups: Iterable[Iterable[str]]) -> tuple[tuple[str, ...], ...]:
-    """Groups in the one order that does not depend on how they were found: large before small, then by name.
-
-    Returns:
-        The groups, each sorted by name; the sizes fall, equal sizes are ordered by the names in them.
-    """
+    """Groups in a canonical order: large before small, then by the names in them; each group sorted by name."""
     return tuple(sorted((tuple(sorted(group)) for group in groups), key=lambda group: (-len(group), group)))
 
 
@@ -28,18 +24,18 @@ class Grouping:
 
     Attributes:
         groups: the task names of each group, in the order of :func:`canonical_groups`, or of the file they came from.
-        method: what found them; ``manual`` where a person did.
-        objective: what the method made as large as it could (``docs/grouping.md``); ``None`` where nothing was.
-        gap: ``(optimum - objective) / |optimum|`` where the optimum is known, so 0.0 when the groups are proved to be
-            optimal; ``None`` where it is not known.
-        seed: the seed of a method that draws random numbers.
-        settings: what else the answer depends on, plain values only.
-        serves: for each task the name of the group that serves it, where groups overlap; ``None``: they do not.
-        labels: the groups' names where a file gives others than ``g1``, ``g2``, ...
+        method: the method that found them; ``manual`` for groups written by hand.
+        objective: the value that the method maximised (``docs/grouping.md``); ``None`` if it maximised none.
+        gap: ``(optimum - objective) / |optimum|``: 0.0 if the groups are proved optimal, ``None`` if the optimum is
+            unknown.
+        seed: of methods that draw random numbers.
+        settings: everything else the result depends on, plain values only.
+        serves: if groups overlap, the group that serves each task; ``None`` if they do not.
+        labels: the groups' names, if they are not ``g1``, ``g2``, ...
 
     Raises:
-        GraphError: a group is empty, a task occurs twice in it or in two groups that ``serves`` does not tell apart, or
-            ``serves`` leaves a task out or names a group that does not hold it.
+        GraphError: a group is empty or repeats a task, a task is in two groups without an entry in ``serves``, or
+            ``serves`` omits a task or names a group that does not contain it.
     """
 
     groups: tuple[tuple[str, ...], ...]
@@ -59,10 +55,10 @@ class Grouping:
         self._check_labels()
         for name, group in zip(self.names, self.groups, strict=True):
             if not group:
-                raise GraphError(f"Group '{name}' is empty; put a task into it or take it out")
+                raise GraphError(f"Group '{name}' is empty; add a task or remove the group")
             twice = next((task for task in group if group.count(task) > 1), None)
             if twice is not None:
-                raise GraphError(f"Group '{name}' holds '{twice}' twice; keep one")
+                raise GraphError(f"Group '{name}' contains '{twice}' twice; remove one")
         self._check_serves()
 
     def _check_labels(self) -> None:
@@ -71,8 +67,8 @@ class Grouping:
         for label in self.labels:
             if not isinstance(label, str) or not _LABEL.fullmatch(label):
                 raise GraphError(
-                    f"A group cannot be named {label!r}, which is also a folder's name; "
-                    "take up to 64 letters, digits, '.', '_' and '-'"
+                    f"A group cannot be named {label!r}, since the name is also a folder; "
+                    "use up to 64 letters, digits, '.', '_' and '-'"
                 )
             if self.labels.count(label) > 1:
                 raise GraphError(f"Two groups are named '{label}'; names must differ")
@@ -86,8 +82,8 @@ class Grouping:
             for task, names in holders.items():
                 if len(names) > 1:
                     raise GraphError(
-                        f"Task '{task}' is in group '{names[0]}' and in group '{names[1]}'; take it out of one, "
-                        "or say under serves which of them serves it"
+                        f"Task '{task}' is in group '{names[0]}' and in group '{names[1]}'; remove it from one, "
+                        "or name under serves the group that serves it"
                     )
             return
         for task, name in self.serves.items():
@@ -95,27 +91,27 @@ class Grouping:
                 raise GraphError(f"serves names the task '{task}', which is in no group{suggest(str(task), holders)}")
             if name not in holders[task]:
                 raise GraphError(
-                    f"serves says '{task}: {name}', but that group does not hold it{suggest('', holders[task])}"
+                    f"serves says '{task}: {name}', but that group does not contain it{suggest('', holders[task])}"
                 )
         for task in holders:
             if task not in self.serves:
-                raise GraphError(f"serves leaves out the task '{task}'; name one of {', '.join(holders[task])}")
+                raise GraphError(f"serves omits the task '{task}'; name one of {', '.join(holders[task])}")
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The groups' names, by position."""
+        """The groups' names, in the order of ``groups``."""
         return self.labels or tuple(f"g{number}" for number in range(1, len(self.groups) + 1))
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Every task once, sorted by name."""
+        """All tasks, sorted by name."""
         return tuple(sorted({task for group in self.groups for task in group}))
 
     def renamed(self, names: Mapping[str, str]) -> Grouping:
-        """The same groups with other names for some tasks.
+        """The same groups with some tasks renamed.
 
         Raises:
-            GraphError: two tasks of a group get one name.
+            GraphError: two tasks of a group get the same name.
         """
         groups = tuple(tuple(names.get(task, task) for task in group) for group in self.groups)
         serves = self.serves and {names.get(task, task): group for task, group in self.serves.items()}
@@ -125,14 +121,14 @@ class Grouping:
         """The name of the group that serves a task.
 
         Raises:
-            GraphError: no group holds the task.
+            GraphError: no group contains the task.
         """
         if self.serves is not None and task in self.serves:
             return self.serves[task]
         for name, group in zip(self.names, self.groups, strict=True):
             if task in group:
                 return name
-        raise GraphError(f"No group holds the task '{task}'{suggest(str(task), self.tasks)}")
+        raise GraphError(f"No group contains the task '{task}'{suggest(str(task), self.tasks)}")
 
     def members(self, name: str) -> tuple[str, ...]:
         """The tasks of a group.
@@ -146,8 +142,8 @@ class Grouping:
 
 
 def relative_gap(optimum: float, objective: float) -> float:
-    """How far an objective is from the optimum, in parts of the optimum; 0.0 when rounding alone tells them apart."""
-    short = optimum - objective
-    if short <= 1e-9 * max(1.0, abs(optimum)):
+    """The distance of an objective from the optimum, relative to the optimum; 0.0 if they differ by rounding only."""
+    missing = optimum - objective
+    if missing <= 1e-9 * max(1.0, abs(optimum)):
         return 0.0
-    return short / abs(optimum) if optimum else math.inf
+    return missing / abs(optimum) if optimum else math.inf

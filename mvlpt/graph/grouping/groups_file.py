@@ -1,4 +1,4 @@
-"""``groups.yaml``: groups as a file that a person can read and edit, and a plan follows from.
+"""``groups.yaml``: groups as a file that people can read and edit, and from which runs are planned.
 
     format: mvlpt-groups
     version: 1
@@ -10,9 +10,9 @@
     groups:
       g1: [caltech, pets]
       g2: [eurosat]
-    serves: {caltech: g1, pets: g1, eurosat: g2}    # only where groups overlap
+    serves: {caltech: g1, pets: g1, eurosat: g2}    # only if groups overlap
 
-A file made by hand needs ``format``, ``version`` and ``groups``.
+A file written by hand needs ``format``, ``version`` and ``groups``.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from mvlpt.io import atomic_write, check_head, read_yaml
 
 FILE = "groups.yaml"
 FORMAT, VERSION = "mvlpt-groups", 1
-LARGEST = 64 * 2**20  # bytes; a hundred thousand tasks need less
+MAX_BYTES = 64 * 2**20  # a hundred thousand tasks need less
 _KEYS = ("format", "version", "method", "objective", "gap", "seed", "settings", "groups", "serves")
 
 
 def write_groups(grouping: Grouping, path: str | os.PathLike[str]) -> None:
-    """Writes a grouping; :func:`read_groups` gives the same one back."""
+    """Writes a grouping, which :func:`read_groups` reads back unchanged."""
     head = {
         "format": FORMAT,
         "version": VERSION,
@@ -55,21 +55,21 @@ def write_groups(grouping: Grouping, path: str | os.PathLike[str]) -> None:
 
 
 def read_groups(
-    path: str | os.PathLike[str], tasks: Iterable[str] | None = None, words: Mapping[str, str] | None = None
+    path: str | os.PathLike[str], tasks: Iterable[str] | None = None, aliases: Mapping[str, str] | None = None
 ) -> Grouping:
     """Reads groups and checks them.
 
     Args:
-        path: the file; a folder stands for the ``groups.yaml`` in it.
-        tasks: the tasks that must be in the groups, all of them and no others; ``None``: whatever the file holds.
-        words: other names that the file may have for tasks, to those that ``tasks`` has and the groups shall have.
+        path: the file, or the folder with a ``groups.yaml``.
+        tasks: the tasks that the groups must contain, all of them and no others; ``None``: any tasks.
+        aliases: other names of tasks that the file may use, each with the name in ``tasks``.
 
     Returns:
-        The groups under the names and in the order of the file.
+        The groups, with the names and in the order of the file.
 
     Raises:
-        GraphError: missing, of another format or version, a group that is empty or no list of names, a task that is
-            missing, unknown, or in two groups that ``serves`` does not tell apart.
+        GraphError: the file is missing or of another format or version; a group is empty or not a list of names; a task
+            is missing, unknown, or in two groups without an entry in ``serves``.
     """
     file = Path(path) / FILE if Path(path).is_dir() else Path(path)
     content = _read(file)
@@ -78,11 +78,11 @@ def read_groups(
         raise GraphError(f"{file}: groups is {_short(groups)}; give each group a name and a list: g1: [task, task]")
     for name, members in groups.items():
         if members is None or members == []:
-            raise GraphError(f"{file}: group '{name}' is empty; put a task into it or take it out")
+            raise GraphError(f"{file}: group '{name}' is empty; add a task or remove the group")
         wrong = next((m for m in members if not isinstance(m, str)), None) if isinstance(members, list) else members
         if wrong is not None:
             raise GraphError(
-                f"{file}: group '{name}' holds {_short(wrong)}; "
+                f"{file}: group '{name}' contains {_short(wrong)}; "
                 "give a list of task names, in quotes where a name looks like a number"
             )
     try:
@@ -96,7 +96,7 @@ def read_groups(
             serves=_mapping(content, "serves"),
             labels=_labels(list(groups)),
         )
-        grouping = grouping.renamed(words) if words else grouping
+        grouping = grouping.renamed(aliases) if aliases else grouping
         if tasks is not None:
             _compare(grouping, tasks)
     except GraphError as error:
@@ -105,12 +105,10 @@ def read_groups(
 
 
 def _read(file: Path) -> Mapping[str, Any]:
-    """The mapping in the file, once it is known to be ours."""
-    missing = f"No groups at {file}; make them with `mvlpt group`, or write them by hand"
-    content = read_yaml(file, error=GraphError, largest=LARGEST, missing=missing, remedy="correct the file")
-    check_head(
-        content, file, "a file of groups", format=FORMAT, version=VERSION, error=GraphError, remedy="group again"
-    )
+    """The mapping in the file, after checking its format and version."""
+    missing = f"No groups at {file}; create them with `mvlpt group`, or write them by hand"
+    content = read_yaml(file, error=GraphError, largest=MAX_BYTES, missing=missing, remedy="correct the file")
+    check_head(content, file, "a groups file", format=FORMAT, version=VERSION, error=GraphError, remedy="group again")
     unknown = next((key for key in content if key not in _KEYS), None)
     if unknown is not None:
         raise GraphError(f"{file}: unknown key {_short(unknown)}{suggest(str(unknown), _KEYS)}")
@@ -118,7 +116,7 @@ def _read(file: Path) -> Mapping[str, Any]:
 
 
 def _compare(grouping: Grouping, tasks: Iterable[str]) -> None:
-    """Refuses groups that are not over exactly these tasks."""
+    """Refuses groups that do not contain exactly these tasks."""
     wanted = list(dict.fromkeys(tasks))
     held = set(grouping.tasks)
     unknown = sorted(held - set(wanted))
@@ -129,19 +127,19 @@ def _compare(grouping: Grouping, tasks: Iterable[str]) -> None:
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         listed = ", ".join(f"'{task}'" for task in missing[:3])
-        raise GraphError(f"no group holds {listed}{more}; every task must be in one")
+        raise GraphError(f"no group contains {listed}{more}; every task must be in one")
 
 
 def _labels(names: list[Any]) -> tuple[str, ...]:
-    """The groups' names; nothing where they are the usual ones."""
-    usual = [f"g{number}" for number in range(1, len(names) + 1)]
-    return () if names == usual else tuple(names)
+    """The groups' names; empty if they are the default ones."""
+    default = [f"g{number}" for number in range(1, len(names) + 1)]
+    return () if names == default else tuple(names)
 
 
 def _text(content: Mapping[str, Any], key: str, default: str) -> str:
     value = content.get(key, default)
     if not isinstance(value, str):
-        raise GraphError(f"{key} is {_short(value)}; give a text")
+        raise GraphError(f"{key} is {_short(value)}; give a string")
     return value
 
 
@@ -169,7 +167,7 @@ def _mapping(content: Mapping[str, Any], key: str) -> dict[str, Any] | None:
 
 
 def _plain(value: Any) -> Any:
-    """Settings as YAML knows them: arrays and tuples become lists."""
+    """Settings as plain YAML values: arrays, sets and tuples become lists."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, str):
@@ -182,5 +180,5 @@ def _plain(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    """A value for an error sentence: never long, whatever a file holds."""
+    """A value shortened for a message."""
     return reprlib.repr(value) if value is not None else "missing"

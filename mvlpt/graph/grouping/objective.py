@@ -1,6 +1,6 @@
-"""What a partition of tasks is worth: the sum, over all pairs that share a group, of what they have above a threshold.
+"""The objective of a partition: the sum of (value - threshold) over all pairs of tasks that share a group.
 
-Reasons, and what the threshold does, are in ``docs/grouping.md``. Shapes: T tasks.
+``docs/grouping.md`` explains the choice and the threshold. Shapes: T tasks.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.checks import TOLERANCE, check_matrix, check_symmetric
 
 KINDS = ("similarity", "affinity")
-BITS = 46  # all weights together stay below 2 ** BITS, so that sums of them are exact and six bits are left for ties
-NEGLIGIBLE = 1e-12  # of the largest value: what is left of a threshold that equals a value
+BITS = 46  # the sum of all integer weights stays below 2 ** BITS: sums are exact, and six bits are left for ties
+NEGLIGIBLE = 1e-12  # relative to the largest value: the rounding left when a value equals the threshold
 
 
 def kind_of(matrix: np.ndarray) -> str:
-    """``similarity`` where both triangles of a matrix agree but for rounding, else ``affinity``."""
+    """``similarity`` if both triangles of a matrix agree up to rounding, else ``affinity``."""
     off = matrix - np.diag(np.diagonal(matrix))
     return "similarity" if np.abs(off - off.T).max() <= TOLERANCE * np.abs(off).max() else "affinity"
 
@@ -28,13 +28,13 @@ def kind_of(matrix: np.ndarray) -> str:
 def pair_weights(
     matrix: Any, tasks: Sequence[str], kind: str | None = None, threshold: float | None = None
 ) -> tuple[np.ndarray, float, str]:
-    """What each pair of tasks adds to the objective when it shares a group.
+    """What each pair of tasks adds to the objective if it shares a group.
 
     Args:
-        matrix: (T, T) a symmetric similarity, or a directed affinity, of which both directions are averaged.
+        matrix: (T, T) a symmetric similarity, or a directed affinity whose two directions are averaged.
         tasks: names of the rows.
-        kind: ``similarity`` or ``affinity``; ``None``: told from the matrix's symmetry.
-        threshold: the value from which on a pair should share a group; ``None``: the mean over all pairs of a
+        kind: ``similarity`` or ``affinity``; ``None``: decided by whether the matrix is symmetric.
+        threshold: the value above which a pair should share a group; ``None``: the mean over all pairs for a
             similarity, 0 for an affinity.
 
     Returns:
@@ -60,21 +60,21 @@ def pair_weights(
 
 
 def check_threshold(threshold: float | None) -> None:
-    """Refuses a threshold that no value can be compared with.
+    """Checks a threshold.
 
     Raises:
-        GraphError: it is given, and no finite number.
+        GraphError: it is not a finite number.
     """
     number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
     if threshold is not None and not (number and math.isfinite(threshold)):
         raise GraphError(f"The threshold is {threshold!r}; give a number, or leave it out")
 
 
-def whole_weights(weights: np.ndarray) -> np.ndarray:
-    """Weights as whole numbers (in float64) in the same proportions.
+def integer_weights(weights: np.ndarray) -> np.ndarray:
+    """Weights scaled to integers (in float64).
 
-    Sums of them are exact, whatever their order, the library or its threads. So equal partitions compare as equal,
-    and a rule can choose between them.
+    Their sums are exact, independent of the order of summation, the library and its threads. So equally good partitions
+    compare as equal, and a rule can choose between them.
     """
     total = math.fsum(np.abs(weights).ravel())
     if total == 0.0:
@@ -82,8 +82,8 @@ def whole_weights(weights: np.ndarray) -> np.ndarray:
     return np.rint(np.ldexp(weights, _exponent(total)))
 
 
-def unit_of(weights: np.ndarray) -> float:
-    """What one unit of :func:`whole_weights` is worth."""
+def integer_unit(weights: np.ndarray) -> float:
+    """The weight that corresponds to 1 in :func:`integer_weights`."""
     total = math.fsum(np.abs(weights).ravel())
     return math.ldexp(1.0, -_exponent(total)) if total else 1.0
 
@@ -114,14 +114,14 @@ def within_between_means(
         groups: task names; groups may overlap.
 
     Returns:
-        (inner, outer) of each group; NaN where there is no such pair.
+        (within, between) for each group; NaN where there is no such pair.
     """
-    place = {task: row for row, task in enumerate(tasks)}
+    index = {task: row for row, task in enumerate(tasks)}
     means = []
     for group in groups:
-        inside = np.zeros(len(place), dtype=bool)
-        inside[[place[task] for task in group]] = True
-        inner = matrix[np.ix_(inside, inside)][~np.eye(inside.sum(), dtype=bool)]
-        outer = np.concatenate([matrix[np.ix_(inside, ~inside)].ravel(), matrix[np.ix_(~inside, inside)].ravel()])
-        means.append(tuple(float(part.mean()) if part.size else math.nan for part in (inner, outer)))
+        inside = np.zeros(len(index), dtype=bool)
+        inside[[index[task] for task in group]] = True
+        within = matrix[np.ix_(inside, inside)][~np.eye(inside.sum(), dtype=bool)]
+        between = np.concatenate([matrix[np.ix_(inside, ~inside)].ravel(), matrix[np.ix_(~inside, inside)].ravel()])
+        means.append(tuple(float(part.mean()) if part.size else math.nan for part in (within, between)))
     return means

@@ -9,20 +9,18 @@ import numpy as np
 
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.checks import check_matrix, check_tasks
-from mvlpt.graph.grouping.blocks import Problem, build_problem
-from mvlpt.graph.grouping.constraints import Constraints
-from mvlpt.graph.grouping.exact import Best, exact_labels, quick_optimum
-from mvlpt.graph.grouping.feasible import packed, repair
+from mvlpt.graph.grouping.exact import Solution, quick_optimum, solve_exactly
 from mvlpt.graph.grouping.groups import Grouping, canonical_groups, relative_gap
 from mvlpt.graph.grouping.heuristics import best_heuristic, heuristic_labels
-from mvlpt.graph.grouping.objective import check_threshold, pair_weights, partition_score, unit_of
-from mvlpt.graph.grouping.starts import shuffled
+from mvlpt.graph.grouping.local_search import repair
+from mvlpt.graph.grouping.milp import feasible_groups
+from mvlpt.graph.grouping.objective import check_threshold, integer_unit, pair_weights, partition_score
+from mvlpt.graph.grouping.problem import Problem, build_problem, renumber
+from mvlpt.randomness import python_stream
 
 METHODS = ("auto", "exact", "louvain", "greedy", "spectral", "agglomerative", "all", "single", "random")
-FIXED = ("all", "single")  # of these what is grouped changes nothing
-TIME_LIMIT = 60.0  # seconds for what dynamic programming cannot do
-
-__all__ = ["METHODS", "Grouping", "canonical_groups", "check_grouping", "group_tasks", "relative_gap"]
+FIXED = ("all", "single")  # methods whose groups do not depend on the matrix
+TIME_LIMIT = 60.0  # seconds for problems beyond dynamic programming
 
 
 def group_tasks(
@@ -42,38 +40,40 @@ def group_tasks(
     time_limit: float | None = TIME_LIMIT,
     seed: int = 0,
 ) -> Grouping:
-    """Partitions tasks: the sum, over all pairs that share a group, of (value - threshold) is as large as can be.
+    """Partitions tasks to maximise the sum of (value - threshold) over all pairs that share a group.
 
-    The answer does not depend on the order of the tasks. Among equals it has the fewest groups; what then is left open
-    follows from the order of the names. ``docs/grouping.md`` tells the methods apart.
+    The result does not depend on the order of the tasks. Among equally good partitions it has the fewest groups;
+    remaining ties are broken by the order of the names. ``docs/grouping.md`` describes the methods.
 
     Args:
-        matrix: (T, T) symmetric similarities, or directed affinities, of which both directions are averaged.
+        matrix: (T, T) symmetric similarities, or directed affinities whose two directions are averaged.
         tasks: names of the rows; ``None``: their numbers.
         method: one of :data:`METHODS`; ``auto`` is exact for up to 20 tasks, else the best of several heuristics.
-        groups: the number of groups; ``None``: what the objective chooses.
-        max_groups, max_size, max_classes: the number of groups, tasks in a group, classes in a group, at most.
+        groups: the exact number of groups; ``None``: what the objective chooses.
+        max_groups: the most groups.
+        max_size: the most tasks in a group.
+        max_classes: the most classes in a group.
         classes: number of classes of each task, by name or in the order of the rows; for ``max_classes``.
         must_link: sets of tasks that share a group.
-        cannot_link: sets of tasks of which no two do.
-        threshold: the value from which on a pair should share a group; ``None``: the mean over all pairs of a
+        cannot_link: sets of tasks of which no two share a group.
+        threshold: the value above which a pair should share a group; ``None``: the mean over all pairs for a
             similarity, 0 for an affinity.
-        kind: ``similarity`` or ``affinity``; ``None``: a similarity where the matrix is symmetric.
-        time_limit: seconds for ``exact`` with more than 21 tasks; ``None``: until it is proved.
-        seed: of methods that draw random numbers.
+        kind: ``similarity`` or ``affinity``; ``None``: a similarity if the matrix is symmetric.
+        time_limit: seconds for ``exact`` with more than 21 tasks; ``None``: until the optimum is proved.
+        seed: for methods that draw random numbers.
 
     Returns:
-        The groups, with the objective and, where the optimum is known, the gap to it. Where ``exact`` ran out of time,
-        the gap is ``None`` and ``settings`` hold ``bound`` and ``gap_at_most``.
+        The groups, the objective and, where the optimum is known, the gap to it. If ``exact`` runs out of time, the gap
+        is ``None`` and ``settings`` holds ``bound`` and ``gap_at_most``.
 
     Raises:
-        GraphError: the matrix or an option cannot be used, or no partition keeps to the limits.
+        GraphError: the matrix or an option is invalid, or no partition satisfies the limits.
     """
     _check_method(method)
     size = len(check_matrix(matrix, None if tasks is None else tuple(tasks)))
-    names = check_tasks(_numbers(size) if tasks is None else tasks, "The grouping")
+    names = check_tasks(_row_numbers(size) if tasks is None else tasks, "The grouping")
     order = sorted(range(size), key=names.__getitem__)
-    ordered = tuple(names[place] for place in order)
+    ordered = tuple(names[i] for i in order)
     values = np.array(matrix, dtype=np.float64)[np.ix_(order, order)]
     weights, threshold, kind = pair_weights(values, ordered, kind, threshold)
     if classes is not None and not isinstance(classes, Mapping):
@@ -82,18 +82,18 @@ def group_tasks(
         classes = dict(zip(names, classes, strict=True))
     links = {"must_link": _lists(must_link), "cannot_link": _lists(cannot_link)}
     limits = {"groups": groups, "max_groups": max_groups, "max_size": max_size, "max_classes": max_classes}
-    problem = build_problem(weights, ordered, Constraints.of(ordered, **limits, classes=classes, **links))
+    problem = build_problem(weights, ordered, **limits, classes=classes, **links)
     found, used = _solve(problem, method, time_limit, seed)
-    labels = problem.task_labels(found.labels if isinstance(found, Best) else found)
+    labels = problem.task_labels(_labels_of(found))
     objective = partition_score(weights, labels)
     settings = {"kind": kind, "threshold": threshold} | {key: value for key, value in limits.items() if value}
     settings |= {key: sorted(map(sorted, value)) for key, value in links.items() if value}
     settings |= {"found_by": used} if used != method else {}
     gap = None
-    if isinstance(found, Best):
+    if isinstance(found, Solution):
         gap = 0.0 if found.proved else None
         if not found.proved:
-            bound = objective + (found.bound - problem.score(found.labels)) * unit_of(weights)
+            bound = objective + (found.bound - problem.score(found.labels)) * integer_unit(weights)
             settings |= {"bound": bound, "gap_at_most": relative_gap(bound, objective)}
     elif (best := quick_optimum(problem)) is not None:
         gap = relative_gap(partition_score(weights, problem.task_labels(best)), objective)
@@ -111,24 +111,24 @@ def check_grouping(
     seed: int = 0,
     **limits: Any,
 ) -> None:
-    """Refuses what :func:`group_tasks` would refuse whatever the matrix is, so that none need be computed for it.
+    """Raises the errors of :func:`group_tasks` that do not depend on the matrix, before any matrix is computed.
 
     Args:
         tasks: names.
         method, threshold, must_link, cannot_link, seed, limits: the options of :func:`group_tasks`.
 
     Raises:
-        GraphError: an option cannot be used, or no partition keeps to the limits.
+        GraphError: an option is invalid, or no partition satisfies the limits.
     """
     _check_method(method)
     names = tuple(sorted(check_tasks(tasks, "The grouping")))
     check_threshold(threshold)
     links = {"must_link": _lists(must_link), "cannot_link": _lists(cannot_link)}
-    problem = build_problem(np.zeros([len(names)] * 2), names, Constraints.of(names, **limits, **links))
+    problem = build_problem(np.zeros([len(names)] * 2), names, **limits, **links)
     if method in FIXED:
         _fixed_labels(problem, method)
-    elif not problem.free:
-        packed(problem)
+    elif not problem.groups_are_free:
+        feasible_groups(problem)
 
 
 def _check_method(method: str) -> None:
@@ -137,50 +137,61 @@ def _check_method(method: str) -> None:
 
 
 def _lists(links: Iterable[Iterable[str]]) -> list[list[str] | str]:
-    """Links as lists; a name alone stays what it is, for the check that refuses it."""
+    """Links as lists; a single name is left as it is and refused later."""
     return [link if isinstance(link, str) else list(link) for link in links]
 
 
-def _numbers(size: int) -> list[str]:
-    """Names for rows without: their numbers, written so that their order is that of the rows."""
-    return [str(place).zfill(len(str(size - 1))) for place in range(size)]
+def _row_numbers(size: int) -> list[str]:
+    """Names for unnamed rows: zero-padded numbers, which sort like the rows."""
+    return [str(row).zfill(len(str(size - 1))) for row in range(size)]
 
 
-def _solve(problem: Problem, method: str, time_limit: float | None, seed: int) -> tuple[Best | np.ndarray, str]:
-    """Groups of the blocks, and the method that found them."""
+def _solve(problem: Problem, method: str, time_limit: float | None, seed: int) -> tuple[Solution | np.ndarray, str]:
+    """A partition of the units, and the method that found it."""
     if method == "auto":
         best = quick_optimum(problem)
         if best is not None:
-            return Best(best, problem.score(best), True), "exact"
+            return Solution(best, problem.score(best), True), "exact"
         return best_heuristic(problem, seed)
     if method == "exact":
-        return exact_labels(problem, time_limit, seed), method
+        return solve_exactly(problem, time_limit, seed), method
     if method == "random":
-        like = None if problem.fewest == problem.most else _solve(problem, "auto", None, seed)[0]
-        labels = shuffled(problem, seed, like.labels if isinstance(like, Best) else like)
-        return (labels if problem.allows(labels) else repair(problem, labels)), method
+        return _random_labels(problem, seed), method
     if method in FIXED:
         return _fixed_labels(problem, method), method
     return heuristic_labels(problem, method, seed), method
 
 
+def _labels_of(found: Solution | np.ndarray) -> np.ndarray:
+    return found.labels if isinstance(found, Solution) else found
+
+
+def _random_labels(problem: Problem, seed: int) -> np.ndarray:
+    """Units shuffled into groups of equal size if their number is given, else of the sizes that ``auto`` finds."""
+    if problem.min_groups == problem.max_groups:
+        sizes = np.arange(len(problem)) % problem.max_groups
+    else:
+        sizes = renumber(_labels_of(_solve(problem, "auto", None, seed)[0]))
+    shuffled = sorted(sizes.tolist())
+    python_stream("grouping", "random", seed).shuffle(shuffled)
+    labels = renumber(np.array(shuffled))
+    return labels if problem.is_feasible(labels) else repair(problem, labels)
+
+
 def _fixed_labels(problem: Problem, method: str) -> np.ndarray:
-    """All blocks in one group, or each in its own.
+    """All units in one group, or each in its own.
 
     Raises:
         GraphError: a limit forbids it.
     """
     labels = np.zeros(len(problem), dtype=np.int64) if method == "all" else np.arange(len(problem))
-    if not problem.allows(labels):
-        _refuse(problem, method, int(labels.max()) + 1)
-    return labels
-
-
-def _refuse(problem: Problem, method: str, number: int) -> None:
-    """Tells which limit a fixed partition breaks."""
-    if not problem.fewest <= number <= problem.most:
-        asked = f"exactly {problem.most}" if problem.fewest > 1 else f"at most {problem.most}"
-        limit = f"{asked} were asked for" if number != 1 else f"at least {problem.fewest} were asked for"
+    if problem.is_feasible(labels):
+        return labels
+    number = int(labels.max()) + 1
+    if not problem.min_groups <= number <= problem.max_groups:
+        amount = f"at least {problem.min_groups}" if number == 1 else f"at most {problem.max_groups}"
+        exactly = number > 1 and problem.min_groups > 1
+        limit = f"{f'exactly {problem.max_groups}' if exactly else amount} are required"
     elif problem.apart.any():
         limit = "cannot_link keeps some apart"
     elif problem.sizes.sum() > problem.max_size:
@@ -188,4 +199,4 @@ def _refuse(problem: Problem, method: str, number: int) -> None:
     else:
         limit = f"max_classes is {problem.max_classes:.0f}"
     groups = "one group" if number == 1 else f"{number} groups"
-    raise GraphError(f"The method '{method}' makes {groups}, but {limit}; drop the limit or take another method")
+    raise GraphError(f"The method '{method}' makes {groups}, but {limit}; drop the limit or use another method")
