@@ -18,6 +18,7 @@ COMMANDS = {
     "average": "average the prompts of several runs",
     "tasks": "list, check, show and get the tasks",
     "submission": "write, join and check prediction files of a leaderboard",
+    "config": "look up options: list, explain, compare two configurations",
     "demo": "compare zero-shot, single-task and shared prompts on the embedded tasks",
 }
 HIDDEN = ("worker",)  # started by the scheduler, not by people

@@ -2,9 +2,11 @@
 
 from mvlpt.config.checks import check_config, task_names
 from mvlpt.config.defaults import get_cfg_default
-from mvlpt.config.node import Config, flatten, read_yaml
+from mvlpt.config.files import options_in, read_yaml
+from mvlpt.config.node import Config
 from mvlpt.config.options import OPTIONS, Option
 from mvlpt.config.shipped import find_config
+from mvlpt.config.values import flatten
 
 __all__ = [
     "OPTIONS",
@@ -14,6 +16,7 @@ __all__ = [
     "find_config",
     "flatten",
     "get_cfg_default",
+    "options_in",
     "read_yaml",
     "task_names",
 ]

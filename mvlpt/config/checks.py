@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from yacs.config import CfgNode
 
-from mvlpt.config.node import flatten
 from mvlpt.config.options import OPTIONS
+from mvlpt.config.values import flatten
 from mvlpt.errors import ConfigError, suggest
 
 

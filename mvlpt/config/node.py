@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt import io
+from mvlpt.config.files import with_bases
+from mvlpt.config.values import coerce, flatten
 from mvlpt.errors import ConfigError, suggest
-
-# Dassl declares this key as a flag; here it may also name a tag or a file of weights.
-FLAG_OR_STRING = {"MODEL.BACKBONE.PRETRAINED"}
-LARGEST = 2**24  # bytes of a YAML file of options
-BASE = "_BASE_"  # in a YAML file: the file whose options it changes
 
 
 class Config(CfgNode):
@@ -87,85 +83,3 @@ class Config(CfgNode):
         if inner:
             return f"{key} is a section, not an option; set for instance {inner[0]}"
         return f"unknown key {key}{suggest(key, known)}"
-
-
-def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The mapping in a YAML file; ``{}`` for an empty file.
-
-    Raises:
-        ConfigError: missing, unreadable, not a mapping, or a ``.py`` file, which yacs would execute.
-    """
-    file = Path(path)
-    if file.suffix == ".py":
-        raise ConfigError(f"{file}: a .py config would be executed and is refused; write the options as YAML")
-    missing = f"No config file at {file}; see configs/ for those that are shipped"
-    content = io.read_yaml(file, largest=LARGEST, missing=missing, remedy="correct the file")
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{file} must hold sections of options (KEY: value), not a {type(content).__name__}")
-    return content
-
-
-def with_bases(path: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """A YAML file and, before it, the files it builds on: ``_BASE_: other.yaml``, relative to its own folder.
-
-    Raises:
-        ConfigError: a file cannot be read, or files name each other in a circle.
-    """
-    chain: list[tuple[Path, dict[str, Any]]] = []
-    while path is not None:
-        if path.resolve() in [file.resolve() for file, _ in chain]:
-            raise ConfigError(f"{path} builds on itself by its _BASE_")
-        content = read_yaml(path)
-        base = content.pop(BASE, None)
-        chain.insert(0, (path, content))
-        path = None if base is None else path.parent / str(base)
-    return chain
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """``{"OPTIM": {"LR": 1}}`` as ``[("OPTIM.LR", 1)]``."""
-
-    def walk(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-        for key, value in node.items():
-            name = f"{path}.{key}" if path else str(key)
-            if isinstance(value, Mapping):
-                yield from walk(value, name)
-            else:
-                yield name, value
-
-    return list(walk(tree, prefix))
-
-
-def coerce(value: Any, default: Any, key: str) -> Any:
-    """``value`` as the type of the option's default.
-
-    Text from a command line or YAML is read as a Python literal where it is one (``1e-5``, ``(48, 48)``). Integers
-    serve where a float is expected; lists and tuples serve for each other.
-
-    Raises:
-        ConfigError: the types differ; the message names key, value and expected type.
-    """
-    literal = CfgNode._decode_cfg_value(value)
-    if key in FLAG_OR_STRING:
-        return literal if isinstance(literal, bool) else str(value)
-    if isinstance(default, str):
-        return value if isinstance(value, str) else _mismatch(key, value, "a string")
-    if isinstance(default, bool):
-        return literal if isinstance(literal, bool) else _mismatch(key, value, "True or False")
-    if isinstance(default, int):
-        whole = isinstance(literal, int) and not isinstance(literal, bool)
-        return literal if whole else _mismatch(key, value, "a whole number")
-    if isinstance(default, float):
-        number = isinstance(literal, (int, float)) and not isinstance(literal, bool)
-        return float(literal) if number else _mismatch(key, value, "a number")
-    if isinstance(default, (list, tuple)):
-        if isinstance(literal, str):
-            literal = [part.strip() for part in literal.split(",") if part.strip()]
-        return type(default)(literal) if isinstance(literal, (list, tuple)) else _mismatch(key, value, "a list")
-    return literal
-
-
-def _mismatch(key: str, value: Any, expected: str) -> Any:
-    raise ConfigError(f"{key} takes {expected}, not {value!r}")

@@ -94,7 +94,7 @@ add = DATALOADER.add
 add("NUM_WORKERS", 4, "processes that decode images", minimum=0, affects_results=False)
 add("K_TRANSFORMS", 1, "views of an image in a batch", minimum=1)
 add("RETURN_IMG0", False, "add the image without augmentation to a batch, as img0")
-add("VIEWS", 0, "0 draws an augmented view anew every epoch; K > 0 keeps K fixed views per image", minimum=0, ours=True)
+add("VIEWS", 0, "0 draws a new augmented view every epoch; K > 0 keeps K fixed views per image", minimum=0, ours=True)
 add(
     "TASK_SAMPLING",
     "proportional",

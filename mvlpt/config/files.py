@@ -1,0 +1,69 @@
+"""YAML files of options, and the files that they build on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mvlpt import io
+from mvlpt.config.options import OPTIONS
+from mvlpt.config.shipped import find_config
+from mvlpt.config.values import coerce, flatten
+from mvlpt.errors import ConfigError
+
+LARGEST = 2**24  # bytes of a YAML file of options
+BASE = "_BASE_"  # in a YAML file: the file whose options it changes
+SAVED = "config.yaml"  # in a run's folder
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The mapping in a YAML file; ``{}`` for an empty file.
+
+    Raises:
+        ConfigError: missing, unreadable, not a mapping, or a ``.py`` file, which yacs would execute.
+    """
+    file = Path(path)
+    if file.suffix == ".py":
+        raise ConfigError(f"{file}: a .py config would be executed and is refused; write the options as YAML")
+    missing = f"No config file at {file}; see configs/ for those that are shipped"
+    content = io.read_yaml(file, largest=LARGEST, missing=missing, remedy="correct the file")
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{file} must hold sections of options (KEY: value), not a {type(content).__name__}")
+    return content
+
+
+def with_bases(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """A YAML file and, before it, the files it builds on: ``_BASE_: other.yaml``, relative to its own folder.
+
+    Raises:
+        ConfigError: a file cannot be read, or files name each other in a circle.
+    """
+    chain: list[tuple[Path, dict[str, Any]]] = []
+    while path is not None:
+        if path.resolve() in [file.resolve() for file, _ in chain]:
+            raise ConfigError(f"{path} builds on itself by its _BASE_")
+        content = read_yaml(path)
+        base = content.pop(BASE, None)
+        chain.insert(0, (path, content))
+        path = None if base is None else path.parent / str(base)
+    return chain
+
+
+def options_in(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """All options as a file or a run sets them, flat; those that it does not set have their defaults.
+
+    Args:
+        path: a YAML file, one that is shipped, or a run's folder.
+
+    Raises:
+        ConfigError: the file cannot be read, or a value is not of its option's type.
+    """
+    file = find_config(path)
+    values = {key: option.default for key, option in OPTIONS.items()}
+    for _, content in with_bases(file / SAVED if file.is_dir() else file):
+        for key, value in flatten(content):
+            values[key] = coerce(value, OPTIONS[key].default, key) if key in OPTIONS else value
+    return values

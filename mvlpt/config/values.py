@@ -1,0 +1,60 @@
+"""Values of options: trees as flat mappings, and strings read as the type of an option."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from yacs.config import CfgNode
+
+from mvlpt.errors import ConfigError
+
+# Dassl declares this key as a flag; here it may also name a tag or a file of weights.
+FLAG_OR_STRING = {"MODEL.BACKBONE.PRETRAINED"}
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """``{"OPTIM": {"LR": 1}}`` as ``[("OPTIM.LR", 1)]``."""
+
+    def walk(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+        for key, value in node.items():
+            name = f"{path}.{key}" if path else str(key)
+            if isinstance(value, Mapping):
+                yield from walk(value, name)
+            else:
+                yield name, value
+
+    return list(walk(tree, prefix))
+
+
+def coerce(value: Any, default: Any, key: str) -> Any:
+    """``value`` as the type of the option's default.
+
+    Text from a command line or YAML is read as a Python literal where it is one (``1e-5``, ``(48, 48)``). Integers
+    serve where a float is expected; lists and tuples serve for each other.
+
+    Raises:
+        ConfigError: the types differ; the message names key, value and expected type.
+    """
+    literal = CfgNode._decode_cfg_value(value)
+    if key in FLAG_OR_STRING:
+        return literal if isinstance(literal, bool) else str(value)
+    if isinstance(default, str):
+        return value if isinstance(value, str) else _mismatch(key, value, "a string")
+    if isinstance(default, bool):
+        return literal if isinstance(literal, bool) else _mismatch(key, value, "True or False")
+    if isinstance(default, int):
+        whole = isinstance(literal, int) and not isinstance(literal, bool)
+        return literal if whole else _mismatch(key, value, "a whole number")
+    if isinstance(default, float):
+        number = isinstance(literal, (int, float)) and not isinstance(literal, bool)
+        return float(literal) if number else _mismatch(key, value, "a number")
+    if isinstance(default, (list, tuple)):
+        if isinstance(literal, str):
+            literal = [part.strip() for part in literal.split(",") if part.strip()]
+        return type(default)(literal) if isinstance(literal, (list, tuple)) else _mismatch(key, value, "a list")
+    return literal
+
+
+def _mismatch(key: str, value: Any, expected: str) -> Any:
+    raise ConfigError(f"{key} takes {expected}, not {value!r}")
