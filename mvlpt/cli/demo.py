@@ -12,9 +12,9 @@ from typing import Any
 
 from mvlpt.cli import experiment as whole_way
 from mvlpt.cli.common import exit_status, output_width, program_name, show
-from mvlpt.cli.experiment_results import MARKDOWN, tables
 from mvlpt.engine.results import FILE
 from mvlpt.experiment import Experiment
+from mvlpt.report.results.experiment_tables import MARKDOWN, experiment_tables
 from mvlpt.report.results.formats import rich_tables
 from mvlpt.schedule import Plan
 
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _print_by_look(experiment: Experiment, plan: Plan, rows: list[dict[str, Any]], root: Path) -> None:
-    results = tables(rows, experiment.all_tasks, root)
+    results = experiment_tables(rows, experiment.all_tasks, root)
     groups = {job.labels["group"]: job.labels["tasks"] for job in plan if job.labels.get("arm") == "grouped"}
     for name, tasks in groups.items():
         show(f"{name}: {', '.join(tasks)}")

@@ -9,16 +9,16 @@ from typing import Any
 
 from mvlpt.cli.common import INTERRUPTED, command_parser, exit_status, output_width, show
 from mvlpt.cli.experiment_plan import plan_of, refuse_other, show_plan, write_plan
-from mvlpt.cli.experiment_results import collect, tables
 from mvlpt.cli.schedule_run import add_run_options, read_run_options, run_plan
 from mvlpt.cli.warm import run_warm
 from mvlpt.engine.results import FILE as RESULTS_FILE
 from mvlpt.errors import ConfigError
-from mvlpt.experiment import Experiment, load_experiment
+from mvlpt.experiment import Experiment, collect_plan, load_experiment
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.events import Event, GroupsFound, Note
 from mvlpt.experiment.grouping import GROUPS_FOLDER, ensure_groups, preview_groups
 from mvlpt.report.graphs import save_grouping_figures
+from mvlpt.report.results.experiment_tables import experiment_tables
 from mvlpt.report.results.formats import rich_tables
 from mvlpt.runtime.log import setup_logging
 from mvlpt.runtime.progress import counting
@@ -144,7 +144,7 @@ def _run(plan: Plan, root: Path, options: RunOptions) -> int:
 
 
 def _report(experiment: Experiment, plan: Plan, root: Path, print_results: Any) -> int:
-    rows = collect(plan, root)
+    rows = collect_plan(plan, root)
     if not rows:
         show(f"no run of {root} has scores yet")
         return 0
@@ -153,6 +153,6 @@ def _report(experiment: Experiment, plan: Plan, root: Path, print_results: Any) 
 
 
 def _print_tables(experiment: Experiment, plan: Plan, rows: list[dict[str, Any]], root: Path) -> None:
-    table = tables(rows, experiment.all_tasks, root)
+    table = experiment_tables(rows, experiment.all_tasks, root)
     show(*rich_tables(table, width=output_width()))
     show(f"scores: {root / RESULTS_FILE}; tables: {root / 'results.md'}; each run: its folder below {root}")

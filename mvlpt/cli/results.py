@@ -13,8 +13,8 @@ from rich.console import Console
 from mvlpt.arms import ARMS
 from mvlpt.cli.common import command_parser, exit_status, output_width, show
 from mvlpt.errors import ConfigError
+from mvlpt.experiment import collect_folder, read_scores
 from mvlpt.io import atomic_write
-from mvlpt.report.results.collect import collect_rows, write_collection
 from mvlpt.report.results.formats import (
     SHOWN,
     TABLES,
@@ -97,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
     if kind == "json" and args.table:
         raise ConfigError("--format json holds all tables; leave --table out, or choose another format")
     results = results_table(
-        collect_rows(args.paths),
+        read_scores(args.paths),
         groups=_read_groups(args.groups) if args.groups else None,
         select=_selection(args),
         split_groups=args.split_groups,
@@ -133,7 +133,7 @@ def _collect(args: argparse.Namespace) -> int:
     if args.out or args.format:
         raise ConfigError("--collect writes PATH/results.jsonl and takes neither --out nor --format")
     for path in args.paths:
-        file, count = write_collection(path)
+        file, count = collect_folder(path)
         show(f"{count} results: {file}")
     return 0
 

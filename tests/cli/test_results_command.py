@@ -8,6 +8,7 @@ import pytest
 from support.scores import row, write_run, zero_shot
 
 from mvlpt.cli import main
+from mvlpt.experiment import SOURCE_FILE
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_collecting(root, capsys):
     assert "7 results" in capsys.readouterr().out
     collected = (root / "results.jsonl").read_text()
     assert len(collected.splitlines()) == 7
-    assert "place" not in collected
+    assert SOURCE_FILE not in collected
     assert results(root, "--collect") == 0
     assert (root / "results.jsonl").read_text() == collected
     # The collection may be behind its runs: it is not read together with them, but serves where they are gone.
@@ -106,7 +107,7 @@ MISTAKES = {
     "collect": ([".", "--collect", "--out", "t.md"], "--collect writes PATH/results.jsonl and takes neither"),
     "collect into a file": (["a.jsonl", "--collect"], "a.jsonl is a file; name the folder"),
     "contradiction": (["."], "has two values: 47 (VPT/again/results.jsonl, run other) and 48 (VPT/twice/results.jsonl"),
-    "cut file": (["."], "VPT/cut/results.jsonl, line 1 is not JSON"),
+    "cut file": (["."], "VPT/cut/results.jsonl, line 1 is not readable JSON"),
 }
 
 

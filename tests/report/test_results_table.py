@@ -209,7 +209,7 @@ def test_pairs_are_shown_when_asked_for():
 
 CONTRADICTIONS = {
     "two runs": (
-        [row("a", 1, run="r1", place="x/results.jsonl"), row("a", 2, run="r2", place="y/results.jsonl")],
+        [row("a", 1, run="r1", source_file="x/results.jsonl"), row("a", 2, run="r2", source_file="y/results.jsonl")],
         r"1-shot on task 'a', seed 1, has two values: 1 \(x/results.jsonl, run r1\) and 2 \(y/results.jsonl",
     ),
     "two epochs": ([row("a", 1), row("a", 2, epoch=10)], "epoch 30.*epoch 10"),

@@ -13,10 +13,10 @@ import numpy as np
 from mvlpt.arms import ARMS, arm_label, arm_order
 from mvlpt.engine.results import TEST_SPLITS
 from mvlpt.errors import RunFolderError
+from mvlpt.experiment import SOURCE_FILE
 
 ARM_NAMES = {name: arm.label for name, arm in ARMS.items()}
 PER_GROUP = tuple(arm.name for arm in ARMS.values() if arm.per_group)
-PLACE = "place"  # an extra key of a row: the file that it was read from, for messages
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Scores:
                 continue
             method, task = Method.of(row, split_groups), row["task"]
             if isinstance(row["value"], bool) or not isinstance(row["value"], (int, float)) or not _finite(row):
-                raise RunFolderError(f"The value of {_named(row, method)} is {row['value']!r}, not a number")
+                raise RunFolderError(f"The value of {_described(row, method)} is {row['value']!r}, not a number")
             _check_measure(first.setdefault(task, row), row)
             held = found[method, task].setdefault(row["seed"], row)
             if not math.isclose(held["value"], row["value"], rel_tol=0, abs_tol=1e-6):
@@ -147,29 +147,33 @@ def _natural(text: str) -> tuple[Any, ...]:
     return (head, int(text[len(head) :] or -1))
 
 
-def _named(row: Mapping[str, Any], method: Method) -> str:
-    place = f" ({row[PLACE]})" if row.get(PLACE) else ""
-    return f"{method} on task '{row['task']}', seed {row['seed']}{place}"
+def _source(row: Mapping[str, Any]) -> str:
+    return f" ({row[SOURCE_FILE]})" if row.get(SOURCE_FILE) else ""
+
+
+def _described(row: Mapping[str, Any], method: Method) -> str:
+    return f"{method} on task '{row['task']}', seed {row['seed']}{_source(row)}"
 
 
 def _check_measure(held: Mapping[str, Any], row: Mapping[str, Any]) -> None:
     for key, option in (("metric", "--metric"), ("split", "--split"), ("higher_is_better", "--metric")):
         if held[key] != row[key]:
-            places = [f" ({r[PLACE]})" if r.get(PLACE) else "" for r in (held, row)]
             raise RunFolderError(
-                f"Task '{row['task']}' was measured with {key} '{held[key]}'{places[0]} and '{row[key]}'{places[1]},"
-                f" which do not compare; choose one with {option}"
+                f"Task '{row['task']}' was measured with {key} '{held[key]}'{_source(held)} and"
+                f" '{row[key]}'{_source(row)}, which do not compare; choose one with {option}"
             )
 
 
 def _contradiction(held: Mapping[str, Any], row: Mapping[str, Any], method: Method) -> str:
-    """Names both rows and what tells them apart."""
-    told = []
+    """Names both rows and where they differ."""
+    values = []
     for one in (held, row):
-        facts = [str(one[PLACE])] if one.get(PLACE) else []
-        facts += [f"{key} {one[key]}" for key in ("run", "epoch", "group") if held[key] != row[key]]
-        told.append(f"{one['value']:g} ({', '.join(facts) or 'the same run'})")
+        details = [str(one[SOURCE_FILE])] if one.get(SOURCE_FILE) else []
+        details += [f"{key} {one[key]}" for key in ("run", "epoch", "group") if held[key] != row[key]]
+        values.append(f"{one['value']:g} ({', '.join(details) or 'the same run'})")
     remedy = "take one of them out, or choose with --trainer, --arm or --shots"
     if held["group"] != row["group"]:
-        remedy = "tell the groups of an arm apart with --split-groups"
-    return f"{method} on task '{row['task']}', seed {row['seed']}, has two values: {told[0]} and {told[1]}; {remedy}"
+        remedy = "separate the groups of an arm with --split-groups"
+    return (
+        f"{method} on task '{row['task']}', seed {row['seed']}, has two values: {values[0]} and {values[1]}; {remedy}"
+    )
