@@ -56,21 +56,21 @@ def test_what_is_not_there_is_one_sentence(capsys, words, expected):
     assert len(err.splitlines()) == 1
 
 
-def test_two_configurations_are_compared(capsys, tmp_path):
+def test_two_configurations_are_compared(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     cfg = get_cfg_default()
     cfg.merge_from_list(["OPTIM.LR", "0.5", "DATALOADER.NUM_WORKERS", "0"])
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "config.yaml").write_text(cfg.dump())
-    (tmp_path / "b.yaml").write_text("OPTIM: {LR: 1e-1}\nOWN: {KEY: 3}\n")
-    _, out, _ = run(capsys, "diff", str(folder), str(tmp_path / "b.yaml"))
-    lines = [line.split() for line in out.splitlines() if "│" in line]
-    rows = {words[1]: [word for word in words if word != "│"] for words in lines}
+    Path("run").mkdir()
+    Path("run/config.yaml").write_text(cfg.dump())
+    Path("b.yaml").write_text("OPTIM: {LR: 1e-1}\nOWN: {KEY: 3}\n")
+    _, out, _ = run(capsys, "diff", "run", "b.yaml")
+    lines = [line.replace("│", "").split() for line in out.splitlines() if "│" in line]
+    rows = {words[0]: words for words in lines}
     assert rows["OPTIM.LR"] == ["OPTIM.LR", "0.5", "0.1", "may", "differ"]
     assert rows["DATALOADER.NUM_WORKERS"][-2:] == ["the", "same"]
     assert rows["OWN.KEY"][1:3] == ["unset", "3"]
     assert len(rows) == 3
-    assert run(capsys, "diff", str(folder), str(folder))[1] == "no option differs\n"
+    assert run(capsys, "diff", "run", "run")[1] == "no option differs\n"
 
 
 def test_the_reference_page_is_up_to_date(capsys):
