@@ -1,8 +1,8 @@
 """CoOp's data sets and ImageNet's shifted versions, under the names CoOp registers.
 
-The splits come from the shared file ``split_zhou_NAME.json``. Where it is missing they are built by the same rules from
-the raw files, with a random stream of our own, and kept beside the data as ``split_mvlpt_NAME.json``: another split
-than CoOp's, so that results are marked (``split_origin`` is ``rule``).
+The splits come from the shared file ``split_zhou_NAME.json``. If it is missing, they are made by the same rules from
+the raw files, with a different random stream, and stored beside the data as ``split_mvlpt_NAME.json``. That split
+differs from CoOp's, so results are marked (``split_origin`` is ``rule``).
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class CoopTask(SampledDataset):
     """A data set with a split file, or raw files to build one from.
 
     Attributes:
-        metadata: its row of the table.
-        source: ``split file``, ``built`` or, where the raw data have all three lists, ``lists``.
+        metadata: its metadata.
+        source: ``split file``, ``built``, or ``lists`` if the raw data have all three lists.
     """
 
     metadata: TaskMetadata
@@ -83,7 +83,9 @@ class CoopTask(SampledDataset):
             raise DataError(f"'{self.name}' has no training images in {images}. {how_to_get(self.metadata)}")
         self.source, self.split_origin = ("built", "rule") if rule else ("lists", "official")
         if rule:
-            logger.warning("%s: %s is not there; the split is built (%s)", self.name, self.metadata.split_file, rule)
+            logger.warning(
+                "%s: %s does not exist; the split is made by rule (%s)", self.name, self.metadata.split_file, rule
+            )
             write_split(own, splits, images, rule)
         return splits, self.get_lab2cname([item for items in splits.values() for item in items])[1]
 
@@ -91,8 +93,8 @@ class CoopTask(SampledDataset):
         for split, items in splits.items():
             missing = next((item.impath for item in items if not Path(item.impath).is_file()), None)
             if missing is not None:
-                advice = f"; delete {own} to build the split anew" if self.source == "built" else ""
-                raise DataError(f"'{self.name}' lists {missing} in {split}, but there is no such file{advice}")
+                advice = f"; delete {own} to make the split again" if self.source == "built" else ""
+                raise DataError(f"'{self.name}' lists {missing} in {split}, but the file does not exist{advice}")
 
 
 def coop_task(name: str) -> type[SampledDataset]:

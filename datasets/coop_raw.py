@@ -1,7 +1,7 @@
-"""Reads CoOp's data sets from their raw files, for when the shared split file is not there.
+"""Reads CoOp's data sets from their raw files, if the shared split file is missing.
 
-Each reader gives either all images (``all``), which are cut 50/20/30 % by class, or the official ``trainval`` and
-``test`` lists, of which the first gives up 20 % of each class for validation; aircraft has all three lists. Paths are
+Each reader returns either all images (``all``), which are split 50/20/30 % by class, or the official ``trainval`` and
+``test`` lists, where 20 % of each class of trainval becomes validation; aircraft has all three lists. Paths are
 relative to the folder of the images, as in the split files.
 """
 
@@ -24,7 +24,7 @@ def read_raw(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """The raw lists of a data set.
 
     Raises:
-        DataError: a file is missing or not of its form.
+        DataError: a file is missing or has a wrong format.
     """
     try:
         return READERS[metadata.format](folder, metadata)
@@ -33,7 +33,9 @@ def read_raw(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     except (OSError, UnicodeDecodeError, KeyError, IndexError, ValueError, TypeError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"'{metadata.name}': the lists in {folder} are not of the expected form: {error!r}") from error
+        raise DataError(
+            f"'{metadata.name}': the lists in {folder} do not have the expected format: {error!r}"
+        ) from error
 
 
 def as_items(rows: Iterable[Row], images: Path, where: str) -> list[Datum]:
@@ -46,7 +48,7 @@ def as_items(rows: Iterable[Row], images: Path, where: str) -> list[Datum]:
 
 
 def _folders(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
-    """One folder a class, labels in sorted order, some left out and some renamed."""
+    """One folder for each class, labels in sorted order, some folders ignored and some renamed."""
     images = folder / metadata.images
     renamed = metadata.extra.get("renamed", {})
     return {
@@ -81,7 +83,7 @@ def _pets(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
 
 
 def _cars(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
-    """MATLAB structures; a class name's year moves to the front."""
+    """MATLAB structures; the year of a class name moves to the front."""
     names = [str(name) for name in _matlab(folder / "devkit" / "cars_meta.mat")["class_names"].reshape(-1)]
 
     def rows(images: str, file: Path) -> list[Row]:
@@ -109,7 +111,7 @@ def _aircraft(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
 
 
 def _sun(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
-    """Paths ``/a/abbey/x.jpg``; the class is named by its path backwards, without the initial."""
+    """Paths ``/a/abbey/x.jpg``; the class name is its path reversed, without the initial."""
     labels = {name.lstrip("/"): label for label, name in enumerate(_lines(folder / "ClassName.txt"))}
 
     def rows(file: str) -> list[Row]:
@@ -120,7 +122,7 @@ def _sun(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
 
 
 def _ucf(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
-    """Lists of videos ``Action/video.avi``; the middle frames lie in folders ``Camel_Case``."""
+    """Lists of videos ``Action/video.avi``; the middle frames are in folders ``Camel_Case``."""
     lists = folder / "ucfTrainTestlist"
     labels = {}
     for line in _lines(lists / "classInd.txt"):

@@ -1,7 +1,7 @@
 """A user's own images as a task, without Python: ``--dataset path/to/task.yaml`` or ``--dataset path/to/folder/``.
 
-Splits that are missing are cut from the training images, class by class, by a random stream of the task's name, so that
-a test set never changes with the run's seed.
+Missing splits are made from the training images, class by class, by a random stream of the task's name, so that the
+test set does not depend on the run's seed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SUFFIXES = (".yaml", ".yml")
 
 
 class CustomTask(SampledDataset):
-    """A task described by a :class:`TaskFile`. Its name, class names and metric are the file's."""
+    """A task described by a :class:`TaskFile`, which gives its name, class names and metric."""
 
     spec: TaskFile
 
@@ -46,9 +46,9 @@ class CustomTask(SampledDataset):
         self.synonyms = dict(classes.synonyms)
         self.templates = spec.templates or classes.templates or DatasetBase.templates
         self.metric = spec.metric or ("11point_mAP" if self.multi_label else "accuracy")
-        misfit = why_not(self.metric, len(classes.names), multi_label=self.multi_label)
-        if misfit:
-            raise DataError(f"{spec.where}: {misfit}")
+        problem = why_not(self.metric, len(classes.names), multi_label=self.multi_label)
+        if problem:
+            raise DataError(f"{spec.where}: {problem}")
         return filled, list(classes.names)
 
     def _folders(self) -> tuple[dict[str, list[Datum]], ClassList]:
@@ -56,7 +56,7 @@ class CustomTask(SampledDataset):
         folders = split_folders(root) or {"train": root}
         names = sorted({name for folder in folders.values() for name in class_folder_names(folder)})
         if not names:
-            raise DataError(f"{root} holds no class folders; a task needs one folder for each class, or a manifest")
+            raise DataError(f"{root} contains no class folders; a task needs one folder for each class, or a manifest")
         classes = self.spec.classes or ClassList(tuple(name.replace("_", " ") for name in names), tuple(names))
         labels = {name: classes.label(name, str(root)) for name in names}
         return {split: read_class_folders(folder, labels, classes.names) for split, folder in folders.items()}, classes
@@ -77,12 +77,12 @@ class CustomTask(SampledDataset):
         splits = manifest_items(rows, classes, self.spec.images, multi_label=self.multi_label)
         if "" in splits and len(splits) > 1:
             first = next(row for row in rows if not row.split)
-            raise DataError(f"{first.where}: this line names no split, but others do")
+            raise DataError(f"{first.where}: this line has no split, but others do")
         return ({"train": splits[""]} if "" in splits else splits), classes
 
 
 def custom_task(path: str) -> type[CustomTask]:
-    """The data-set class of a task file, or of a folder that needs none.
+    """The data-set class of a task file, or of a folder of class folders.
 
     Raises:
         DataError: the file cannot be used.

@@ -1,8 +1,8 @@
-"""ELEVATER's 20 image-classification tasks, driven by one table (:mod:`mvlpt.data.sources.task_table`).
+"""ELEVATER's 20 image-classification tasks, built from their metadata (:mod:`mvlpt.data.sources.task_table`).
 
 Images are read straight from the benchmark's archives, or from torchvision's copy of the data, or from class folders;
-``DATASET.SOURCE`` chooses, ``auto`` takes the first that is there. Class names and templates are the benchmark's own,
-whatever the source, so that class ids mean the same everywhere.
+``DATASET.SOURCE`` chooses, ``auto`` takes the first that exists. Class names and templates are always the benchmark's,
+so that class ids have the same meaning for all sources.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class ElevaterTask(SampledDataset):
     """One of the 20 tasks.
 
     Attributes:
-        metadata: its row of the table.
+        metadata: its metadata.
         source: where it was read from: ``official``, ``torchvision`` or ``folder``.
-        location: what was found on disk.
-        center_crop: as the benchmark; with ``TRAINER.LEGACY`` as ``DATASET.CENTER_CROP`` says.
+        location: where its files were found.
+        center_crop: as in the benchmark; with ``TRAINER.LEGACY`` the value of ``DATASET.CENTER_CROP``.
     """
 
     metadata: TaskMetadata
@@ -79,12 +79,12 @@ class ElevaterTask(SampledDataset):
         self._check_names(folder, classnames)
         splits: Splits = {}
         for split, files in self.metadata.splits.items():
-            lacking = set(location.missing) & {files.index, *files.archives}
+            absent = set(location.missing) & {files.index, *files.archives}
             read = read_coco if self.metadata.format == "coco" else read_index
             try:
                 splits[split] = read(folder / files.index, classnames, multi_label=self.multi_label)
-            except DataError as error:  # an absent archive may have been unpacked beside the index
-                if not lacking:
+            except DataError as error:  # a missing archive may have been unpacked beside the index
+                if not absent:
                     raise
                 if split != "val":
                     raise DataError(f"{error}. {how_to_get(self.metadata)}") from error
@@ -92,7 +92,7 @@ class ElevaterTask(SampledDataset):
         return splits
 
     def _check_lists(self, location: Location) -> None:
-        """The lists must be there; only validation on the official split needs its own."""
+        """All lists must exist except that of the val split."""
         optional = {files.index for split, files in self.metadata.splits.items() if split == "val"}
         needed = {self.metadata.labels_file, *(files.index for files in self.metadata.splits.values())} - optional
         for name in location.missing:
@@ -100,8 +100,8 @@ class ElevaterTask(SampledDataset):
                 raise DataError(f"'{self.name}': {location.path / name} does not exist. {how_to_get(self.metadata)}")
 
     def _check_names(self, folder: Path, classnames: Sequence[str]) -> None:
-        """The data's own class list must be as long as the benchmark's; another order is only reported, since the
-        benchmark scores by number."""
+        """The class list of the data must be as long as the benchmark's; a different order is only a warning, since the
+        benchmark uses class numbers."""
         path = folder / (self.metadata.labels_file or self.metadata.splits["train"].index)
         own = read_categories(path) if self.metadata.format == "coco" else read_labels(path)
         if len(own) != len(classnames):
@@ -121,9 +121,9 @@ class ElevaterTask(SampledDataset):
             raise DataError(f"{error}. {how_to_get(self.metadata)}") from error
 
     def _folder(self, location: Location, classnames: Sequence[str]) -> Splits:
-        """Class folders below folders of splits, or without splits: these are cut by rule in the benchmark's shares."""
+        """Class folders below split folders; without them, splits by rule with the benchmark's shares."""
         if self.multi_label:
-            raise DataError(f"'{self.name}' is multi-label, which class folders cannot say: {location.path}")
+            raise DataError(f"'{self.name}' is multi-label, which class folders cannot represent: {location.path}")
         splits = {
             split: read_class_folders(folder, self._labels(folder, classnames), classnames)
             for split, folder in split_folders(location.path).items()
@@ -131,13 +131,13 @@ class ElevaterTask(SampledDataset):
         self.split_origin = "folder" if splits else "rule"
         if splits:
             return splits
-        logger.warning("%s: %s has no splits; they are cut by rule", self.name, location.path)
+        logger.warning("%s: %s has no splits; they are made by rule", self.name, location.path)
         items = read_class_folders(location.path, self._labels(location.path, classnames), classnames)
         return split_by_shares(items, benchmark_shares(self.metadata.sizes._asdict()), task=self.name)
 
     @staticmethod
     def _labels(folder: Path, classnames: Sequence[str]) -> dict[str, int]:
-        """Labels of class folders, which are named like the classes or by their numbers."""
+        """Labels of class folders, which are named after the classes or by their numbers."""
         names = class_folder_names(folder)
         if all(name.isdigit() for name in names):
             return {name: int(name) for name in names if int(name) < len(classnames)}

@@ -1,7 +1,7 @@
 """The embedded tasks: real few-shot tasks that ship with the package, each registered under its own name.
 
-A folder of tasks holds ``tasks.json`` and, for each task, ``labels.txt``, ``train.txt``, ``val.txt``, ``test.txt`` and
-``images.zip``. The table is read when a name is first asked for, never on import.
+A folder of tasks contains ``tasks.json`` and, for each task, ``labels.txt``, ``train.txt``, ``val.txt``, ``test.txt``
+and ``images.zip``. The table is read when a name is first asked for, never on import.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ FORMAT_VERSION = 1
 
 
 class EmbeddedTask(SampledDataset):
-    """One task of a folder in the embedded layout. ``DATASET.ROOT`` plays no part; ``val.txt`` may be empty.
+    """One task of a folder in the embedded layout. ``DATASET.ROOT`` is not used; ``val.txt`` may be empty.
 
     Attributes:
         folder: the task's folder.
-        subject: what its classes have in common, as the table says.
+        subject: what its classes have in common, from the table.
         look: how its images are rendered.
     """
 
@@ -45,7 +45,7 @@ class EmbeddedTask(SampledDataset):
 
 
 def embedded_root() -> Path:
-    """The folder of the tasks that ship with the package."""
+    """The folder of the shipped tasks."""
     return Path(str(resources.files("mvlpt"))) / "assets" / "tasks"
 
 
@@ -53,7 +53,7 @@ def read_table(root: Path) -> dict[str, dict[str, Any]]:
     """The rows of a folder's ``tasks.json`` by task name.
 
     Raises:
-        DataError: the table is missing or not one.
+        DataError: the table is missing or cannot be read.
     """
     return _read_table(root, (root / "tasks.json").stat().st_mtime_ns if (root / "tasks.json").exists() else 0)
 
@@ -70,7 +70,7 @@ def _read_table(root: Path, _changed: int) -> dict[str, dict[str, Any]]:
 
 
 def embedded_names(root: Path | None = None) -> list[str]:
-    """Names of the tasks in a folder, by default of those that ship; none where there is no table."""
+    """Names of the tasks in a folder, by default of those that ship; empty if there is no table."""
     root = root or embedded_root()
     return list(read_table(root)) if (root / "tasks.json").exists() else []
 
@@ -80,7 +80,7 @@ def embedded_task(name: str, root: Path | None = None) -> type[EmbeddedTask]:
 
     Args:
         name: the task's name in the table.
-        root: the folder of tasks, by default the one that ships.
+        root: the folder of tasks, by default the shipped one.
 
     Raises:
         UnknownNameError: the table has no such task.

@@ -1,4 +1,4 @@
-"""ImageNet-1k and the test sets that shift it: V2, Sketch, A and R.
+"""ImageNet-1k and its distribution-shift test sets: V2, Sketch, A and R.
 
 Labels of ImageNet are ranks of its 1000 folders; ImageNet-A and -R number their own 200 folders from 0. Class names
 come from ``classnames.txt`` (lines ``wnid name``) beside the images, or from the list that ships with the package.
@@ -27,8 +27,8 @@ from mvlpt.io import read_text
 class ImageNetTask(SampledDataset):
     """ImageNet-1k: ``images/train`` and ``images/val`` (or ``train`` and ``val``).
 
-    The official validation images are the test set, as everywhere; there is no val split, since CoOp's, which are the
-    test images again, would select on the test set.
+    The official validation images are the test set, as usual. There is no val split: CoOp uses the test images again,
+    which would select models on test data.
     """
 
     metadata: TaskMetadata
@@ -48,12 +48,12 @@ class ImageNetTask(SampledDataset):
         train, names = by_wordnet_id(images / "train", known, self.metadata)
         test, test_names = by_wordnet_id(images / "val", known, self.metadata)
         if names != test_names:
-            raise DataError(f"ImageNet: {images / 'train'} and {images / 'val'} hold different class folders")
+            raise DataError(f"ImageNet: {images / 'train'} and {images / 'val'} contain different class folders")
         return {"train": train, "test": test}, names
 
 
 class ImageNetVariant(SampledDataset):
-    """A test set; it has nothing to train on, and ``NUM_SHOTS`` and ``SUBSAMPLE_CLASSES`` do not apply."""
+    """A test set without training images; ``NUM_SHOTS`` and ``SUBSAMPLE_CLASSES`` do not apply."""
 
     metadata: TaskMetadata
     split_origin = "official"
@@ -91,12 +91,12 @@ def by_wordnet_id(images: Path, known: Mapping[str, str], metadata: TaskMetadata
     folders = _folders(images, metadata)
     unknown = next((name for name in folders if name not in known), None)
     if unknown is not None:
-        raise DataError(f"{metadata.name}: the folder {images / unknown} is named in no line of classnames.txt")
+        raise DataError(f"{metadata.name}: the folder {images / unknown} is not listed in classnames.txt")
     return _items(images, [(name, known[name]) for name in folders], metadata), [known[name] for name in folders]
 
 
 def by_number(images: Path, known: Mapping[str, str], metadata: TaskMetadata) -> tuple[list[Datum], list[str]]:
-    """Class folders named by label numbers, which count the lines of ``classnames.txt``."""
+    """Class folders named by label numbers, which are line numbers of ``classnames.txt``."""
     names = list(known.values())
     folders = _folders(images, metadata)
     wrong = next((name for name in folders if not name.isdigit() or int(name) >= len(names)), None)
@@ -104,7 +104,7 @@ def by_number(images: Path, known: Mapping[str, str], metadata: TaskMetadata) ->
         raise DataError(f"{metadata.name}: the folder {images / wrong} is not a number below {len(names)}")
     if len(folders) != len(names):
         raise DataError(
-            f"{metadata.name}: {images} holds {len(folders)} class folders, but there are {len(names)} classes"
+            f"{metadata.name}: {images} contains {len(folders)} class folders, but there are {len(names)} classes"
         )
     return _items(images, [(str(label), name) for label, name in enumerate(names)], metadata), names
 
@@ -122,5 +122,5 @@ def _items(images: Path, classes: Sequence[tuple[str, str]], metadata: TaskMetad
         for file in image_files(images / folder)
     ]
     if not items:
-        raise DataError(f"{metadata.name}: {images} holds no image. {how_to_get(metadata)}")
+        raise DataError(f"{metadata.name}: {images} contains no image. {how_to_get(metadata)}")
     return items

@@ -1,16 +1,16 @@
-"""The YAML file that makes a folder a task.
+"""The YAML file that describes a custom task.
 
-It may say (``images`` or ``manifest`` must be there, the rest can be left out; paths are relative to the file)::
+All keys are optional except that ``images`` or ``manifest`` is needed; paths are relative to the file::
 
     name: birds                 # in results; default: the file's name
-    images: photos              # class folders, perhaps below train/, val/, test/; or where a manifest's paths begin
+    images: photos              # class folders, optionally below train/, val/, test/; or the root of a manifest's paths
     manifest: labels.csv        # CSV or JSON lines; or one for each split: {train: a.csv, test: b.csv}
-    classes: classes.txt        # or a list, or a mapping from folder names to names; default: what the data say
+    classes: classes.txt        # or a list, or a mapping from folder names to names; default: taken from the data
     templates: ["a photo of a {}, a type of bird."]
     metric: accuracy            # default; 11point_mAP for images with several labels
-    val_share: 0.2              # of each class's training images, where there is no val split
+    val_share: 0.2              # of each class's training images, if there is no val split
     test_share: 0.3             # likewise
-    center_crop: true           # default; false tests on whole images, squashed to the size, not on their centres
+    center_crop: true           # default; false evaluates whole images, squashed to the size, not their centres
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ KEYS = (
 
 @dataclass(frozen=True)
 class TaskFile:
-    """What a task file says.
+    """The content of a task file.
 
     Attributes:
-        where: the file, or the folder that stands for itself.
+        where: the file, or the folder of a task without a file.
         name: the task's name.
         images: folder of the images.
         manifests: manifest of each split, or one for all under ``""``; empty for class folders.
         classes: the class list, or ``None`` to take it from the data.
         templates: prompt templates; empty for the default or those of the class list.
-        metric: the metric's name, or empty for the default.
-        multi_label: whether images may have several labels; ``None`` asks the data.
-        shares: shares of ``val`` and ``test`` where they are missing.
-        center_crop: test on the centre of an image; else on the whole.
+        metric: name of the metric, or empty for the default.
+        multi_label: whether images may have several labels; ``None`` to decide from the data.
+        shares: shares of ``val`` and ``test`` if they are missing.
+        center_crop: evaluate the centre of an image; else the whole image.
     """
 
     where: Path
@@ -65,13 +65,13 @@ def read_task_file(path: Path) -> TaskFile:
     """Reads and checks a task file.
 
     Raises:
-        DataError: the file is missing, not YAML, or says something that is not known.
+        DataError: the file is missing, not YAML, or has an unknown key or value.
     """
     text = read_text(path, missing=f"The task file {path} does not exist")
     content = parse_yaml(text, path, error=DataError, remedy="correct the task file")
     words = parse_yaml(text, path, error=DataError, strings=True)  # names as they are written, such as `no` and `01`
     if not isinstance(content, dict):
-        raise DataError(f"The task file {path} must hold keys and values, for instance 'images: photos'")
+        raise DataError(f"The task file {path} must contain keys and values, for example 'images: photos'")
     unknown = next((str(key) for key in content if key not in KEYS), None)
     if unknown is not None:
         raise DataError(f"{path}: there is no key '{unknown}'{suggest(unknown, KEYS)}")
@@ -90,11 +90,11 @@ def read_task_file(path: Path) -> TaskFile:
         shares={split: _share(path, f"{split}_share", content, DEFAULT_SHARES[split]) for split in ("val", "test")},
     )
     if spec.multi_label not in (None, True, False):
-        raise DataError(f"{path}: multi_label is true or false, not {spec.multi_label!r}")
+        raise DataError(f"{path}: multi_label must be true or false, not {spec.multi_label!r}")
     if spec.center_crop not in (True, False):
-        raise DataError(f"{path}: center_crop is true or false, not {spec.center_crop!r}")
+        raise DataError(f"{path}: center_crop must be true or false, not {spec.center_crop!r}")
     if spec.multi_label and not spec.manifests:
-        raise DataError(f"{path}: class folders give an image one class; multi_label needs a manifest")
+        raise DataError(f"{path}: with class folders an image has one class; multi_label needs a manifest")
     classes = content.get("classes")
     if classes is None:
         return spec
@@ -132,14 +132,14 @@ def _manifests(file: Path, value: Any) -> dict[str, Path]:
 def _share(file: Path, key: str, content: Mapping[str, Any], default: float) -> float:
     value = content.get(key, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise DataError(f"{file}: {key} is {value!r}; give a number from 0 to below 1")
+        raise DataError(f"{file}: {key} is {value!r}; it must be at least 0 and below 1")
     return float(value)
 
 
 def checked_name(name: Any, file: Path) -> str:
-    """``name`` itself, if it can be a task's name."""
+    """``name``, if it is a valid name of a task."""
     if not isinstance(name, str):
-        raise DataError(f"{file}: 'name' must be a text, not {name!r}")
+        raise DataError(f"{file}: 'name' must be a string, not {name!r}")
     if not name or any(sign in name for sign in ",/\\\n") or name.startswith("."):
-        raise DataError(f"{file}: '{name}' cannot be a task's name; it may hold no comma and no slash")
+        raise DataError(f"{file}: '{name}' cannot be a task's name; it must not contain a comma or a slash")
     return name

@@ -20,7 +20,7 @@ ONE_SENTENCE = {
     "no root": (["download", "dtd"], "--root is missing"),
     "no program": (
         ["download", "hateful-memes", "--root", "x"],
-        "cannot be downloaded by a program. Accept the licence",
+        "cannot be downloaded automatically. Accept the licence",
     ),
     "coop": (["download", "DescribableTextures", "--root", "x"], "ELEVATER's 'dtd' has the same pictures"),
     "embedded": (["download", "weather-dark"], "ships with the package"),
@@ -177,7 +177,7 @@ def test_downloads_go_through_torchvision_and_nowhere_else(tmp_path, monkeypatch
     assert "no route to host at all" in said
     monkeypatch.setattr("mvlpt.data.sources.download.torchvision_fetch", lambda *_: None)
     assert tasks("download", "mnist", "--root", tmp_path / "data") == 2
-    assert "was fetched, but" in capsys.readouterr().err
+    assert "was downloaded, but" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("held", [(), ("dtd/dtd_v1.tar.gz.part",), ("other/file",)], ids=("nothing", "part", "other"))

@@ -91,7 +91,7 @@ def test_greys_of_16_bits_keep_their_shades(tmp_path, suffix):
 @pytest.mark.parametrize("kind", [np.int32, np.float32])
 def test_numbers_of_unknown_range_are_refused(tmp_path, kind):
     Image.fromarray(np.ones((4, 4), kind)).save(tmp_path / "wide.tif")
-    with pytest.raises(DataError, match=r"wide\.tif holds numbers of 32 bits"):
+    with pytest.raises(DataError, match=r"wide\.tif has 32-bit values"):
         read_image(str(tmp_path / "wide.tif"))
 
 
@@ -144,7 +144,7 @@ def test_missing_file_and_archive_are_named(tmp_path):
 def test_truncated_archive_is_named(tmp_path, archive):
     cut = tmp_path / "cut.zip"
     cut.write_bytes(archive.read_bytes()[:-40])
-    with pytest.raises(DataError, match=r"cut\.zip cannot be opened, it may be cut short"):
+    with pytest.raises(DataError, match=r"cut\.zip cannot be opened, it may be truncated"):
         read_image(f"{cut}@cats/a b@c.png")
 
 

@@ -85,7 +85,7 @@ def test_folders_are_read_sorted_without_hidden_files_and_other_kinds(tmp_path, 
         ("a/deep/1.png", 1, "ant"),
     ]
     assert image_files(tmp_path / "a", any_suffix=True) == ["deep/1.png", "notes.txt"]
-    with pytest.raises(DataError, match="stands for none of the 2 classes"):
+    with pytest.raises(DataError, match="belongs to none of the 2 classes"):
         read_class_folders(tmp_path, {"a": 0}, ["ant", "bee"])
     (tmp_path / "val").mkdir()
     (tmp_path / "valid").mkdir()
@@ -97,7 +97,7 @@ def test_matching_by_name():
     assert match_by_name(["F-16A/B", "ram_c_v"], ["Ram C V", "F-16A-B", "other"], "x") == {"F-16A/B": 1, "ram_c_v": 0}
     with pytest.raises(DataError, match="x: 'owl' is none of the 1 class names"):
         match_by_name(["owl"], ["crow"], "x")
-    with pytest.raises(DataError, match="and another name stand for the same class"):
+    with pytest.raises(DataError, match="and another name match the same class"):
         match_by_name(["crow", "Crow"], ["crow"], "x")
-    with pytest.raises(DataError, match="too alike"):
+    with pytest.raises(DataError, match="too similar"):
         match_by_name(["crow"], ["crow", "Crow!"], "x")

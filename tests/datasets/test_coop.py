@@ -173,8 +173,8 @@ def test_missing_raw_file_is_named(tmp_path, name, part):
         ('{"train": [["/etc/x.jpg", 0, "a"]], "val": [], "test": []}', "leaves the data set's folder"),
         ('{"train": [["x.jpg", -1, "a"]], "val": [], "test": []}', r"should be \[path, label, class name\]"),
         ('{"train": [["x.jpg", 1, "a"]], "val": [], "test": []}', "no image of class 0"),
-        ('{"train": [["x.jpg", 0, "a"], ["y.jpg", 0, "b"]], "val": [], "test": []}', "is named 'b' here and 'a'"),
-        ('{"train": [["x.jpg", 0, "a"]], "val": [], "test": []}', "there is no such file"),
+        ('{"train": [["x.jpg", 0, "a"], ["y.jpg", 0, "b"]], "val": [], "test": []}', "is named 'b' here, but 'a'"),
+        ('{"train": [["x.jpg", 0, "a"]], "val": [], "test": []}', "the file does not exist"),
     ],
 )
 def test_bad_split_file_is_refused(tmp_path, content, message):
@@ -188,7 +188,7 @@ def test_bad_split_file_is_refused(tmp_path, content, message):
 def test_lists_that_name_unknown_classes_are_refused(tmp_path):
     folder = write_raw(tmp_path, "SUN397")
     (folder / "Testing_01.txt").write_text("/z/zoo/sun_1.jpg\n")
-    with pytest.raises(DataError, match="not of the expected form"):
+    with pytest.raises(DataError, match="do not have the expected format"):
         build(tmp_path, "SUN397")
     folder = write_raw(tmp_path, "OxfordFlowers")
     (folder / "imagelabels.mat").write_bytes(b"not matlab at all")

@@ -187,7 +187,7 @@ def test_truncated_zip_and_wrong_label_file(tmp_path):
     folder = write_official(tmp_path, "dtd")
     content = (folder / "test.zip").read_bytes()
     (folder / "test.zip").write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match=r"test\.zip cannot be opened, it may be cut short"):
+    with pytest.raises(DataError, match=r"test\.zip cannot be opened, it may be truncated"):
         build(tmp_path, "dtd")
     (folder / "labels.txt").write_text("banded\nblotchy\n")
     with pytest.raises(DataError, match=r"labels\.txt names 2 classes, but 'dtd' has 47"):
@@ -243,5 +243,5 @@ def test_test_split_of_fer_without_labels(tmp_path, monkeypatch):
     (folder / "test.csv").write_text("pixels\n" + " ".join(["9"] * 48 * 48) + "\n")
     files = {"train": "train.csv", "test": "test.csv", "fer": "fer2013.csv", "icml": "icml_face_data.csv"}
     monkeypatch.setattr(datasets.FER2013, "_RESOURCES", {key: (name, None) for key, name in files.items()})
-    with pytest.raises(DataError, match=r"test\.csv has no labels; place fer2013\.csv"):
+    with pytest.raises(DataError, match=r"test\.csv has no labels; put fer2013\.csv"):
         build(tmp_path, "fer-2013")

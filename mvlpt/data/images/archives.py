@@ -1,4 +1,4 @@
-"""Images inside zip archives, ``archive.zip@entry``: taking such paths apart and reading entries without unpacking."""
+"""Images inside zip archives, ``archive.zip@entry``: parsing such paths and reading entries without unpacking."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from mvlpt.errors import DataError
 MAX_ENTRY_BYTES = 256 * 2**20
 MAX_OPEN_ARCHIVES = 16
 
-ARRAYS = ".torchvision"  # ends the name of a data set whose images torchvision keeps in arrays
+ARRAYS = ".torchvision"  # suffix of a data set whose images torchvision stores in arrays
 
 _ARCHIVE = re.compile(r"\.(?:zip|torchvision)(@)", re.IGNORECASE)
 
 
 def split_impath(impath: str) -> tuple[str, str | None]:
-    """Takes ``archive.zip@entry`` apart at the first ``@`` that follows ``.zip`` (or ``.torchvision``).
+    """Splits ``archive.zip@entry`` at the first ``@`` that follows ``.zip`` (or ``.torchvision``).
 
     Returns:
-        The file and the entry; the entry is ``None`` for a plain file. An existing plain file wins.
+        The file and the entry; the entry is ``None`` for a plain file. An existing plain file has precedence.
     """
     archive, entry = cut_at_archive(impath)
     return (impath, None) if entry is not None and os.path.isfile(impath) else (archive, entry)
 
 
 def cut_at_archive(impath: str) -> tuple[str, str | None]:
-    """As :func:`split_impath`, by the spelling alone, without a look at the disk."""
+    """As :func:`split_impath`, by the spelling alone, without access to the disk."""
     cut = _ARCHIVE.search(impath)
     return (impath, None) if cut is None else (impath[: cut.start(1)], impath[cut.end(1) :])
 
 
 def file_stamp(path: str) -> tuple[int, int]:
-    """Size and time of change of a file, or of the archive that holds an image; (-1, -1) where there is none."""
+    """Size and modification time of a file, or of the archive of an image; (-1, -1) if there is none."""
     path = split_impath(path)[0]
     if path.endswith(ARRAYS):
         return torchvision_arrays().array_stamp(path)
@@ -60,7 +60,7 @@ def archive_entries(path: str) -> set[str]:
 
 
 def read_entry(path: str, entry: str) -> bytes:
-    """The bytes of one entry of a zip archive. Nothing is ever unpacked to disk.
+    """The bytes of one entry of a zip archive. Nothing is unpacked to disk.
 
     Raises:
         DataError: archive or entry is missing, broken, a link, encrypted or larger than ``MAX_ENTRY_BYTES``.
@@ -75,7 +75,9 @@ def read_entry(path: str, entry: str) -> bytes:
         if not _is_regular(info):
             raise DataError(f"The entry '{entry}' of {path} is a link or a folder, not a file")
         if info.file_size > MAX_ENTRY_BYTES:
-            raise DataError(f"The entry '{entry}' of {path} unpacks to {info.file_size} bytes; it is not read")
+            raise DataError(
+                f"The entry '{entry}' of {path} unpacks to {info.file_size} bytes; at most {MAX_ENTRY_BYTES} are read"
+            )
         try:
             return archive.read(info)
         except Exception as error:  # zipfile and zlib: bad checksum, cut short, encrypted, unknown compression
@@ -88,13 +90,13 @@ def _is_regular(info: zipfile.ZipInfo) -> bool:
 
 
 def torchvision_arrays() -> ModuleType:
-    """The reader of torchvision's arrays, which most runs never need."""
+    """The reader of torchvision's arrays, imported only when needed."""
     return importlib.import_module("mvlpt.data.sources.torchvision")
 
 
 class _ArchivePool:
-    """The zip files a process holds open, the most recently used last. A forked child starts a pool of its own,
-    since parent and child would share one position in the file."""
+    """The zip files that a process keeps open, the most recently used last. A forked child starts its own pool, since
+    parent and child would share one file position."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -114,7 +116,7 @@ class _ArchivePool:
         except FileNotFoundError:
             raise DataError(f"The archive {path} does not exist") from None
         except (zipfile.BadZipFile, OSError, ValueError) as error:
-            raise DataError(f"The archive {path} cannot be opened, it may be cut short: {error}") from error
+            raise DataError(f"The archive {path} cannot be opened, it may be truncated: {error}") from error
         self._open[path] = (stamp, archive)
         if len(self._open) > MAX_OPEN_ARCHIVES:
             self._open.popitem(last=False)[1][1].close()

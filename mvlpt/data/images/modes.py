@@ -1,4 +1,4 @@
-"""From an image as it was stored to upright RGB of 8 bits."""
+"""Converts stored images to upright 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from mvlpt.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-_WIDE = ("PNG", "PPM")  # formats whose 16 bits Pillow hands out as 32
+_WIDE = ("PNG", "PPM")  # formats whose 16-bit values Pillow returns as 32-bit
 
 
 def upright_rgb(image: Image.Image, name: str) -> Image.Image:
-    """A decoded image as RGB, turned as its EXIF record says; a broken record says nothing, the pixels are sound.
+    """A decoded image as RGB, rotated by its EXIF record; a broken record is ignored.
 
-    Greys of 16 bits keep their upper 8; Pillow would cut them off at 255, which leaves white.
+    Of 16-bit greys the upper 8 bits are kept; Pillow would clip them at 255, which gives white.
 
     Args:
-        image: it is loaded, and turned itself.
-        name: what a message calls it.
+        image: loaded; it is rotated in place.
+        name: its name in error messages.
 
     Raises:
-        DataError: its numbers have no known range.
+        DataError: its values have no known range.
     """
     try:
         ImageOps.exif_transpose(image, in_place=True)
@@ -35,5 +35,5 @@ def upright_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in _WIDE):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     elif image.mode in ("I", "F"):
-        raise DataError(f"The image {name} holds numbers of 32 bits, whose range is not known; save it with 8 or 16")
+        raise DataError(f"The image {name} has 32-bit values, whose range is not known; save it with 8 or 16 bits")
     return image.convert("RGB")

@@ -22,7 +22,7 @@ def read_image(impath: str) -> Image.Image:
         impath: a file, or ``archive.zip@entry``.
 
     Raises:
-        DataError: the file or entry is missing, cannot be decoded, is cut short or is far too large.
+        DataError: the file or entry is missing, cannot be decoded, is truncated or is too large.
     """
     path, entry = split_impath(impath)
     try:
@@ -43,13 +43,13 @@ def read_image(impath: str) -> Image.Image:
         raise DataError(f"The image {impath} is too large: more than {MAX_PIXELS} pixels") from None
     except UnidentifiedImageError:
         raise DataError(f"The file {impath} is not an image that can be read") from None
-    except Exception as error:  # decoders raise whatever they like on broken input
+    except Exception as error:  # decoders raise all kinds of errors on broken input
         reason = str(error).strip() or type(error).__name__
         raise DataError(f"The image {impath} cannot be decoded: {reason}") from error
 
 
 @functools.cache
 def _formats() -> tuple[str, ...]:
-    """The formats that are read: all of Pillow's but those for which it starts another program on the file."""
+    """The accepted formats: all of Pillow's, except those for which it starts another program on the file."""
     Image.init()
     return tuple(name for name in Image.ID if name not in _PROGRAMS)

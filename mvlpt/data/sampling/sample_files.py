@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.data.datum import Datum, labels_of
-from mvlpt.data.sources.split_files import rows_a_line, write_text
+from mvlpt.data.json_rows import format_json_rows, write_if_possible
 from mvlpt.errors import DataError
 from mvlpt.io import read_json
 
@@ -58,7 +58,7 @@ def save_sample(folder: Path, name: str, record: dict[str, Any]) -> Path:
     """
     path = folder / (re.sub(r"[^\w.+-]+", "_", name) + ".json")
     if not path.exists():
-        write_text(path, rows_a_line(record))
+        write_if_possible(path, format_json_rows(record))
         return path
     kept = read_json(path, error=DataError, remedy="delete it to draw again")
     if not isinstance(kept, dict):

@@ -21,14 +21,14 @@ SPLIT_FOLDERS = {
 
 
 def normalized_name(name: str) -> str:
-    """A name in lower case without anything but letters and digits, by which two spellings are matched."""
+    """A name in lower case, reduced to letters and digits, for matching different spellings."""
     return re.sub(r"[\W_]", "", name.lower())
 
 
 def split_folders(root: Path) -> dict[str, Path]:
-    """The folders of the splits below ``root``, by split; empty where the classes come first.
+    """The folders of the splits below ``root``, by split; empty if ``root`` directly contains class folders.
 
-    A class, too, may be called ``train``: where no such folder holds folders, they are classes.
+    A class may also be called ``train``: if no such folder contains folders, they are classes.
 
     Raises:
         DataError: a split has two folders.
@@ -59,7 +59,7 @@ def class_folder_names(root: Path, ignored: Iterable[str] = ()) -> list[str]:
 
 
 def image_files(folder: Path, *, any_suffix: bool = False) -> list[str]:
-    """Names of the images in a folder and below it, relative to it, sorted; hidden files do not count."""
+    """Names of the images in a folder and below it, relative to it, sorted, without hidden files."""
     found = []
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -75,10 +75,10 @@ def read_class_folders(
     """The images below ``root``, class by class in label order.
 
     Args:
-        root: holds one folder a class.
+        root: contains one folder for each class.
         labels: label of each folder.
         classnames: names in label order.
-        ignored: folders to leave out.
+        ignored: folders to skip.
 
     Raises:
         DataError: a folder has no label, or there is no image at all.
@@ -86,19 +86,19 @@ def read_class_folders(
     folders = class_folder_names(root, ignored)
     unknown = [name for name in folders if name not in labels]
     if unknown:
-        raise DataError(f"The folder {root / unknown[0]} stands for none of the {len(classnames)} classes")
+        raise DataError(f"The folder {root / unknown[0]} belongs to none of the {len(classnames)} classes")
     items = [
         Datum(f"{root}/{folder}/{name}", labels[folder], 0, classnames[labels[folder]])
         for folder in sorted(folders, key=lambda name: (labels[name], name))
         for name in image_files(root / folder)
     ]
     if not items:
-        raise DataError(f"The folder {root} holds no image in a class folder")
+        raise DataError(f"The folder {root} contains no image in a class folder")
     return items
 
 
 def match_by_name(names: Iterable[str], classnames: Sequence[str], where: str) -> dict[str, int]:
-    """Labels of names that are spelled like class names, up to case, spaces and punctuation.
+    """Labels of names that match class names up to case, spaces and punctuation.
 
     Raises:
         DataError: a name matches no class, or two names match the same one.
@@ -106,13 +106,13 @@ def match_by_name(names: Iterable[str], classnames: Sequence[str], where: str) -
     wanted: dict[str, int] = {}
     for label, classname in enumerate(classnames):
         if wanted.setdefault(normalized_name(classname), label) != label:
-            raise DataError(f"{where}: the class names '{classname}' are too alike to be matched by name")
+            raise DataError(f"{where}: the class name '{classname}' is too similar to another to match by name")
     found: dict[str, int] = {}
     for name in names:
         key = normalized_name(name)
         if key not in wanted:
             raise DataError(f"{where}: '{name}' is none of the {len(classnames)} class names")
         if wanted[key] in found.values():
-            raise DataError(f"{where}: '{name}' and another name stand for the same class")
+            raise DataError(f"{where}: '{name}' and another name match the same class")
         found[name] = wanted[key]
     return found

@@ -1,4 +1,4 @@
-"""Class names of a user's own task: in label order, with synonyms, and the words that stand for them in the data."""
+"""Class names of a custom task: in label order, with synonyms and the keys that the data use for them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class ClassList:
     """Classes in label order.
 
     Attributes:
-        names: the names that prompts use.
-        keys: what the data call them (folder names, labels in a manifest); by default the names.
+        names: the names used in prompts.
+        keys: their names in the data (folder names, labels in a manifest); by default the class names.
         synonyms: further names, by label.
-        templates: prompt templates that came with the names; none means the default.
+        templates: prompt templates given with the names; empty for the default.
     """
 
     names: tuple[str, ...]
@@ -30,12 +30,12 @@ class ClassList:
     templates: tuple[str, ...] = ()
 
     def label(self, word: str | int, where: str) -> int:
-        """The label of a word from the data: a key, else a name or synonym in any spelling, else a label's number.
+        """The label of a word in the data: a key, else a name or synonym in any spelling, else a class number.
 
-        Where classes are themselves called by numbers, another number is none of them.
+        If class names are themselves numbers, a number is always a name.
 
         Raises:
-            DataError: it stands for no class.
+            DataError: it matches no class.
         """
         text = str(word).strip()
         label = self._exact.get(text)
@@ -53,12 +53,12 @@ class ClassList:
 
     @cached_property
     def _numbered(self) -> bool:
-        """A number means a label, not a name."""
+        """Numbers are labels, not names."""
         return not any(word.isdecimal() for word in (*self.keys, *self.names))
 
     @cached_property
     def _alike(self) -> dict[str, int]:
-        """Labels of keys, names and synonyms without regard to spelling; of two that are alike the first counts."""
+        """Labels of keys, names and synonyms in normalised spelling; of two equal ones the first is used."""
         words = [*enumerate(self.keys), *enumerate(self.names)]
         words += [(label, name) for label, names in self.synonyms.items() for name in names]
         found: dict[str, int] = {}
@@ -72,12 +72,12 @@ def parse_class_list(content: Any, where: str) -> ClassList:
     """Classes from a list or mapping, as YAML and JSON give them.
 
     Args:
-        content: a list of names, each a text or a list of a name and its synonyms; or a mapping from what the data
-            call a class to such a name. Either may stand under ``classes``, beside ``templates``.
-        where: begins the message of a complaint.
+        content: a list of names, each a string or a list of a name and its synonyms; or a mapping from keys in the
+            data to such names. Either may be under ``classes``, beside ``templates``.
+        where: begins the error message.
 
     Raises:
-        DataError: it is none of these, is empty, or names a class twice.
+        DataError: it has none of these forms, is empty, or contains a class twice.
     """
     templates: tuple[str, ...] = ()
     if isinstance(content, Mapping) and isinstance(content.get("classes"), (list, Mapping)):
@@ -96,23 +96,23 @@ def parse_class_list(content: Any, where: str) -> ClassList:
         raise DataError(f"{where}: classes must be a list of names, or a mapping from folder names to names")
     groups = [[_name(one, where) for one in (row if isinstance(row, list) else [row])] for row in rows]
     if not groups or any(not group or not all(group) for group in groups):
-        raise DataError(f"{where}: the list of classes is empty or holds an empty name")
+        raise DataError(f"{where}: the list of classes is empty or contains an empty name")
     names = [group[0] for group in groups]
-    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
-    if twice is not None and not keys:
-        raise DataError(f"{where}: the class '{twice}' is named twice")
+    repeated = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if repeated is not None and not keys:
+        raise DataError(f"{where}: the class '{repeated}' is listed twice")
     synonyms = {label: tuple(group[1:]) for label, group in enumerate(groups) if group[1:]}
     return ClassList(tuple(names), tuple(keys), synonyms, templates)
 
 
 def _name(value: Any, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise DataError(f"{where}: a class is named {value!r}; a name must be a text, put it in quotes")
+        raise DataError(f"{where}: the class name {value!r} is not a string; put it in quotes")
     return str(value).strip()
 
 
 def read_class_list(path: Path) -> ClassList:
-    """Classes from a file: ``.yaml`` or ``.json`` as :func:`parse_class_list`, else text with a class a line, as
+    """Classes from a file: ``.yaml`` or ``.json`` as :func:`parse_class_list`, else text with one class a line,
     ``name; synonym; synonym``.
 
     Raises:
@@ -131,12 +131,12 @@ def checked_templates(content: Any, where: str) -> tuple[str, ...]:
     """Prompt templates, each with exactly one ``{}``.
 
     Raises:
-        DataError: they are not that.
+        DataError: a template is not a string or has not exactly one ``{}``.
     """
     rows = [content] if isinstance(content, str) else content
     if not isinstance(rows, Sequence) or not all(isinstance(row, str) for row in rows):
-        raise DataError(f"{where}: templates must be a list of texts")
+        raise DataError(f"{where}: templates must be a list of strings")
     wrong = next((row for row in rows if row.count("{}") != 1 or row.replace("{}", "").count("{")), None)
     if wrong is not None:
-        raise DataError(f"{where}: the template '{wrong}' must hold one {{}}, the place of the class name")
+        raise DataError(f"{where}: the template '{wrong}' must contain exactly one {{}}, which the class name replaces")
     return tuple(rows)

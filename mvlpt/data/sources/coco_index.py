@@ -1,7 +1,7 @@
 """Reads the COCO-style index files of ELEVATER's data sets: ``images``, ``annotations`` and ``categories``.
 
 A label is the rank of the category's id in ascending order, not the id; images come in the order of their ids. An image
-names its archive in ``zip_file``, or in ``file_name`` as ``archive.zip@entry``, or lies unpacked in the folder.
+names its archive in ``zip_file``, or in ``file_name`` as ``archive.zip@entry``, or is unpacked in the folder.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def read_coco(
         path: the index file.
         classnames: names in label order; there must be as many categories.
         root: folder the paths are relative to, by default the index file's own.
-        multi_label: give every item a tuple of labels; else each image must have exactly one.
-        check_files: look up every file and archive entry now.
+        multi_label: items have tuples of labels; else each image must have exactly one label.
+        check_files: check that every file and archive entry exists.
 
     Raises:
         DataError: the file is missing or not of this form, an annotation names an unknown image or category, an image

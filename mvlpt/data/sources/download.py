@@ -1,4 +1,4 @@
-"""Getting a task's data through torchvision, where torchvision can."""
+"""Downloads a task's data through torchvision, if torchvision offers it."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def download_task(metadata: TaskMetadata, root: str | Path, fetch: Fetch | None 
 
     Args:
         metadata: the task.
-        root: the folder of the data sets; made if need be.
-        fetch: gets one split, given the class's name, the root and the split's arguments; by default torchvision's own
-            download.
+        root: the folder of the data sets; created if needed.
+        fetch: downloads one split, given the class's name, the root and the split's arguments; by default
+            torchvision's download.
 
     Returns:
-        Where the data is now.
+        The location of the data.
 
     Raises:
-        DataError: torchvision has no download for it (the message says how to get it), or the download fails, which
-            leaves no empty folder behind.
+        DataError: torchvision cannot download it (the message says how to get it), or the download fails; no empty
+            folder is left behind.
     """
     if metadata.family == "embedded":
         raise DataError(f"'{metadata.name}' ships with the package; there is nothing to download")
     if not metadata.downloads:
-        raise DataError(f"'{metadata.name}' cannot be downloaded by a program. {metadata.how}{_counterpart(metadata)}")
+        raise DataError(f"'{metadata.name}' cannot be downloaded automatically. {metadata.how}{_counterpart(metadata)}")
     source, root = metadata.torchvision, Path(root).expanduser()
     assert source is not None
     made = next((path for path in (root, root / Path(source.folder).parts[0]) if not path.exists()), None)
@@ -50,26 +50,26 @@ def download_task(metadata: TaskMetadata, root: str | Path, fetch: Fetch | None 
         raise DataError(f"torchvision's {source.cls} could not be downloaded to {root}: {reason}") from error
     location = locate(root, metadata, "torchvision")
     if not location:
-        raise DataError(f"torchvision's {source.cls} was fetched, but {root / source.folder} does not exist")
+        raise DataError(f"torchvision's {source.cls} was downloaded, but {root / source.folder} does not exist")
     return location
 
 
 def torchvision_fetch(cls: str, root: Path, arguments: Mapping[str, Any]) -> None:
-    """Lets torchvision download and unpack one split; what is there already is left as it is."""
+    """Downloads and unpacks one split with torchvision; existing files are kept."""
     from torchvision import datasets
 
     getattr(datasets, cls)(str(root), download=True, **arguments)
 
 
 def _remove_empty(folder: Path) -> None:
-    """Removes a folder and those in it, but none that holds a file: torchvision goes on with what it has."""
+    """Removes empty folders; partial downloads stay, since torchvision resumes them."""
     for path, _, _ in os.walk(folder, topdown=False):
         with suppress(OSError):
             os.rmdir(path)
 
 
 def _counterpart(metadata: TaskMetadata) -> str:
-    """Points from a CoOp data set to ELEVATER's form of the same images."""
+    """A sentence that points from a CoOp data set to ELEVATER's version of the same images."""
     for other in known_tasks("elevater"):
         if metadata.family == "coop" and metadata.counterpart == other.name and other.downloads:
             return f". ELEVATER's '{other.name}' has the same pictures in another split and can be downloaded"

@@ -25,6 +25,12 @@ def read_benchmark(name: str) -> Mapping[str, Any]:
 
 @functools.cache
 def family_of_tasks(name: str) -> Mapping[str, TaskMetadata]:
+    """The tasks of one family by canonical name.
+
+    Raises:
+        UnknownNameError: there is no such family.
+        DataError: the table of embedded tasks cannot be read.
+    """
     if name not in FAMILIES:
         raise UnknownNameError(f"No family of tasks is named '{name}'{suggest(name, FAMILIES)}")
     if name == "embedded":

@@ -1,8 +1,8 @@
 """Reads the text index files of ELEVATER's data sets and of the embedded tasks.
 
-An index has one image a line, ``path label`` or ``path label,label,...``, cut at the line's last space; the path is
+An index has one image a line, ``path label`` or ``path label,label,...``, split at the last space; the path is
 relative to the data set's folder and may name an entry of an archive, ``images.zip@train/0.png``. A label file has one
-class name a line. Blank lines do not count. Every complaint names the file and the line.
+class name a line. Blank lines are ignored. Every error names the file and the line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mvlpt.data.sources.index_paths import IndexPaths
 from mvlpt.errors import DataError
 from mvlpt.io import read_text
 
-FORM = "a line reads 'path label' or 'path label,label'"
+FORM = "each line must be 'path label' or 'path label,label'"
 _LABELS = re.compile(r"-?[0-9]{1,9}(?:,-?[0-9]{1,9})*")
 
 
@@ -41,15 +41,15 @@ def read_index(
     check_files: bool = True,
     allow_empty: bool = False,
 ) -> list[Datum]:
-    """Images and labels from an index file, in its order.
+    """Images and labels from an index file, in the order of its lines.
 
     Args:
         path: the index file.
         classnames: names in label order; a label outside them is refused.
         root: folder the paths are relative to, by default the index file's own.
-        multi_label: give every item a tuple of labels; else each image must have exactly one.
-        check_files: look up every file and archive entry now.
-        allow_empty: the file may list no image.
+        multi_label: items have tuples of labels; else each image must have exactly one label.
+        check_files: check that every file and archive entry exists.
+        allow_empty: accept a file that lists no image.
 
     Returns:
         Items whose ``impath`` begins with ``root``.

@@ -1,4 +1,4 @@
-"""What the paths of an index mean: files or archive entries that exist and lie in the data set's folder."""
+"""Resolves the paths of an index to files or archive entries inside the data set's folder."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from mvlpt.data.images.archives import archive_entries, cut_at_archive
 from mvlpt.errors import DataError
 
-_SUSPECT = re.compile(r"\.\.|:|(?:^|@)[/\\]")  # without one of these, no part of a path is absolute or climbs
+_SUSPECT = re.compile(r"\.\.|:|(?:^|@)[/\\]")  # without one of these, no part of a path is absolute or contains '..'
 
 
 class IndexPaths:
-    """Turns the paths of one index into image paths. What is known of an archive is kept, so that a line costs little.
+    """Resolves the paths of one index. The entries of each archive are read once, so that a line is cheap to check.
 
     Args:
         root: folder the paths are relative to.
@@ -29,14 +29,15 @@ class IndexPaths:
     def impath(self, relative: str, where: str) -> str:
         """The image path of ``relative``, which may name an entry of an archive, ``archive.zip@entry``.
 
-        Where an archive is absent but was unpacked, into a folder of its name or beside the index, it is the file.
+        If an archive is missing but was unpacked, into a folder of the same name or beside the index, the unpacked file
+        is used.
 
         Args:
-            relative: as it stands in the index.
-            where: begins the message of a complaint.
+            relative: the path in the index.
+            where: begins the error message.
 
         Raises:
-            DataError: the path is absolute or climbs out of the folder; the file, the archive or its entry is missing;
+            DataError: the path is absolute or leaves the folder; the file, the archive or its entry is missing;
                 the archive is broken.
         """
         impath = safe_join(self._root, relative, where)
@@ -57,7 +58,7 @@ class IndexPaths:
             if os.path.isfile(f"{folder}/{entry}"):
                 return f"{folder}/{entry}"
         if self._check:
-            raise DataError(f"{where}: The archive {archive} does not exist")
+            raise DataError(f"{where}: the archive {archive} does not exist")
         return impath
 
     def _names(self, archive: str, where: str) -> set[str]:
@@ -70,15 +71,15 @@ class IndexPaths:
 
 
 def safe_join(root: Path | str, relative: str, where: str) -> str:
-    """``root`` and a relative path joined, ``archive.zip@entry`` allowed.
+    """``root`` joined with a relative path, ``archive.zip@entry`` allowed.
 
     Args:
         root: the folder.
         relative: the path.
-        where: begins the message of a complaint.
+        where: begins the error message.
 
     Raises:
-        DataError: the path is absolute or climbs out of its folder.
+        DataError: the path is absolute or leaves the folder.
     """
     if _SUSPECT.search(relative):
         for part in relative.split("@"):

@@ -1,4 +1,4 @@
-"""Looks at every image of a task: what cannot be read, what stands twice, what does not agree with the benchmark."""
+"""Checks every image of a task: unreadable and duplicate images, and differences from the benchmark."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from mvlpt.data.images.reading import read_image
 from mvlpt.data.sources.metadata import TaskMetadata
 from mvlpt.errors import DataError
 
-NAMED = 5  # images that a sentence names
+NAMED = 5  # images listed in a sentence
 SPLITS = ("train", "val", "test")
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Balance:
-    """How the images of a split spread over the classes.
+    """The distribution of the images of a split over the classes.
 
     Attributes:
-        images: how many.
+        images: number of images.
         smallest, largest: images of the smallest and the largest class.
         empty: classes without an image.
     """
@@ -35,12 +35,12 @@ class Balance:
 
 @dataclass
 class Inspection:
-    """What was found.
+    """The result of a check.
 
     Attributes:
         balance: by split.
-        problems: sentences on what makes results wrong or runs fail.
-        remarks: sentences on what is worth knowing.
+        problems: sentences about errors that make results wrong or runs fail.
+        remarks: sentences about harmless observations.
     """
 
     balance: dict[str, Balance] = field(default_factory=dict)
@@ -57,15 +57,15 @@ def inspect_task(
     lenient: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Inspection:
-    """Checks a task's splits, reading every image once; memory holds a digest an image.
+    """Checks a task's splits, reading every image once; only a digest of each image stays in memory.
 
     Args:
         splits: all items by split, not sampled.
         num_classes: of the task.
-        metadata: what the benchmark states; ``None`` for a task of one's own.
-        differs: why sizes are known not to be the benchmark's; then they are remarks.
-        lenient: splits whose sizes are remarks in any case.
-        progress: called with the images read and their number.
+        metadata: the metadata of the benchmark; ``None`` for a custom task.
+        differs: why the sizes are known to differ from the benchmark's; differences are then remarks.
+        lenient: splits whose size differences are always remarks.
+        progress: called with the number of images read and the total.
     """
     found = Inspection()
     for split in SPLITS:
@@ -93,7 +93,7 @@ def _balance(items: Sequence[Datum], num_classes: int) -> Balance:
 
 
 def _compare(found: Inspection, metadata: TaskMetadata, num_classes: int, differs: str, lenient: Sequence[str]) -> None:
-    """Sizes against those that the benchmark states."""
+    """Compares sizes with the benchmark's."""
     if num_classes != metadata.num_classes:
         found.problems.append(f"{num_classes} classes, but the benchmark states {metadata.num_classes}")
     if differs:
@@ -106,14 +106,14 @@ def _compare(found: Inspection, metadata: TaskMetadata, num_classes: int, differ
 
 
 def _look(found: Inspection, splits: Mapping[str, Sequence[Datum]], progress: Progress) -> None:
-    """Reads the images: unreadable ones, the same picture twice."""
+    """Reads the images and reports unreadable and duplicate ones."""
     total, done = sum(len(splits.get(split) or ()) for split in SPLITS), 0
-    places: dict[bytes, list[tuple[str, Datum]]] = defaultdict(list)
+    by_digest: dict[bytes, list[tuple[str, Datum]]] = defaultdict(list)
     for split in SPLITS:
         broken: list[str] = []
         for item in splits.get(split) or ():
             try:
-                places[_digest(item)].append((split, item))
+                by_digest[_digest(item)].append((split, item))
             except DataError as error:
                 broken.append(str(error))
             done += 1
@@ -121,25 +121,25 @@ def _look(found: Inspection, splits: Mapping[str, Sequence[Datum]], progress: Pr
         if broken:
             more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
             found.problems.append(f"{split}: {_plural(len(broken))} cannot be read: {'; '.join(broken[:NAMED])}{more}")
-    repeated = [place for place in places.values() if len(place) > 1]
+    repeated = [group for group in by_digest.values() if len(group) > 1]
     for first, second in (("train", "test"), ("train", "val"), ("val", "test")):
         shared = [
-            [item for split, item in place if split == second]
-            for place in repeated
-            if {first, second} <= {split for split, _ in place}
+            [item for split, item in group if split == second]
+            for group in repeated
+            if {first, second} <= {split for split, _ in group}
         ]
         if shared:
             flat = [item for items in shared for item in items]
             say = found.problems if second == "test" else found.remarks
             say.append(f"{_count(flat)} the same pixels in {second} as one in {first}: {_named(flat)}")
     for split in SPLITS:
-        twice = [[item for one, item in place if one == split] for place in repeated]
-        extra = [item for items in twice for item in items[1:]]
+        duplicates = [[item for one, item in group if one == split] for group in repeated]
+        extra = [item for items in duplicates for item in items[1:]]
         if extra:
             found.remarks.append(f"{split}: {_count(extra)} the pixels of another one of {split}: {_named(extra)}")
-    quarrels = [place[-1][1] for place in repeated if len({labels_of(item) for _, item in place}) > 1]
-    if quarrels:
-        found.remarks.append(f"{_count(quarrels)} the pixels of another one with another label: {_named(quarrels)}")
+    conflicts = [group[-1][1] for group in repeated if len({labels_of(item) for _, item in group}) > 1]
+    if conflicts:
+        found.remarks.append(f"{_count(conflicts)} the pixels of another one with another label: {_named(conflicts)}")
 
 
 def _digest(item: Datum) -> bytes:

@@ -1,4 +1,4 @@
-"""Finding a task's files below ``DATASET.ROOT``, and saying where was looked when they are not there."""
+"""Finds a task's files below ``DATASET.ROOT``; if they are missing, the error lists the paths that were tried."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SOURCES = ("auto", "official", "torchvision", "folder")
 
 @dataclass(frozen=True)
 class Location:
-    """What was found.
+    """The result of a search.
 
     Attributes:
         source: ``official``, ``torchvision``, ``folder``, ``embedded``, or empty where nothing was found.
         path: the folder to read; for ``torchvision`` the root that torchvision takes.
-        looked: the paths that were tried, the found one last.
-        missing: files of the layout that are not in the found folder.
+        looked: the paths that were tried; if one was found, it is the last.
+        missing: files of the layout that are missing from the found folder.
     """
 
     source: str
@@ -34,7 +34,7 @@ class Location:
 
 
 def locate(root: str | Path, metadata: TaskMetadata, source: str = "auto") -> Location:
-    """Looks for a task's data.
+    """Searches for a task's data.
 
     ELEVATER's sources are tried in the order official layout (``ROOT/classification/FOLDER`` or ``ROOT/FOLDER``, with
     at least one index file), torchvision's layout, and class folders, with or without folders of splits above them
@@ -82,19 +82,19 @@ def locate(root: str | Path, metadata: TaskMetadata, source: str = "auto") -> Lo
 
 
 def _holds_classes(folder: Path, metadata: TaskMetadata) -> bool:
-    """The folder holds class folders of the task, and no others."""
+    """The folder contains class folders of the task, and no others."""
     known = {normalized_name(name) for name in prompt_metadata(metadata.name).classnames}
     names = class_folder_names(folder)
     return bool(names) and all(normalized_name(name) in known for name in names)
 
 
 def official_folders(root: Path, metadata: TaskMetadata) -> list[Path]:
-    """Where the official layout of an ELEVATER task may lie."""
+    """Possible folders of the official layout of an ELEVATER task."""
     return [root / "classification" / metadata.folder, root / metadata.folder]
 
 
 def not_found_error(metadata: TaskMetadata, location: Location, source: str = "auto") -> DataError:
-    """The sentence for data that is not there: the paths that were tried and the command that gets it."""
+    """The error for missing data: the paths that were tried and the command that gets it."""
     looked = ", ".join(str(path) for path in location.looked) or "nowhere"
     if not any(path.is_absolute() for path in location.looked):
         looked += " in this folder (DATASET.ROOT, or --root, names the folder of the data sets)"

@@ -1,10 +1,9 @@
-"""Reads manifests: CSV or JSON-lines files that list images with their labels and, if they like, their splits.
+"""Reads manifests: CSV or JSON-lines files that list images with their labels and, optionally, their splits.
 
-CSV: a line of column names with ``path``, ``label`` and perhaps ``split`` among them, or no such line and the columns
-in this order. JSON lines: objects with these keys. Other columns are left alone, and ``COLUMNS`` lists further names
-that are understood. Several labels of an image are separated by ``;``, or are a JSON list. A label is a class name, a
-synonym or a class number. A path is relative to the folder of the images and may name an entry of an archive,
-``images.zip@a/b.jpg``.
+CSV: a header with ``path``, ``label`` and optionally ``split``, or no header and the columns in this order. JSON
+lines: objects with these keys. Other columns are ignored, and ``COLUMNS`` lists alternative names. Several labels of an
+image are separated by ``;``, or are a JSON list. A label is a class name, a synonym or a class number. A path is
+relative to the folder of the images and may name an entry of an archive, ``images.zip@a/b.jpg``.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ COLUMNS = {
 
 
 class ManifestRow(NamedTuple):
-    """One line: where it stands, the path, the words that stand for its classes, and its split or ``""``."""
+    """One line: its location (file and line), path, class words, and split or ``""``."""
 
     where: str
     path: str
@@ -54,13 +53,13 @@ def read_manifest(path: Path) -> list[ManifestRow]:
 def manifest_items(
     rows: Sequence[ManifestRow], classes: ClassList, root: Path, *, multi_label: bool
 ) -> dict[str, list[Datum]]:
-    """Items by split; under ``""`` those whose line names none.
+    """Items by split; those without a split are under ``""``.
 
     Args:
         rows: the lines.
-        classes: what labels may be.
+        classes: the classes.
         root: folder the paths are relative to.
-        multi_label: give every item a tuple of labels; else each image must have exactly one.
+        multi_label: items have tuples of labels; else each image must have exactly one label.
 
     Raises:
         DataError: a label is unknown, a path leaves ``root``, is listed twice or does not exist.
@@ -74,7 +73,7 @@ def manifest_items(
             raise DataError(f"{row.where}: an image of a single-label task has one label, this one has {len(labels)}")
         impath = paths.impath(row.path, row.where)
         if impath in seen:
-            raise DataError(f"{row.where}: {row.path} is listed already, in {seen[impath]}")
+            raise DataError(f"{row.where}: {row.path} is already listed in {seen[impath]}")
         seen[impath] = row.where
         item = Datum(impath, labels) if multi_label else Datum(impath, labels[0], 0, classes.names[labels[0]])
         splits.setdefault(row.split, []).append(item)
@@ -97,15 +96,17 @@ def _csv_rows(text: str, path: Path) -> Iterator[ManifestRow]:
             if not 2 <= len(cells) <= len(header):
                 wanted = ",".join(header)
                 raise DataError(
-                    f"{where}: {len(cells)} columns, but {len(header)} are expected, cut by commas: {wanted}"
+                    f"{where}: {len(cells)} columns, but {len(header)} are expected, separated by commas: {wanted}"
                 )
             yield _row(dict(zip(header, cells, strict=False)), where)
     except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: not readable as CSV: {error}") from error
+        raise DataError(f"{path}:{reader.line_num}: cannot be read as CSV: {error}") from error
 
 
 def _json_rows(text: str, path: Path) -> Iterator[ManifestRow]:
-    for number, line in enumerate(text.split("\n"), start=1):  # splitlines cuts at signs that a text may hold
+    for number, line in enumerate(
+        text.split("\n"), start=1
+    ):  # splitlines also splits at characters that a string may contain
         if not line.strip():
             continue
         where = f"{path}:{number}"

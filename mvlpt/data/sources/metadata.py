@@ -11,12 +11,12 @@ from mvlpt.data.split_sizes import SplitSizes
 
 @dataclass(frozen=True, eq=False)
 class SplitFiles:
-    """Where one split lies in the official layout.
+    """The files of one split in the official layout.
 
     Attributes:
         index: the index file, relative to the task's folder.
         archives: the zip files it refers to.
-        images: how many images the benchmark states.
+        images: number of images according to the benchmark.
     """
 
     index: str
@@ -26,19 +26,19 @@ class SplitFiles:
 
 @dataclass(frozen=True, eq=False)
 class TorchvisionMetadata:
-    """How torchvision holds the same data.
+    """How torchvision stores the same data.
 
     Attributes:
         cls: name of the class in ``torchvision.datasets``.
-        arguments: keyword arguments of each split; a single split ``all`` is cut by our own rule.
+        arguments: keyword arguments of each split; a single split ``all`` is divided by rule.
         folder: what must exist below ``DATASET.ROOT``.
-        items: the attributes that hold paths and labels; empty where the images are arrays in memory.
-        order: how its labels become the benchmark's: a mapping from folder names; ``objects`` and ``distance`` for
-            labels that must be derived; else by name where all names agree, and where they do not, by a list of new
-            labels, with the ``same`` numbers, or (``name``) not at all.
+        items: the attributes with paths and labels; empty if the images are arrays in memory.
+        order: how its labels are mapped to the benchmark's: a mapping from folder names; ``objects`` and ``distance``
+            for derived labels; else by name if all names agree, and otherwise by a list of new labels, unchanged
+            (``same``), or not at all (``name``).
         downloads: torchvision can download it.
-        differs: where the benchmark's split cannot be reproduced, in words; else empty.
-        note: anything else worth saying.
+        differs: why the benchmark's split cannot be reproduced; empty if it can.
+        note: a further remark, or empty.
     """
 
     cls: str
@@ -53,30 +53,30 @@ class TorchvisionMetadata:
 
 @dataclass(frozen=True, eq=False)
 class TaskMetadata:
-    """One task.
+    """The metadata of one task.
 
     Attributes:
-        name: the canonical name, which results use.
+        name: the canonical name, used in results.
         family: ``elevater``, ``coop`` or ``embedded``.
         num_classes: number of classes.
-        sizes: images a split.
+        sizes: number of images in each split.
         metric: name of its metric in :mod:`mvlpt.metrics`.
-        multi_label: images may have several labels.
+        multi_label: whether images may have several labels.
         aliases: other names in the sources; those that mean another task (:func:`coop_namesake`) are not registered.
-        counterpart: the same source of images in the other family, with other classes or another split; or empty.
+        counterpart: the task of the other family with the same images but other classes or splits; or empty.
         folder: the task's folder below ``DATASET.ROOT``.
-        format: ``txt``, ``coco``, ``split json``, ``class folders`` or another word for its layout.
+        format: ``txt``, ``coco``, ``split json``, ``class folders`` or another name of its layout.
         labels_file: file of class names in the official layout, or empty.
         splits: index files and archives of the official ELEVATER layout, by split.
         files: further files of its layout, relative to the folder (CoOp).
         images: folder of the images inside the folder (CoOp).
         split_file: CoOp's split file, or empty.
-        test_only: has no images to train on.
-        center_crop: the benchmark resizes the short side and crops; else it squashes images to a square.
+        test_only: it has no training images.
+        center_crop: the benchmark resizes the shorter side and crops the centre; else it squashes images to a square.
         num_templates: number of prompt templates.
-        torchvision: torchvision's form of the data, or ``None``.
+        torchvision: torchvision's version of the data, or ``None``.
         how: how to get the data, in a sentence.
-        extra: whatever else its reader needs (names to change, folders to leave out).
+        extra: further data for its reader (renamed classes, ignored folders).
     """
 
     name: str

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mvlpt.data.datum import Datum
+from mvlpt.data.json_rows import format_json_rows, write_if_possible
 from mvlpt.data.sources.index_paths import safe_join
 from mvlpt.errors import DataError
-from mvlpt.io import read_json, write_file
-
-logger = logging.getLogger(__name__)
+from mvlpt.io import read_json
 
 SPLITS = ("train", "val", "test")
 
@@ -26,9 +23,15 @@ def read_split(path: Path, images: Path) -> tuple[dict[str, list[Datum]], list[s
         images: folder its paths are relative to.
 
     Raises:
-        DataError: the file is missing or not of this form, a path leaves ``images``, a label lacks a name or has two.
+        DataError: the file is missing or not of this form, a path leaves ``images``, or a label does not
+            have one name.
     """
-    content = read_json(path, error=DataError, missing=f"The split file {path} does not exist", remedy="restore it")
+    content = read_json(
+        path,
+        error=DataError,
+        missing=f"The split file {path} does not exist",
+        remedy="restore the file, or delete it to make the split by rule",
+    )
     splits: dict[str, list[Datum]] = {}
     names: dict[int, str] = {}
     for split in SPLITS:
@@ -40,7 +43,9 @@ def read_split(path: Path, images: Path) -> tuple[dict[str, list[Datum]], list[s
             where = f"{path}, {split}[{number}]"
             relative, label, name = _row(row, where)
             if names.setdefault(label, name) != name:
-                raise DataError(f"{where}: label {label} is named '{name}' here and '{names[label]}' before")
+                raise DataError(
+                    f"{where}: label {label} is named '{name}' here, but '{names[label]}' earlier in the file"
+                )
             splits[split].append(Datum(safe_join(images, relative, where), label, 0, name))
     if not splits["train"]:
         raise DataError(f"The split file {path} lists no training image")
@@ -51,13 +56,13 @@ def read_split(path: Path, images: Path) -> tuple[dict[str, list[Datum]], list[s
 
 
 def write_split(path: Path, splits: Mapping[str, Sequence[Datum]], images: Path, rule: str) -> bool:
-    """Writes a split file of our own making, whole or not at all.
+    """Writes a split that was made by rule.
 
     Args:
-        path: where to.
+        path: the file.
         splits: items whose paths lie below ``images``.
         images: folder the written paths are relative to.
-        rule: how the split was made, in words; kept in the file.
+        rule: description of how the split was made, stored in the file.
 
     Returns:
         Whether it could be written; a data folder may be read-only.
@@ -67,29 +72,7 @@ def write_split(path: Path, splits: Mapping[str, Sequence[Datum]], images: Path,
         content[split] = [
             [item.impath[len(str(images)) + 1 :], item.label, item.classname] for item in splits.get(split, ())
         ]
-    return write_text(path, rows_a_line(content))
-
-
-def write_text(path: Path, text: str) -> bool:
-    """Writes a file under a temporary name and renames it; returns whether that was possible."""
-    try:
-        write_file(path, text, error=DataError, remedy="the run continues without it")
-    except DataError as error:
-        logger.warning("%s", error)
-        return False
-    return True
-
-
-def rows_a_line(content: Mapping[str, Any]) -> str:
-    """JSON with one row of a list on each line: readable, and small in a diff."""
-    parts = []
-    for key, value in content.items():
-        if isinstance(value, list) and value:
-            rows = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in value)
-            parts.append(f" {json.dumps(key)}: [\n  {rows}\n ]")
-        else:
-            parts.append(f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+    return write_if_possible(path, format_json_rows(content))
 
 
 def _row(row: Any, where: str) -> tuple[str, int, str]:

@@ -1,7 +1,7 @@
-"""Rules for data that comes without splits: each class is shuffled by a stream of its own and cut by shares.
+"""Rules for data without splits: each class is shuffled by its own random stream and divided by shares.
 
-The cut depends on the task's name and on the names of the class's images, not on the order in which a disk lists them,
-on other tasks or on the run's seed: a data set has one test set.
+The split depends on the task's name and on the names of the class's images, not on the order of files on disk, on other
+tasks or on the run's seed: a data set has one test set.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ DEFAULT_SHARES = {"val": 0.2, "test": 0.3}
 def split_by_shares(
     items: Sequence[Datum], shares: Mapping[str, float], *, task: str, rest: str = "train"
 ) -> dict[str, list[Datum]]:
-    """Cuts every class into splits.
+    """Divides every class into splits.
 
-    With n images in a class each split of ``shares`` gets round(share x n), and ``rest`` what remains, at least one
-    image: classes with few images give up their other splits, the last named first. A multi-label image counts for its
-    first class.
+    With n images in a class each split of ``shares`` gets round(share x n), and ``rest`` the remainder, at least one
+    image: for small classes the other splits shrink, the last one first. A multi-label image belongs to its first
+    class.
 
     Args:
         items: all images.
-        shares: share of each split but the rest; together below 1.
+        shares: share of each split except ``rest``; their sum is below 1.
         task: names the random stream.
-        rest: name of the split that gets the rest.
+        rest: name of the split that gets the remainder.
 
     Returns:
         Items by split, classes in ascending order, images in the order of their shuffled class.
 
     Raises:
-        DataError: the shares do not leave anything.
+        DataError: the shares are negative or leave nothing for ``rest``.
     """
     if sum(shares.values()) >= 1 or any(share < 0 for share in shares.values()):
         raise DataError(f"'{task}': the shares {dict(shares)} must not be negative and must add up to less than 1")
@@ -60,7 +60,7 @@ def split_by_shares(
 
 
 def benchmark_shares(sizes: Mapping[str, int]) -> dict[str, float]:
-    """The shares that a benchmark's val and test have of all its images; a split it does not have is left out."""
+    """The shares that a benchmark's val and test have of all its images; splits that it does not have are left out."""
     total = sum(sizes.values())
     return {split: size / total for split, size in sizes.items() if split != "train" and size}
 
@@ -68,13 +68,13 @@ def benchmark_shares(sizes: Mapping[str, int]) -> dict[str, float]:
 def fill_splits(
     splits: Mapping[str, Sequence[Datum]], shares: Mapping[str, float], *, task: str
 ) -> dict[str, list[Datum]]:
-    """Makes the splits that are missing, out of the training images.
+    """Makes missing splits from the training images.
 
     A missing test split gets ``shares["test"]`` of each class, a missing val split ``shares["val"]``, both of the
-    images that train has. A split that is there, empty or not, stays as it is; a share of 0 makes none.
+    training images. Existing splits, even empty ones, are not changed; a share of 0 makes no split.
 
     Args:
-        splits: what there is.
+        splits: the existing splits.
         shares: shares of ``val`` and ``test``.
         task: names the random stream.
     """
@@ -84,5 +84,5 @@ def fill_splits(
 
 
 def _tail(impath: str) -> tuple[str, ...]:
-    """The last two parts of a path: class folder and file, wherever the data lie."""
+    """The last two parts of a path: class folder and file, independent of the data folder."""
     return (*PurePosixPath(impath.replace("\\", "/")).parts[-2:], impath)

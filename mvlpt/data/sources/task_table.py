@@ -16,20 +16,20 @@ from mvlpt.errors import UnknownNameError, suggest
 
 
 def known_tasks(family: str | None = None) -> list[TaskMetadata]:
-    """All shipped tasks, family by family in the benchmark's order.
+    """The metadata of all shipped tasks, by family, in the order of the benchmark.
 
     Args:
-        family: only this one.
+        family: only this family.
     """
     chosen = FAMILIES if family is None else (family,)
     return [metadata for one in chosen for metadata in family_of_tasks(one).values()]
 
 
 def task_metadata(name: str) -> TaskMetadata:
-    """A task by its canonical name or an alias.
+    """The metadata of a task, by canonical name or alias.
 
     Raises:
-        UnknownNameError: no such task, or the name could mean two; the message says which.
+        UnknownNameError: there is no such task.
     """
     canonical = canonical_name(name)
     for family in FAMILIES:
@@ -39,12 +39,12 @@ def task_metadata(name: str) -> TaskMetadata:
 
 
 def canonical_name(name: str) -> str:
-    """The canonical name behind an alias; a name that is none is returned as it is."""
+    """The canonical name of an alias; other names are returned unchanged."""
     return alias_table().get(name, name)
 
 
 def ambiguity(name: str) -> str:
-    """A sentence for a name that two families use in different spellings, or an empty one."""
+    """An error message for a name that two families use in different spellings, or an empty string."""
     for metadata in family_of_tasks("elevater").values():
         owner = coop_namesake(name, metadata)
         if owner and name != owner and name in metadata.aliases:
@@ -57,7 +57,7 @@ def ambiguity(name: str) -> str:
 
 
 def coop_namesake(alias: str, metadata: TaskMetadata) -> str:
-    """CoOp's data set that an alias of an ELEVATER task also names, whatever the case; or an empty string."""
+    """CoOp's data set with the same name as an alias of an ELEVATER task, ignoring case; or an empty string."""
     if metadata.family != "elevater":
         return ""
     return next((other for other in family_of_tasks("coop") if other.lower() == alias.lower()), "")
@@ -65,7 +65,7 @@ def coop_namesake(alias: str, metadata: TaskMetadata) -> str:
 
 @functools.cache
 def alias_table() -> Mapping[str, str]:
-    """Aliases with one meaning, and the canonical names they stand for."""
+    """Unambiguous aliases and their canonical names."""
     table = {
         alias: metadata.name
         for metadata in known_tasks()
@@ -79,7 +79,7 @@ def prompt_metadata(name: str) -> PromptMetadata:
     """ELEVATER's class names and templates of a task, by canonical name or alias.
 
     Raises:
-        UnknownNameError: the task has none.
+        UnknownNameError: the task has no prompts.
     """
     table = read_benchmark("elevater_prompts")["tasks"]
     canonical = canonical_name(name)

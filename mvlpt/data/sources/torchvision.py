@@ -1,8 +1,8 @@
-"""ELEVATER's tasks as torchvision's data sets hold them: read by torchvision's classes, relabelled to our order.
+"""ELEVATER's tasks in torchvision's layout: read by torchvision's classes, with labels in the benchmark's order.
 
-Images that torchvision keeps as files are named by their paths. Images that it keeps in arrays (MNIST, CIFAR, FER2013,
-PCAM) are named ``ROOT/CLASS.torchvision@split/number``, which :mod:`mvlpt.data.images.reading` reads through this
-module; a process holds a few such data sets open. Nothing is downloaded here.
+Images that torchvision stores as files are named by their paths. Images that it stores in arrays (MNIST, CIFAR,
+FER2013, PCAM) are named ``ROOT/CLASS.torchvision@split/number``, which :mod:`mvlpt.data.images.reading` reads through
+this module; a process keeps a few such data sets open. Nothing is downloaded here.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ NO_VEHICLE = 1000.0
 def read_torchvision(root: Path, metadata: TaskMetadata, classnames: Sequence[str]) -> dict[str, list[Datum]]:
     """All splits of a task.
 
-    Where torchvision has one list for all, each class is cut in the proportions of the benchmark's split sizes.
+    If torchvision has one list for all splits, each class is divided in the proportions of the benchmark's split sizes.
 
     Args:
-        root: what torchvision's classes call ``root``.
-        metadata: the task; it has a torchvision form.
+        root: the ``root`` argument of torchvision's classes.
+        metadata: the task; its ``torchvision`` is set.
         classnames: the benchmark's names in label order.
 
     Returns:
-        Items by split, a split that torchvision lacks as an empty list.
+        Items by split; splits missing from torchvision are empty lists.
 
     Raises:
-        DataError: a file is missing or broken, or labels or names do not fit.
+        DataError: a file is missing or broken, or labels or names do not match.
     """
     source = metadata.torchvision
     assert source is not None
@@ -66,7 +66,7 @@ def read_torchvision(root: Path, metadata: TaskMetadata, classnames: Sequence[st
 
 @functools.lru_cache(maxsize=16)  # more than all data sets of arrays together
 def open_arrays(root: str, cls: str, split: str) -> Any:
-    """A data set whose images torchvision keeps in arrays, held by this process.
+    """A data set whose images torchvision stores in arrays, cached by this process.
 
     Raises:
         DataError: torchvision cannot read it.
@@ -82,7 +82,7 @@ def _open(root: str, cls: str, split: str) -> Any:
         raise DataError(f"torchvision's {cls} has no split '{split}'; it has {', '.join(arguments)}")
     try:
         return getattr(datasets, cls)(root, **arguments[split])
-    except Exception as error:  # each class raises something else on missing or broken files
+    except Exception as error:  # every class raises different errors on missing or broken files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"torchvision cannot read {cls} (split {split}) in {root}: {reason}") from error
 
@@ -120,7 +120,7 @@ def _source_of(cls: str) -> TorchvisionMetadata:
 
 
 def _pairs(dataset: Any, source: TorchvisionMetadata, split: str, root: Path, where: str) -> list[tuple[str, Any]]:
-    """Path and raw label of every image."""
+    """Path and original label of every image."""
     try:
         held = [getattr(dataset, name) for name in source.items]
         if source.cls == "Caltech101":
@@ -148,7 +148,7 @@ def _pairs(dataset: Any, source: TorchvisionMetadata, split: str, root: Path, wh
 
 
 def _check_files(paths: Sequence[str], root: Path, where: str) -> None:
-    """torchvision's index files are as untrusted as any: no path may leave the root, and every file must be there."""
+    """Like all index files, torchvision's are untrusted: no path may leave the root, and every file must exist."""
     base = os.path.abspath(root) + os.sep
     for path in paths:
         if not os.path.abspath(path).startswith(base):
@@ -167,7 +167,7 @@ def _array_labels(dataset: Any) -> Sequence[Any]:
     labels = [label for _, label in dataset._samples]
     if None in labels:
         raise DataError(
-            "FER2013's test.csv has no labels; place fer2013.csv or icml_face_data.csv in the folder fer2013"
+            "FER2013's test.csv has no labels; put fer2013.csv or icml_face_data.csv into the folder fer2013"
         )
     return labels
 
@@ -187,7 +187,7 @@ def _distance_label(dataset: Any, index: int) -> int:
 
 
 def _relabel(dataset: Any, source: TorchvisionMetadata, classnames: Sequence[str], where: str) -> Mapping[Any, int]:
-    """The benchmark's label of every raw label: by name where the names agree, else as the table says."""
+    """The benchmark's label for every original label: by name if the names agree, else from the table."""
     order = source.order
     if isinstance(order, Mapping):
         return order
@@ -216,5 +216,7 @@ def _item(
             return Datum(path, tuple(sorted(relabel[one] for one in raw)))
         label = relabel[raw]
     except KeyError as error:
-        raise DataError(f"{where}: {path} has the label {error.args[0]!r}, which the benchmark does not know") from None
+        raise DataError(
+            f"{where}: {path} has the label {error.args[0]!r}, which is not a label of the benchmark"
+        ) from None
     return Datum(path, label, 0, classnames[label])
