@@ -57,7 +57,7 @@ def _refuse_constant(name: str) -> None:
 
 def _is_shallow(value: Any) -> bool:
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         level = [
             child
             for node in level

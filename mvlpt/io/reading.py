@@ -33,13 +33,10 @@ def read_bytes(
         MvlptError: of type ``error``; the file is missing, a folder, a device, a pipe, too large, or unreadable.
     """
     try:
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer would block
-        with open(number, "rb") as handle:
-            found = os.fstat(number)
-            if not stat.S_ISREG(found.st_mode):
-                raise error(f"{path} is not a regular file; {remedy}")
-            if found.st_size > largest:
-                raise error(f"{path} has {found.st_size:,} bytes, more than the {largest:,} that are read; {remedy}")
+        with open(path, "rb", opener=_open_regular) as handle:
+            size = os.fstat(handle.fileno()).st_size
+            if size > largest:
+                raise error(f"{path} has {size:,} bytes, more than the {largest:,} that are read; {remedy}")
             content = handle.read(largest + 1)
     except MvlptError:
         raise
@@ -50,6 +47,14 @@ def read_bytes(
     if len(content) > largest:
         raise error(f"{path} grew beyond the {largest:,} bytes that are read; {remedy}")
     return content
+
+
+def _open_regular(path: str, flags: int) -> int:
+    number = os.open(path, flags | os.O_NONBLOCK)  # a pipe without a writer would block
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError("it is not a regular file")
+    return number
 
 
 def decode_text(content: bytes, where: str | Path, *, error: type[MvlptError] = DataError, remedy: str = REMEDY) -> str:

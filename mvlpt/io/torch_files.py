@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -42,7 +43,9 @@ def read_tensors(path: str | os.PathLike[str], *, error: type[MvlptError] = Chec
     if file.stat().st_size == 0:
         raise error(f"{file} is empty; it was cut short when it was written")
     try:
-        content = _load(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about odd but readable files
+            content = _load(file)
         _strip_attributes(content)
         return content
     except Exception as problem:

@@ -102,7 +102,7 @@ def parse_yaml(
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
-        reason = place + " ".join(str(problem.problem or problem.context).split())
+        reason = place + ", ".join(" ".join(part.split()) for part in (problem.context, problem.problem) if part)
     except (yaml.YAMLError, ValueError) as problem:
         reason = " ".join(str(problem).split())
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Logging for people: short lines on the console, everything with times in the run's ``log.txt``."""
+"""Logging for people: short lines on the console, every message with its time in the run's ``log.txt``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ from pathlib import Path
 from rich.logging import RichHandler
 
 from mvlpt.errors import RunFolderError
+from mvlpt.io import clean_text
 from mvlpt.runtime.console import stderr_console
 
 ROOT = "mvlpt"
+LONGEST = 20_000  # characters of one message, traces included
+
+
+class CleanFormatter(logging.Formatter):
+    """Formats messages with control characters escaped, so that a name from outside cannot forge lines or colours."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line or lines of a record."""
+        return clean_text(super().format(record), LONGEST, keep="\n\t")
 
 
 def setup_logging(verbose: bool = True) -> None:
@@ -23,6 +33,7 @@ def setup_logging(verbose: bool = True) -> None:
     for handler in [handler for handler in logger.handlers if isinstance(handler, RichHandler)]:
         logger.removeHandler(handler)
     handler = RichHandler(console=stderr_console(), show_path=False, show_time=False, show_level=False, markup=False)
+    handler.setFormatter(CleanFormatter("%(message)s"))
     handler.setLevel(logging.INFO if verbose else logging.WARNING)
     logger.addHandler(handler)
     logging.captureWarnings(True)
@@ -31,7 +42,7 @@ def setup_logging(verbose: bool = True) -> None:
 
 @contextmanager
 def log_to_file(path: str | Path) -> Iterator[None]:
-    """Also writes the messages to ``path``, after what it holds.
+    """Also appends the messages to ``path``.
 
     Raises:
         RunFolderError: the file cannot be written.
@@ -40,7 +51,7 @@ def log_to_file(path: str | Path) -> Iterator[None]:
         handler = logging.FileHandler(path, mode="a", encoding="utf-8")
     except OSError as error:
         raise RunFolderError(f"Cannot write {path}: {error.strerror}; choose another folder") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(CleanFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.setLevel(logging.DEBUG)
     logger = logging.getLogger(ROOT)
     previous, propagates = logger.level, logger.propagate
