@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from mvlpt.errors import BAD_INPUT, DISK_FULL, INTERRUPTED, OUT_OF_MEMORY, MvlptError, is_disk_full, is_out_of_memory
+from mvlpt.io import clean_text, rich_text
 from mvlpt.report.sheets import Sheet, rich_table
-from mvlpt.runtime.interrupts import Interrupted
+from mvlpt.runtime import Interrupted
 
+NEWLINE = "\n"
 TOOLS = {"group": "group_tasks.py", "experiment": "run_experiment.py", "average": "average_prompts.py"}
 
 
@@ -37,17 +39,17 @@ def command_parser(command: str, description: str, epilog: str) -> argparse.Argu
 
 
 def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
-    """Turns what a user can mend into one sentence and status 2, or 12 or 28 where room is short, Ctrl-C into 130."""
+    """Turns what a user can fix into one sentence and status 2, or 12 or 28 where room is short, Ctrl-C into 130."""
 
     @functools.wraps(program)
     def guarded(*args: Any, **kwargs: Any) -> int:
         try:
             return program(*args, **kwargs) or 0
         except MvlptError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {clean_text(error, keep=NEWLINE)}", file=sys.stderr)
             return DISK_FULL if is_disk_full(error) else BAD_INPUT
         except Interrupted as stopped:
-            print(f"{stopped}; the state is saved, add --resume to go on", file=sys.stderr)
+            print(f"{clean_text(stopped)}; the state is saved, add --resume to go on", file=sys.stderr)
             return INTERRUPTED
         except BrokenPipeError:  # the reader, such as `head`, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try again at its end
@@ -59,8 +61,8 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
             if not is_out_of_memory(error):
                 raise
             print(
-                f"error: out of memory ({str(error).splitlines()[0]}); set RUN.MICRO_BATCHES 2 or more, which splits"
-                " each batch and changes no result, or a smaller DATALOADER.TEST.BATCH_SIZE",
+                f"error: out of memory ({clean_text(str(error).splitlines()[0], 300)}); set RUN.MICRO_BATCHES 2 or"
+                " more, which splits each batch and changes no result, or a smaller DATALOADER.TEST.BATCH_SIZE",
                 file=sys.stderr,
             )
             return OUT_OF_MEMORY
@@ -80,7 +82,9 @@ def results_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     ):
         table.add_column(column, justify=justify)
     for row in rows:
-        table.add_row(row["task"], row["split"], row["metric"], f"{row['value']:.2f}", f"{row['n']:,}")
+        table.add_row(
+            *(rich_text(row[key]) for key in ("task", "split", "metric")), f"{row['value']:.2f}", f"{row['n']:,}"
+        )
     if len(rows) > 1:
         table.add_section()
         mean = sum(row["value"] for row in rows) / len(rows)
@@ -107,4 +111,5 @@ def show(*renderables: Any) -> None:
     for item in renderables:
         text = isinstance(item, str)
         for part in map(rich_table, item.parts(width)) if isinstance(item, Sheet) else (item,):
-            console.print(part, soft_wrap=text, markup=not text)  # a path is never broken into two lines
+            shown = clean_text(part, len(part) + 1, keep="\n\t") if text else part
+            console.print(shown, soft_wrap=text, markup=not text)  # a path is never broken into two lines

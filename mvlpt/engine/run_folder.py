@@ -25,7 +25,7 @@ from mvlpt.config import Config, read_yaml
 from mvlpt.engine.identity import config_differences, config_identity
 from mvlpt.errors import RunFolderError
 from mvlpt.io import LockHeldError, LocksUnsupportedError, file_lock, read_json, sweep_leftovers, write_file, write_json
-from mvlpt.runtime.log import log_to_file
+from mvlpt.runtime import log_to_file
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,7 @@ from mvlpt.engine.predictions import recorded_predictions
 from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random_state
 from mvlpt.engine.trainer_base import TrainerBase
 from mvlpt.errors import CheckpointError, ConfigError
-from mvlpt.runtime.interrupts import Interrupted, StopRequest
-from mvlpt.runtime.progress import TrainingProgress
+from mvlpt.runtime import Interrupted, StopRequest, TrainingProgress
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from mvlpt.engine.meters import AverageMeter, MetricMeter
 from mvlpt.engine.seeding import set_random_seed
 from mvlpt.errors import CheckpointError
 from mvlpt.io import read_json, write_json
-from mvlpt.runtime.log import setup_logging
+from mvlpt.runtime import setup_logging
 
 __all__ = [
     "AverageMeter",

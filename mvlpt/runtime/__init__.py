@@ -1,1 +1,41 @@
-"""What a running process needs: console, log, progress, signals."""
+"""What a running process needs: a console, logging, progress and signal handling.
+
+The names are imported when they are first used, so that a command which shows no bar does not load rich's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mvlpt.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mvlpt.runtime.console import stderr_console
+    from mvlpt.runtime.interrupts import Interrupted, StopRequest
+    from mvlpt.runtime.log import log_to_file, setup_logging
+    from mvlpt.runtime.progress import FILE_VARIABLE, TrainingProgress, counting
+
+__all__ = [
+    "FILE_VARIABLE",
+    "Interrupted",
+    "StopRequest",
+    "TrainingProgress",
+    "counting",
+    "log_to_file",
+    "setup_logging",
+    "stderr_console",
+]
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "FILE_VARIABLE": "progress",
+        "Interrupted": "interrupts",
+        "StopRequest": "interrupts",
+        "TrainingProgress": "progress",
+        "counting": "progress",
+        "log_to_file": "log",
+        "setup_logging": "log",
+        "stderr_console": "console",
+    },
+)

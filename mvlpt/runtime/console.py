@@ -1,4 +1,4 @@
-"""The one console on the standard error, so that log lines print above a live bar and not through it."""
+"""The one console on the standard error, so that log lines appear above a live bar."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from rich.console import Console
 
 @functools.cache
 def stderr_console() -> Console:
-    """The console; made at the first call."""
+    """The console, made at the first call."""
     return Console(stderr=True)

@@ -1,4 +1,4 @@
-"""Ctrl-C once: finish the step, save, stop. Twice: stop at once."""
+"""Ctrl-C once: finish the step, save the state, stop. Twice: stop at once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for i
 
 
 class StopRequest:
-    """Context in which the first SIGINT or SIGTERM sets :attr:`requested` and the second raises KeyboardInterrupt.
+    """Context in which a first SIGINT or SIGTERM sets :attr:`requested` and a second one raises KeyboardInterrupt.
 
-    A signal that is ignored stays ignored; a request made of an outer context counts for the inner one. Outside the
-    main thread, where signals cannot be handled, nothing is done.
+    Ignored signals stay ignored. A request made to an outer context counts for the inner one too. Outside the main
+    thread, where Python cannot handle signals, the context does nothing.
     """
 
     def __init__(self) -> None:

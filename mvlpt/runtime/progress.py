@@ -1,9 +1,8 @@
-"""Progress of training: a live bar on a terminal, lines in the log, a small file for who watches from outside."""
+"""Progress of training: a live bar on a terminal, and a small file for programs that watch from outside."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import time
@@ -15,56 +14,56 @@ from types import TracebackType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mvlpt.errors import MvlptError
-from mvlpt.io import write_file
+from mvlpt.io import clean_text, write_file
 from mvlpt.runtime.console import stderr_console
 
-log = logging.getLogger(__name__)
-
-FILE_VARIABLE = "MVLPT_PROGRESS_FILE"  # names a file that tells other processes how far the run is
+FILE_VARIABLE = "MVLPT_PROGRESS_FILE"  # names a file through which other processes follow the run
 FILE_SECONDS = 1.0
 
 
 @contextmanager
 def counting(what: str, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is moved by calling with (done, total); it appears with the first call, on a terminal only."""
+    """A bar that moves when it is called with (done, total); it appears with the first call, on a terminal only."""
     if not shown or not sys.stderr.isatty():
         yield lambda done, total: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr_console(), transient=True) as bar:
+    with _bar(TimeRemainingColumn()) as bar:
         task = None
 
         def move(done: int, total: int) -> None:
             nonlocal task
-            task = bar.add_task(what) if task is None else task
+            task = bar.add_task(clean_text(what)) if task is None else task
             bar.update(task, completed=done, total=total)
 
         yield move
 
 
+def _bar(*times: TimeElapsedColumn | TimeRemainingColumn) -> Progress:
+    """A description, which is not read as markup, a bar, counts and times."""
+    text = TextColumn("{task.description}", markup=False)
+    return Progress(text, BarColumn(), MofNCompleteColumn(), *times, console=stderr_console(), transient=True)
+
+
 class TrainingProgress:
-    """Counts steps over the whole run.
+    """Counts the steps of a whole run.
 
     Args:
         total: steps from the first to the last epoch.
         done: steps that an earlier part of the run has made.
         live: draw a bar; by default where the standard error is a terminal.
-        file: kept up to date, at most once a second, as ``{"done": steps, "total": steps, "text": ...}``; by default
-            what the environment variable ``MVLPT_PROGRESS_FILE`` names.
+        file: updated at most once a second with ``{"done": steps, "total": steps, "text": ...}``; by default what the
+            environment variable ``MVLPT_PROGRESS_FILE`` names.
     """
 
     def __init__(self, total: int, done: int = 0, live: bool | None = None, file: str | None = None) -> None:
         shown = sys.stderr.isatty() if live is None else live
         named = os.environ.get(FILE_VARIABLE, "") if file is None else file
         self._file = Path(named) if named else None
-        self._told_at = -FILE_SECONDS
+        self._written_at = -FILE_SECONDS
         self._bar: Progress | None = None
         self._started, self._first, self._done, self._total = time.monotonic(), done, done, total
         if shown:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-            self._bar = Progress(
-                *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=stderr_console(), transient=True
-            )
+            self._bar = _bar(TimeElapsedColumn(), TimeRemainingColumn())
             self._task = self._bar.add_task("training", total=total, completed=done)
 
     def __enter__(self) -> TrainingProgress:
@@ -79,22 +78,22 @@ class TrainingProgress:
             self._bar.stop()
 
     def step(self, text: str) -> None:
-        """One step is done; ``text`` stands before the bar."""
+        """Counts one step; ``text`` is shown before the bar."""
         self._done += 1
         now = time.monotonic()
-        if self._file is not None and (now - self._told_at >= FILE_SECONDS or self._done == self._total):
-            self._told_at = now
-            self._tell(text)
+        if self._file is not None and (now - self._written_at >= FILE_SECONDS or self._done == self._total):
+            self._written_at = now
+            self._write_file(text)
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, description=text)
+            self._bar.update(self._task, advance=1, description=clean_text(text))
 
-    def _tell(self, text: str) -> None:
-        """Replaces the file; a reader sees the old one or the new one. A run does not fail over it."""
+    def _write_file(self, text: str) -> None:
+        """Replaces the file, so that readers see either the old or the new one; a run does not fail because of it."""
         content = json.dumps({"done": self._done, "total": self._total, "text": text})
         with suppress(MvlptError):
             write_file(self._file, content, sync=False)
 
     def remaining(self) -> float:
-        """Seconds to go, judged by the steps of this process."""
+        """Seconds to go, estimated from the steps of this process."""
         mine = self._done - self._first
         return (time.monotonic() - self._started) / mine * (self._total - self._done) if mine else float("nan")

@@ -15,7 +15,7 @@ from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.run import run
 from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import CheckpointError, RunFolderError
-from mvlpt.runtime.interrupts import Interrupted
+from mvlpt.runtime import Interrupted
 
 EPOCHS, TASKS = 3, "toy-warm,toy-cold"
 OPTIONS = {"DATASET__DATASET": TASKS, "OPTIM__MAX_EPOCH": EPOCHS, "TEST__FINAL_MODEL": "best_val"}
