@@ -1,5 +1,31 @@
 """The shipped trainers. Importing this package registers them."""
 
-from mvlpt.trainers import cocoop, linear_probe, mvlpt, mvlpt_coop, mvlpt_upt, mvlpt_vpt, zeroshot
+from mvlpt.trainers.cocoop import CoCoOp
+from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
+from mvlpt.trainers.linear_probe import LinearProbe
+from mvlpt.trainers.losses import correct, prompt_losses
+from mvlpt.trainers.mvlpt import MVLPT
+from mvlpt.trainers.mvlpt_coop import CoOp, MVLPTCoOp
+from mvlpt.trainers.mvlpt_upt import MVLPTUPT, UPT
+from mvlpt.trainers.mvlpt_vpt import MVLPTVPT, VPT
+from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
+from mvlpt.trainers.zeroshot import ZeroshotCLIP
 
-__all__ = ["cocoop", "linear_probe", "mvlpt", "mvlpt_coop", "mvlpt_upt", "mvlpt_vpt", "zeroshot"]
+__all__ = [
+    "MVLPT",
+    "MVLPTUPT",
+    "MVLPTVPT",
+    "UPT",
+    "VPT",
+    "CoCoOp",
+    "CoOp",
+    "FrozenCLIPTrainer",
+    "LinearProbe",
+    "MVLPTCoOp",
+    "PromptTrainer",
+    "SingleTask",
+    "TaskInput",
+    "ZeroshotCLIP",
+    "correct",
+    "prompt_losses",
+]

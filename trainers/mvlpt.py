@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from yacs.config import CfgNode
 
 from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.errors import ConfigError
-from mvlpt.trainers.prompt_options import text_options, unified_options, visual_options
 from mvlpt.trainers.prompt_trainer import PromptTrainer
+
+METHODS = {
+    ("COOP",): ("coop", "MVLPT.COOP"),
+    ("VPT",): ("vpt", "MVLPT.VPT"),
+    ("COOP", "VPT"): ("upt", "MVLPT"),
+    ("COCOOP",): ("cocoop", "MVLPT.COCOOP"),
+}
 
 
 @TRAINER_REGISTRY.register()
@@ -19,34 +23,24 @@ class MVLPT(PromptTrainer):
     ``COCOOP.N_CTX`` gives text prompts that are conditioned on the image. All under ``TRAINER.MVLPT``.
     """
 
-    def check_cfg(self, cfg: CfgNode) -> None:
-        """Picks the method.
+    @classmethod
+    def choose_method(cls, cfg: CfgNode) -> tuple[str, str]:
+        """The method that the context lengths ask for.
 
         Raises:
             ConfigError: no context length is set, or conditional prompts are joined with others.
         """
-        node = cfg.TRAINER.MVLPT
-        lengths = {name: node[name].N_CTX for name in ("COOP", "VPT", "COCOOP")}
-        chosen = {name for name, length in lengths.items() if length > 0}
-        methods = {("COOP",): "coop", ("VPT",): "vpt", ("COOP", "VPT"): "upt", ("COCOOP",): "cocoop"}
-        try:
-            self.method = methods[tuple(sorted(chosen))]
-        except KeyError:
-            told = ", ".join(f"TRAINER.MVLPT.{name}.N_CTX {length}" for name, length in lengths.items())
+        lengths = {name: cfg.TRAINER.MVLPT[name].N_CTX for name in ("COOP", "VPT", "COCOOP")}
+        chosen = tuple(sorted(name for name, length in lengths.items() if length > 0))
+        if chosen not in METHODS:
+            given = ", ".join(f"TRAINER.MVLPT.{name}.N_CTX {length}" for name, length in lengths.items())
             raise ConfigError(
-                f"The trainer MVLPT takes its method from the context lengths, but they are {told}; set COOP.N_CTX"
+                f"The trainer MVLPT takes its method from the context lengths, but they are {given}; set COOP.N_CTX"
                 " (text), VPT.N_CTX (visual), both (unified), or COCOOP.N_CTX alone"
-            ) from None
+            )
+        return METHODS[chosen]
 
-    def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
-        """Those of the chosen method."""
-        node = cfg.TRAINER.MVLPT
-        match self.method:
-            case "coop":
-                return text_options(node.COOP)
-            case "vpt":
-                return visual_options(node.VPT)
-            case "upt":
-                return unified_options(node)
-            case _:
-                return {"n_ctx": node.COCOOP.N_CTX, "ctx_init": node.COCOOP.CTX_INIT}
+    def check_cfg(self, cfg: CfgNode) -> None:
+        """Refuses context lengths that name no method, before anything is built."""
+        super().check_cfg(cfg)
+        self.choose_method(cfg)

@@ -1,13 +1,8 @@
-"""MVLPT-CoOp and CoOp: a learned text context, shared by all tasks of the run, or for one task."""
+"""MVLPT-CoOp and CoOp: learned text contexts, shared by all tasks of the run, or for one task."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from yacs.config import CfgNode
-
 from mvlpt.engine import TRAINER_REGISTRY
-from mvlpt.trainers.prompt_options import text_options
 from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
 
 
@@ -18,19 +13,11 @@ class MVLPTCoOp(PromptTrainer):
     Options under ``TRAINER.MVLPT.COOP``; ``N_CTX`` 0 means 16 contexts.
     """
 
-    method = "coop"
-
-    def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
-        """Length, position, start words and kind of the context."""
-        return text_options(cfg.TRAINER.MVLPT.COOP)
+    method, prompt_section = "coop", "MVLPT.COOP"
 
 
 @TRAINER_REGISTRY.register()
 class CoOp(SingleTask, MVLPTCoOp):
     """Context optimisation (Zhou et al. 2022) under the name and options that its users know: ``TRAINER.COOP``."""
 
-    section = "COOP"
-
-    def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
-        """Length, position, start words and kind of the context."""
-        return text_options(cfg.TRAINER.COOP)
+    section = prompt_section = "COOP"

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from yacs.config import CfgNode
-
 from mvlpt.engine import TRAINER_REGISTRY
-from mvlpt.trainers.prompt_options import unified_options
 from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
 
 
@@ -18,11 +13,7 @@ class MVLPTUPT(PromptTrainer):
     Options under ``TRAINER.MVLPT``: ``COOP``, ``VPT``, ``PROJECT_METHOD``, ``PROJECT_DIM``; ``N_CTX`` 0 means 4.
     """
 
-    method = "upt"
-
-    def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
-        """Both prompts, and how they meet."""
-        return unified_options(cfg.TRAINER.MVLPT)
+    method, prompt_section = "upt", "MVLPT"
 
 
 @TRAINER_REGISTRY.register()

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from yacs.config import CfgNode
-
 from mvlpt.engine import TRAINER_REGISTRY
-from mvlpt.trainers.prompt_options import visual_options
 from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
 
 
@@ -18,11 +13,7 @@ class MVLPTVPT(PromptTrainer):
     Options under ``TRAINER.MVLPT.VPT``; ``N_CTX`` 0 means 16 tokens in each block.
     """
 
-    method = "vpt"
-
-    def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
-        """Number, depth, dropout and projection of the tokens."""
-        return visual_options(cfg.TRAINER.MVLPT.VPT)
+    method, prompt_section = "vpt", "MVLPT.VPT"
 
 
 @TRAINER_REGISTRY.register()

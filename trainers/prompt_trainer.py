@@ -1,4 +1,4 @@
-"""The trainer that all prompt methods share; a method adds only what its prompt is made of."""
+"""The trainer that all prompt methods share; what a method is stands in its folder of ``mvlpt.models.prompts``."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from yacs.config import CfgNode
 from mvlpt.config import task_names
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.errors import ConfigError, TrainingError
-from mvlpt.models import build_prompted_clip, load_prompt_state, save_prompt
-from mvlpt.models.builder import TEXT_CHUNK
+from mvlpt.models import TEXT_CHUNK, Outputs, build_prompted_clip, load_prompt_state, save_prompt
+from mvlpt.models.prompts import PromptMethod, prompt_method
 from mvlpt.randomness import derive_seed
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput, used_tasks
 from mvlpt.trainers.losses import correct, prompt_losses
@@ -27,38 +27,59 @@ log = logging.getLogger(__name__)
 class PromptTrainer(FrozenCLIPTrainer):
     """Tunes a prompt of a frozen CLIP on one task or many.
 
-    A subclass sets :attr:`method` and :attr:`section`, and says in :meth:`prompt_options` how long and of what kind its
-    prompt is. The trained part is registered as ``prompt_learner``, which names its folder of checkpoints.
+    A subclass names a registered prompt method and the sections of the configuration that it reads. The trained part is
+    registered as ``prompt_learner``, which names its folder of checkpoints.
     """
 
     method = "coop"
-    section = "MVLPT"  # of TRAINER: where PREC stands
+    prompt_section = "MVLPT.COOP"  # of TRAINER: the method's options
+    section = "MVLPT"  # of TRAINER: the one with PREC; empty: fp32
+
+    @classmethod
+    def choose_method(cls, cfg: CfgNode) -> tuple[str, str]:
+        """The name of the method, and the section of ``TRAINER`` that holds its options."""
+        return cls.method, cls.prompt_section
+
+    @classmethod
+    def planned_prompt(cls, cfg: CfgNode) -> tuple[PromptMethod, Any]:
+        """The method and its checked options, known before any data or model: the cost of a run follows from them.
+
+        Raises:
+            PromptError: there is no such method, or the options do not fit.
+        """
+        method = prompt_method(cls.choose_method(cfg)[0])
+        unbuilt = cls.__new__(cls)  # options follow from the configuration alone
+        return method, method.make_options(**unbuilt.prompt_options(cfg))
 
     def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
-        """The arguments of :func:`mvlpt.models.build_prompted_clip` that describe the prompt."""
-        raise NotImplementedError
+        """The options of the prompt, as :func:`mvlpt.models.build_prompted_clip` takes them."""
+        name, path = self.choose_method(cfg)
+        section = cfg.TRAINER
+        for part in path.split("."):
+            section = section[part]
+        return prompt_method(name).read_section(section)
 
     def build_model(self) -> None:
         """Attaches a prompt to the backbone; makes its optimiser and schedule."""
         cfg = self.cfg
-        precision = self._precision()
+        method, precision = self.choose_method(cfg)[0], self._precision()
         self.backbone = self.load_backbone("fp32" if precision == "amp" else precision)
         chunk = {"text_chunk": TEXT_CHUNK // cfg.TRAINER.ACT_CKPT} if cfg.TRAINER.ACT_CKPT > 1 else {}
         self.model = build_prompted_clip(
             self.backbone,
             [name for task in self.dm.tasks for name in task.classnames],
-            method=self.method,
+            method=method,
             task_ranges=[(task.start, task.stop) for task in self.dm.tasks],
             label_space="per_task" if cfg.DATASET.MULTITASK_LABEL_PERTASK else "joint",
             legacy=cfg.TRAINER.LEGACY,
-            seed=derive_seed("prompt", self.method, cfg.SEED),
+            seed=derive_seed("prompt", method, cfg.SEED),
             **self.prompt_options(cfg),
             **chunk,
         )
         self.trains_images = self.model.trains_image
         self.scaler = torch.amp.GradScaler(self.device.type) if precision in ("fp16", "amp") else None
         self._autocast = torch.float16 if precision == "amp" else None
-        self._logits = torch.compile(self.model.forward) if cfg.TRAINER.COMPILE else self.model.forward
+        self._outputs = torch.compile(self.model.outputs) if cfg.TRAINER.COMPILE else self.model.outputs
         self.optim = build_optimizer(self.model.prompt_learner, cfg.OPTIM)
         self.sched = build_lr_scheduler(self.optim, cfg.OPTIM)
         self.register_model("prompt_learner", self.model.prompt_learner, self.optim, self.sched)
@@ -88,10 +109,10 @@ class PromptTrainer(FrozenCLIPTrainer):
     def _backward(self, input: TaskInput, label: torch.Tensor, whole: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Adds the gradients of some images of a batch of ``whole``; returns their share of the loss, and the hits."""
         with self._precision_context():
-            logits = self._forward(input)
-        losses = prompt_losses(logits, label)
+            outputs = self._forward(input)
+        losses = self.losses(outputs, label)
         loss = losses.sum() / whole
-        hits = correct(logits.detach(), label)
+        hits = correct(outputs.logits.detach(), label)
         if len(self.dm.tasks) > 1:
             self.detect_anomaly(loss)
             self.task_meter.update(losses, hits, input.task)
@@ -99,8 +120,17 @@ class PromptTrainer(FrozenCLIPTrainer):
         self.model_backward(loss)
         return loss.detach(), hits.sum()
 
+    def losses(self, outputs: Outputs, label: torch.Tensor) -> torch.Tensor:
+        """The loss of every image (B,); a method that also regularises its prompt overrides this and adds its term.
+
+        Args:
+            outputs: logits, and the features they come from.
+            label: class ids (B,), or multi-hot rows (B, K).
+        """
+        return prompt_losses(outputs.logits, label)
+
     def after_epoch(self) -> None:
-        """Logs how each task fared, then validates and saves."""
+        """Logs loss, accuracy and gradient norm of each task, then validates and saves."""
         for name, values in self.task_meter.summary().items():
             log.debug("epoch %d, %s: %s", self.epoch + 1, name, ", ".join(f"{k} {v:.4g}" for k, v in values.items()))
             for key, value in values.items():
@@ -124,7 +154,7 @@ class PromptTrainer(FrozenCLIPTrainer):
     def model_inference(self, input: TaskInput) -> torch.Tensor:
         """Scores (B, K) over the union of classes."""
         with self._precision_context():
-            return self._forward(input)
+            return self._forward(input).logits
 
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """Image features (B, D) of length one, with the visual prompt, if there is one."""
@@ -146,7 +176,7 @@ class PromptTrainer(FrozenCLIPTrainer):
         )
 
     def load_model_state(self, name: str, state: dict[str, torch.Tensor], origin: str) -> None:
-        """Takes prompts of this framework and of the paper's code; explains what does not fit."""
+        """Loads prompts of this framework and of the paper's code; explains what does not fit."""
         load_prompt_state(self.model.prompt_learner, state, source=origin)
 
     def detect_anomaly(self, loss: torch.Tensor) -> None:
@@ -157,14 +187,14 @@ class PromptTrainer(FrozenCLIPTrainer):
             names = ", ".join(self.dm.tasks[i].name for i in used_tasks(self._tasks_in_batch))
             raise TrainingError(f"{error}; tasks in the batch: {names}") from None
 
-    def _forward(self, input: TaskInput) -> torch.Tensor:
+    def _forward(self, input: TaskInput) -> Outputs:
         if input.features is not None:
-            return self.model.forward_features(input.features, task=input.task)
-        return self._logits(input.images, task=input.task)
+            return self.model.outputs_of_features(input.features, task=input.task)
+        return self._outputs(input.images, task=input.task)
 
     def _precision(self) -> str:
         """``fp32``, ``bf16``, ``fp16`` or ``amp``; halves need a GPU and fall back to fp32 without one."""
-        wanted = self.cfg.TRAINER[self.section].PREC
+        wanted = self.cfg.TRAINER[self.section].PREC if self.section else "fp32"
         if wanted in ("fp16", "amp") and self.device.type == "cpu":
             log.warning("TRAINER.%s.PREC %s needs a GPU; this run computes in fp32", self.section, wanted)
             return "fp32"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mvlpt.models.label_space import LabelSpace
     from mvlpt.models.optimisations import ComputeOptimisations
     from mvlpt.models.prompt_file import PromptFile, load_prompt, save_prompt
-    from mvlpt.models.prompted_clip import PromptedCLIP
+    from mvlpt.models.prompted_clip import Outputs, PromptedCLIP
     from mvlpt.models.state import clean_prompt_state, load_prompt_state
     from mvlpt.models.zero_shot import zero_shot_text_features
 
@@ -22,6 +22,7 @@ __all__ = [
     "Backbone",
     "ComputeOptimisations",
     "LabelSpace",
+    "Outputs",
     "PromptFile",
     "PromptedCLIP",
     "build_prompted_clip",
@@ -41,6 +42,7 @@ __getattr__ = lazy_exports(
         "ComputeOptimisations": "optimisations",
         "LabelSpace": "label_space",
         "PromptFile": "prompt_file",
+        "Outputs": "prompted_clip",
         "PromptedCLIP": "prompted_clip",
         "build_prompted_clip": "builder",
         "clean_prompt_state": "state",

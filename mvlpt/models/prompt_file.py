@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +16,41 @@ from mvlpt.io import check_head, not_finite, parse_json, write_file
 from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
 from mvlpt.models.builder import build_prompted_clip
 from mvlpt.models.prompted_clip import PromptedCLIP
+from mvlpt.models.prompts import prompt_method
 from mvlpt.models.state import load_prompt_state
 
 FORMAT = 1
 HEADER_KEY = "mvlpt"
-OPTIONS = {
-    "method": str,
-    "n_ctx": int,
-    "ctx_init": str,
-    "class_token_position": str,
-    "csc": bool,
-    "vpt_n_ctx": int,
-    "vpt_deep": bool,
-    "vpt_dropout": float,
-    "vpt_project": int,
-    "project_method": str,
-    "project_dim": int,
-    "legacy": bool,
-    "label_space": str,
+# Format 1 lists these options for every prompt, also where its method has none of them.
+LISTED_OPTIONS = {
+    "n_ctx": 0,
+    "ctx_init": "",
+    "class_token_position": "end",
+    "csc": False,
+    "vpt_n_ctx": 0,
+    "vpt_deep": True,
+    "vpt_dropout": 0.0,
+    "vpt_project": -1,
+    "project_method": "transformer",
+    "project_dim": 128,
+    "legacy": False,
+    "label_space": "joint",
 }
 
 
 @dataclass(frozen=True)
 class PromptFile:
-    """A tuned prompt as it was read from its file.
+    """A tuned prompt, read from its file.
 
     Attributes:
         tensors: the prompt learner's parameters by name.
-        method: ``coop``, ``vpt``, ``upt`` or ``cocoop``.
+        method: name of a registered prompt method, such as ``coop``.
         backbone: the backbone's name.
         pretrained: tag or file name of its weights.
         fingerprint: SHA-256 of its weights, ``""`` if unknown.
         tasks: the tasks it was trained on: name and class names.
         class_names: all classes, in the order of the logits.
-        options: the arguments of ``build_prompted_clip`` that shaped it.
+        options: the arguments of ``build_prompted_clip`` that it was built with.
         sha256: of the tensors.
         extra: whatever else the writer added.
     """
@@ -94,19 +95,30 @@ class PromptFile:
         Raises:
             CheckpointError: the header's options are damaged, or the prompt does not fit.
         """
-        options = dict(self.options)
-        longest = max((size for tensor in self.tensors.values() for size in tensor.shape), default=0)
-        for name, kind in OPTIONS.items():
-            value = options.get(name)
-            if type(value) is not kind or (kind is int and value > max(longest, 1024)):
-                raise CheckpointError(f"The prompt file's option '{name}' is damaged: {value!r}")
-        if set(options) != set(OPTIONS):
-            raise CheckpointError(f"The prompt file has unknown options: {', '.join(set(options) - set(OPTIONS))}")
-        options["label_space"] = "joint"
-        options["vpt_n_ctx"] = options["vpt_n_ctx"] or None
+        options = {**self._checked_options(), "label_space": "joint"}
         prompted = build_prompted_clip(backbone, self.class_names if class_names is None else class_names, **options)
         self.load_into(prompted)
         return prompted.eval()
+
+    def _checked_options(self) -> dict[str, Any]:
+        """The header's options, for ``build_prompted_clip``.
+
+        Raises:
+            CheckpointError: one is missing, unknown, of another type, or larger than the tensors allow.
+        """
+        method = prompt_method(self.method)
+        own = asdict(method.make_options())
+        kinds = {name: type(value) for name, value in {"method": "", **LISTED_OPTIONS, **own}.items()}
+        longest = max((size for tensor in self.tensors.values() for size in tensor.shape), default=0)
+        for name, kind in kinds.items():
+            value = self.options.get(name)
+            if type(value) is not kind or (kind is int and value > max(longest, 1024)):
+                raise CheckpointError(f"The prompt file's option '{name}' is damaged: {value!r}")
+        unknown = set(self.options) - set(kinds)
+        if unknown:
+            raise CheckpointError(f"The prompt file has unknown options: {', '.join(sorted(unknown))}")
+        names = {"method", "legacy", "label_space", *method.option_names()}
+        return {name: value for name, value in self.options.items() if name in names}
 
 
 def save_prompt(
@@ -116,7 +128,7 @@ def save_prompt(
     tasks: Sequence[Mapping[str, Any]] = (),
     extra: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes the prompt, to a temporary name first, then renamed.
+    """Writes the prompt, whole or not at all.
 
     Args:
         path: the file.
@@ -143,7 +155,7 @@ def save_prompt(
         "fingerprint": prompted.backbone.fingerprint,
         "tasks": listed,
         "class_names": list(prompted.class_names),
-        "options": prompted.options,
+        "options": {"method": prompted.options["method"], **LISTED_OPTIONS, **prompted.options},
         "sha256": hash_tensors(tensors),
         "extra": dict(extra or {}),
     }

@@ -6,7 +6,7 @@ Shape legend: B images, K classes, E features' width.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +16,24 @@ from mvlpt.errors import PromptError
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.label_space import LabelSpace
 from mvlpt.models.optimisations import ComputeOptimisations
-from mvlpt.models.prompts.base import Prompts
-from mvlpt.models.prompts.cocoop.learner import ConditionalPromptLearner
+from mvlpt.models.prompts import PromptLearner, PromptMethod, Prompts
 from mvlpt.models.towers.image import ImageTower
 from mvlpt.models.towers.text import TextTower
 from mvlpt.models.towers.text_layout import TextLayout
+
+
+class Outputs(NamedTuple):
+    """What a prompted CLIP computes for a batch.
+
+    Attributes:
+        logits: (B, K); under ``per_task`` other tasks' classes have -inf.
+        image_features: (B, E), normalised, as they were compared.
+        text_features: (K', E) of the classes that were needed, normalised; ``None`` where every image has its own.
+    """
+
+    logits: Tensor
+    image_features: Tensor
+    text_features: Tensor | None
 
 
 class PromptedCLIP(nn.Module):
@@ -31,8 +44,9 @@ class PromptedCLIP(nn.Module):
 
     Args:
         backbone: the frozen model.
+        method: declares which towers the prompt changes.
         prompt_learner: holds the trained parameters; its call gives the ``Prompts``.
-        layout: the text of each class.
+        layout: the prompt of each class.
         label_space: which classes an image competes with.
         optimisations: which to use.
         text_chunk: most text tokens that are encoded at once.
@@ -42,7 +56,8 @@ class PromptedCLIP(nn.Module):
     def __init__(
         self,
         backbone: Backbone,
-        prompt_learner: nn.Module,
+        method: PromptMethod,
+        prompt_learner: PromptLearner,
         layout: TextLayout,
         label_space: LabelSpace,
         *,
@@ -52,6 +67,7 @@ class PromptedCLIP(nn.Module):
         options: dict[str, Any],
     ) -> None:
         super().__init__()
+        self.method = method
         self.prompt_learner = prompt_learner
         self.clip = backbone.model
         self.backbone = backbone
@@ -62,9 +78,6 @@ class PromptedCLIP(nn.Module):
         self.options = dict(options)
         self.text_tower = TextTower(backbone, optimisations, text_chunk)
         self.image_tower = ImageTower(backbone, optimisations)
-        self.conditional = isinstance(prompt_learner, ConditionalPromptLearner)
-        self.trains_text = layout.n_ctx > 0
-        self.trains_image = hasattr(prompt_learner, "vpt_embeddings")
         self._kept: tuple[tuple, list[Tensor], Tensor] | None = None
         self.to(backbone.device)
 
@@ -73,6 +86,16 @@ class PromptedCLIP(nn.Module):
         super().train(mode)
         self.clip.eval()
         return self
+
+    @property
+    def trains_text(self) -> bool:
+        """Whether text features depend on trained parameters."""
+        return self.method.trains_text
+
+    @property
+    def trains_image(self) -> bool:
+        """Whether image features do."""
+        return self.method.trains_image
 
     # -- features -------------------------------------------------------------------------------------------------
 
@@ -93,20 +116,20 @@ class PromptedCLIP(nn.Module):
         if not keep:
             if self.trains_text and prompts is None:
                 prompts = self.prompt_learner()
-            return self._encode_text(prompts.text if self.trains_text else None, classes)
+            return self._encode_text(prompts if self.trains_text else None, classes)
         parameters = list(self.prompt_learner.parameters()) if self.trains_text else []
         state = (self.backbone.device, self.backbone.text_dtype, _autocast_dtype(self.backbone.device))
         if self._kept is None or self._kept[0] != state or not _equal(self._kept[1], parameters):
             # never an inference tensor: a later training step may save it for its backward pass
             with torch.inference_mode(False), torch.no_grad():
-                text = self.prompt_learner().text if self.trains_text else None
-                features = self._encode_text(text, None)
+                features = self._encode_text(self.prompt_learner() if self.trains_text else None, None)
                 self._kept = (state, [parameter.detach().clone() for parameter in parameters], features)
         features = self._kept[2]
         return features if classes is None else features[torch.tensor(classes, device=features.device)]
 
-    def _encode_text(self, contexts: Tensor | None, classes: Sequence[int] | None, copies: int = 1) -> Tensor:
-        return unit(self.text_tower.encode(self.layout, contexts, classes, copies=copies))
+    def _encode_text(self, prompts: Prompts | None, classes: Sequence[int] | None, copies: int = 1) -> Tensor:
+        contexts, deep = (None, None) if prompts is None else (prompts.text, prompts.text_deep)
+        return unit(self.text_tower.encode(self.layout, contexts, classes, deep=deep, copies=copies))
 
     # -- logits ---------------------------------------------------------------------------------------------------
 
@@ -117,8 +140,7 @@ class PromptedCLIP(nn.Module):
             images: (B, 3, height, width), normalised as the backbone wants them.
             task: (B,) the task of every image; needed under ``per_task``.
         """
-        prompts = Prompts() if self.conditional else self.prompt_learner()
-        return self._classify(self._image_features(images, prompts), task, prompts)
+        return self.outputs(images, task).logits
 
     def forward_features(self, image_features: Tensor, task: Tensor | None = None) -> Tensor:
         """Logits (B, K) from normalised image features (B, E) that were computed before.
@@ -126,6 +148,15 @@ class PromptedCLIP(nn.Module):
         Raises:
             PromptError: the prompt changes image features, so that they cannot be reused.
         """
+        return self.outputs_of_features(image_features, task).logits
+
+    def outputs(self, images: Tensor, task: Tensor | None = None) -> Outputs:
+        """Logits and the features they come from; arguments as :meth:`forward`'s."""
+        prompts = Prompts() if self.method.conditional else self.prompt_learner()
+        return self._classify(self._image_features(images, prompts), task, prompts)
+
+    def outputs_of_features(self, image_features: Tensor, task: Tensor | None = None) -> Outputs:
+        """As :meth:`outputs`, from features; arguments and errors as :meth:`forward_features`'."""
         if self.trains_image:
             raise PromptError("Image features depend on the visual prompt that is trained; give images")
         return self._classify(image_features.to(self.backbone.device), task, None)
@@ -135,13 +166,15 @@ class PromptedCLIP(nn.Module):
         products = self._scaled_products(image_features, text_features)
         return self._restrict(products, task, None)
 
-    def _classify(self, image_features: Tensor, task: Tensor | None, prompts: Prompts | None) -> Tensor:
+    def _classify(self, image_features: Tensor, task: Tensor | None, prompts: Prompts | None) -> Outputs:
         classes = self._needed_classes(task)
-        if self.conditional:
-            products = self._conditional_products(image_features, classes)
+        if self.method.conditional:
+            products, text_features = self._conditional_products(image_features, classes), None
         else:
-            products = self._scaled_products(image_features, self._text_features(prompts, classes))
-        return self._restrict(products, task, classes)
+            text_features = self._text_features(prompts, classes)
+            image_features, text_features = self.prompt_learner.adapt(image_features, text_features, classes)
+            products = self._scaled_products(image_features, text_features)
+        return Outputs(self._restrict(products, task, classes), image_features, text_features)
 
     def _scaled_products(self, image_features: Tensor, text_features: Tensor) -> Tensor:
         dtype = torch.promote_types(image_features.dtype, text_features.dtype)
@@ -151,10 +184,10 @@ class PromptedCLIP(nn.Module):
             return self.backbone.logit_scale.to(dtype).exp() * products
 
     def _conditional_products(self, image_features: Tensor, classes: list[int] | None) -> Tensor:
-        """Every image meets class texts whose contexts it shifts: (B, K')."""
+        """Compares every image with class prompts of its own: (B, K')."""
         contexts = self.prompt_learner.contexts_for(image_features)
         rows = [
-            self._scaled_products(feature[None], self._encode_text(shifted, classes, len(contexts)))
+            self._scaled_products(feature[None], self._encode_text(Prompts(shifted), classes, len(contexts)))
             for feature, shifted in zip(image_features, contexts, strict=True)
         ]
         return torch.cat(rows)
@@ -164,7 +197,7 @@ class PromptedCLIP(nn.Module):
         if not self.label_space.per_task:
             return None
         if task is None:
-            raise PromptError("Under the label space 'per_task' every batch must say the task of each image")
+            raise PromptError("Under the label space 'per_task' every batch must name the task of each image")
         tasks = self.label_space.tasks_in(task)
         if not self.optimisations.task_classes or len(tasks) == len(self.label_space.ranges):
             return None
@@ -174,7 +207,7 @@ class PromptedCLIP(nn.Module):
         if not self.label_space.per_task:
             return logits
         if task is None:
-            raise PromptError("Under the label space 'per_task' every batch must say the task of each image")
+            raise PromptError("Under the label space 'per_task' every batch must name the task of each image")
         return self.label_space.restrict(logits, task, classes)
 
 

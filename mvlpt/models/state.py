@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mvlpt.errors import CheckpointError
 from mvlpt.io import compare_states, listed, not_finite
-
-# Upstream saves these fixed token embeddings with the prompt; they follow from the class names.
-DERIVED = ("token_prefix", "token_suffix")
+from mvlpt.models.prompts import PROMPT_METHODS, PromptLearner
 
 
-def clean_prompt_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Old names made new, derived tensors dropped: ``upt_proj`` is ``mvlpt_proj``.
+def clean_prompt_state(
+    state: Mapping[str, Tensor], learners: Iterable[type[PromptLearner]] | None = None
+) -> dict[str, Tensor]:
+    """A checkpoint's tensors under the names they have today, without those that follow from the class names.
+
+    Args:
+        state: tensors by name.
+        learners: whose names; by default those of all registered methods.
 
     Raises:
         CheckpointError: something in it is no tensor.
     """
+    if learners is None:
+        learners = [PROMPT_METHODS.get(name).learner for name in PROMPT_METHODS]
+    learners = list(learners)
+    derived = {name for learner in learners for name in learner.derived}
+    old_names = {old: new for learner in learners for old, new in learner.old_names.items()}
     cleaned = {}
     for key, value in state.items():
         name = str(key).removeprefix("module.").removeprefix("prompt_learner.")
-        if name in DERIVED:
+        if name in derived:
             continue
         if not isinstance(value, Tensor):
             raise CheckpointError(f"The checkpoint's '{name}' is a {type(value).__name__}, not a tensor")
-        if name.startswith("upt_proj"):
-            name = f"mvlpt_proj{name.removeprefix('upt_proj')}"
+        for old, new in old_names.items():
+            if name.startswith(old):
+                name = new + name.removeprefix(old)
+                break
         cleaned[name] = value
     return cleaned
 
 
 def load_prompt_state(
-    prompt_learner: nn.Module, state: Mapping[str, Tensor], *, source: str = "the checkpoint"
+    prompt_learner: PromptLearner, state: Mapping[str, Tensor], *, source: str = "the checkpoint"
 ) -> None:
     """Copies a state dict, ours or upstream's, into a prompt learner; nothing is changed if it does not fit.
 
@@ -46,31 +57,13 @@ def load_prompt_state(
     Raises:
         CheckpointError: missing or unknown names, other shapes, values that are not finite.
     """
-    cleaned = clean_prompt_state(state)
+    cleaned = clean_prompt_state(state, [type(prompt_learner)])
     own = dict(prompt_learner.state_dict())
     if differences := compare_states(own, cleaned):
-        why = _why(own, cleaned, list(differences.shapes))
-        raise CheckpointError(f"The prompt in {source} does not fit: {differences}{why}")
+        reasons = (prompt_learner.explain_mismatch(key, *pair) for key, pair in differences.shapes.items())
+        raise CheckpointError(f"The prompt in {source} does not fit: {differences}{next(filter(None, reasons), '')}")
     if broken := not_finite(cleaned):
         raise CheckpointError(f"The prompt in {source} holds values that are not finite in {listed(broken)}")
     with torch.no_grad():
         for key, tensor in own.items():
             tensor.copy_(cleaned[key])
-
-
-def _why(own: dict[str, Tensor], given: Mapping[str, Tensor], keys: list[str]) -> str:
-    """What a difference of shapes usually means."""
-    for key in keys:
-        mine, theirs = own[key].shape, given[key].shape
-        if key in ("ctx", "cocoop_ctx") and len(mine) != len(theirs):
-            return " (one prompt is class-specific (CSC), the other is not)"
-        if key == "ctx" and len(mine) == 3 and mine[0] != theirs[0]:
-            return f" (it was trained for {theirs[0]} classes, there are {mine[0]})"
-        if key == "vpt_embeddings_deep" and mine[0] != theirs[0]:
-            return f" (it was trained for a backbone of {theirs[0] + 1} blocks, this one has {mine[0] + 1})"
-        if key in ("ctx", "cocoop_ctx", "vpt_embeddings", "vpt_embeddings_deep"):
-            if mine[-1] != theirs[-1]:
-                return " (it was trained for a backbone of another width)"
-            if mine[-2] != theirs[-2]:
-                return f" (it has {theirs[-2]} contexts, the configuration asks for {mine[-2]})"
-    return ""

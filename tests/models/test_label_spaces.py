@@ -39,7 +39,7 @@ def test_legacy_puts_zero_for_other_tasks():
 def test_a_batch_must_say_its_tasks():
     prompted = build_prompted_clip(tiny_backbone(), NAMES, n_ctx=2, task_ranges=RANGES, label_space="per_task")
     images = tiny_images(prompted.backbone)
-    with pytest.raises(PromptError, match="must say the task"):
+    with pytest.raises(PromptError, match="must name the task"):
         prompted(images)
     with pytest.raises(PromptError, match="names task 3 of 3"):
         prompted(images, torch.tensor([0, 1, 2, 3]))

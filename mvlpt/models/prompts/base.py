@@ -1,23 +1,68 @@
-"""What a prompt learner hands to the towers."""
+"""What a prompt learner is, and what it passes to the towers.
+
+Shape legend: B images, K classes, P contexts, J blocks, L blocks of the image tower, Dt and Dv widths of text and
+vision tokens, E width of features.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Prompts(NamedTuple):
-    """Prompts as the towers take them (P contexts, K classes, L layers, Dt and Dv widths of text and vision).
+    """Prompts as the towers take them; ``None`` where a method has none.
 
     Attributes:
-        text: (P, Dt), class-specific (K, P, Dt), or ``None``.
-        first: (P, Dv) visual prompts of the first block, or ``None``.
-        deep: (L - 1, P, Dv) visual prompts of the other blocks, or ``None``.
-        dropout: probability of dropping numbers of visual prompts in this pass.
+        text: (P, Dt) contexts of the class prompts, or class-specific (K, P, Dt).
+        first: (P, Dv) visual prompts of the first block.
+        deep: (J, P, Dv) visual prompts that replace the former ones before blocks 2 to J + 1; J <= L - 1.
+        dropout: probability of dropping each number of the visual prompts in this pass.
+        text_deep: (J, P, Dt) or (J, K, P, Dt) contexts that replace the former ones before blocks 2 to J + 1.
     """
 
     text: Tensor | None = None
     first: Tensor | None = None
     deep: Tensor | None = None
     dropout: float = 0.0
+    text_deep: Tensor | None = None
+
+
+class PromptLearner(nn.Module):
+    """The trained part of a prompted CLIP; the names of its parameters are those in its checkpoints.
+
+    A subclass computes its :class:`Prompts` in ``forward``; the other methods have defaults.
+
+    Attributes:
+        old_names: how parameters began in older checkpoints, to how they begin now.
+        derived: tensors in checkpoints that follow from the class names and are not loaded.
+    """
+
+    old_names: ClassVar[Mapping[str, str]] = {}
+    derived: ClassVar[tuple[str, ...]] = ("token_prefix", "token_suffix")  # CoOp and the code built on it save these
+
+    def forward(self) -> Prompts:
+        """The prompts of this pass."""
+        raise NotImplementedError(f"{type(self).__name__} does not compute its prompts")
+
+    def contexts_for(self, image_features: Tensor) -> Tensor:
+        """Contexts (B, P, Dt) for normalised image features (B, E); methods that are ``conditional`` define it."""
+        raise NotImplementedError(f"The contexts of {type(self).__name__} do not depend on the image")
+
+    def adapt(
+        self, image_features: Tensor, text_features: Tensor, classes: Sequence[int] | None
+    ) -> tuple[Tensor, Tensor]:
+        """Adapts features behind the towers, as adapters and task residuals do; by default they stay as they are.
+
+        Args:
+            image_features: (B, E), normalised.
+            text_features: (K', E), normalised.
+            classes: the K' classes; ``None`` for all.
+        """
+        return image_features, text_features
+
+    def explain_mismatch(self, name: str, given: Sequence[int], own: Sequence[int]) -> str:
+        """Why a parameter in a checkpoint may have another shape than ours; empty where nothing is known."""
+        return ""

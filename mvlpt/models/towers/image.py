@@ -45,7 +45,8 @@ class ImageTower:
         Args:
             images: (B, 3, height, width).
             first: (P, D) prompts of the first block; ``None``: no visual prompts.
-            deep: (L - 1, P, D) prompts of the other blocks; ``None``: the first ones are carried through all blocks.
+            deep: (J, P, D) prompts that replace the former ones before blocks 2 to J + 1; those of the last such block,
+                or without ``deep`` the first ones, pass through the blocks that follow.
             dropout: probability with which each number of each image's prompts is dropped.
 
         Returns:
@@ -74,9 +75,9 @@ class ImageTower:
         features = visual.ln_post(token)
         return features if visual.proj is None else features @ visual.proj
 
-    def _run_tokens(self, x: Tensor) -> Tensor:
-        """Runs all tokens through all blocks and returns the class token: (B, D)."""
-        fused, layers = self.optimisations.fused_gelu, list(self._blocks)
+    def _run_tokens(self, x: Tensor, start: int = 0) -> Tensor:
+        """Runs all tokens through all blocks from ``start`` on and returns the class token: (B, D)."""
+        fused, layers = self.optimisations.fused_gelu, list(self._blocks)[start:]
         last_query = self._can_step and self.optimisations.image_last_query
         for block in layers[:-1] if last_query else layers:
             x = transformer_steps.full_step(block, x, causal=False, fused=fused) if self._can_step else block(x)
@@ -84,9 +85,9 @@ class ImageTower:
 
     def _run_deep(self, x: Tensor, prompts: Tensor, deep: Tensor, dropout: float) -> Tensor:
         layers = list(self._blocks)
-        if deep.shape[0] != len(layers) - 1:
+        if deep.shape[0] >= len(layers):
             raise PromptError(
-                f"There are deep visual prompts for {deep.shape[0] + 1} layers, "
+                f"There are deep visual prompts for {deep.shape[0] + 1} blocks, "
                 f"but backbone '{self.backbone.name}' has {len(layers)}"
             )
         keys_only = self._can_step and self.optimisations.image_deep_keys
@@ -94,6 +95,8 @@ class ImageTower:
             if number:
                 prompts = _for_batch(deep[number - 1], x.shape[0], dropout)
             last = number == len(layers) - 1
+            if number == len(deep) and not last:  # nothing replaces these prompts: they stay among the tokens
+                return self._run_tokens(_insert(x, prompts), number)
             if keys_only:
                 if last and self.optimisations.image_last_query:
                     return transformer_steps.first_token_step(

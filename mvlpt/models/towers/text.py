@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from mvlpt.errors import PromptError
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.optimisations import ComputeOptimisations
 from mvlpt.models.towers import transformer_steps
@@ -62,6 +63,7 @@ class TextTower:
         contexts: Tensor | None,
         classes: Sequence[int] | None = None,
         *,
+        deep: Tensor | None = None,
         copies: int = 1,
     ) -> Tensor:
         """Features of classes, not normalised.
@@ -70,23 +72,23 @@ class TextTower:
             layout: the prompts.
             contexts: (P, D), or (K, P, D) if they are class-specific; ``None`` if the layout has none.
             classes: which classes, all if ``None``.
+            deep: (J, P, D), or (J, K, P, D), contexts that replace the former ones before blocks 2 to J + 1.
             copies: how many such encodings the same graph will hold.
 
         Returns:
             (K', embed_dim).
         """
         plan = self._plan(layout, classes)
-        if contexts is not None:
-            contexts = contexts.to(self.backbone.text_dtype).flatten(0, -2)
-        shared = self._run_prefix(plan, contexts) if plan.prefix else None
-        trained = contexts is not None and contexts.requires_grad and torch.is_grad_enabled()
+        layers = self._context_layers(contexts, deep)
+        shared = self._run_prefix(plan, layers) if plan.prefix else None
+        trained = any(layer.requires_grad for layer in layers) and torch.is_grad_enabled()
         if trained and self.optimisations.text_chunks and copies * plan.tokens > self.chunk_tokens:
             options = {"use_reentrant": False, "preserve_rng_state": False}
             features = [
-                checkpoint(self._run_chunk, chunk, plan.prefix, contexts, shared, **options) for chunk in plan.chunks
+                checkpoint(self._run_chunk, chunk, plan.prefix, layers, shared, **options) for chunk in plan.chunks
             ]
         else:
-            features = [self._run_chunk(chunk, plan.prefix, contexts, shared) for chunk in plan.chunks]
+            features = [self._run_chunk(chunk, plan.prefix, layers, shared) for chunk in plan.chunks]
         joined = torch.cat(features) if len(features) > 1 else features[0]
         return joined if plan.order is None else joined[plan.order]
 
@@ -107,53 +109,80 @@ class TextTower:
                 self._plans.popitem(last=False)
         return self._plans[key][1]
 
-    def _embed(self, ids: Tensor, slots: Tensor | None, contexts: Tensor | None, start: int) -> Tensor:
-        """Token and position embeddings: ids (..., L) -> (..., L, D); contexts are put where ``slots`` says."""
+    def _context_layers(self, contexts: Tensor | None, deep: Tensor | None) -> list[Tensor]:
+        """The contexts of the first block, then those of each block that replaces them, one row a context.
+
+        Raises:
+            PromptError: there are contexts for more blocks than the tower has.
+        """
+        if contexts is None:
+            return []
+        layers = [contexts, *(() if deep is None else deep)]
+        if len(layers) > len(self._blocks):
+            raise PromptError(
+                f"There are text contexts for {len(layers)} blocks, "
+                f"but backbone '{self.backbone.name}' has {len(self._blocks)}"
+            )
+        return [layer.to(self.backbone.text_dtype).flatten(0, -2) for layer in layers]
+
+    def _embed(self, ids: Tensor, slots: Tensor | None, layers: list[Tensor], start: int) -> Tensor:
+        """Token and position embeddings: ids (..., L) -> (..., L, D); ``slots`` says which tokens are contexts."""
         text, dtype = self.backbone.text, self.backbone.text_dtype
         x = F.embedding(ids, text.token_embedding.weight).to(dtype)
         if slots is not None:
-            x = torch.where((slots >= 0)[..., None], F.embedding(slots.clamp_min(0), contexts), x)
+            x = _insert(x, slots, layers[0])
         return x + text.positional_embedding[start : start + ids.shape[-1]].to(dtype)
 
-    def _run_prefix(self, plan: TextPlan, contexts: Tensor | None) -> Shared:
-        """Keys and values (H, S, d) of the shared tokens in every layer."""
-        x = self._embed(plan.prefix_ids, plan.prefix_slots, contexts, 0)
+    def _run_prefix(self, plan: TextPlan, layers: list[Tensor]) -> Shared:
+        """Keys and values (H, S, d) of the shared tokens in every block."""
+        x = self._embed(plan.prefix_ids, plan.prefix_slots, layers, 0)
         shared = []
-        for number, block in enumerate(self._blocks, start=1):
-            last = number == len(self._blocks)
+        for number, block in enumerate(self._blocks):
+            x = _replace(x, plan.prefix_slots, layers, number)
+            last = number + 1 == len(self._blocks)
             x, keys, values = transformer_steps.prefix_step(block, x, last=last, fused=self.optimisations.fused_gelu)
             shared.append((keys, values))
         return shared
 
-    def _run_chunk(self, chunk: Chunk, start: int, contexts: Tensor | None, shared: Shared | None) -> Tensor:
+    def _run_chunk(self, chunk: Chunk, start: int, layers: list[Tensor], shared: Shared | None) -> Tensor:
         """Features (N, embed_dim) of the classes of one chunk."""
-        x = self._embed(chunk.ids, chunk.slots, contexts, start)
-        ends = self._run_steps(x, chunk, shared) if self._steps else self._run_blocks(x, chunk)
+        x = self._embed(chunk.ids, chunk.slots, layers, start)
+        ends = self._run_steps(x, chunk, layers, shared) if self._steps else self._run_blocks(x, chunk, layers)
         text = self.backbone.text
         features = text.ln_final(ends)
         if isinstance(text.text_projection, nn.Module):
             return text.text_projection(features)
         return features if text.text_projection is None else features @ text.text_projection
 
-    def _run_steps(self, x: Tensor, chunk: Chunk, shared: Shared | None) -> Tensor:
-        optimisations, layers = self.optimisations, list(self._blocks)
-        whole, last = (layers[:-1], layers[-1]) if optimisations.text_last_query else (layers, None)
+    def _run_steps(self, x: Tensor, chunk: Chunk, layers: list[Tensor], shared: Shared | None) -> Tensor:
+        fused, blocks = self.optimisations.fused_gelu, list(self._blocks)
         mask = _causal_mask(x) if shared is not None else None
-        for number, block in enumerate(whole):
+        for number, block in enumerate(blocks):
+            x = _replace(x, chunk.slots, layers, number)
+            if number + 1 == len(blocks) and self.optimisations.text_last_query:
+                own = None if shared is None else shared[-1]
+                return transformer_steps.end_token_step(block, x, own, chunk.ends, chunk.uniform, fused)
             if shared is None:
-                x = transformer_steps.full_step(block, x, causal=True, fused=optimisations.fused_gelu)
+                x = transformer_steps.full_step(block, x, causal=True, fused=fused)
             else:
-                x = transformer_steps.suffix_step(block, x, shared[number], mask, optimisations.fused_gelu)
-        if last is None:
-            return _read(x, chunk)
-        own = None if shared is None else shared[-1]
-        return transformer_steps.end_token_step(last, x, own, chunk.ends, chunk.uniform, optimisations.fused_gelu)
-
-    def _run_blocks(self, x: Tensor, chunk: Chunk) -> Tensor:
-        mask = _causal_mask(x)
-        for block in self._blocks:
-            x = block(x, attn_mask=mask)
+                x = transformer_steps.suffix_step(block, x, shared[number], mask, fused)
         return _read(x, chunk)
+
+    def _run_blocks(self, x: Tensor, chunk: Chunk, layers: list[Tensor]) -> Tensor:
+        mask = _causal_mask(x)
+        for number, block in enumerate(self._blocks):
+            x = block(_replace(x, chunk.slots, layers, number), attn_mask=mask)
+        return _read(x, chunk)
+
+
+def _insert(x: Tensor, slots: Tensor, contexts: Tensor) -> Tensor:
+    """Tokens (..., L, D), with rows of ``contexts`` where ``slots`` (..., L) is not negative."""
+    return torch.where((slots >= 0)[..., None], F.embedding(slots.clamp_min(0), contexts), x)
+
+
+def _replace(x: Tensor, slots: Tensor | None, layers: list[Tensor], number: int) -> Tensor:
+    """The input of block ``number``, with the contexts of its own where there are some."""
+    return _insert(x, slots, layers[number]) if slots is not None and 0 < number < len(layers) else x
 
 
 def _causal_mask(x: Tensor) -> Tensor:

@@ -74,6 +74,12 @@ def warn_of_duplicates(names: Sequence[str], ranges: Sequence[tuple[int, int]] |
             logger.warning("Class names occur more than once%s and cannot be told apart: %s", where, ", ".join(twice))
 
 
+def check_position(position: str) -> None:
+    """Raises PromptError unless class names can stand at ``position``."""
+    if position not in POSITIONS:
+        raise PromptError(f"CLASS_TOKEN_POSITION '{position}' is not one of {POSITIONS}{suggest(position, POSITIONS)}")
+
+
 def prompt_layout(
     tokenizer: Any,
     class_names: Sequence[str],
@@ -98,8 +104,7 @@ def prompt_layout(
     Raises:
         PromptError: unknown position, or a prompt longer than the model takes.
     """
-    if position not in POSITIONS:
-        raise PromptError(f"CLASS_TOKEN_POSITION '{position}' is not one of {POSITIONS}{suggest(position, POSITIONS)}")
+    check_position(position)
     if n_ctx + len(frozen_context) + 4 > context_length:
         raise PromptError(
             f"{n_ctx + len(frozen_context)} text contexts do not fit: the model takes {context_length} tokens, "

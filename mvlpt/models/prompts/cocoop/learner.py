@@ -1,18 +1,17 @@
-"""CoCoOp: text contexts shifted by a small network that sees the image's feature.
-
-Zhou et al., Conditional Prompt Learning for Vision-Language Models (arXiv 2203.05557).
-"""
+"""The trained part of CoCoOp: contexts, and a small network that shifts them for every image."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from mvlpt.models.prompts.base import Prompts
+from mvlpt.models.prompts.base import PromptLearner, Prompts
+from mvlpt.models.prompts.contexts import explain_context_shape
 
 
-class ConditionalPromptLearner(nn.Module):
+class ConditionalPromptLearner(PromptLearner):
     """Holds ``cocoop_ctx`` (P, Dt) and ``meta_net``: embed_dim -> embed_dim / 16 -> Dt.
 
     Args:
@@ -35,6 +34,10 @@ class ConditionalPromptLearner(nn.Module):
         """The contexts before any image shifts them."""
         return Prompts(text=self.cocoop_ctx)
 
-    def contexts_for(self, features: Tensor) -> Tensor:
-        """Contexts (B, P, Dt) for normalised image features."""
-        return self.cocoop_ctx + self.meta_net(features.to(self.cocoop_ctx.dtype))[:, None]
+    def contexts_for(self, image_features: Tensor) -> Tensor:
+        """Contexts (B, P, Dt) for normalised image features (B, E)."""
+        return self.cocoop_ctx + self.meta_net(image_features.to(self.cocoop_ctx.dtype))[:, None]
+
+    def explain_mismatch(self, name: str, given: Sequence[int], own: Sequence[int]) -> str:
+        """Another width or another number of contexts."""
+        return explain_context_shape(given, own) if name == "cocoop_ctx" else ""

@@ -1,20 +1,18 @@
-"""UPT: text and visual prompts that meet in a small network before they go to their towers.
-
-Zang et al., Unified Vision and Language Prompt Learning (arXiv 2210.07225), as used by MVLPT.
-"""
+"""The trained part of UPT: text and visual prompts, and the network in which they meet."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 
-from mvlpt.errors import PromptError, suggest
-from mvlpt.models.prompts.base import Prompts
-
-METHODS = ("transformer", "mlp", "identity")
+from mvlpt.models.prompts.base import PromptLearner, Prompts
+from mvlpt.models.prompts.contexts import explain_context_shape
+from mvlpt.models.prompts.vpt.learner import explain_visual_shape
 
 
 class _Block(nn.Module):
@@ -39,7 +37,7 @@ class _PromptTransformer(nn.Module):
 
     Args:
         width: D.
-        legacy: as upstream, every prompt is a sequence of its own and attention mixes nothing.
+        legacy: as in upstream's code, every prompt is a sequence of its own and attention mixes nothing.
     """
 
     def __init__(self, width: int, legacy: bool) -> None:
@@ -51,11 +49,11 @@ class _PromptTransformer(nn.Module):
         return self.resblocks(x.transpose(0, 1)).transpose(0, 1) if self.legacy else self.resblocks(x)
 
 
-class UnifiedPromptLearner(nn.Module):
+class UnifiedPromptLearner(PromptLearner):
     """Holds ``vpt_embeddings``, ``vpt_embeddings_deep``, ``ctx`` and the ``mvlpt_proj`` family.
 
     Contexts are brought to ``project_dim`` (``…_pre``), joined, passed through ``mvlpt_proj`` and brought back
-    (``…_post``); a side whose width is ``project_dim`` already has no pre and post. ``identity`` leaves prompts alone.
+    (``…_post``); a side whose width already is ``project_dim`` has neither. ``identity`` leaves prompts as they are.
 
     Args:
         ctx: initial text contexts, (P, Dt) or (K, P, Dt).
@@ -63,12 +61,11 @@ class UnifiedPromptLearner(nn.Module):
         deep: initial deep visual prompts (L - 1, P, Dv) or ``None``.
         method: ``transformer``, ``mlp`` or ``identity``.
         project_dim: width in which the prompts meet.
-        dropout: probability of dropping numbers of the visual prompts while training.
+        dropout: probability of dropping each number of the visual prompts during training.
         legacy: see ``_PromptTransformer``.
-
-    Raises:
-        PromptError: unknown method or width.
     """
+
+    old_names: ClassVar[Mapping[str, str]] = {"upt_proj": "mvlpt_proj"}
 
     def __init__(
         self,
@@ -82,10 +79,6 @@ class UnifiedPromptLearner(nn.Module):
         legacy: bool = False,
     ) -> None:
         super().__init__()
-        if method not in METHODS:
-            raise PromptError(f"PROJECT_METHOD '{method}' is unknown{suggest(method, METHODS)}")
-        if project_dim < 1:
-            raise PromptError(f"PROJECT_DIM must be positive, not {project_dim}")
         self.vpt_embeddings = nn.Parameter(first)
         self.vpt_embeddings_deep = None if deep is None else nn.Parameter(deep)
         self.ctx = nn.Parameter(ctx)
@@ -117,6 +110,10 @@ class UnifiedPromptLearner(nn.Module):
         text = self.mvlpt_proj_ctx_coop_post(text_out)[0].reshape(self.ctx.shape)
         visual = self.mvlpt_proj_ctx_vpt_post(visual_out)[0].reshape(visual.shape)
         return Prompts(text, visual[0], None if deep is None else visual[1:], dropout)
+
+    def explain_mismatch(self, name: str, given: Sequence[int], own: Sequence[int]) -> str:
+        """As CoOp's for the text contexts, as VPT's for the visual prompts."""
+        return explain_context_shape(given, own) if name == "ctx" else explain_visual_shape(name, given, own)
 
 
 def _bridge(from_width: int, to_width: int) -> nn.Module:

@@ -1,22 +1,22 @@
-"""VPT: prompts among the tokens of an image, in the first block or in all of them.
+"""The trained part of VPT: prompts among the tokens of an image, in the first block or in all blocks.
 
-Jia et al., Visual Prompt Tuning (arXiv 2203.12119).
+Shape legend: P prompts, L blocks, d width of the trained prompts, Dv width of an image token.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from mvlpt.errors import PromptError
 from mvlpt.models.backbone.backbone import Backbone
-from mvlpt.models.prompts.base import Prompts
-from mvlpt.models.prompts.coop.learner import parameter_dtype
+from mvlpt.models.prompts.base import PromptLearner, Prompts
+from mvlpt.models.prompts.contexts import explain_prompt_shape, parameter_dtype
 
 
-class VisualPromptLearner(nn.Module):
+class VisualPromptLearner(PromptLearner):
     """Holds ``vpt_embeddings`` (1, P, d), ``vpt_embeddings_deep`` (L - 1, P, d) and ``vpt_proj``: d -> Dv.
 
     Without projection d is the vision width Dv and ``vpt_proj`` has no parameters.
@@ -25,7 +25,7 @@ class VisualPromptLearner(nn.Module):
         first: initial prompts of the first block.
         deep: initial prompts of the other blocks, ``None`` for shallow prompts.
         projection: maps prompts to the vision width.
-        dropout: probability of dropping numbers of the prompts while training.
+        dropout: probability of dropping each number of the prompts during training.
     """
 
     def __init__(self, first: Tensor, deep: Tensor | None, projection: nn.Module, dropout: float) -> None:
@@ -41,6 +41,17 @@ class VisualPromptLearner(nn.Module):
         dropout = self.vpt_dropout.p if self.training else 0.0
         return Prompts(first=self.vpt_proj(self.vpt_embeddings)[0], deep=deep, dropout=dropout)
 
+    def explain_mismatch(self, name: str, given: Sequence[int], own: Sequence[int]) -> str:
+        """Another depth or width of the backbone, or another number of prompts."""
+        return explain_visual_shape(name, given, own)
+
+
+def explain_visual_shape(name: str, given: Sequence[int], own: Sequence[int]) -> str:
+    """Why visual prompts in a checkpoint may have another shape than ours."""
+    if name == "vpt_embeddings_deep" and own[0] != given[0]:
+        return f" (it was trained for a backbone of {given[0] + 1} blocks, this one has {own[0] + 1})"
+    return explain_prompt_shape(given, own) if name in ("vpt_embeddings", "vpt_embeddings_deep") else ""
+
 
 def initial_visual_prompts(
     backbone: Backbone, *, n_ctx: int, deep: bool, width: int | None = None
@@ -48,7 +59,7 @@ def initial_visual_prompts(
     """Random prompts, uniform with VPT's bound sqrt(6 / (3 patch area + width)).
 
     Args:
-        backbone: gives width, layers and patch size.
+        backbone: gives width, blocks and patch size.
         n_ctx: number P of prompts in a block.
         deep: prompts for every block.
         width: width of the prompts if they are projected.
@@ -58,11 +69,8 @@ def initial_visual_prompts(
 
     Raises:
         BackboneError: the backbone cannot carry visual prompts.
-        PromptError: ``n_ctx`` is not positive.
     """
     backbone.require_visual_prompts()
-    if n_ctx < 1:
-        raise PromptError(f"A visual prompt needs at least one context, not N_CTX = {n_ctx}")
     width = backbone.vision_width if width is None else width
     patch_height, patch_width = backbone.patch_size
     bound = math.sqrt(6.0 / (3 * patch_height * patch_width + width))
@@ -74,13 +82,7 @@ def initial_visual_prompts(
 
 
 def visual_projection(backbone: Backbone, width: int) -> nn.Linear:
-    """A linear map from prompts of ``width`` to the vision width, initialised as VPT does.
-
-    Raises:
-        PromptError: the width is not positive.
-    """
-    if width < 1:
-        raise PromptError(f"VPT.PROJECT must be a positive width, or -1 for none, not {width}")
+    """A linear map from prompts of ``width`` to the vision width, initialised as VPT does."""
     linear = nn.Linear(width, backbone.vision_width, dtype=parameter_dtype(backbone))
     nn.init.kaiming_normal_(linear.weight, a=0, mode="fan_out")
     return linear
