@@ -7,7 +7,7 @@ import pytest
 from support.toy import toy_config
 
 from mvlpt.data import SplitSizes
-from mvlpt.engine.registries import load_shipped
+from mvlpt.engine.registries import build_trainer, load_shipped
 from mvlpt.engine.resources import shared_resources
 from mvlpt.engine.run import run
 from mvlpt.experiment.costs.calibrate import (
@@ -17,8 +17,9 @@ from mvlpt.experiment.costs.calibrate import (
     read_calibration,
     write_calibration,
 )
-from mvlpt.experiment.costs.model import CostModel, Rates, Work, steps_of, towers, training_images, work_of
+from mvlpt.experiment.costs.model import CostModel, Rates, Work, steps_of, training_images, work_of
 from mvlpt.experiment.costs.sizes import TaskSize, Tower, architecture, task_size
+from mvlpt.experiment.costs.tuning import tuning_of
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,7 +88,29 @@ def test_which_towers_carry_a_prompt(tmp_path):
         "VPT": (False, True), "MVLPT-UPT": (True, True), "ZeroshotCLIP": (False, False), "LinearProbe": (False, False),
         "Unknown": (True, True),
     }  # fmt: skip
-    assert {name: towers(config(tmp_path, name)) for name in kinds} == kinds
+    tuned = {name: tuning_of(config(tmp_path, name)) for name in kinds}
+    assert {name: (tuning.text, tuning.image) for name, tuning in tuned.items()} == kinds
+
+
+@pytest.mark.parametrize(
+    ("trainer", "contexts"),
+    [("MVLPT-CoOp", (16, 0)), ("MVLPT-VPT", (4, 16)), ("MVLPT-UPT", (4, 4))],  # "a photo of a" has four words
+)
+def test_no_context_length_means_what_it_means_to_the_trainer(tmp_path, trainer, contexts):
+    cfg = toy_config(tmp_path, TRAINER__NAME=trainer, TRAINER__MVLPT__COOP__CTX_INIT="", TRAINER__MVLPT__COOP__N_CTX=0)
+    prompt = tuning_of(cfg).prompt
+    assert (prompt.text_tokens, prompt.image_tokens) == contexts
+    built = build_trainer(cfg).model.options
+    assert (built.get("n_ctx", 4), built.get("vpt_n_ctx", 0)) == contexts
+
+
+def test_a_conditional_prompt_costs_the_same_under_both_trainers_that_tune_it(tmp_path):
+    lengths = {"TRAINER__MVLPT__COOP__N_CTX": 0, "TRAINER__MVLPT__COCOOP__N_CTX": 16}
+    shared, own, as_in_the_paper = (
+        work_of(config(tmp_path, name, **options), "train").flops
+        for name, options in (("CoOp", {}), ("CoCoOp", {}), ("MVLPT", lengths))
+    )
+    assert shared < own == as_in_the_paper
 
 
 @pytest.mark.parametrize(

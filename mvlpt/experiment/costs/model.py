@@ -1,4 +1,4 @@
-"""What a run costs, before it runs: floating-point work, optimiser steps and images, brought to seconds and memory.
+"""Estimates what a run costs: floating-point work, optimiser steps and images, converted to seconds and memory.
 
 ``seconds = start + steps x step + batches x batch + images x image + FLOPs / rate``. The five rates are those of a
 device and backbone; :mod:`mvlpt.experiment.costs.calibrate` measures them. A forward pass through a transformer of L
@@ -16,19 +16,19 @@ from yacs.config import CfgNode
 
 from mvlpt.config import task_names
 from mvlpt.data.loading.transforms import is_random
-from mvlpt.engine.registries import TRAINER_REGISTRY
-from mvlpt.experiment.costs.sizes import Architecture, TaskSize, architecture, task_size
+from mvlpt.experiment.costs.sizes import Architecture, TaskSize, Tower, architecture, task_size
+from mvlpt.experiment.costs.tuning import Tuning, tuning_of
 
 NAME_TOKENS = 5  # a class name, its full stop and the end token
 BACKWARD = 1.0  # of a forward pass, down to the prompt
 ACTIVATIONS = 22  # values a token, layer and unit of width that a backward pass keeps: projections, MLP, norms
-FIXED_MB = 350.0  # Python, torch and the rest of a process
+FIXED_MB = 350.0  # of a process: Python, torch and other libraries
 MB = 2**20
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a run has to do.
+    """The work of a run.
 
     Attributes:
         flops: floating-point operations.
@@ -82,38 +82,16 @@ class CostModel:
         Args:
             cfg: its resolved configuration.
             kind: of the job.
-            features_kept: the features of the test images lie on disk.
+            features_kept: the features of the test images are on disk.
         """
         work = work_of(cfg, kind, features_kept)
         return self.seconds(work, cfg.MODEL.BACKBONE.NAME), work.memory_mb
 
     def seconds(self, work: Work, backbone: str) -> float:
-        """Seconds of some work."""
+        """Seconds that the work takes."""
         rates = self.rates.get(backbone, Rates())
         known = rates.start + work.steps * rates.step + work.batches * rates.batch + work.images * rates.image
         return known + work.flops / rates.flops
-
-
-def towers(cfg: CfgNode) -> tuple[bool, bool]:
-    """Whether the trainer tunes something in the text tower, and in the image tower; both for trainers not known."""
-    if cfg.TRAINER.NAME not in TRAINER_REGISTRY:
-        return True, True
-    trainer = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
-    if not getattr(trainer, "trains_images", True):
-        return False, False
-    if cfg.TRAINER.NAME == "MVLPT":
-        node = cfg.TRAINER.MVLPT
-        return node.COOP.N_CTX > 0 or node.COCOOP.N_CTX > 0, node.VPT.N_CTX > 0
-    method = getattr(trainer, "method", "upt")
-    return method != "vpt", method not in ("coop", "cocoop")
-
-
-def precision(cfg: CfgNode) -> str:
-    """The number type in which a run computes image features."""
-    if cfg.TRAINER.NAME not in TRAINER_REGISTRY:
-        return "fp32"
-    section = getattr(TRAINER_REGISTRY.get(cfg.TRAINER.NAME), "section", "")
-    return cfg.TRAINER[section].PREC if section else "fp32"
 
 
 def training_images(sizes: list[TaskSize], shots: int) -> list[int]:
@@ -125,30 +103,30 @@ def steps_of(cfg: CfgNode, images: list[int]) -> int:
     """Optimiser steps of a run over tasks with so many training images each."""
     loader, batch = cfg.DATALOADER, cfg.DATALOADER.TRAIN_X.BATCH_SIZE
 
-    def cut(count: int) -> int:
+    def batches_of(count: int) -> int:
         return count // batch or min(count, 1)
 
-    a_pass = sum(map(cut, images)) if loader.TASK_BATCHES == "single" else cut(sum(images))
-    return cfg.OPTIM.MAX_EPOCH * (loader.EPOCH_STEPS or a_pass)
+    per_epoch = sum(map(batches_of, images)) if loader.TASK_BATCHES == "single" else batches_of(sum(images))
+    return cfg.OPTIM.MAX_EPOCH * (loader.EPOCH_STEPS or per_epoch)
 
 
 def work_of(cfg: CfgNode, kind: str, features_kept: bool = False) -> Work:
     """The work of one run; arguments as :meth:`CostModel.of_run`'s."""
     sizes = [task_size(name, cfg) for name in task_names(cfg)]
     shape = architecture(cfg.MODEL.BACKBONE.NAME or "ViT-B-16", cfg.INPUT.SIZE[0])
-    text, image = towers(cfg)
+    tuning = tuning_of(cfg)
     tested = 0 if cfg.TEST.NO_TEST else sum(size.images.test for size in sizes)
-    encoded = 0 if features_kept and not image else tested
-    one_image = shape.image.flops(shape.image.tokens + _visual_prompts(cfg, image))
+    encoded = 0 if features_kept and not tuning.image else tested
+    one_image = shape.image.flops(shape.image.tokens + tuning.prompt.image_tokens)
     classes = sum(size.classes for size in sizes)
     templates = max(size.templates for size in sizes) if kind == "evaluate" else 1
-    flops = encoded * one_image + classes * templates * _one_text(cfg, shape, text)
+    flops = encoded * one_image + classes * templates * _one_class(shape, tuning)
     batch = cfg.DATALOADER.TEST.BATCH_SIZE
     batches = math.ceil(tested / batch)
     memory = FIXED_MB + 4 * shape.parameters / MB + _kept(shape.image, batch, shape.image.tokens, layers=2)
     if kind in ("evaluate", "features"):
         return Work(flops, 0, batches, encoded, memory)
-    trained = _training(cfg, sizes, shape, text, image)
+    trained = _training(cfg, sizes, shape, tuning)
     return Work(
         flops=flops + trained.flops,
         steps=trained.steps,
@@ -158,57 +136,52 @@ def work_of(cfg: CfgNode, kind: str, features_kept: bool = False) -> Work:
     )
 
 
-def _training(cfg: CfgNode, sizes: list[TaskSize], shape: Architecture, text: bool, image: bool) -> Work:
+def _training(cfg: CfgNode, sizes: list[TaskSize], shape: Architecture, tuning: Tuning) -> Work:
     """Training and validation; its memory is that of activations alone."""
     images = training_images(sizes, cfg.DATASET.NUM_SHOTS)
     steps, epochs = steps_of(cfg, images), cfg.OPTIM.MAX_EPOCH
     batch = min(cfg.DATALOADER.TRAIN_X.BATCH_SIZE, max(sum(images), 1))
-    image_tokens = shape.image.tokens + _visual_prompts(cfg, image)
-    one_image, one_text = shape.image.flops(image_tokens), _one_text(cfg, shape, text)
+    image_tokens = shape.image.tokens + tuning.prompt.image_tokens
+    one_image, one_class = shape.image.flops(image_tokens), _one_class(shape, tuning)
     drawn = bool(cfg.INPUT.TRANSFORMS) and is_random(cfg.INPUT.TRANSFORMS) and not cfg.INPUT.NO_TRANSFORM
     views = cfg.DATALOADER.VIEWS if drawn else 1
     encodings = sum(images) * (views or epochs)  # of a frozen tower: each view once
     seen = steps * batch
-    # Once an epoch the gradient norm of each task in a mixed batch is noted, by a pass back through the batch.
+    # Once an epoch the gradient norm of each task in a mixed batch is measured, by a backward pass through the batch.
     norms = epochs * len(sizes) if len(sizes) > 1 and cfg.DATALOADER.TASK_BATCHES == "mixed" else 0
     passes = steps * (1 + BACKWARD) + norms * BACKWARD
-    flops = passes * batch * one_image if image else encodings * one_image
+    flops = passes * batch * one_image if tuning.image else encodings * one_image
     classes = _classes_a_step(cfg, sizes)
-    per_step = classes * (batch if "CoCoOp" in cfg.TRAINER.NAME else 1)
-    flops += passes * per_step * one_text if text else 0
+    per_step = classes * (batch if tuning.per_image else 1)
+    flops += passes * per_step * one_class if tuning.text else 0
     validated = (
         sum(min(size.images.val, 4 * size.classes) for size in sizes) if cfg.TEST.FINAL_MODEL == "best_val" else 0
     )
-    flops += validated * one_image * (epochs if image else 1)
-    flops += epochs * sum(size.classes for size in sizes) * one_text if validated and text else 0
-    memory = _kept(shape.image, batch, image_tokens) if image else 0.0
-    memory += _kept(shape.text, per_step, _text_tokens(cfg, text)) if text else 0.0
+    flops += validated * one_image * (epochs if tuning.image else 1)
+    flops += epochs * sum(size.classes for size in sizes) * one_class if validated and tuning.text else 0
+    memory = _kept(shape.image, batch, image_tokens) if tuning.image else 0.0
+    memory += _kept(shape.text, per_step, _class_tokens(tuning)) if tuning.text else 0.0
     rounds = epochs * math.ceil(validated / cfg.DATALOADER.TEST.BATCH_SIZE)
-    read = encodings if views or not image else seen
+    read = encodings if views or not tuning.image else seen
     return Work(flops, steps, rounds, read + validated, memory / cfg.RUN.MICRO_BATCHES)
 
 
 def _classes_a_step(cfg: CfgNode, sizes: list[TaskSize]) -> float:
-    """Class texts that a step encodes: all of them, or those of the one task that a batch holds."""
+    """Class prompts that a step encodes: all of them, or those of the one task in the batch."""
     counts = [size.classes for size in sizes]
     alone = cfg.DATASET.MULTITASK_LABEL_PERTASK and cfg.DATALOADER.TASK_BATCHES == "single"
     return sum(counts) / len(counts) if alone else sum(counts)
 
 
-def _visual_prompts(cfg: CfgNode, image: bool) -> int:
-    return (cfg.TRAINER.MVLPT.VPT.N_CTX or 16) if image else 0
+def _class_tokens(tuning: Tuning) -> int:
+    """Tokens of a class prompt; the tower runs only up to the longest one in use."""
+    return 1 + tuning.prompt.text_tokens + NAME_TOKENS
 
 
-def _text_tokens(cfg: CfgNode, text: bool) -> int:
-    """Tokens of a class text: text is cut to the longest in use."""
-    section = {"CoOp": cfg.TRAINER.COOP, "CoCoOp": cfg.TRAINER.COCOOP}.get(cfg.TRAINER.NAME, cfg.TRAINER.MVLPT.COOP)
-    return 1 + ((section.N_CTX or len(section.CTX_INIT.split()) or 4) if text else 4) + NAME_TOKENS
+def _one_class(shape: Architecture, tuning: Tuning) -> float:
+    return shape.text.flops(min(_class_tokens(tuning), shape.text.tokens))
 
 
-def _one_text(cfg: CfgNode, shape: Architecture, text: bool) -> float:
-    return shape.text.flops(min(_text_tokens(cfg, text), shape.text.tokens))
-
-
-def _kept(tower: object, inputs: float, tokens: float, layers: int = 0) -> float:
+def _kept(tower: Tower, inputs: float, tokens: float, layers: int = 0) -> float:
     """MiB of activations that so many inputs leave in so many layers, by default all, in fp32."""
     return 4 * inputs * (tokens or 50) * tower.width * (layers or tower.layers) * ACTIVATIONS / MB

@@ -19,10 +19,8 @@ from mvlpt.graph.affinity import PromptLosses, TaskBatch
 from mvlpt.graph.embeddings import TaskSource
 from mvlpt.models import PromptedCLIP
 from mvlpt.randomness import python_stream
-from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer
-from mvlpt.trainers.losses import prompt_losses
+from mvlpt.trainers import FrozenCLIPTrainer, PromptTrainer, prompt_losses
 
-METHODS = ("coop", "vpt", "upt")
 MAX_IMAGES = 256  # of a task, for affinities
 
 Optimizer = Callable[[Sequence[torch.nn.Parameter]], torch.optim.Optimizer]
@@ -34,18 +32,22 @@ def affinity_config(cfg: Config) -> Config:
     An image competes with its own task's classes, so that a task's loss does not depend on the other tasks.
 
     Raises:
-        ConfigError: no trainer is named, or a shipped one that tunes no prompt of the kinds text, visual or both.
+        ConfigError: no trainer is named, or one that tunes no prompt which all images share.
         UnknownNameError: there is no such trainer.
     """
     if not cfg.TRAINER.NAME:
         raise ConfigError("Affinities are of a trainer's prompt; give --trainer, or its YAML file as --config-file")
     kind = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
-    if issubclass(kind, FrozenCLIPTrainer) and getattr(kind, "method", "") not in METHODS:
-        raise _no_affinity(cfg.TRAINER.NAME)
+    if issubclass(kind, FrozenCLIPTrainer):
+        method = kind.planned_prompt(cfg)[0] if issubclass(kind, PromptTrainer) else None
+        if method is None or method.conditional:
+            raise _no_affinity(cfg.TRAINER.NAME)
     changed = cfg.clone()
     changed.defrost()
     changed.DATASET.MULTITASK_LABEL_PERTASK = True
-    changed.TRAINER.COOP.PREC = changed.TRAINER.MVLPT.PREC = "fp32"
+    section = getattr(kind, "section", "")
+    if section:
+        changed.TRAINER[section].PREC = "fp32"
     changed.VERBOSE = False
     check_config(changed)
     changed.freeze()
@@ -54,8 +56,8 @@ def affinity_config(cfg: Config) -> Config:
 
 def _no_affinity(trainer: str) -> ConfigError:
     return ConfigError(
-        f"{trainer} tunes no text, visual or unified prompt, of which affinities are taken; "
-        "give --trainer MVLPT-CoOp, MVLPT-VPT or MVLPT-UPT"
+        f"{trainer} tunes no prompt that all images share, so it has no affinities; "
+        "give another trainer, such as --trainer MVLPT-CoOp"
     )
 
 
@@ -67,12 +69,12 @@ def task_losses(cfg: Config, sources: Sequence[TaskSource]) -> tuple[PromptLosse
         sources: the same tasks; their images are read in the test view.
 
     Raises:
-        ConfigError: the trainer tunes no prompt of the kinds text, visual or both.
+        ConfigError: the trainer tunes no prompt which all images share.
         DataError: a task has no training images.
     """
     trainer = build_trainer(cfg)
     model = getattr(trainer, "model", None)
-    if not isinstance(model, PromptedCLIP) or model.options.get("method") not in METHODS:
+    if not isinstance(model, PromptedCLIP) or model.method.conditional:
         raise _no_affinity(cfg.TRAINER.NAME)
     model.eval()  # dropout on prompts would make the same step give another loss
     batches = {}

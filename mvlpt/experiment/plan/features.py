@@ -9,7 +9,8 @@ from yacs.config import CfgNode
 from mvlpt.engine.identity import decisive_options
 from mvlpt.experiment.arms import Run, folder_name
 from mvlpt.experiment.configurations import Configurations
-from mvlpt.experiment.costs.model import CostModel, precision, towers
+from mvlpt.experiment.costs.model import CostModel
+from mvlpt.experiment.costs.tuning import tuning_of
 from mvlpt.experiment.plan.commands import STORE, run_command
 from mvlpt.schedule import Job, job_id
 
@@ -34,7 +35,7 @@ class FeatureJobs:
     def of_run(self, run: Run, cfg: CfgNode) -> list[Job]:
         """The jobs whose features a run reads: one for each task, none where the image tower is tuned."""
         unread = cfg.TEST.NO_TEST or not cfg.DATALOADER.FEATURE_CACHE_MB
-        if not self._experiment.features or unread or towers(cfg)[1]:
+        if not self._experiment.features or unread or tuning_of(cfg).image:
             return []
         jobs = [self._of_task(run, cfg, task) for task in run.tasks]
         return [job for job in jobs if job is not None]
@@ -45,7 +46,7 @@ class FeatureJobs:
         The untrained baseline reads features that other runs read, too; for it alone none are kept.
         """
         identity = {key: value for key, value in decisive_options(cfg).items() if key.startswith(SECTIONS)}
-        identity |= {"INPUT.TRANSFORMS": None, "precision": precision(cfg), "task": task}
+        identity |= {"INPUT.TRANSFORMS": None, "precision": tuning_of(cfg).precision, "task": task}
         ident = job_id(["features", identity])
         if ident in self._jobs or not run.shots:
             return self._jobs.get(ident)

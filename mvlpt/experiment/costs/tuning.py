@@ -1,0 +1,56 @@
+"""What a run tunes, as far as its cost depends on it; known from its configuration, before any data or model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from yacs.config import CfgNode
+
+from mvlpt.engine import TRAINER_REGISTRY
+from mvlpt.models.backbone import suppress_logging
+from mvlpt.models.prompts import PromptCost
+
+UNKNOWN = PromptCost(text_tokens=16, image_tokens=16)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a trainer tunes. The defaults are those of a trainer of which nothing is known.
+
+    Attributes:
+        text: something that the text tower's output depends on.
+        image: something that the image tower's output depends on.
+        per_image: every image has class prompts of its own.
+        prompt: how much longer prompts make the towers' inputs.
+        precision: the number type of the image features.
+    """
+
+    text: bool = True
+    image: bool = True
+    per_image: bool = False
+    prompt: PromptCost = UNKNOWN
+    precision: str = "fp32"
+
+
+def tuning_of(cfg: CfgNode) -> Tuning:
+    """What the trainer of a configuration tunes.
+
+    Trainers of prompts say it by ``planned_prompt``, others by ``trains_images = False`` that they tune neither tower.
+
+    Raises:
+        PromptError: the options of the prompt do not fit.
+        ConfigError: the configuration does not say which prompt is tuned.
+    """
+    if cfg.TRAINER.NAME not in TRAINER_REGISTRY:
+        return Tuning()
+    trainer = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
+    section = getattr(trainer, "section", "")
+    precision = cfg.TRAINER[section].PREC if section else "fp32"
+    planned = getattr(trainer, "planned_prompt", None)
+    if planned is not None:
+        with suppress_logging():  # the run itself will warn of options that are ignored
+            method, options = planned(cfg)
+        return Tuning(method.trains_text, method.trains_image, method.conditional, method.cost(options), precision)
+    if not getattr(trainer, "trains_images", True):
+        return Tuning(text=False, image=False, prompt=PromptCost(), precision=precision)
+    return Tuning(precision=precision)
