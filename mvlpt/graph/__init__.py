@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from mvlpt.graph.grouping.partition import check_grouping, group_tasks
     from mvlpt.graph.score_table import ScoreTable, predict_from_pairs, read_score_table
     from mvlpt.graph.selection import Selection, select_groups
+    from mvlpt.graph.similarity.registry import SIMILARITIES, register_similarity, similarity_matrices
     from mvlpt.graph.similarity.weight_fitting import FittedWeights, fit_weights
-    from mvlpt.graph.similarity.weighting import SIMILARITIES, combine, parse_weights, similarity_matrices
+    from mvlpt.graph.similarity.weighting import combine, parse_weights
     from mvlpt.graph.task_graph import TaskGraph
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "predict_from_pairs",
     "read_groups",
     "read_score_table",
+    "register_similarity",
     "select_groups",
     "similarity_matrices",
     "write_groups",
@@ -61,12 +63,13 @@ __getattr__ = lazy_exports(
         "read_score_table": "score_table",
         "Selection": "selection",
         "select_groups": "selection",
+        "SIMILARITIES": "similarity.registry",
+        "register_similarity": "similarity.registry",
+        "similarity_matrices": "similarity.registry",
         "FittedWeights": "similarity.weight_fitting",
         "fit_weights": "similarity.weight_fitting",
-        "SIMILARITIES": "similarity.weighting",
         "combine": "similarity.weighting",
         "parse_weights": "similarity.weighting",
-        "similarity_matrices": "similarity.weighting",
         "TaskGraph": "task_graph",
     },
 )

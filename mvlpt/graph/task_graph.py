@@ -19,7 +19,8 @@ import numpy as np
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph import graph_json, graphml
 from mvlpt.graph.checks import check_matrix, check_similarity, check_tasks, index_of
-from mvlpt.graph.similarity.weighting import ALIASES, combine, parse_weights
+from mvlpt.graph.similarity.registry import ALIASES
+from mvlpt.graph.similarity.weighting import combine, parse_weights
 from mvlpt.io import atomic_write, read_json
 
 LARGEST = 2**32  # bytes of task_graph.json

@@ -8,7 +8,8 @@ from support.clusters import random_similarity, random_task
 
 from mvlpt.errors import GraphError
 from mvlpt.graph import SIMILARITIES, combine, parse_weights, similarity_matrices
-from mvlpt.graph.similarity.weighting import ALIASES, stretched
+from mvlpt.graph.similarity.registry import ALIASES
+from mvlpt.graph.similarity.weighting import min_max_scale
 
 RNG = np.random.default_rng(11)
 TASKS = [random_task(RNG, name, classes, images) for name, classes, images in (("a", 3, 9), ("b", 1, 4), ("c", 4, 1))]
@@ -101,15 +102,15 @@ def test_a_combination_is_a_similarity_and_scale_and_order_of_weights_do_not_mat
     assert combine(matrices, {"y": weights[1] * 8, "x": weights[0] * 8}, scale) == pytest.approx(out)
 
 
-def test_a_matrix_without_spread_is_not_stretched():
-    assert stretched(np.array([[1, 0.8], [0.8, 1]])).tolist() == [[1, 0.8], [0.8, 1]]
+def test_a_constant_matrix_is_not_rescaled():
+    assert min_max_scale(np.array([[1, 0.8], [0.8, 1]])).tolist() == [[1, 0.8], [0.8, 1]]
     flat = np.full((3, 3), 0.4) + np.eye(3) * 0.6
     flat[0, 1] = flat[1, 0] = 0.4 + 1e-15  # rounding must not become the greatest difference there is
-    assert np.array_equal(stretched(flat), flat)
+    assert np.array_equal(min_max_scale(flat), flat)
     assert combine({"x": [[1.0]]}, {"x": 1}).tolist() == [[1]]
 
 
-def test_what_was_given_stays_as_it_was():
+def test_the_input_is_not_changed():
     kept = {name: matrix.copy() for name, matrix in MATRICES.items()}
     combine(MATRICES, {"visual": 1, "mine": 1})
     assert all(np.array_equal(MATRICES[name], kept[name]) for name in kept)

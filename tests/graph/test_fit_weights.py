@@ -12,7 +12,7 @@ from support.clusters import random_similarity
 from mvlpt.errors import GraphError
 from mvlpt.graph import combine, fit_weights
 from mvlpt.graph.similarity.weight_fitting import spearman
-from mvlpt.graph.similarity.weighting import stretched
+from mvlpt.graph.similarity.weighting import min_max_scale
 
 OFF = ~np.eye(10, dtype=bool)
 
@@ -20,7 +20,7 @@ OFF = ~np.eye(10, dtype=bool)
 def example(seed=0, noise=0.0, names="xyz"):
     rng = np.random.default_rng(seed)
     matrices = {name: random_similarity(rng, 10) for name in names}
-    gains = 0.7 * stretched(matrices["x"]) + 0.3 * stretched(matrices["y"]) + noise * rng.normal(size=(10, 10))
+    gains = 0.7 * min_max_scale(matrices["x"]) + 0.3 * min_max_scale(matrices["y"]) + noise * rng.normal(size=(10, 10))
     return matrices, gains * 20 - 5
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mvlpt.graph import SIMILARITIES, TaskGraph
-from mvlpt.graph.similarity.weighting import ALIASES
+from mvlpt.graph.similarity.registry import ALIASES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "graph.md").read_text(encoding="utf-8")
 

@@ -7,22 +7,19 @@ from typing import TYPE_CHECKING
 from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from mvlpt.graph.similarity.registry import SIMILARITIES, Similarity, register_similarity, similarity_matrices
     from mvlpt.graph.similarity.weight_fitting import FittedWeights, fit_weights, measured_pairs, spearman
-    from mvlpt.graph.similarity.weighting import (
-        SIMILARITIES,
-        combine,
-        parse_weights,
-        resolve_weights,
-        similarity_matrices,
-    )
+    from mvlpt.graph.similarity.weighting import combine, parse_weights, resolve_weights
 
 __all__ = [
     "SIMILARITIES",
     "FittedWeights",
+    "Similarity",
     "combine",
     "fit_weights",
     "measured_pairs",
     "parse_weights",
+    "register_similarity",
     "resolve_weights",
     "similarity_matrices",
     "spearman",
@@ -31,14 +28,16 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     {
+        "SIMILARITIES": "registry",
+        "Similarity": "registry",
+        "register_similarity": "registry",
+        "similarity_matrices": "registry",
         "FittedWeights": "weight_fitting",
         "fit_weights": "weight_fitting",
         "measured_pairs": "weight_fitting",
         "spearman": "weight_fitting",
-        "SIMILARITIES": "weighting",
         "combine": "weighting",
         "parse_weights": "weighting",
         "resolve_weights": "weighting",
-        "similarity_matrices": "weighting",
     },
 )

@@ -1,7 +1,7 @@
-"""Cosines and matches that both kinds of similarity are made of.
+"""Cosines and matches, the building blocks of visual and label similarities.
 
-A cosine c becomes (1 + c) / 2 and is not cut off at zero, so that the order of pairs is kept. A vector of zeros has the
-cosine 0 with any other; two of them are alike (1).
+A cosine c becomes (1 + c) / 2; it is not clipped at zero, so the order of pairs is preserved. A zero vector has
+cosine 0 with any other vector and 1 with another zero vector.
 
 Shapes: K rows of the first task, L of the second, E width.
 """
@@ -15,8 +15,8 @@ import numpy as np
 from mvlpt.errors import GraphError
 
 
-def same_width(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Both arrays as float64.
+def as_pair(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Two arrays to compare, as float64.
 
     Raises:
         GraphError: their last axes differ, or a value is not finite.
@@ -26,7 +26,7 @@ def same_width(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
         widths = [array.shape[-1] if array.ndim else "none" for array in (a, b)]
         raise GraphError(f"Features of width {widths[0]} and {widths[1]} cannot be compared; embed with one model")
     if 0 in a.shape or 0 in b.shape:
-        raise GraphError(f"Features of shapes {a.shape} and {b.shape} cannot be compared; each task needs at least one")
+        raise GraphError(f"Features of shapes {a.shape} and {b.shape} cannot be compared; each needs at least one row")
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise GraphError("Features with a value that is not finite cannot be compared; embed the task again")
     return a, b
@@ -41,21 +41,21 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def best_match(a: np.ndarray, b: np.ndarray) -> float:
-    """The mean of (1 + c) / 2 with the nearest row on the other side: over a's rows, over b's rows, and of both.
+    """The mean of (1 + c) / 2 with the most similar row of the other array, averaged over both directions.
 
     Args:
         a: (K, E) unit rows.
         b: (L, E) unit rows.
     """
     cosines = a @ b.T
-    return from_cosine((cosines.max(axis=1).mean() + cosines.max(axis=0).mean()) / 2)
+    return cosine_to_unit((cosines.max(axis=1).mean() + cosines.max(axis=0).mean()) / 2)
 
 
-def from_cosine(value: float) -> float:
+def cosine_to_unit(value: float) -> float:
     """(1 + c) / 2."""
-    return within((1 + value) / 2)
+    return clip_unit((1 + value) / 2)
 
 
-def within(value: float) -> float:
-    """The value, which rounding may have led out of [0, 1] by a hair."""
+def clip_unit(value: float) -> float:
+    """The value, clipped to [0, 1] against rounding."""
     return float(min(1.0, max(0.0, value)))

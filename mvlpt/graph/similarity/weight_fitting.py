@@ -1,6 +1,6 @@
-"""Weights of the similarities that agree best with measured transfer.
+"""Weights under which the similarities agree best with measured transfer.
 
-Shapes: T tasks, M similarities, n pairs of tasks that were measured.
+Shapes: T tasks, M similarities, n measured pairs of tasks.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import numpy as np
 
 from mvlpt.errors import GraphError
 from mvlpt.graph.checks import check_matrix, check_similarity
-from mvlpt.graph.similarity.weighting import stretched
+from mvlpt.graph.similarity.weighting import min_max_scale
 
-LEAST_PAIRS = 3  # fewer ranks say nothing
+MIN_PAIRS = 3  # fewer ranks carry no information
 STEPS = (0.5, 0.25, 0.125, 0.0625, 0.03125)
 
 
 @dataclass(frozen=True)
 class FittedWeights:
-    """What :func:`fit_weights` found.
+    """The result of :func:`fit_weights`.
 
     Attributes:
-        weights: name to weight, of sum 1; to be used with ``combine(..., rescale=True)``.
-        correlation: Spearman's rho with the measured gains, over the pairs that the weights were fitted to.
-        equal: the same for equal weights.
-        held_out: mean over tasks of ``by_task``; ``None`` where too few pairs were measured.
-        by_task: for each task, rho over the pairs that contain it under weights fitted to the pairs that do not.
+        weights: name to weight, with sum 1; for ``combine(..., rescale=True)``.
+        correlation: Spearman's rho with the measured gains over the fitted pairs.
+        equal: the same with equal weights.
+        held_out: mean over tasks of ``by_task``; ``None`` if too few pairs were measured.
+        by_task: for each task, rho over the pairs with this task, under weights fitted to the pairs without it.
         pairs: n, the number of ordered pairs that were measured.
     """
 
@@ -41,18 +41,18 @@ class FittedWeights:
 
 
 def fit_weights(matrices: Mapping[str, np.ndarray], measured: Any, tasks: Sequence[str] | None = None) -> FittedWeights:
-    """Finds the weights whose weighted mean of the stretched similarities ranks pairs as the measured gains do.
+    """Finds the weights under which the mean of the rescaled similarities ranks pairs most like the measured gains.
 
-    Spearman's rank correlation is maximised over weights of at least 0 and of sum 1. It is a step function, so the
-    search compares values only: it starts at equal weights and at the best similarity alone, moves weight from one
-    similarity to another in steps from 1/2 down to 1/32, and takes a move only if the correlation grows, so that
-    nothing leads away from equal weights but evidence. Nothing is random. With few tasks the fit is loose: look at
-    ``held_out``, for which each task in turn is left out.
+    Spearman's rank correlation is maximised over weights of at least 0 with sum 1. It is a step function, so the search
+    compares values only: it starts at equal weights and at the best single similarity, shifts weight from one
+    similarity to another in steps from 1/2 down to 1/32, and accepts a shift only if the correlation grows. So the
+    weights stay equal unless the measurements favour others. The search is deterministic. With few tasks the fit is
+    uncertain: ``held_out`` leaves out each task in turn.
 
     Args:
         matrices: name to (T, T) similarity, M of them.
-        measured: (T, T) gains, ``[i, j]`` how much training on i helped j; NaN where it was not measured. The
-            diagonal is ignored.
+        measured: (T, T) gains, ``[i, j]`` how much training on i helped j; NaN where unmeasured. The diagonal is
+            ignored.
         tasks: the names for ``by_task``; ``0``, ``1``, ... by default.
 
     Raises:
@@ -60,18 +60,18 @@ def fit_weights(matrices: Mapping[str, np.ndarray], measured: Any, tasks: Sequen
             pairs, or gains that are all equal.
     """
     if not matrices:
-        raise GraphError("There is no similarity to weigh; give at least one matrix")
+        raise GraphError("There is no similarity to weight; give at least one matrix")
     names = sorted(matrices)
     size = len(matrices[names[0]]) if tasks is None else len(tasks)
-    scaled = [stretched(check_similarity(matrices[name], size, name=f"similarity '{name}'")) for name in names]
+    scaled = [min_max_scale(check_similarity(matrices[name], size, name=f"similarity '{name}'")) for name in names]
     labels = [str(i) for i in range(size)] if tasks is None else list(tasks)
     rows, columns, values = measured_pairs(measured, labels)
     stack = np.stack([matrix[rows, columns] for matrix in scaled])  # (M, n)
     best = _search(stack, values)
     by_task = {}
-    for place, task in enumerate(labels):
-        inside = (rows == place) | (columns == place)
-        if min(inside.sum(), (~inside).sum()) < LEAST_PAIRS or np.ptp(values[~inside]) == 0:
+    for index, task in enumerate(labels):
+        inside = (rows == index) | (columns == index)
+        if min(inside.sum(), (~inside).sum()) < MIN_PAIRS or np.ptp(values[~inside]) == 0:
             continue
         weights = _search(stack[:, ~inside], values[~inside])
         if np.ptp(values[inside]) > 0:
@@ -87,10 +87,10 @@ def fit_weights(matrices: Mapping[str, np.ndarray], measured: Any, tasks: Sequen
 
 
 def measured_pairs(measured: Any, tasks: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pairs that weights are fitted to: (n,) rows, (n,) columns and (n,) gains.
+    """The measured pairs: (n,) rows, (n,) columns and (n,) gains.
 
     Args:
-        measured: (T, T) gains, NaN where they were not measured.
+        measured: (T, T) gains, NaN where unmeasured.
         tasks: their names.
 
     Raises:
@@ -99,17 +99,17 @@ def measured_pairs(measured: Any, tasks: Sequence[str]) -> tuple[np.ndarray, np.
     gains = check_matrix(measured, tasks, name="table of measured gains", missing=True)
     rows, columns = np.nonzero(~np.isnan(gains) & ~np.eye(len(gains), dtype=bool))
     values = gains[rows, columns]
-    if len(values) < LEAST_PAIRS:
-        raise GraphError(f"{len(values)} pairs of tasks were measured; weights need at least {LEAST_PAIRS}")
+    if len(values) < MIN_PAIRS:
+        raise GraphError(f"{len(values)} pairs of tasks were measured; weights need at least {MIN_PAIRS}")
     if np.ptp(values) == 0:
         raise GraphError(f"All {len(values)} measured gains are {values[0]:.6g}; weights need gains that differ")
     return rows, columns, values
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation of (n,) and (n,), ties sharing their mean rank; 0 where one side has no spread.
+    """Spearman's rank correlation of (n,) and (n,), with mean ranks for ties; 0 if one side is constant.
 
-    Pearson's correlation of the ranks (Spearman 1904). Values that differ by rounding only count as tied.
+    Pearson's correlation of the ranks (Spearman 1904). Values that differ only by rounding are ties.
     """
     from scipy.stats import rankdata
 
@@ -123,7 +123,7 @@ def _search(stack: np.ndarray, values: np.ndarray) -> np.ndarray:
     """(M,) weights; see :func:`fit_weights`.
 
     Args:
-        stack: (M, n) stretched similarities of the pairs.
+        stack: (M, n) rescaled similarities of the pairs.
         values: (n,) their gains.
     """
     count = len(stack)
@@ -138,7 +138,7 @@ def _search(stack: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _climb(weights: np.ndarray, stack: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float]:
-    """The best move again and again, of each size of step in turn."""
+    """Repeats the best shift, for each step size in turn."""
     score = spearman(weights @ stack, values)
     for step in STEPS:
         while True:

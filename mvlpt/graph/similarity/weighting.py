@@ -1,4 +1,4 @@
-"""The similarities by name, their matrices over a set of tasks, and their weighted mean.
+"""The weighted mean of similarity matrices, and weights as users write them.
 
 Shapes: T tasks.
 """
@@ -6,106 +6,24 @@ Shapes: T tasks.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from mvlpt.errors import GraphError, suggest
-from mvlpt.graph.checks import check_similarity, check_tasks
-from mvlpt.graph.embeddings.embedding import TaskEmbedding
-from mvlpt.graph.similarity import label as label_similarity
-from mvlpt.graph.similarity import visual as visual_similarity
+from mvlpt.errors import GraphError
+from mvlpt.graph.checks import check_similarity
+from mvlpt.graph.similarity.registry import SIMILARITIES, resolve
 
-SIMILARITIES: dict[str, Callable[[TaskEmbedding, TaskEmbedding], float]] = {
-    "visual.mean": lambda a, b: visual_similarity.mean_cosine(a.mean, b.mean),
-    "visual.frechet": lambda a, b: visual_similarity.frechet(a.mean, a.root, b.mean, b.root),
-    "visual.prototypes": lambda a, b: visual_similarity.prototype_matching(a.prototypes, b.prototypes),
-    "visual.cka": lambda a, b: visual_similarity.covariance_alignment(a.covariance, b.covariance),
-    "visual.transport": lambda a, b: visual_similarity.transport(
-        a.prototypes, a.text, a.counts, b.prototypes, b.text, b.counts
-    ),
-    "label.mean": lambda a, b: label_similarity.mean_cosine(a.text, b.text),
-    "label.chamfer": lambda a, b: label_similarity.chamfer(a.text, b.text),
-    "label.matching": lambda a, b: label_similarity.one_to_one(a.text, b.text),
-    "label.names": lambda a, b: label_similarity.name_overlap(a.class_names, b.class_names),
-}
-
-# Fréchet sees where the images lie and how they spread, and nothing of the labels, which would count twice beside
-# "label"; Chamfer does not mistake a difference in the number of classes for a difference in what they are.
-ALIASES = {"visual": "visual.frechet", "label": "label.chamfer"}
-
-FLAT = 1e-9  # a spread below this is rounding
-
-
-def resolve(name: str, known: Iterable[str] = SIMILARITIES) -> str:
-    """The full name of a similarity; ``visual`` and ``label`` stand for :data:`ALIASES`.
-
-    Args:
-        name: what was asked for.
-        known: the names there are.
-
-    Raises:
-        GraphError: there is no such similarity; the nearest is suggested.
-    """
-    known = tuple(known)
-    if name in known:
-        return name
-    if ALIASES.get(name) in known:
-        return ALIASES[name]
-    aliases = [alias for alias, full in ALIASES.items() if full in known]
-    raise GraphError(f"There is no similarity '{name}'{suggest(name, [*aliases, *known])}")
-
-
-def similarity_matrices(
-    embeddings: Sequence[TaskEmbedding],
-    names: Iterable[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, np.ndarray]:
-    """Every pair of tasks under every similarity.
-
-    Args:
-        embeddings: of T tasks.
-        names: which similarities, or their aliases; all of :data:`SIMILARITIES` by default.
-        progress: called with the pairs done and their number, both summed over the similarities.
-
-    Returns:
-        Full name to (T, T) float64, symmetric, 1 on the diagonal, in the order of ``embeddings``.
-
-    Raises:
-        GraphError: an unknown similarity, a task twice, features of different widths.
-    """
-    wanted = list(dict.fromkeys(resolve(name) for name in (SIMILARITIES if names is None else names)))
-    check_tasks([embedding.name for embedding in embeddings])
-    for other in embeddings[1:]:
-        if other.width != embeddings[0].width:
-            raise GraphError(
-                f"Tasks '{embeddings[0].name}' and '{other.name}' have features of width {embeddings[0].width} and "
-                f"{other.width}; embed all tasks with one model"
-            )
-    size = len(embeddings)
-    total, done = len(wanted) * size * (size - 1) // 2, 0
-    matrices = {}
-    for name in wanted:
-        matrix = np.eye(size)
-        for i in range(size):
-            for j in range(i + 1, size):
-                # the pair in the order of its names, so that rounding does not depend on the order of the tasks
-                a, b = sorted((embeddings[i], embeddings[j]), key=lambda embedding: embedding.name)
-                matrix[i, j] = matrix[j, i] = SIMILARITIES[name](a, b)
-            done += size - 1 - i
-            if progress is not None and i < size - 1:
-                progress(done, total)
-        matrices[name] = matrix
-    return matrices
+MIN_SPREAD = 1e-9  # a smaller one is rounding
 
 
 def parse_weights(text: str) -> dict[str, float]:
     """Reads ``visual=0.5,label=0.5``; a name without ``=`` has the weight 1.
 
-    The names are checked where they are used, since a graph may hold similarities of its own.
+    The names are checked when they are used, since a graph may have similarities of its own.
 
     Raises:
-        GraphError: nothing is there, a name is empty or stands twice, or a weight is not a number of at least 0.
+        GraphError: the string is empty, a name is empty or repeated, or a weight is not a number of at least 0.
     """
     weights: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -122,7 +40,7 @@ def parse_weights(text: str) -> dict[str, float]:
 
 
 def check_weights(weights: Mapping[str, float]) -> None:
-    """Refuses weights that no mean can be taken with.
+    """Checks that weights define a mean.
 
     Raises:
         GraphError: a weight is negative or not finite, or none is positive.
@@ -139,7 +57,7 @@ def resolve_weights(weights: Mapping[str, float], known: Iterable[str] = SIMILAR
 
     Args:
         weights: name or alias to weight.
-        known: the names there are.
+        known: the names that exist.
 
     Raises:
         GraphError: an unknown name, a similarity named twice, weights of which none is positive or one is negative.
@@ -160,9 +78,9 @@ def combine(matrices: Mapping[str, np.ndarray], weights: Mapping[str, float], re
     Args:
         matrices: name to (T, T) similarity.
         weights: name or alias to weight.
-        rescale: stretch each matrix first, so that its least pair is 0 and its greatest 1; see :func:`stretched`.
-            Frozen features fill a narrow cone, so one similarity may spread over 0.3 and another over 0.01; as they
-            are, the weights would mean little. ``False`` mixes the values as they are.
+        rescale: whether to rescale each matrix to [0, 1] first; see :func:`min_max_scale`. Frozen features occupy a
+            narrow cone, so one similarity may vary by 0.3 and another by 0.01, and without rescaling the second
+            would hardly count, whatever its weight.
 
     Returns:
         (T, T) float64, symmetric, in [0, 1], 1 on the diagonal.
@@ -174,26 +92,26 @@ def combine(matrices: Mapping[str, np.ndarray], weights: Mapping[str, float], re
     named = resolve_weights(weights, matrices)
     total, size = math.fsum(named.values()), None
     mean: np.ndarray | float = 0.0
-    for name in sorted(named):  # a fixed order, so that rounding does not depend on how the weights were written
+    for name in sorted(named):  # a fixed order, so that rounding does not depend on the order of the weights
         matrix = check_similarity(matrices[name], size, name=f"similarity '{name}'")
         size = len(matrix)
-        mean = mean + named[name] / total * (stretched(matrix) if rescale else matrix)
+        mean = mean + named[name] / total * (min_max_scale(matrix) if rescale else matrix)
     mean = np.clip(mean, 0.0, 1.0)
     np.fill_diagonal(mean, 1.0)
     return mean
 
 
-def stretched(matrix: np.ndarray) -> np.ndarray:
+def min_max_scale(matrix: np.ndarray) -> np.ndarray:
     """(s - min) / (max - min) over the pairs of different tasks, with 1 on the diagonal.
 
-    A matrix whose pairs are all equal (always so with two tasks) has no spread to stretch and is returned as it is.
-    The result depends on the set of tasks: a pair's value changes when tasks join or leave.
+    A matrix whose pairs are all equal, as with two tasks, is returned unchanged. A pair's result depends on the set of
+    tasks: it changes when tasks are added or removed.
 
     Args:
         matrix: (T, T).
     """
     pairs = matrix[~np.eye(len(matrix), dtype=bool)]
-    if len(pairs) == 0 or pairs.max() - pairs.min() < FLAT:
+    if len(pairs) == 0 or pairs.max() - pairs.min() < MIN_SPREAD:
         return matrix.copy()
     out = (matrix - pairs.min()) / (pairs.max() - pairs.min())
     np.fill_diagonal(out, 1.0)
