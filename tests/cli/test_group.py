@@ -5,15 +5,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+from support.grouping import CONFIG, forbid_computing
 from support.scores import row
 
 from mvlpt.cli import main
-from mvlpt.errors import ConfigError
-from mvlpt.experiment import Experiment
-from mvlpt.experiment.grouping import GroupingOptions, affinities, group_experiment, similarities
 from mvlpt.graph import TaskGraph, read_groups
 
-CONFIG = "configs/trainers/MVLPT-CoOp/embedded.yaml"
 TASKS = "toy-warm,toy-cold,toy-all"
 FILES = {"task_graph.json", "task_graph.graphml", "groups.yaml", "embeddings"}
 PICTURES = {"similarity.png", "similarity.svg", "graph.png", "graph.svg"}
@@ -26,8 +23,8 @@ def run(toy_tasks, tmp_path, capsys):
     def call(*words, out="graph", data=True):
         given = ["--tasks", TASKS, "--shots", "2", "--seed", "1", "--config-file", CONFIG] if data else []
         status = main(["group", *given, "--out", str(tmp_path / out), *words])
-        told = capsys.readouterr()
-        return status, told.out, told.err
+        output = capsys.readouterr()
+        return status, output.out, output.err
 
     return call
 
@@ -39,16 +36,7 @@ def quick(run):
 
 @pytest.fixture
 def nothing_is_computed(monkeypatch):
-    def refuse(*args, **options):
-        raise AssertionError("something was computed again")
-
-    def apply():
-        monkeypatch.setattr(similarities, "similarity_matrices", refuse)
-        for name in ("gradient_affinity", "lookahead_affinity"):
-            monkeypatch.setattr(affinities, name, refuse)
-        monkeypatch.setattr("mvlpt.graph.embeddings.embed.encode_views", refuse)
-
-    return apply
+    return partial(forbid_computing, monkeypatch)
 
 
 def one_sentence(err):
@@ -84,24 +72,6 @@ def test_a_second_run_computes_nothing(run, tmp_path, nothing_is_computed):
     assert "computed: " not in out
     assert {path: path.read_bytes() for path in (tmp_path / "graph").iterdir() if path.is_file()} == before
     assert (tmp_path / "graph" / "task_graph.json").stat().st_mtime_ns == stamp
-
-
-def test_another_task_costs_its_own_pairs_only(quick, tmp_path):
-    quick("--tasks", "toy-warm,toy-cold")
-    _, out, _ = quick()
-    assert "1 task embedded, 2 pairs of tasks compared" in out
-    grown = TaskGraph.load(tmp_path / "graph" / "task_graph.json")
-    quick(out="fresh")
-    fresh = TaskGraph.load(tmp_path / "fresh" / "task_graph.json")
-    for name, matrix in fresh.similarities.items():
-        np.testing.assert_allclose(grown.similarities[name], matrix, atol=1e-9)
-
-
-def test_the_order_of_tasks_does_not_matter(quick, tmp_path):
-    quick(out="a")
-    quick("--tasks", "toy-all,toy-warm,toy-cold", out="b")
-    groups = [read_groups(tmp_path / out / "groups.yaml").groups for out in "ab"]
-    assert groups[0] == groups[1]
 
 
 @pytest.mark.parametrize("kind", ["grad", "lookahead"])
@@ -154,27 +124,6 @@ def test_a_graph_is_grouped_again_without_the_data(quick, tmp_path, nothing_is_c
     assert ("toy-cold", "toy-warm") in read_groups(tmp_path / "linked" / "groups.yaml").groups
 
 
-def test_an_experiment_gives_each_trainer_its_groups(toy_tasks, tmp_path):
-    trainers = [CONFIG, "configs/trainers/MVLPT-VPT/embedded.yaml"]
-    options = {"tasks": TASKS.split(","), "trainers": trainers, "shots": (1, 2), "seeds": (3, 4)}
-    similar = group_experiment(Experiment(**options), tmp_path / "a")
-    assert list(similar) == trainers
-    assert similar[trainers[0]] is similar[trainers[1]]
-    assert similar[trainers[0]].settings["shots"] == 1
-    assert similar[trainers[0]].settings["seed"] == 3
-    assert (tmp_path / "a" / "groups.yaml").exists()
-    grouping = {"affinity": "grad", "groups": 2}
-    by_prompt = group_experiment(Experiment(**options, grouping=grouping), tmp_path / "b")
-    assert all(len(one.groups) == 2 for one in by_prompt.values())
-    assert {path.name for path in (tmp_path / "b").glob("groups*")} == {
-        "groups-MVLPT-CoOp.yaml",
-        "groups-MVLPT-VPT.yaml",
-    }
-    fixed = {"file": str(tmp_path / "a" / "groups.yaml")}
-    read = group_experiment(Experiment(**options, grouping=fixed), tmp_path / "c")
-    assert read[trainers[1]].groups == similar[trainers[1]].groups
-
-
 def test_ctrl_c_leaves_nothing_half_written(quick, tmp_path, monkeypatch):
     from mvlpt.graph.embeddings import embed
 
@@ -217,7 +166,7 @@ ROWS += [pair_row(task, 51.0, "toy-warm+toy-cold") for task in ("toy-warm", "toy
         (["--similarity", "label=2,label.chamfer"], "as 'label' and 'label.chamfer'"),
         (["--affinity", "measured", "--results", "ROWS"], "2 of 3 pairs were not measured"),
         (["--fit", "ROWS"], "2 pairs of tasks were measured; weights need at least 3"),
-        (["--fit", "nowhere.jsonl"], "Cannot read results at nowhere.jsonl"),
+        (["--fit", "nowhere.jsonl"], "no results at nowhere.jsonl"),
         (["--steps", "3"], "--steps is of joint training"),
         (["--steps", "0", "--affinity", "grad"], "--steps is 0"),
         (["--results", "ROWS"], "--results is read for --affinity measured"),
@@ -237,7 +186,7 @@ ROWS += [pair_row(task, 51.0, "toy-warm+toy-cold") for task in ("toy-warm", "toy
         (["--config-file", "", "--backbone", "ViT-B/32", "--groups", "4"], "groups is 4, but there are 3 tasks"),
     ],
 )
-def test_what_the_tasks_tell_is_refused_before_a_model_is_loaded(quick, tmp_path, monkeypatch, words, sentence):
+def test_what_the_tasks_show_is_refused_before_a_model_is_loaded(quick, tmp_path, monkeypatch, words, sentence):
     def refuse(*args, **options):
         raise AssertionError("a model was loaded")
 
@@ -261,7 +210,7 @@ def test_a_graph_is_not_grouped_in_part(quick, tmp_path):
         assert not (tmp_path / "again").exists()
 
 
-def test_bad_folders_and_files_are_told(quick, tmp_path):
+def test_bad_folders_and_files_are_reported(quick, tmp_path):
     (tmp_path / "file").write_text("")
     status, _, err = quick(out="file")
     assert (status, one_sentence(err), "file" in err) == (2, True, True)
@@ -277,7 +226,7 @@ def test_bad_folders_and_files_are_told(quick, tmp_path):
         assert "99" in err
 
 
-def test_tasks_without_training_images_or_name_are_told(toy_tasks, tmp_path, capsys):
+def test_tasks_without_training_images_or_name_are_reported(toy_tasks, tmp_path, capsys):
     assert main(["group", "--out", str(tmp_path)]) == 2
     assert "--tasks" in capsys.readouterr().err
 
@@ -320,13 +269,3 @@ def test_bad_selections_are_one_sentence(tmp_path, capsys, words, sentence):
     assert one_sentence(err)
     assert sentence in err
     assert not (tmp_path / "out").exists()
-
-
-def test_the_section_of_an_experiment():
-    section = {"similarity": {"visual": 1, "label": 2}, "must_link": [["a", "b"], "c+d"], "max_size": 3, "file": None}
-    options = GroupingOptions.from_section(section)
-    assert options.similarity == "visual=1,label=2"
-    assert options.must_link == (("a", "b"), ("c", "d"))
-    assert options.constraints()["max_size"] == 3
-    with pytest.raises(ConfigError, match=r"grouping\.max_sise is unknown; did you mean 'max_size'"):
-        GroupingOptions.from_section({"max_sise": 3})
