@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from mvlpt.errors import UnknownNameError, suggest
+
+Listener = Callable[["Registry", str, Any], bool]
+_listener: ContextVar[Listener | None] = ContextVar("mvlpt_registrations", default=None)
+
+
+@contextmanager
+def watched_registrations(listener: Listener) -> Iterator[None]:
+    """Reports every registration inside the block.
+
+    Args:
+        listener: called with the registry, the name and the object; says whether a name that is taken may change hands.
+    """
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 class Registry:
@@ -29,13 +48,13 @@ class Registry:
         self._entries: dict[str, Any] = {}
         self._families: list[tuple[Callable[[], Iterable[str]], Callable[[str], Any]]] = []
 
-    def register(self, obj: Any = None, *, name: str | None = None, force: bool = False) -> Callable[[Any], Any] | None:
+    def register(self, obj: Any = None, force: bool = False, *, name: str | None = None) -> Callable[[Any], Any] | None:
         """Registers ``obj``, or returns a decorator that does.
 
         Args:
             obj: a class or function; ``None`` when used as a decorator.
-            name: the name to register under, by default ``obj.__name__``.
             force: replace an entry of the same name.
+            name: the name to register under, by default ``obj.__name__``.
 
         Raises:
             KeyError: the name is taken and ``force`` is false.
@@ -46,11 +65,19 @@ class Registry:
         return None
 
     def _add(self, name: str, obj: Any, force: bool) -> None:
+        listener = _listener.get()
+        if listener is not None and listener(self, name, obj):
+            force = True
         if name in self._entries and not force and self._entries[name] is not obj:
             raise KeyError(
                 f"A {self._name} named '{name}' is registered already; choose another name or pass force=True"
             )
         self._entries[name] = obj
+
+    @property
+    def kind(self) -> str:
+        """What the registry holds, in the singular."""
+        return self._name
 
     def register_family(self, names: Callable[[], Iterable[str]], build: Callable[[str], Any]) -> None:
         """Registers entries that a table describes; the table is read when a name is first asked for.

@@ -17,6 +17,7 @@ FLOORS = {
     "experiment": 8,
     "trainers": 7,
     "datasets": 7,
+    "dassl": 6,
     "schedule": 6,
     "graph": 6,
     "engine": 5,

@@ -111,7 +111,7 @@ def _save(target: Target) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     for file in args.plugin:
-        from mvlpt.engine.registries import load_plugin  # the other commands of this program do not need the engine
+        from mvlpt.dassl import load_plugin  # the other commands of this program do not need the engine
 
         load_plugin(file)
     target = find_target(args.root, args.output_dir, args.groups)

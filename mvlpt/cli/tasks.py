@@ -220,8 +220,9 @@ def _metadata(name: str) -> TaskMetadata | None:
 def _build(args: argparse.Namespace) -> Any:
     """The data set, with all its images."""
     from mvlpt.config import get_cfg_default
+    from mvlpt.dassl import load_plugin
     from mvlpt.data import build_dataset
-    from mvlpt.engine.registries import load_entry_points, load_plugin, load_shipped
+    from mvlpt.engine import load_entry_points, load_shipped
 
     load_shipped()
     load_entry_points()

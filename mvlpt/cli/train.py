@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from mvlpt.cli.common import command_parser, exit_status, results_table, show
 from mvlpt.config import Config, check_config, flatten, get_cfg_default, read_yaml, task_names
 from mvlpt.config.shipped import find_config
-from mvlpt.engine.registries import extend_config, load_entry_points, load_plugin, load_shipped
+from mvlpt.dassl import load_plugin, plugin_roots
+from mvlpt.engine import extend_config, load_entry_points, load_shipped
 from mvlpt.engine.results import arm_of
+from mvlpt.errors import ConfigError
 from mvlpt.runtime.log import setup_logging
 
 EXAMPLES = """\
@@ -91,7 +94,11 @@ def build_parser() -> argparse.ArgumentParser:
     mode.add_argument("--target-domains", nargs="+", metavar="D", help="target domains, likewise")
     mode.add_argument("--transforms", nargs="+", metavar="T", help="training transforms, by Dassl's names")
     mode.add_argument(
-        "--plugin", action="append", default=[], metavar="FILE.py", help="a file that registers trainers or data sets"
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a file, or a whole repository, that registers trainers or data sets",
     )
     mode.add_argument("--quiet", action="store_true", help="no progress bar, no messages but warnings and the table")
     mode.add_argument("--list", action="store_true", help="list trainers and tasks, and stop")
@@ -113,12 +120,17 @@ def setup_cfg(args: argparse.Namespace) -> Config:
     for file in args.plugin:
         load_plugin(file)
     cfg = get_cfg_default()
-    extend_config(cfg)
-    for file in (args.dataset_config_file, args.config_file):
-        if file:
-            cfg.merge_from_file(find_config(file))
-    _apply_options(cfg, args)
-    cfg.merge_from_list(args.opts)
+    files = [find_config(file, plugin_roots()) for file in (args.dataset_config_file, args.config_file) if file]
+    extend_config(cfg, _trainer_name(args, files))
+    try:
+        for file in files:
+            cfg.merge_from_file(file)
+        _apply_options(cfg, args)
+        cfg.merge_from_list(args.opts)
+    except ConfigError as error:
+        if args.plugin or "unknown key" not in str(error):
+            raise
+        raise ConfigError(f"{error}; options of a plugin are known where --plugin names it") from error
     if args.resume is not None:
         cfg.RESUME = args.resume or cfg.OUTPUT_DIR
     if cfg.SEED < 0:
@@ -126,6 +138,14 @@ def setup_cfg(args: argparse.Namespace) -> Config:
     check_config(cfg)
     cfg.freeze()
     return cfg
+
+
+def _trainer_name(args: argparse.Namespace, files: Sequence[Path]) -> str:
+    """The trainer that the options name, which decides whose defaults count; ``""`` where none is named."""
+    overrides = zip(args.opts[::2], args.opts[1::2], strict=False)
+    named = [args.trainer, *(value for key, value in overrides if key == "TRAINER.NAME")]
+    named += [str(dict(flatten(read_yaml(file))).get("TRAINER.NAME", "")) for file in reversed(files)]
+    return next(filter(None, named), "")
 
 
 def _apply_options(cfg: Config, args: argparse.Namespace) -> None:

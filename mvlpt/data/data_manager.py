@@ -109,6 +109,17 @@ class DataManager:
         tfm_train, tfm_test: the transforms in use; the test transform may differ from task to task.
     """
 
+    # What a subclass with an ``__init__`` of its own may leave out.
+    tasks: Sequence[TaskInfo] = ()
+    train_loader_x: Any = None
+    train_loader_u: Any = None
+    val_loader: Any = None
+    test_loader: Any = None
+    _cfg: Any = None
+    _num_classes: int | None = None
+    _lab2cname: dict[int, str] | None = None
+    _num_source_domains: int = 0
+
     def __init__(
         self,
         cfg: Any,
@@ -118,7 +129,7 @@ class DataManager:
     ) -> None:
         members = self._members(cfg)
         self.dataset = members[0] if len(members) == 1 else MultiTaskDataset(members)
-        self.tasks: list[TaskInfo] = [TaskInfo.of(members[0])] if len(members) == 1 else self.dataset.tasks
+        self.tasks = [TaskInfo.of(members[0])] if len(members) == 1 else self.dataset.tasks
         self._check_evaluation_key(cfg)
         self.tfm_train = build_transform(cfg, is_train=True) if custom_tfm_train is None else custom_tfm_train
         crops = [task.center_crop for task in self.tasks]
@@ -138,7 +149,7 @@ class DataManager:
 
     @property
     def num_classes(self) -> int:
-        return self.dataset.num_classes
+        return self.dataset.num_classes if self._num_classes is None else self._num_classes
 
     @property
     def num_source_domains(self) -> int:
@@ -146,7 +157,7 @@ class DataManager:
 
     @property
     def lab2cname(self) -> dict[int, str]:
-        return self.dataset.lab2cname
+        return self.dataset.lab2cname if self._lab2cname is None else self._lab2cname
 
     @property
     def multi_label(self) -> bool:
@@ -185,9 +196,9 @@ class DataManager:
         Raises:
             DataError: a file holds another sample, or is damaged.
         """
-        node = self._cfg.DATASET
-        if node.NUM_SHOTS < 1:
+        if self._cfg is None or self._cfg.DATASET.NUM_SHOTS < 1:
             return []
+        node = self._cfg.DATASET
         members = self.dataset.members if isinstance(self.dataset, MultiTaskDataset) else [self.dataset]
         names = sorted(task.name for task in self.tasks)
         protocol, classes = node.get("SAMPLING", "independent"), node.SUBSAMPLE_CLASSES
@@ -210,13 +221,13 @@ class DataManager:
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
         """Makes this epoch the next one of the training loaders, starting at batch ``start_batch``."""
         for loader in (self.train_loader_x, self.train_loader_u):
-            if loader is not None:
+            if hasattr(loader, "set_epoch"):
                 loader.set_epoch(epoch, start_batch)
 
     def close(self) -> None:
         """Ends all worker processes."""
         for loader in (self.train_loader_x, self.train_loader_u, self.val_loader, self.test_loader):
-            if loader is not None:
+            if hasattr(loader, "close"):
                 loader.close()
 
     def __enter__(self) -> DataManager:
@@ -227,13 +238,14 @@ class DataManager:
 
     def show_dataset_summary(self, cfg: Any) -> None:
         """Logs a table of the tasks and the sizes of their splits."""
-        table = Table(title=None, show_footer=len(self.tasks) > 1)
-        sizes = [task.sizes for task in self.tasks]
+        tasks = self.tasks or [TaskInfo.of(self.dataset)]
+        table = Table(title=None, show_footer=len(tasks) > 1)
+        sizes = [task.sizes for task in tasks]
         columns = [
-            ("task", [task.name for task in self.tasks], f"{len(self.tasks)} tasks"),
-            ("classes", [task.num_classes for task in self.tasks], self.num_classes),
+            ("task", [task.name for task in tasks], f"{len(tasks)} tasks"),
+            ("classes", [task.num_classes for task in tasks], self.num_classes),
             *((split, [getattr(size, split) for size in sizes], None) for split in ("train", "val", "test")),
-            ("metric", [task.metric for task in self.tasks], ""),
+            ("metric", [task.metric for task in tasks], ""),
         ]
         for title, values, foot in columns:
             total = sum(values) if foot is None else foot

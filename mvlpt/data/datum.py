@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copyreg
+import sys
 from collections.abc import Iterable
+from multiprocessing.context import get_spawning_popen
 from numbers import Integral
+from typing import Any
 
 from mvlpt.errors import DataError
 
 Label = int | tuple[int, ...]
+DASSL_MODULE = "dassl.data.datasets.base_dataset"  # where Dassl has its class of this name
 
 
 class Datum:
@@ -46,6 +51,13 @@ class Datum:
     @property
     def classname(self) -> str:
         return self._classname
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Pickles as Dassl's class where code for Dassl may write and read the file, else as this one."""
+        dassl_class = getattr(sys.modules.get(DASSL_MODULE), "Datum", None)
+        if dassl_class is None or type(self) is not Datum or get_spawning_popen() is not None:
+            return type(self), (self._impath, self._label, self._domain, self._classname)
+        return copyreg.__newobj__, (dassl_class,), self.__dict__
 
     def __repr__(self) -> str:
         return f"Datum({self._impath!r}, label={self._label}, domain={self._domain}, classname={self._classname!r})"

@@ -8,7 +8,7 @@ anything in them (:func:`mvlpt.io.read_tensors`).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,25 @@ def load_checkpoint(fpath: str | os.PathLike[str]) -> dict[str, Any]:
             f"{fpath}: '{broken[0]}' holds values that are not finite; the run that wrote it diverged"
         )
     return content
+
+
+def holds_dassl_checkpoints(directory: str | Path) -> bool:
+    """Whether a folder holds the checkpoints of a run in Dassl's layout."""
+    folder = Path(directory)
+    return folder.is_dir() and any(folder.glob(f"*/{POINTER}"))
+
+
+def epoch_to_load(directory: str | os.PathLike[str], names: Sequence[str]) -> int | None:
+    """The epoch to ask a trainer's ``load_model`` for where the user named none.
+
+    Returns:
+        ``None``, which means the best checkpoint in code for Dassl, unless the run kept no best one: then the last.
+    """
+    if not names or (Path(directory) / names[0] / BEST).is_file():
+        return None
+    pointer = Path(directory) / names[0] / POINTER
+    number = Path(pointer.read_text(encoding="utf-8").strip()).name.removeprefix(NUMBERED) if pointer.is_file() else ""
+    return int(number) if number.isdigit() else None
 
 
 def find_checkpoint(directory: str | os.PathLike[str], name: str, epoch: int | None = None) -> Path:

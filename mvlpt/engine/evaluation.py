@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -150,7 +151,21 @@ class Classification(EvaluatorBase):
             results["average"] = float(np.mean([score.value for score in self.task_scores]))
             key = self.cfg.DATASET.MULTITASK_EVALKEY
             results.move_to_end(key if key in results else "average", last=False)
+        log.debug("%s", self._block(results), extra={"plain": True})
         return results
+
+    def _block(self, results: Mapping[str, float]) -> str:
+        """The result in the lines that Dassl prints and that scripts for its logs look for."""
+        total = sum(score.n for score in self.task_scores)
+        lines = ["=> result", f"* total: {total:,}"]
+        if all(score.metric == "accuracy" for score in self.task_scores):
+            correct = round(sum(score.n * score.value / 100 for score in self.task_scores))
+            lines.append(f"* correct: {correct:,}")
+        lines += [f"* {score.task}: {score.value:.2f}%" for score in self.task_scores if len(self.task_scores) > 1]
+        spelled = {"error_rate": "error", "average": "accuracy"}
+        names = ("average",) if len(self.task_scores) > 1 else results
+        lines += [f"* {spelled.get(name, name)}: {results[name]:.2f}%" for name in names]
+        return "\n".join(lines)
 
     def _task(self, identity: int, classes: int) -> TaskInfo:
         if self._tasks is None:
@@ -195,5 +210,50 @@ def _counts(info: TaskInfo, labels: np.ndarray, scores: np.ndarray) -> np.ndarra
 
 
 def build_evaluator(cfg: CfgNode, **kwargs: Any) -> EvaluatorBase:
-    """The evaluator that ``TEST.EVALUATOR`` names."""
-    return EVALUATOR_REGISTRY.get(cfg.TEST.EVALUATOR)(cfg, **kwargs)
+    """The evaluator that ``TEST.EVALUATOR`` names.
+
+    Args:
+        cfg: the run's configuration.
+        **kwargs: what the engine offers (``lab2cname``, ``tasks``); an evaluator gets those that it can take.
+    """
+    build = EVALUATOR_REGISTRY.get(cfg.TEST.EVALUATOR)
+    return build(cfg, **{name: value for name, value in kwargs.items() if _takes(build, name)})
+
+
+def process_batch(evaluator: Any, output: Any, label: Any, task: torch.Tensor | None) -> None:
+    """Gives an evaluator a batch, with the images' tasks where it takes them."""
+    if task is not None and _takes(evaluator.process, "task"):
+        evaluator.process(output, label, task=task)
+    else:
+        evaluator.process(output, label)
+
+
+def scores_of(evaluator: Any, results: Any, task: str, images: int) -> list[TaskScore]:
+    """The scores of an evaluation: an evaluator's own list, or else one score from what it, or a trainer, returned.
+
+    Args:
+        evaluator: any evaluator; the engine's own list each task's score in ``task_scores``.
+        results: numbers by name, of which the first counts, or one number, read as the accuracy.
+        task: the name of the task.
+        images: how many were scored.
+    """
+    listed = list(getattr(evaluator, "task_scores", ()))
+    if listed:
+        return listed
+    if isinstance(results, Mapping):
+        name, value = next(iter(results.items()), ("", None))
+    else:
+        name, value = "accuracy", results
+    try:
+        return [TaskScore(task, str(name), float(value), True, images)]
+    except (TypeError, ValueError):
+        return []
+
+
+def _takes(function: Any, name: str) -> bool:
+    """Whether a call may pass the keyword ``name``."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+    return name in parameters or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())

@@ -1,18 +1,16 @@
-"""The trainer registry, and how names get into it: shipped trainers, entry points, ``--plugin`` files."""
+"""The trainer registry, what fills it besides plugins, and the options that trainers add."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import sys
+from collections.abc import Callable
+from contextvars import ContextVar
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yacs.config import CfgNode
 
 from mvlpt.errors import ConfigError
-from mvlpt.randomness import derive_seed
 from mvlpt.registry import Registry
 
 if TYPE_CHECKING:
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
 
 TRAINER_REGISTRY = Registry("trainer")
 PLUGIN_GROUP = "mvlpt.plugins"
+_current: ContextVar[CfgNode | None] = ContextVar("mvlpt_config", default=None)
+_OPTIONS: dict[str, Callable[[CfgNode, str], None]] = {}
 
 
 def build_trainer(cfg: CfgNode) -> TrainerBase:
@@ -28,7 +28,16 @@ def build_trainer(cfg: CfgNode) -> TrainerBase:
     Raises:
         UnknownNameError: no trainer of that name.
     """
-    return TRAINER_REGISTRY.get(cfg.TRAINER.NAME)(cfg)
+    token = _current.set(cfg)
+    try:
+        return TRAINER_REGISTRY.get(cfg.TRAINER.NAME)(cfg)
+    finally:
+        _current.reset(token)
+
+
+def current_config() -> CfgNode | None:
+    """The configuration of the trainer that is being built, for code that is called without one."""
+    return _current.get()
 
 
 def load_shipped() -> None:
@@ -46,39 +55,26 @@ def load_entry_points() -> None:
             raise ConfigError(f"The plugin '{point.name}' ({point.value}) cannot be imported: {error}") from error
 
 
-def load_plugin(path: str | Path) -> None:
-    """Runs a Python file that registers trainers or data sets (``--plugin``). Its code is trusted like any import.
+def register_options(owner: str, extend: Callable[[CfgNode, str], None]) -> None:
+    """Adds a function that declares further options, for :func:`extend_config`.
 
-    It may import Dassl's names; where Dassl is not installed they lead to this engine. A file that this process has run
-    is not run again.
-
-    Raises:
-        ConfigError: the file is missing or fails.
+    Args:
+        owner: names it; a function of the same owner is replaced.
+        extend: called with the configuration and the name of the run's trainer.
     """
-    from mvlpt.engine.dassl_names import provide_dassl_names  # it imports this package
-
-    file = Path(path)
-    if not file.is_file():
-        raise ConfigError(f"No plugin file at {file}")
-    provide_dassl_names()
-    name = f"mvlpt_plugin_{file.stem}_{derive_seed(str(file.resolve())):x}"
-    if name in sys.modules:
-        return
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{file} is not a Python file; a plugin's name ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise ConfigError(f"The plugin {file} fails with {type(error).__name__}: {error}") from error
+    _OPTIONS[owner] = extend
 
 
-def extend_config(cfg: CfgNode) -> None:
-    """Lets every registered trainer add the options of its own that its ``extend_cfg`` declares."""
+def extend_config(cfg: CfgNode, trainer: str = "") -> None:
+    """Adds the options that plugins and registered trainers declare (``extend_cfg``).
+
+    Args:
+        cfg: an unfrozen configuration.
+        trainer: the run's trainer; another plugin's defaults for options that exist already do not count for it.
+    """
+    for extend in _OPTIONS.values():
+        extend(cfg, trainer)
     for name in TRAINER_REGISTRY.registered_names():
-        extend = getattr(TRAINER_REGISTRY.get(name), "extend_cfg", None)
-        if extend is not None:
-            extend(cfg)
+        extend_cfg = getattr(TRAINER_REGISTRY.get(name), "extend_cfg", None)
+        if extend_cfg is not None:
+            extend_cfg(cfg)

@@ -13,16 +13,20 @@ from yacs.config import CfgNode
 from mvlpt.config import check_config, task_names
 from mvlpt.data import Datum
 from mvlpt.data.features.cache import fingerprint_items
+from mvlpt.engine.checkpoints import epoch_to_load
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.results import FILE, read_results, result_rows, write_results
 from mvlpt.engine.run_folder import RunFolder
 from mvlpt.engine.seeding import set_random_seed
+from mvlpt.engine.simple_trainer import SimpleTrainer
+from mvlpt.engine.trainer_base import TrainerBase
 from mvlpt.errors import ConfigError, DataError
 from mvlpt.io import write_json
 
 log = logging.getLogger(__name__)
 
 FEATURES_FILE = "features.json"
+_OWN_LOOPS = ("TrainerX", "TrainerXU")  # classes whose epochs call forward_backward()
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,13 @@ def run(cfg: CfgNode) -> RunOutcome:
         return RunOutcome([], folder.path)
     if cfg.RUN.MODE == "features":
         return _features(trainer, cfg)
-    if cfg.RUN.MODE == "eval" or cfg.RUN.INIT_FROM:
-        if cfg.RUN.INIT_FROM:
-            trainer.load_model(cfg.RUN.INIT_FROM, epoch=cfg.RUN.INIT_EPOCH or None)
-        elif trainer.get_model_names():
-            raise ConfigError("--eval-only needs --model-dir, the folder of the run whose prompt is evaluated")
+    if cfg.RUN.INIT_FROM:
+        names = trainer.get_model_names()
+        trainer.load_model(cfg.RUN.INIT_FROM, epoch=cfg.RUN.INIT_EPOCH or epoch_to_load(cfg.RUN.INIT_FROM, names))
+    elif cfg.RUN.MODE == "eval" and trainer.get_model_names():
+        raise ConfigError("--eval-only needs --model-dir, the folder of the run whose prompt is evaluated")
+    if cfg.RUN.MODE == "train":
+        _check_can_train(trainer)
     if cfg.RUN.MODE == "train" and trainer.get_model_names() and trainer.train_loader_x is None:
         raise DataError(
             f"{', '.join(task_names(cfg))} has no training images; evaluate with --eval-only --model-dir RUN"
@@ -108,6 +114,22 @@ def _features(trainer: Any, cfg: CfgNode) -> RunOutcome:
     record = {"tasks": task_names(cfg), "folder": cfg.DATALOADER.FEATURE_DIR, "images": keep()}
     write_json(record, Path(cfg.OUTPUT_DIR) / FEATURES_FILE)
     return RunOutcome([], Path(cfg.OUTPUT_DIR))
+
+
+def _check_can_train(trainer: Any) -> None:
+    """Refuses a trainer that has nothing to train, or that does not say how."""
+    kind = type(trainer)
+    if kind.train is not SimpleTrainer.train or kind.run_epoch.__qualname__.split(".")[0] not in _OWN_LOOPS:
+        return  # it trains in a way of its own
+    if kind.forward_backward is not TrainerBase.forward_backward:
+        return
+    if trainer.get_model_names():
+        raise ConfigError(
+            f"The trainer {kind.__name__} does not define forward_backward(batch), the hook that makes a training step"
+        )
+    raise ConfigError(
+        f"The trainer {kind.__name__} registers no model and has nothing to train; evaluate it with --eval-only"
+    )
 
 
 def _skipped_images(trainer: Any) -> list[str]:

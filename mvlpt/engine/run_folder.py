@@ -22,6 +22,7 @@ from yacs.config import CfgNode
 
 import mvlpt
 from mvlpt.config import Config, read_yaml
+from mvlpt.engine.checkpoints import holds_dassl_checkpoints
 from mvlpt.engine.identity import config_differences, config_identity
 from mvlpt.errors import RunFolderError
 from mvlpt.io import LockHeldError, LocksUnsupportedError, file_lock, read_json, sweep_leftovers, write_file, write_json
@@ -65,9 +66,11 @@ class RunFolder:
             return False
         begun = present == [CONFIG_FILE]  # and ended before it wrote anything else
         if not begun and (STATE_FILE not in present or CONFIG_FILE not in present):
+            if cfg.RESUME and holds_dassl_checkpoints(self.path):
+                return False
             raise RunFolderError(
                 f"OUTPUT_DIR {self.path} holds {', '.join(present)} of a run this program did not write; "
-                "choose another folder"
+                "choose another folder, or add --resume if it is a run of Dassl's"
             )
         differences = config_differences(Config(read_yaml(self.path / CONFIG_FILE)), cfg)
         if differences:

@@ -15,13 +15,17 @@ from yacs.config import CfgNode
 
 from mvlpt.config import task_names
 from mvlpt.data import DataManager
-from mvlpt.engine.checkpoints import find_checkpoint, load_checkpoint
-from mvlpt.engine.evaluation import TaskScore, build_evaluator
-from mvlpt.engine.identity import config_identity
+from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, load_checkpoint
+from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
+from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
+from mvlpt.engine.own_state import OwnState
 from mvlpt.engine.predictions import recorded_predictions
 from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random_state
+from mvlpt.engine.run_state import apply_dassl_checkpoints, apply_run_state, run_state
+from mvlpt.engine.simple_net import SimpleNet
 from mvlpt.engine.trainer_base import TrainerBase
-from mvlpt.errors import CheckpointError, ConfigError
+from mvlpt.engine.utils import load_pretrained_weights
+from mvlpt.errors import ConfigError
 from mvlpt.runtime import Interrupted, StopRequest, TrainingProgress
 
 log = logging.getLogger(__name__)
@@ -52,6 +56,7 @@ class SimpleTrainer(TrainerBase):
         self.best_result, self.best_epoch = -math.inf, 0
         self.task_scores: dict[str, list[TaskScore]] = {}
         self._next_batch = 0
+        self._pending: dict[str, Any] | None = None
         self._saved_at = time.monotonic()
         self._stop = StopRequest()
         self._progress: TrainingProgress | None = None
@@ -59,6 +64,9 @@ class SimpleTrainer(TrainerBase):
         self._check_validation()
         self.build_model()
         self.evaluator = build_evaluator(cfg, lab2cname=self.lab2cname, tasks=getattr(self.dm, "tasks", None))
+        self._own_state = OwnState(self)
+        if type(self).test is not SimpleTrainer.test:
+            self.test = self._recorded_test
 
     # What subclasses override --------------------------------------------------------------------------------
 
@@ -78,8 +86,14 @@ class SimpleTrainer(TrainerBase):
         self.dm: Any = dm
 
     def build_model(self) -> None:
-        """Makes and registers the models."""
-        raise NotImplementedError(f"{type(self).__name__} must say in build_model() what to train")
+        """Makes and registers the models; by default the network of ``MODEL.BACKBONE`` with a classifier."""
+        self.model = SimpleNet(self.cfg, self.cfg.MODEL, self.num_classes)
+        if self.cfg.MODEL.INIT_WEIGHTS:
+            load_pretrained_weights(self.model, self.cfg.MODEL.INIT_WEIGHTS)
+        self.model.to(self.device)
+        self.optim = build_optimizer(self.model, self.cfg.OPTIM)
+        self.sched = build_lr_scheduler(self.optim, self.cfg.OPTIM)
+        self.register_model("model", self.model, self.optim, self.sched)
 
     def model_inference(self, input: Any) -> torch.Tensor:
         """Scores (B, K) of ``self.model``."""
@@ -116,12 +130,55 @@ class SimpleTrainer(TrainerBase):
         live = None if self.cfg.VERBOSE else False
         self._progress = self._stack.enter_context(TrainingProgress(steps * self.max_epoch, done, live))
 
+    @property
+    def resumes_inside(self) -> bool:
+        """Whether an epoch can be taken up between two of its steps: the engine runs the steps and orders the images.
+
+        A trainer with a ``run_epoch`` or loaders of its own is taken up at the beginning of the epoch it was in.
+        """
+        loaders = [loader for loader in (self.train_loader_x, self.train_loader_u) if loader is not None]
+        ordered = all(hasattr(loader, "set_epoch") for loader in loaders)
+        return ordered and getattr(type(self).run_epoch, "resumes_inside", False)
+
+    def _enter_epoch(self) -> None:
+        if self._pending is not None:  # again: hooks may have changed since what resuming put back
+            self._restore(self._pending)
+        if not self.resumes_inside:
+            self.save_resume(self.epoch, 0)
+            self.forward_backward = self._interruptible_step
+
+    def _enter_steps(self) -> None:
+        if self._pending is not None and self._next_batch:  # before_epoch() has run in this epoch before
+            self._restore(self._pending)
+        self._pending = None
+        if not self.resumes_inside:
+            self.begin_epoch()
+
+    def _leave_epoch(self) -> None:
+        if self.epoch + 1 == self.max_epoch:
+            log.debug("Finish training", extra={"plain": True})
+            return
+        if time.monotonic() - self._saved_at >= self.cfg.RUN.SAVE_EVERY or self._stop.requested:
+            self.save_resume(self.epoch + 1, 0)
+        if self._stop.requested:
+            raise Interrupted(f"Stopped after epoch {self.epoch + 1}")
+
+    def _interruptible_step(self, *batches: Any) -> Any:
+        """The step of a trainer that runs its epochs itself.
+
+        Raises:
+            Interrupted: the user asked to stop; the state of the epoch's beginning is saved.
+        """
+        if self._stop.requested:
+            raise Interrupted(f"Stopped in epoch {self.epoch + 1}, which will begin again")
+        return type(self).forward_backward(self, *batches)
+
     def begin_epoch(self) -> int:
-        """Tells the data manager the epoch; returns the batch to start at, 0 but right after a resume."""
+        """Says the epoch to the loaders; returns the batch to start at, 0 but right after a resume."""
         start, self._next_batch = self._next_batch, 0
-        set_epoch = getattr(self.dm, "set_epoch", None)
-        if set_epoch is not None:
-            set_epoch(self.epoch, start_batch=start)
+        for loader in (self.train_loader_x, self.train_loader_u):
+            if hasattr(loader, "set_epoch"):
+                loader.set_epoch(self.epoch, start)
         return start
 
     def after_step(self, next_batch: int) -> None:
@@ -131,7 +188,8 @@ class SimpleTrainer(TrainerBase):
             Interrupted: after the state is saved.
         """
         if self._stop.requested:
-            self.save_resume(self.epoch, next_batch)
+            if self.resumes_inside:
+                self.save_resume(self.epoch, next_batch)
             raise Interrupted(f"Stopped in epoch {self.epoch + 1} after batch {next_batch}")
 
     def after_epoch(self) -> None:
@@ -145,10 +203,6 @@ class SimpleTrainer(TrainerBase):
                 self.save_model(self.epoch, self.output_dir, val_result=result, model_name="model-best.pth.tar")
         if last or (frequency > 0 and (self.epoch + 1) % frequency == 0):
             self.save_model(self.epoch, self.output_dir)
-        if not last and (time.monotonic() - self._saved_at >= self.cfg.RUN.SAVE_EVERY or self._stop.requested):
-            self.save_resume(self.epoch + 1, 0)
-        if self._stop.requested and not last:
-            raise Interrupted(f"Stopped after epoch {self.epoch + 1}")
 
     def after_train(self) -> None:
         """Evaluates the final model."""
@@ -177,23 +231,34 @@ class SimpleTrainer(TrainerBase):
         split = split or self.cfg.TEST.SPLIT
         if split == "val" and self.val_loader is None:
             raise ConfigError("TEST.SPLIT is 'val', but the task has no validation split; set TEST.SPLIT test")
-        several = len(getattr(self.dm, "tasks", ())) > 1
+        images = 0
         with recorded_predictions(self, split) as record:
             for batch in self.evaluation_batches(split):
                 input, label = self.parse_batch_test(batch)
                 output = self.model_inference(input)
-                if several:
-                    self.evaluator.process(output, label, task=batch["task"])
-                else:
-                    self.evaluator.process(output, label)
+                process_batch(self.evaluator, output, label, batch.get("task"))
                 record(output, batch)
+                images += len(label)
         results = self.evaluator.evaluate()
-        self.task_scores[split] = list(getattr(self.evaluator, "task_scores", ()))
+        self.task_scores[split] = scores_of(self.evaluator, results, self._task_name(), images)
         for name, value in results.items():
             self.write_scalar(f"{split}/{name}", value, self.epoch)
-        first = next(iter(results))
         log.debug("%s: %s", split, ", ".join(f"{name} {value:.2f}" for name, value in results.items()))
-        return results[first]
+        return next(iter(results.values()))
+
+    def _recorded_test(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls a subclass's own ``test`` and keeps what it scored, where that did not go through the engine's."""
+        split = kwargs.get("split") or (args[0] if args else None) or self.cfg.TEST.SPLIT
+        before = self.task_scores.get(split)
+        result = type(self).test(self, *args, **kwargs)
+        if self.task_scores.get(split) is before:
+            loader = self.val_loader if split == "val" else self.test_loader
+            images = len(getattr(loader, "dataset", ()) or ())
+            self.task_scores[split] = scores_of(self.evaluator, result, self._task_name(), images)
+        return result
+
+    def _task_name(self) -> str:
+        return ",".join(task_names(self.cfg)) or type(self.dm.dataset).__name__
 
     def evaluation_batches(self, split: str) -> Any:
         """The batches of a split."""
@@ -203,52 +268,40 @@ class SimpleTrainer(TrainerBase):
 
     def save_resume(self, epoch: int, next_batch: int) -> None:
         """Saves all that is needed to go on at ``next_batch`` of ``epoch`` (both from 0)."""
-        models = {}
-        for name in self.get_model_names():
-            optim, sched = self._optims[name], self._scheds[name]
-            models[name] = {
-                "state_dict": self._models[name].state_dict(),
-                "optimizer": optim.state_dict() if optim is not None else None,
-                "scheduler": sched.state_dict() if sched is not None else None,
-            }
-        state = {
-            "identity": config_identity(self.cfg),
-            "epoch": epoch,
-            "next_batch": next_batch,
-            "best": [float(self.best_result), self.best_epoch],
-            "models": models,
-            "scaler": self.scaler.state_dict() if self.scaler is not None else None,
-        }
-        save_resume_state(self.output_dir, state)
+        save_resume_state(self.output_dir, run_state(self, epoch, next_batch))
         self._saved_at = time.monotonic()
 
     def resume_model_if_exist(self, directory: str | Path) -> int:
-        """Goes on from the state saved in ``directory``; returns the epoch to start with, 0 if there is none.
+        """Goes on from the state saved in ``directory``, or else from checkpoints that Dassl left there.
+
+        Returns:
+            The epoch to start with, 0 if there is neither.
 
         Raises:
             CheckpointError: the state belongs to another configuration or does not fit the models.
         """
         state = load_resume_state(directory)
+        if state is None and self.get_model_names() and holds_dassl_checkpoints(directory):
+            epoch = apply_dassl_checkpoints(self, directory)
+            log.warning(
+                "Going on in epoch %d from the checkpoints in %s, which hold no random states: the run goes on as a "
+                "new one would from there",
+                epoch + 1,
+                directory,
+            )
+            return epoch
         if state is None:
             log.info("No saved state in %s; the run starts from the beginning", directory)
             return 0
-        if state["identity"] != config_identity(self.cfg):
-            raise CheckpointError(f"The state in {directory} belongs to a run with other options; give its own options")
-        for name, saved in state["models"].items():
-            if name not in self._models:
-                raise CheckpointError(f"The state in {directory} has a model '{name}', which this trainer does not")
-            self.load_model_state(name, saved["state_dict"], f"the state in {directory}")
-            if saved["optimizer"] is not None:
-                self._optims[name].load_state_dict(saved["optimizer"])
-            if saved["scheduler"] is not None:
-                self._scheds[name].load_state_dict(saved["scheduler"])
-        if self.scaler is not None and state["scaler"]:
-            self.scaler.load_state_dict(state["scaler"])
-        self.best_result, self.best_epoch = state["best"]
+        self._restore(state)
+        self._pending = state
         self._next_batch = state["next_batch"]
-        set_random_state(state["random"])
         log.info("Going on in epoch %d, batch %d", state["epoch"] + 1, state["next_batch"] + 1)
         return state["epoch"]
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        apply_run_state(self, state, self.cfg.RESUME or self.output_dir)
+        set_random_state(state["random"])
 
     def get_current_lr(self, names: str | list[str] | None = None) -> float:
         """The learning rate of the first group of the first model."""

@@ -102,8 +102,8 @@ class TrainerBase:
             checkpoint = load_checkpoint(path)
             self.load_model_state(name, checkpoint["state_dict"], str(path))
             result = checkpoint.get("val_result")
-            told = f", validation {result:.1f}" if isinstance(result, (int, float)) else ""
-            log.info("Loaded %s from %s (epoch %s%s)", name, path, checkpoint.get("epoch", "?"), told)
+            found = f", validation {result:.1f}" if isinstance(result, (int, float)) else ""
+            log.info("Loaded %s from %s (epoch %s%s)", name, path, checkpoint.get("epoch", "?"), found)
 
     def load_model_state(self, name: str, state: dict[str, torch.Tensor], origin: str) -> None:
         """Puts ``state`` into the model ``name``, strictly; trainers override this to rename or drop entries.
@@ -154,10 +154,22 @@ class TrainerBase:
         self.before_train()
         for epoch in range(self.start_epoch, self.max_epoch):
             self.epoch = epoch
+            self._enter_epoch()
             self.before_epoch()
+            self._enter_steps()
             self.run_epoch()
             self.after_epoch()
+            self._leave_epoch()
         self.after_train()
+
+    def _enter_epoch(self) -> None:
+        """The engine's own work before the hook :meth:`before_epoch`, whether or not a subclass replaces the hook."""
+
+    def _enter_steps(self) -> None:
+        """The engine's own work between :meth:`before_epoch` and :meth:`run_epoch`."""
+
+    def _leave_epoch(self) -> None:
+        """The engine's own work after the hook :meth:`after_epoch`."""
 
     def before_train(self) -> None:
         """Hook before the first epoch."""

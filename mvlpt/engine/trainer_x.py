@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -23,23 +24,33 @@ class TrainerX(SimpleTrainer):
         self.set_model_mode("train")
         losses, batch_time, data_time = MetricMeter(), AverageMeter(), AverageMeter()
         start = self.begin_epoch()
-        self.num_batches = len(self.train_loader_x)
+        self.num_batches = self.count_batches()
         end = time.monotonic()
-        for batch_idx, batch in enumerate(self.train_loader_x, start=start):
+        for batch_idx, batches in enumerate(self.epoch_batches(start), start=start):
             self.batch_idx = batch_idx
             data_time.update(time.monotonic() - end)
-            summary = self.forward_backward(batch)
+            summary = self.forward_backward(*batches)
             batch_time.update(time.monotonic() - end)
             losses.update(summary)
-            self._tell(losses, batch_time, data_time)
+            self._report(losses, batch_time, data_time)
             self.after_step(self.batch_idx + 1)
             end = time.monotonic()
+
+    run_epoch.resumes_inside = True  # :meth:`SimpleTrainer.begin_epoch` says where to go on
+
+    def count_batches(self) -> int:
+        """Steps in an epoch."""
+        return len(self.train_loader_x)
+
+    def epoch_batches(self, start: int) -> Iterator[tuple[Any, ...]]:
+        """What :meth:`forward_backward` gets in each step, from step ``start`` on."""
+        return ((batch,) for batch in self.train_loader_x)
 
     def parse_batch_train(self, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Images (B, 3, H, W), labels (B,) and domains (B,), on the device."""
         return tuple(batch[key].to(self.device) for key in ("img", "label", "domain"))
 
-    def _tell(self, losses: MetricMeter, batch_time: AverageMeter, data_time: AverageMeter) -> None:
+    def _report(self, losses: MetricMeter, batch_time: AverageMeter, data_time: AverageMeter) -> None:
         """Moves the bar on, writes the log and TensorBoard."""
         step = self.epoch * self.num_batches + self.batch_idx
         if self._progress is not None:
@@ -54,7 +65,7 @@ class TrainerX(SimpleTrainer):
             return
         seconds = self._progress.remaining() if self._progress is not None else float("nan")
         left = datetime.timedelta(seconds=round(seconds)) if seconds == seconds else "?"
-        quiet = not last or time.monotonic() - getattr(self, "_told_at", 0.0) < 1.0
+        quiet = not last or time.monotonic() - getattr(self, "_logged_at", 0.0) < 1.0
         log.log(
             logging.DEBUG if quiet else logging.INFO,
             "epoch [%d/%d] batch [%d/%d] time %.3f data %.3f %s lr %.4e left %s",
@@ -69,4 +80,4 @@ class TrainerX(SimpleTrainer):
             left,
         )
         if not quiet:
-            self._told_at = time.monotonic()
+            self._logged_at = time.monotonic()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import platform
+import sys
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,26 +14,46 @@ from typing import Any
 import torch
 from torch import nn
 
+from mvlpt.data import read_image
 from mvlpt.engine.checkpoints import load_checkpoint, save_checkpoint
+from mvlpt.engine.layers import (
+    adjust_learning_rate,
+    init_network_weights,
+    open_all_layers,
+    open_specified_layers,
+    set_bn_to_eval,
+)
 from mvlpt.engine.meters import AverageMeter, MetricMeter
 from mvlpt.engine.seeding import set_random_seed
-from mvlpt.errors import CheckpointError
+from mvlpt.errors import CheckpointError, suggest
 from mvlpt.io import read_json, write_json
+from mvlpt.registry import Registry
 from mvlpt.runtime import setup_logging
 
 __all__ = [
     "AverageMeter",
+    "Logger",
     "MetricMeter",
+    "Registry",
+    "adjust_learning_rate",
+    "check_availability",
     "check_isfile",
     "collect_env_info",
     "count_num_param",
+    "download_url",
+    "get_most_similar_str_to_a_from_b",
+    "init_network_weights",
     "listdir_nohidden",
     "load_checkpoint",
     "load_pretrained_weights",
     "mkdir_if_missing",
+    "open_all_layers",
+    "open_specified_layers",
+    "read_image",
     "read_json",
     "resume_from_checkpoint",
     "save_checkpoint",
+    "set_bn_to_eval",
     "set_random_seed",
     "setup_logger",
     "tolist_if_not",
@@ -57,6 +80,69 @@ def listdir_nohidden(path: str | os.PathLike[str], sort: bool = False) -> list[s
 def tolist_if_not(x: Any) -> list[Any]:
     """A list as it is, anything else as the only entry of one."""
     return x if isinstance(x, list) else [x]
+
+
+def get_most_similar_str_to_a_from_b(a: str, b: Sequence[str]) -> str | None:
+    """The entry of ``b`` that is most like ``a``; of equals the last."""
+    ratios = [(difflib.SequenceMatcher(None, a, candidate).ratio(), place) for place, candidate in enumerate(b)]
+    return b[max(ratios)[1]] if ratios else None
+
+
+def check_availability(requested: str, available: Sequence[str]) -> None:
+    """Refuses a name that is not listed.
+
+    Raises:
+        ValueError: names the nearest.
+    """
+    if requested not in available:
+        raise ValueError(f"'{requested}' is not available{suggest(requested, available)}")
+
+
+def download_url(url: str, dst: str | os.PathLike[str]) -> None:
+    """Fetches ``url`` into the file ``dst``."""
+    urllib.request.urlretrieve(url, dst)
+
+
+class Logger:
+    """A stream that writes to the standard output and to a file, until it is closed.
+
+    Args:
+        fpath: the file; without it, the standard output alone.
+    """
+
+    def __init__(self, fpath: str | os.PathLike[str] | None = None) -> None:
+        self.console = sys.stdout
+        self.file = None
+        if fpath is not None:
+            mkdir_if_missing(Path(fpath).parent)
+            self.file = open(fpath, "w", encoding="utf-8")  # noqa: SIM115  (closed by close())
+
+    def __enter__(self) -> Logger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def write(self, msg: str) -> None:
+        """Writes to both."""
+        self.console.write(msg)
+        if self.file is not None:
+            self.file.write(msg)
+
+    def flush(self) -> None:
+        """Flushes both."""
+        self.console.flush()
+        if self.file is not None:
+            self.file.flush()
+
+    def close(self) -> None:
+        """Closes the file; the standard output stays open."""
+        if self.file is not None:
+            self.file.close()
+            self.file = None
 
 
 def setup_logger(output: str | None = None) -> None:

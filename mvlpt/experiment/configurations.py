@@ -9,7 +9,8 @@ from yacs.config import CfgNode
 
 from mvlpt.config import Config, check_config, get_cfg_default
 from mvlpt.config.shipped import find_config
-from mvlpt.engine.registries import extend_config, load_entry_points, load_plugin, load_shipped
+from mvlpt.dassl import load_plugin
+from mvlpt.engine import extend_config, load_entry_points, load_shipped
 from mvlpt.errors import ConfigError, MvlptError
 from mvlpt.experiment.arms import Run
 from mvlpt.experiment.costs.sizes import task_size

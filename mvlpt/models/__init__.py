@@ -8,7 +8,7 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.models.backbone.backbone import Backbone
-    from mvlpt.models.backbone.loading import load_backbone
+    from mvlpt.models.backbone.loading import load_backbone, load_tokenizer
     from mvlpt.models.builder import TEXT_CHUNK, build_prompted_clip
     from mvlpt.models.label_space import LabelSpace
     from mvlpt.models.optimisations import ComputeOptimisations
@@ -30,6 +30,7 @@ __all__ = [
     "load_backbone",
     "load_prompt",
     "load_prompt_state",
+    "load_tokenizer",
     "save_prompt",
     "zero_shot_text_features",
 ]
@@ -48,6 +49,7 @@ __getattr__ = lazy_exports(
         "clean_prompt_state": "state",
         "load_backbone": "backbone.loading",
         "load_prompt": "prompt_file",
+        "load_tokenizer": "backbone.loading",
         "load_prompt_state": "state",
         "save_prompt": "prompt_file",
         "zero_shot_text_features": "zero_shot",

@@ -40,6 +40,15 @@ def setup_logging(verbose: bool = True) -> None:
     logging.getLogger("py.warnings").addHandler(handler)
 
 
+class _FileFormatter(CleanFormatter):
+    """Writes a message logged with ``extra={"plain": True}`` as it is, for scripts that look for its lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if getattr(record, "plain", False):
+            return clean_text(record.getMessage(), LONGEST, keep="\n\t")
+        return super().format(record)
+
+
 @contextmanager
 def log_to_file(path: str | Path) -> Iterator[None]:
     """Also appends the messages to ``path``.
@@ -51,7 +60,7 @@ def log_to_file(path: str | Path) -> Iterator[None]:
         handler = logging.FileHandler(path, mode="a", encoding="utf-8")
     except OSError as error:
         raise RunFolderError(f"Cannot write {path}: {error.strerror}; choose another folder") from error
-    handler.setFormatter(CleanFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_FileFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.setLevel(logging.DEBUG)
     logger = logging.getLogger(ROOT)
     previous, propagates = logger.level, logger.propagate

@@ -1,5 +1,7 @@
 """Datum, DatasetBase, building by name, base and new classes."""
 
+import random
+
 import pytest
 
 from mvlpt.data import DATASET_REGISTRY, DatasetBase, Datum, build_dataset
@@ -77,20 +79,28 @@ def test_splitting_keeps_the_order_of_first_appearance():
     assert list(data.split_dataset_by_domain(data.train_x)) == [0]
 
 
-def test_few_shot_generation_is_the_same_whenever_it_is_called(make_cfg):
+def test_few_shot_samples_are_those_of_dassl_whatever_was_drawn_before(make_cfg):
     class Pets(DatasetBase):
         def __init__(self, cfg):
             self.first = self.generate_fewshot_dataset(_items([0, 1] * 20), num_shots=3)
-            self.again = self.generate_fewshot_dataset(_items([0, 1] * 20), num_shots=3)
+            self.second = self.generate_fewshot_dataset(_items([0, 1] * 20), num_shots=3)
             self.both = self.generate_fewshot_dataset(_items([0, 1] * 20), _items([0, 1]), num_shots=3)
             super().__init__(train_x=self.first)
 
     def paths(items):
         return [item.impath for item in items]
 
-    data, other = Pets(make_cfg()), Pets(make_cfg(SEED=2))
-    assert paths(data.first) == paths(data.again) == paths(data.both[0])
-    assert paths(data.first) != paths(other.first)
+    def drawn(stream):
+        """What the global generator gives after random.seed(), class by class, as Dassl draws."""
+        items = _items([0, 1] * 20)
+        return [path for label in (0, 1) for path in paths(stream.sample(items[label::2], 3))]
+
+    stream = random.Random(1)
+    random.seed(99)
+    data, again, other = Pets(make_cfg(SEED=1)), Pets(make_cfg(SEED=1)), Pets(make_cfg(SEED=2))
+    assert paths(data.first) == drawn(stream)
+    assert paths(data.second) == drawn(stream), "one stream goes on from call to call"
+    assert paths(data.first) == paths(again.first) != paths(other.first)
     assert len(data.both[1]) == 2
     everything = _items([0])
     assert data.generate_fewshot_dataset(everything) is everything

@@ -121,11 +121,15 @@ def test_every_optimizer_makes_a_step(name):
     assert not torch.equal(before, model.weight)
 
 
-def test_frozen_parameters_are_left_out_and_nothing_to_train_is_an_error():
+def test_frozen_parameters_stay_as_they_are_and_nothing_to_train_is_an_error():
     model = nn.Linear(3, 1)
     model.bias.requires_grad_(False)
     cfg = get_cfg_default()
-    assert len(build_optimizer(model, cfg.OPTIM).param_groups[0]["params"]) == 1
+    frozen, optimizer = model.bias.clone(), build_optimizer(model, cfg.OPTIM)
+    assert len(optimizer.param_groups[0]["params"]) == 2, "Dassl's checkpoints list them all"
+    model(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    assert torch.equal(model.bias, frozen)
     model.requires_grad_(False)
     with pytest.raises(ConfigError, match="nothing to train"):
         build_optimizer(model, cfg.OPTIM)

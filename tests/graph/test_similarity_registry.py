@@ -5,7 +5,7 @@ import pytest
 from support.clusters import random_task
 
 from mvlpt.cli import main
-from mvlpt.engine.registries import load_plugin
+from mvlpt.dassl import load_plugin
 from mvlpt.errors import GraphError
 from mvlpt.graph import SIMILARITIES, TaskGraph, read_groups, register_similarity, similarity_matrices
 

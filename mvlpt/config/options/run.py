@@ -16,7 +16,7 @@ add("VERBOSE", True, "report progress", affects_results=False)
 
 TRAIN = Section("TRAIN")
 add = TRAIN.add
-add("CHECKPOINT_FREQ", 0, "epochs between checkpoints; 0: only the last one", minimum=0, affects_results=False)
+add("CHECKPOINT_FREQ", 0, "epochs between checkpoints; 0 or below: only the last one", affects_results=False)
 add("PRINT_FREQ", 10, "steps between log lines", affects_results=False)
 add(
     "COUNT_ITER",

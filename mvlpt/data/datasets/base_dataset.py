@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mvlpt.data.datum import Datum, labels_of
-from mvlpt.data.sampling.fewshot import few_shot_indices
+from mvlpt.data.sampling.fewshot import stream_seed
 from mvlpt.errors import DataError
 
 __all__ = ["DatasetBase", "Datum"]
@@ -17,8 +18,7 @@ class DatasetBase:
     """A task: its images in splits, its class names, its metric.
 
     A Dassl-style subclass works unchanged: it reads its files in ``__init__(self, cfg)`` and ends with
-    ``super().__init__(train_x=..., val=..., test=...)``. Unlike Dassl, few-shot samples come from a random
-    stream named by the task, the shots and ``cfg.SEED``, so they do not depend on which data sets were built before.
+    ``super().__init__(train_x=..., val=..., test=...)``. Its few-shot samples are those that it gets in Dassl.
 
     Class attributes that a subclass, or an instance before ``super().__init__``, may set:
 
@@ -57,14 +57,14 @@ class DatasetBase:
     split_origin: str = ""
     center_crop: bool = True
 
-    _seed: int = 0
+    _sample_stream: random.Random
 
     def __new__(cls, cfg: Any = None, *args: Any, **kwargs: Any) -> DatasetBase:
-        """Records the seed before the subclass's ``__init__`` draws its sample."""
+        """Seeds the stream of few-shot samples before the subclass's ``__init__`` draws its sample."""
         dataset = super().__new__(cls)
         if not cls.name:
             dataset.name = cls.__name__
-        dataset._seed = getattr(cfg, "SEED", 0)
+        dataset._sample_stream = random.Random(stream_seed(getattr(cfg, "SEED", 0)))
         return dataset
 
     def __init__(
@@ -174,8 +174,8 @@ class DatasetBase:
     def generate_fewshot_dataset(self, *data_sources: list[Datum], num_shots: int = -1, repeat: bool = False) -> Any:
         """Samples ``num_shots`` images of each class from every given list.
 
-        The stream is named by the task, the index of the list in this call, the shots and the run's seed: the same call
-        always gives the same sample.
+        The sample is CoOp's: one stream, named by the run's seed, goes on from call to call of a data set. It begins
+        with the data set, so it does not depend on what was built before.
 
         Args:
             data_sources: lists of items, not changed.
@@ -188,10 +188,14 @@ class DatasetBase:
         if num_shots < 1:
             return data_sources[0] if len(data_sources) == 1 else data_sources
         output = []
-        for number, source in enumerate(data_sources):
-            labels = [item.label for item in source]
-            named = {"task": self.name, "split": f"source {number}", "shots": num_shots, "seed": self._seed}
-            output.append([source[i] for i in few_shot_indices(labels, repeat=repeat, **named)])
+        for source in data_sources:
+            sample: list[Datum] = []
+            for items in self.split_dataset_by_label(source).values():
+                if len(items) >= num_shots:
+                    sample += self._sample_stream.sample(items, num_shots)
+                else:
+                    sample += self._sample_stream.choices(items, k=num_shots) if repeat else items
+            output.append(sample)
         return output[0] if len(output) == 1 else output
 
     def split_dataset_by_label(self, data_source: Iterable[Datum]) -> dict[Any, list[Datum]]:

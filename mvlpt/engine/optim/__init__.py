@@ -2,5 +2,14 @@
 
 from mvlpt.engine.optim.optimizers import AVAI_OPTIMS, build_optimizer
 from mvlpt.engine.optim.schedules import AVAI_SCHEDS, EpochSchedule, build_lr_scheduler
+from mvlpt.engine.optim.warmup import ConstantWarmupScheduler, LinearWarmupScheduler
 
-__all__ = ["AVAI_OPTIMS", "AVAI_SCHEDS", "EpochSchedule", "build_lr_scheduler", "build_optimizer"]
+__all__ = [
+    "AVAI_OPTIMS",
+    "AVAI_SCHEDS",
+    "ConstantWarmupScheduler",
+    "EpochSchedule",
+    "LinearWarmupScheduler",
+    "build_lr_scheduler",
+    "build_optimizer",
+]

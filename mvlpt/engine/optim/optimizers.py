@@ -21,24 +21,26 @@ def build_optimizer(
     """The optimiser that ``optim_cfg`` describes.
 
     Args:
-        model: a module, of which the parameters that require a gradient are trained, or an iterable of parameters
-            or parameter groups.
+        model: a module, of which the parameters that require a gradient are trained (its optimiser lists all of
+            them, as Dassl's does), or an iterable of parameters or parameter groups.
         optim_cfg: the ``OPTIM`` section.
-        param_groups: parameter groups to train instead of the whole model; excludes ``STAGED_LR``.
+        param_groups: parameter groups to train instead of the whole model; ``STAGED_LR`` does not change them.
 
     Raises:
-        ConfigError: an unknown name, ``STAGED_LR`` together with ``param_groups``, or nothing to train.
+        ConfigError: an unknown name, or nothing to train.
     """
     if optim_cfg.NAME not in AVAI_OPTIMS:
         raise ConfigError(f"OPTIM.NAME is '{optim_cfg.NAME}'{suggest(optim_cfg.NAME, AVAI_OPTIMS)}")
     if param_groups is not None and optim_cfg.STAGED_LR:
-        raise ConfigError("OPTIM.STAGED_LR groups the parameters itself; do not pass param_groups with it")
+        warnings.warn("OPTIM.STAGED_LR does not apply: the parameter groups are given", stacklevel=2)
     if param_groups is not None:
         parameters: list[Any] = list(param_groups)
     elif optim_cfg.STAGED_LR:
         parameters = _staged(model, optim_cfg)
     elif isinstance(model, nn.Module):
-        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        parameters = list(model.parameters())
+        if not any(parameter.requires_grad for parameter in parameters):
+            parameters = []
     else:
         parameters = list(model)
     if not parameters:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.config import Config, check_config, find_config, get_cfg_default, read_yaml
-from mvlpt.engine.registries import extend_config, load_entry_points, load_plugin, load_shipped
+from mvlpt.dassl import load_plugin
+from mvlpt.engine import extend_config, load_entry_points, load_shipped
 from mvlpt.errors import ConfigError, suggest
 from mvlpt.experiment.grouping.checks import checked_sources
 from mvlpt.experiment.grouping.options import GroupingOptions

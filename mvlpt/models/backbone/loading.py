@@ -72,6 +72,15 @@ def load_backbone(
     return Backbone(model, _tokenizer(resolved), name=name, pretrained=label)
 
 
+def load_tokenizer(name: str) -> Any:
+    """open_clip's tokenizer for a backbone, without its model; names as for :func:`load_backbone`.
+
+    Raises:
+        BackboneError: unknown name, or the tokenizer cannot be loaded.
+    """
+    return _tokenizer(resolve_name(name, None))
+
+
 def _build(resolved: BackboneName, precision: str, *, quick_gelu: bool = False) -> nn.Module:
     import open_clip
 

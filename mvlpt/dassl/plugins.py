@@ -1,0 +1,178 @@
+"""Loading plugins: a Python file, a file of a public repository, or a whole repository."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mvlpt.dassl.names import provide_dassl_names
+from mvlpt.dassl.no_gpu import accept_gpu_calls
+from mvlpt.dassl.options import add_options
+from mvlpt.dassl.repository import MAIN, ROOMS, Repository, repository_root
+from mvlpt.engine.registries import TRAINER_REGISTRY, register_options
+from mvlpt.errors import ConfigError, MvlptError
+from mvlpt.registry import Registry, watched_registrations
+
+log = logging.getLogger(__name__)
+
+# What `pip install` calls a package that `import` calls otherwise.
+DISTRIBUTIONS = {
+    "cv2": "opencv-python",
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+    "yaml": "PyYAML",
+    "skimage": "scikit-image",
+    "clip": "git+https://github.com/openai/CLIP.git",
+    "open_clip": "open_clip_torch",
+    "attr": "attrs",
+}
+_plugins: dict[Path, Plugin] = {}
+
+
+class Plugin:
+    """A repository that is loaded, and what it has registered.
+
+    Args:
+        root: its folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.repository = Repository(root)
+        self.registered: dict[tuple[int, str], tuple[Registry, str, Any]] = {}
+        self.failures: dict[Path, MvlptError] = {}
+        self._loaded: dict[Path, None] = {}
+
+    @property
+    def trainers(self) -> set[str]:
+        """Names of the trainers that it has registered."""
+        return {name for registry, name, _ in self.registered.values() if registry is TRAINER_REGISTRY}
+
+    def load(self, files: list[Path], *, whole: bool) -> None:
+        """Imports files; those of a whole repository that fail are reported, and the others serve.
+
+        Raises:
+            ConfigError: a file fails, or of a whole repository every one.
+        """
+        with self._registrations():
+            for file in files:
+                if file in self._loaded:
+                    continue
+                try:
+                    self._import(file)
+                    self._loaded[file] = None
+                except ConfigError as error:
+                    if not whole:
+                        raise
+                    self.failures[file] = error
+                    log.warning("%s", error)
+        if whole and len(self.failures) == len(files):
+            raise next(iter(self.failures.values()))
+
+    def extend_cfg(self, cfg: Any, trainer: str) -> None:
+        """Adds the options of ``extend_cfg``; its defaults count where the run's trainer is the plugin's."""
+        extend = self.repository.extend_cfg()
+        if extend is None:
+            return
+        try:
+            add_options(cfg, extend, defaults=not trainer or trainer in self.trainers)
+        except Exception as error:
+            file = self.repository.root / MAIN
+            raise ConfigError(f"extend_cfg of {file} fails with {type(error).__name__}: {error}") from error
+
+    def _import(self, file: Path) -> None:
+        try:
+            self.repository.load(file)
+        except MvlptError:
+            raise
+        except ModuleNotFoundError as error:
+            if error.name and not self.repository.scope.owns(error.name):
+                raise _missing_package(file, error.name) from error
+            raise _failure(file, self.repository.root, error) from error
+        except (Exception, SystemExit) as error:
+            raise _failure(file, self.repository.root, error) from error
+
+    @contextmanager
+    def _registrations(self) -> Iterator[None]:
+        """Lets the plugin take names that are in use, and says once which it took."""
+        for registry, name, entry in self.registered.values():
+            registry.register(entry, True, name=name)
+        taken: dict[str, list[str]] = {}
+
+        def listen(registry: Registry, name: str, entry: Any) -> bool:
+            key = (id(registry), name)
+            foreign = key not in self.registered and name in registry.registered_names()
+            self.registered.setdefault(key, (registry, name, entry))
+            if foreign:
+                taken.setdefault(registry.kind, []).append(name)
+            return foreign
+
+        with watched_registrations(listen):
+            yield
+        for kind, names in taken.items():
+            log.warning(
+                "The plugin %s takes over %s that had a %s already: %s",
+                self.repository.root,
+                "a name" if len(names) == 1 else "names",
+                kind,
+                ", ".join(names),
+            )
+
+
+def load_plugin(path: str | Path) -> None:
+    """Runs the code of a plugin, which registers trainers or data sets. It is trusted like any import.
+
+    Its ``import dassl`` leads to this engine. The top-level modules beside it, such as ``trainers``, ``datasets`` and
+    ``clip``, are its own: nobody else sees them, and they may be called as those of other plugins are. What has been
+    loaded in this process is not run again.
+
+    Args:
+        path: a Python file; a folder with ``train.py`` or ``trainers`` and ``datasets``, of which everything that
+            ``train.py`` imports is loaded; or that ``train.py`` itself, which means the same.
+
+    Raises:
+        ConfigError: nothing is there, a file fails, or it needs a package that is not installed.
+    """
+    file = Path(path)
+    if not file.exists():
+        raise ConfigError(f"No plugin file at {file}")
+    if file.is_file() and file.suffix != ".py":
+        raise ConfigError(f"{file} is not a Python file; a plugin's name ends in .py")
+    root = repository_root(file)
+    whole = file.is_dir() or (file.name == MAIN and any((root / room).is_dir() for room in ROOMS[:2]))
+    provide_dassl_names()
+    accept_gpu_calls()
+    plugin = _plugins.get(root)
+    if plugin is None:
+        plugin = _plugins[root] = Plugin(root)
+        register_options(str(root), plugin.extend_cfg)
+    files = plugin.repository.main_modules() if whole else [file.resolve()]
+    if not files:
+        raise ConfigError(f"The plugin folder {root} holds no trainer and no data set")
+    plugin.load(files, whole=whole)
+
+
+def plugin_roots() -> list[Path]:
+    """The folders of the plugins that are loaded, the last first."""
+    return list(reversed(_plugins))
+
+
+def _missing_package(file: Path, name: str) -> ConfigError:
+    package = name.partition(".")[0]
+    if package == "dassl" or importlib.util.find_spec(package) is not None:
+        hint = "; it is a part of Dassl that mvlpt does not replace: pip install 'mvlpt[dassl]'" * (package == "dassl")
+        return ConfigError(f"The plugin {file} imports {name}, which does not exist{hint}")
+    wanted = DISTRIBUTIONS.get(package, package)
+    return ConfigError(f"The plugin {file} needs the package '{package}', which is not installed: pip install {wanted}")
+
+
+def _failure(file: Path, root: Path, error: BaseException) -> ConfigError:
+    """The error with the lines of the plugin's own code that led to it."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(root)]
+    lines = "".join(traceback.format_list(frames)).rstrip()
+    where = f"\n{lines}" if lines else ""
+    return ConfigError(f"The plugin {file} fails with {type(error).__name__}: {error}{where}")

@@ -1,0 +1,107 @@
+"""What a trainer must have back to go on: taken from it, put into it, and read from the folder of a Dassl run."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from mvlpt.engine.checkpoints import BEST, POINTER, find_checkpoint, load_checkpoint
+from mvlpt.engine.identity import config_identity
+from mvlpt.engine.optim import EpochSchedule
+from mvlpt.errors import CheckpointError
+
+log = logging.getLogger(__name__)
+
+
+def run_state(trainer: Any, epoch: int, next_batch: int) -> dict[str, Any]:
+    """The state of a trainer that goes on at ``next_batch`` of ``epoch`` (both from 0), without the random states."""
+    models = {}
+    for name in trainer.get_model_names():
+        optim, sched = trainer._optims[name], trainer._scheds[name]
+        models[name] = {
+            "state_dict": trainer._models[name].state_dict(),
+            "optimizer": optim.state_dict() if optim is not None else None,
+            "scheduler": sched.state_dict() if sched is not None else None,
+        }
+    return {
+        "identity": config_identity(trainer.cfg),
+        "epoch": epoch,
+        "next_batch": next_batch,
+        "best": [float(trainer.best_result), trainer.best_epoch],
+        "models": models,
+        "scaler": trainer.scaler.state_dict() if trainer.scaler is not None else None,
+        "own": trainer._own_state.collect(),
+    }
+
+
+def apply_run_state(trainer: Any, state: dict[str, Any], directory: str | Path) -> None:
+    """Puts a state into a trainer, all but the random states.
+
+    Raises:
+        CheckpointError: it belongs to another configuration or does not fit the models.
+    """
+    if state["identity"] != config_identity(trainer.cfg):
+        raise CheckpointError(f"The state in {directory} belongs to a run with other options; give its own options")
+    for name, saved in state["models"].items():
+        if name not in trainer._models:
+            raise CheckpointError(f"The state in {directory} has a model '{name}', which this trainer does not")
+        trainer.load_model_state(name, saved["state_dict"], f"the state in {directory}")
+        if saved["optimizer"] is not None:
+            trainer._optims[name].load_state_dict(saved["optimizer"])
+        if saved["scheduler"] is not None:
+            trainer._scheds[name].load_state_dict(saved["scheduler"])
+    if trainer.scaler is not None and state["scaler"]:
+        trainer.scaler.load_state_dict(state["scaler"])
+    trainer.best_result, trainer.best_epoch = state["best"]
+    trainer._own_state.restore(state.get("own", []))  # states of version 0.1.0 have none
+
+
+def apply_dassl_checkpoints(trainer: Any, directory: str | Path) -> int:
+    """Takes weights, optimisers and schedules from the last checkpoints of a run of Dassl's.
+
+    Dassl saves neither random states nor the best score of its own; the best score is read from ``model-best``.
+
+    Returns:
+        The epoch to start with.
+
+    Raises:
+        CheckpointError: a checkpoint is missing or does not fit.
+    """
+    epochs = set()
+    for name in trainer.get_model_names():
+        pointer = Path(directory) / name / POINTER
+        if not pointer.is_file():
+            raise CheckpointError(f"The run in {directory} has no checkpoint of the model '{name}'")
+        path = pointer.with_name(Path(pointer.read_text(encoding="utf-8").strip()).name)
+        content = load_checkpoint(path)
+        trainer.load_model_state(name, content["state_dict"], str(path))
+        epochs.add(int(content["epoch"]))
+        _continue_optimizer(trainer._optims[name], content.get("optimizer"), path)
+        _continue_schedule(trainer._scheds[name], int(content["epoch"]))
+        best = Path(directory) / name / BEST
+        if best.is_file():
+            kept = load_checkpoint(find_checkpoint(directory, name))
+            if isinstance(kept.get("val_result"), float):
+                trainer.best_result, trainer.best_epoch = kept["val_result"], int(kept["epoch"])
+    if len(epochs) != 1:
+        raise CheckpointError(f"The checkpoints in {directory} are of several epochs: {sorted(epochs)}")
+    return epochs.pop()
+
+
+def _continue_optimizer(optim: Any, saved: Any, path: Path) -> None:
+    if optim is None or not isinstance(saved, dict):
+        return
+    try:
+        optim.load_state_dict(saved)
+    except (ValueError, KeyError) as error:
+        log.warning("The optimiser in %s does not fit (%s); it starts afresh", path, error)
+
+
+def _continue_schedule(sched: Any, epoch: int) -> None:
+    """Moves a schedule on by as many epochs as are done: Dassl's own record of it does not survive loading."""
+    if isinstance(sched, EpochSchedule):
+        sched.load_state_dict({"last_epoch": epoch, "base_lrs": sched.base_lrs})
+    elif sched is not None:
+        for _ in range(epoch):
+            sched.step()
