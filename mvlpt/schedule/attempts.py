@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,13 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mvlpt.errors import BAD_INPUT, DISK_FULL, INTERRUPTED, OUT_OF_MEMORY, MvlptError
+from mvlpt.errors import BAD_INPUT, DISK_FULL, INTERRUPTED, OUT_OF_MEMORY, ScheduleError
 from mvlpt.io import read_json, write_json
 from mvlpt.schedule.jobs import Job
 
 GRACE = 30.0  # seconds between the request to stop an attempt over its time limit and its kill
 RESULT, OUTPUT, PROGRESS = "result.json", "output.log", "progress.json"
 FAILED, TIMED_OUT = 1, 124  # exit statuses besides those of mvlpt.errors
+
+LARGEST = 2**20  # bytes of a result; commands may be long
+LONGEST_REASON = 1000  # characters
+
+log = logging.getLogger(__name__)
 
 RunCommand = Callable[[Sequence[str]], int]  # the words after ``mvlpt``, to an exit status
 
@@ -92,16 +99,40 @@ def write_result(attempt: Attempt, result: AttemptResult) -> None:
 
 
 def read_result(attempt: Attempt) -> AttemptResult | None:
-    """How an attempt ended, by its ``result.json``; None where it has not, or the file is not of this attempt."""
+    """How an attempt ended, by its ``result.json``; None where it has not.
+
+    A file that is not the result of this attempt, as a job may write one, is moved to ``rejected`` beside it.
+    """
+    path = attempt.folder / RESULT
     try:
-        record = read_json(attempt.folder / RESULT)
+        path.lstat()
+    except OSError:
+        return None
+    try:
+        record = read_json(path, error=ScheduleError, largest=LARGEST)
         result = AttemptResult(
             record["job"], int(record["attempt"]), int(record["status"]), float(record["seconds"]),
-            str(record["reason"]), float(record["peak_mb"]),
+            str(record["reason"])[:LONGEST_REASON], float(record["peak_mb"]),
         )  # fmt: skip
-    except (MvlptError, KeyError, TypeError, ValueError):
-        return None
-    return result if (result.job_id, result.number) == attempt.key else None
+        numbers = (result.seconds, result.peak_mb)
+        if (result.job_id, result.number) == attempt.key and all(0 <= number < math.inf for number in numbers):
+            return result
+    except ScheduleError as error:
+        if isinstance(error.__cause__, OSError):  # a file system that is not well may answer the next time
+            return None
+    except (KeyError, TypeError, ValueError, OverflowError):
+        pass
+    log.warning("%s is not the result of this attempt; it is passed over", path)
+    quarantine(path)
+    return None
+
+
+def quarantine(path: Path) -> None:
+    """Moves a file that cannot be used into the folder ``rejected`` beside it, where nothing reads it again."""
+    folder = path.parent / "rejected"
+    with suppress(OSError):
+        folder.mkdir(exist_ok=True)
+        path.replace(folder / f"{time.time_ns()}-{path.name}")
 
 
 def missing_outputs(attempt: Attempt) -> list[str]:

@@ -1,16 +1,18 @@
-"""Requests of other processes: cancel a job, or try one again."""
+"""Requests of other processes: cancel a job, or retry one."""
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mvlpt.errors import MvlptError, ScheduleError, suggest
+from mvlpt.errors import ScheduleError, suggest
 from mvlpt.io import read_json, write_json
+from mvlpt.schedule.attempts import quarantine
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.journal import Journal, apply, mark_blocked, read_records
 from mvlpt.schedule.lock import FolderTakenError, SchedulerLock
@@ -18,7 +20,10 @@ from mvlpt.schedule.plan_file import FILE as PLAN_FILE
 from mvlpt.schedule.plan_file import load_plan
 from mvlpt.schedule.records import JobRecord
 
+log = logging.getLogger(__name__)
+
 FOLDER = "control"
+LARGEST = 65536  # bytes; a request is far smaller
 ACTIONS = ("cancel", "retry")
 _OVER = ("failed", "cancelled")
 
@@ -41,8 +46,8 @@ def request(root: str | os.PathLike[str], action: str, job: str) -> bool:
         job: id, beginning of an id, or name.
 
     Returns:
-        True where no scheduler runs and the journal says it now; False where the running scheduler will see to it, or
-        the next one, if the job was under way when its scheduler died.
+        True where no scheduler runs and the request is in the journal now; False where the running scheduler will
+        handle it, or the next one, if the job was running when its scheduler died.
 
     Raises:
         PlanError: there is no plan, or no such job.
@@ -57,14 +62,14 @@ def request(root: str | os.PathLike[str], action: str, job: str) -> bool:
     try:
         with SchedulerLock(folder), closing(Journal(folder)) as journal:
             records = read_records(folder, plan)
-            left = [one for one in pending(folder) if carry_out_request(one, plan, records, journal)]
+            left = [one for one in pending_requests(folder) if apply_request(one, plan, records, journal)]
             return not any(one.job_id == ident for one in left)
     except FolderTakenError:
         return False
 
 
-def pending(root: Path) -> list[Request]:
-    """Requests that nobody has seen to, the oldest first; files that hold none are removed."""
+def pending_requests(root: Path) -> list[Request]:
+    """Requests that nobody has handled, the oldest first. Files that hold none are moved to ``control/rejected``."""
     try:
         names = sorted(entry.name for entry in os.scandir(root / FOLDER) if entry.name.endswith(".json"))
     except OSError:
@@ -75,42 +80,54 @@ def pending(root: Path) -> list[Request]:
             continue
         path = root / FOLDER / name
         try:
-            record = read_json(path)
-            found.append(Request(str(record["action"]), str(record["job"]), path))
-        except (MvlptError, KeyError, TypeError):
-            with suppress(OSError):
-                path.unlink()
+            found.append(_read_request(path))
+        except ScheduleError as error:
+            if os.path.lexists(path) and not isinstance(error.__cause__, OSError):  # else it is gone, or may be later
+                log.warning("%s", error)
+                quarantine(path)
     return found
 
 
-def carry_out_request(one: Request, plan: Plan, records: Mapping[str, JobRecord], journal: Journal) -> list[str]:
+def _read_request(path: Path) -> Request:
+    record = read_json(path, error=ScheduleError, largest=LARGEST, remedy="it is passed over")
+    if not isinstance(record, dict) or record.get("action") not in ACTIONS or not isinstance(record.get("job"), str):
+        raise ScheduleError(f"{path} is not a request, which names an action and a job; it is passed over")
+    return Request(record["action"], record["job"], path)
+
+
+def apply_request(request: Request, plan: Plan, records: Mapping[str, JobRecord], journal: Journal) -> list[str]:
     """Brings records and journal up to date with a request, and removes its file.
 
     Returns:
         ids of jobs that are running and must be stopped first; where there are any, the file stays.
     """
     running: list[str] = []
-    if one.job_id in plan:
-        name = plan[one.job_id].name
-        changed = _retried(plan, records, one.job_id) if one.action == "retry" else []
-        if one.action == "cancel":
-            affected = [one.job_id, *plan.dependants(one.job_id)]
-            running = [ident for ident in affected if records[ident].state == "running"]
-            changed = [ident for ident in affected if records[ident].state in ("waiting", "blocked")]
-        state = "waiting" if one.action == "retry" else "cancelled"
-        for ident in changed:
-            reason = "cancelled" if ident == one.job_id else f"needs '{name}', which was cancelled"
-            facts = {"reason": reason} if state == "cancelled" else {"reason": "to be tried again", "failures": 0}
-            apply(records[ident], journal.add("state", job=ident, state=state, **facts))
+    if request.job_id in plan:
+        if request.action == "cancel":
+            running = _cancel(request.job_id, plan, records, journal)
+        else:
+            for ident in _jobs_to_retry(plan, records, request.job_id):
+                entry = journal.add("state", job=ident, state="waiting", reason="to be tried again", failures=0)
+                apply(records[ident], entry)
         mark_blocked(plan, records)
     if not running:
-        one.path.unlink(missing_ok=True)
+        request.path.unlink(missing_ok=True)
     return running
 
 
-def _retried(plan: Plan, records: Mapping[str, JobRecord], ident: str) -> list[str]:
-    """The jobs that must be tried again so that this one can be: itself, those it waits for in vain, and those that
-    were cancelled because they need it."""
+def _cancel(ident: str, plan: Plan, records: Mapping[str, JobRecord], journal: Journal) -> list[str]:
+    """Cancels a job and all that need it, but for those that run, which are returned."""
+    affected = [ident, *plan.dependants(ident)]
+    for one in affected:
+        if records[one].state in ("waiting", "blocked"):
+            reason = "cancelled" if one == ident else f"needs '{plan[ident].name}', which was cancelled"
+            apply(records[one], journal.add("state", job=one, state="cancelled", reason=reason))
+    return [one for one in affected if records[one].state == "running"]
+
+
+def _jobs_to_retry(plan: Plan, records: Mapping[str, JobRecord], ident: str) -> list[str]:
+    """The jobs that must be tried again so that this one can be: itself, those it needs that failed or were cancelled,
+    and those that were cancelled because they need it."""
     found, queue = set(), [ident]
     while queue:
         current = queue.pop()

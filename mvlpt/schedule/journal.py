@@ -1,4 +1,4 @@
-"""``journal.jsonl``: what happened, in the order in which it happened; the only truth about a plan's jobs.
+"""``journal.jsonl``: what happened, in order; the only source of truth about a plan's jobs.
 
 One JSON object a line, each written and flushed to the disk before the scheduler acts on it:
 
@@ -6,33 +6,34 @@ One JSON object a line, each written and flushed to the disk before the schedule
     {"t", "event": "started", "job", "attempt", "slot", "micro_batches"}           written before the attempt starts
     {"t", "event": "placed", "job", "attempt", "handle"}                           what the executor calls it
     {"t", "event": "ended", "job", "attempt", "status", "seconds", "reason", "peak_mb",
-                  "state", "failures", "micro_batches", "retry_at"}                what follows from it is part of it
+                  "state", "failures", "micro_batches", "retry_at"}                with the state that follows
     {"t", "event": "state", "job", "state", "reason", "failures"}                  cancelled, retried, outputs gone
     {"t", "event": "closed", ...}                                                  how many jobs are in which state
 
-Blocked jobs are not written down: they follow from the plan and the others.
+Blocked jobs are not recorded: they follow from the plan and the others.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mvlpt.errors import ScheduleError
+from mvlpt.errors import ScheduleError, suggest
 from mvlpt.io import parse_json
 from mvlpt.schedule.jobs import Plan
-from mvlpt.schedule.records import JobRecord
+from mvlpt.schedule.records import STATES, JobRecord
 
 FILE = "journal.jsonl"
 _ENDED = ("status", "seconds", "reason", "peak_mb", "state", "failures", "micro_batches", "retry_at")
 
 
 class Journal:
-    """The journal of a folder, open for adding to it. A torn last line, left by a crash, is cut off.
+    """The journal of a folder, open for appending. A torn last line, left by a crash, is cut off.
 
     Args:
         root: the plan's folder.
@@ -44,7 +45,7 @@ class Journal:
 
     def __init__(self, root: Path, clock: Callable[[], float] = time.time) -> None:
         self.path, self._clock = root / FILE, clock
-        self._told: OSError | None = None
+        self._error: OSError | None = None
         try:
             root.mkdir(parents=True, exist_ok=True)
             fresh = not self.path.exists()
@@ -53,32 +54,32 @@ class Journal:
             if fresh:
                 _flush_folder(root)
         except OSError as error:
-            raise self._cannot(error) from error
+            raise self._cannot_write(error) from error
 
-    def add(self, event: str, **facts: Any) -> dict[str, Any]:
-        """Writes an event down; once this returns it survives a crash.
+    def add(self, event: str, **fields: Any) -> dict[str, Any]:
+        """Writes an event; once this returns it survives a crash.
 
         Raises:
             ScheduleError: the disk is full or the file cannot be written.
         """
-        if self._told is not None:  # after half a line, another one would make the file unreadable
-            raise self._cannot(self._told)
-        entry = {"t": round(self._clock(), 3), "event": event, **facts}
+        if self._error is not None:  # after half a line, another one would make the file unreadable
+            raise self._cannot_write(self._error)
+        entry = {"t": round(self._clock(), 3), "event": event, **fields}
         line = memoryview((json.dumps(entry, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape"))
         try:
             while line:
                 line = line[os.write(self._handle, line) :]
             os.fsync(self._handle)
         except OSError as error:
-            self._told = error
-            raise self._cannot(error) from error
+            self._error = error
+            raise self._cannot_write(error) from error
         return entry
 
     def close(self) -> None:
         """Closes the file."""
         os.close(self._handle)
 
-    def _cannot(self, error: OSError) -> ScheduleError:
+    def _cannot_write(self, error: OSError) -> ScheduleError:
         return ScheduleError(
             f"Cannot write {self.path}: {error.strerror or error}; free or choose another folder and run the same"
             " command again"
@@ -107,7 +108,7 @@ def read_events(root: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(entry, dict) or not isinstance(entry.get("event"), str) or "t" not in entry:
             raise ScheduleError(
                 f"{path}, line {number} is not an event: {line[:60].decode(errors='replace')!r}; the file was cut or"
-                " edited. Mend the line, or delete it if what it told may be forgotten"
+                " edited. Correct the line, or delete it if what it recorded may be forgotten"
             )
         yield number, entry
 
@@ -121,20 +122,25 @@ def read_records(root: str | os.PathLike[str], plan: Plan) -> dict[str, JobRecor
     folder = Path(root)
     records = {job.id: JobRecord() for job in plan}
     for number, entry in read_events(folder):
-        record = records.get(entry.get("job", ""))
-        if record is not None:
+        ident = entry.get("job")
+        if isinstance(ident, str) and ident in records:
             try:
-                apply(record, entry)
-            except (KeyError, TypeError, ValueError) as error:
+                apply(records[ident], entry)
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise ScheduleError(
-                    f"{folder / FILE}, line {number}: a '{entry['event']}' event with a wrong or missing {error}"
+                    f"{folder / FILE}, line {number}: a '{entry['event']}' event with a wrong or missing {error};"
+                    " correct the line, or delete it if what it recorded may be forgotten"
                 ) from None
     mark_blocked(plan, records)
     return records
 
 
 def apply(record: JobRecord, entry: Mapping[str, Any]) -> None:
-    """Brings a record up to date with an event of its job."""
+    """Brings a record up to date with an event of its job.
+
+    Raises:
+        KeyError, TypeError, ValueError, OverflowError: a field is missing or wrong.
+    """
     event = entry["event"]
     if event == "started":
         record.state, record.reason, record.handle = "running", "", ""
@@ -147,15 +153,19 @@ def apply(record: JobRecord, entry: Mapping[str, Any]) -> None:
     elif event == "ended":
         record.ended = float(entry["t"])
         for name in _ENDED:
-            kind = type(getattr(JobRecord, name))
-            setattr(record, name, int(entry[name]) if name == "status" else kind(entry[name]))
+            kind = int if name == "status" else type(getattr(JobRecord, name))
+            setattr(record, name, kind(entry[name]))
+        if not all(map(math.isfinite, (record.seconds, record.peak_mb, record.retry_at))):
+            raise ValueError("number: it is not finite")
     elif event == "state":
         record.state, record.reason = str(entry["state"]), str(entry["reason"])
         record.failures, record.retry_at = int(entry.get("failures", record.failures)), 0.0
+    if record.state not in STATES:
+        raise ValueError(f"state '{record.state[:60]}'{suggest(record.state[:60], STATES)}")
 
 
 def mark_blocked(plan: Plan, records: Mapping[str, JobRecord]) -> None:
-    """Tells apart the jobs that wait from those that wait in vain, because one they need has failed."""
+    """Marks the waiting jobs that cannot run because one they need has failed, and those that can again."""
     for job in plan:
         record = records[job.id]
         if record.state not in ("waiting", "blocked"):
@@ -163,8 +173,8 @@ def mark_blocked(plan: Plan, records: Mapping[str, JobRecord]) -> None:
         culprit = next((need for need in job.needs if records[need].state in ("failed", "blocked", "cancelled")), None)
         if culprit is not None:
             state = records[culprit].state
-            told = {"failed": "failed", "blocked": "is blocked", "cancelled": "was cancelled"}[state]
-            record.state, record.reason = "blocked", f"needs '{plan[culprit].name}', which {told}"
+            verb = {"failed": "failed", "blocked": "is blocked", "cancelled": "was cancelled"}[state]
+            record.state, record.reason = "blocked", f"needs '{plan[culprit].name}', which {verb}"
         elif record.state == "blocked":
             record.state, record.reason = "waiting", ""
 

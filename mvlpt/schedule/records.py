@@ -1,4 +1,4 @@
-"""What is known of each job: the records that the journal's events add up to, and the view that listeners get."""
+"""What is known of each job: its record, made from the journal's events, and the snapshot that listeners get."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class JobRecord:
     """What happened to a job so far.
 
     Attributes:
-        state: one of :data:`STATES`; a job that waits is ready once all it needs have finished.
+        state: one of :data:`STATES`; a waiting job is ready once all it needs have finished.
         attempts: starts so far, which is also the number of the last attempt; 0 before the first.
         failures: attempts that count against the retries.
         slot: name of the slot of the last attempt.
         handle: what the executor calls the last attempt.
         started: when the last attempt started, Unix seconds.
         ended: when it ended; None while it runs.
-        seconds: for which it ran.
+        seconds: running time of the last attempt.
         status: its exit status.
         reason: why the job is in its state, one sentence; empty where there is nothing to say.
-        micro_batches: parts in which each batch is computed, doubled when memory was not enough.
+        micro_batches: parts in which each batch is computed, doubled when memory was short.
         retry_at: the job waits until then, Unix seconds.
         peak_mb: peak memory of the last attempt, MiB.
     """
@@ -58,7 +58,7 @@ class Snapshot:
         slots: each slot with the id of the job that runs there, or None.
         started: when the scheduler started, Unix seconds.
         elapsed: seconds since then.
-        time_left: seconds, judged by the estimates corrected by the jobs that have finished.
+        time_left: seconds, by the estimates as finished jobs have corrected them.
         stopping: the user asked to stop.
         root: the plan's folder.
     """
@@ -90,8 +90,3 @@ class Outcome:
         counts = Counter(record.state for record in records)
         waiting = counts["waiting"] + counts["running"]
         return cls(counts["finished"], counts["failed"], counts["blocked"], counts["cancelled"], waiting, interrupted)
-
-
-def attempt_folder(root: Path, job_id: str, number: int) -> Path:
-    """Where an attempt keeps its output, progress and result."""
-    return root / "jobs" / job_id / str(number)

@@ -1,4 +1,4 @@
-"""What follows from the end of an attempt: finished, tried again, tried again with less memory, failed."""
+"""What the end of an attempt means for its job: finished, tried again, tried again with less memory, failed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ MICRO_BATCHES = "RUN.MICRO_BATCHES"
 
 @dataclass(frozen=True)
 class SchedulerOptions:
-    """How failures are met.
+    """How a scheduler deals with failures.
 
     Attributes:
-        retries: a job that fails is started again so many times.
-        backoff: seconds before the first of them; doubled each time.
+        retries: a job that fails is started again this many times.
+        backoff: seconds before the first retry; doubled each time.
         longest_backoff: seconds that it is at most.
         time_limit: seconds that each attempt may run; None for no limit.
         grace: seconds that an attempt has to save its state once its time is up or it is cancelled.
-        largest_micro_batches: a batch is computed in at most so many parts where memory is short.
+        largest_micro_batches: a batch is computed in this many parts at most where memory is short.
         retry_failed: start jobs again that failed under an earlier scheduler.
     """
 
@@ -45,46 +45,42 @@ class SchedulerOptions:
             raise ScheduleError(f"time_limit is {self.time_limit}; give seconds above 0, or None for no limit")
 
 
-def what_follows(
-    job: Job, record: JobRecord, ended: AttemptResult, options: SchedulerOptions, now: float, asked: str = ""
+def next_state(
+    job: Job, record: JobRecord, result: AttemptResult, options: SchedulerOptions, now: float, requested: str = ""
 ) -> dict[str, Any]:
-    """The fields of a record after the end of an attempt.
+    """The fields of a job's record after the end of an attempt.
 
     Args:
         job: whose attempt.
         record: as it was while the attempt ran.
-        ended: how it ended.
+        result: how it ended.
         options: retries and the like.
         now: Unix seconds.
-        asked: ``stop`` or ``cancel`` if the scheduler told the attempt to end.
+        requested: ``stop`` or ``cancel`` if the scheduler asked the attempt to end.
     """
     after = {
         "state": "finished", "failures": record.failures, "micro_batches": record.micro_batches, "retry_at": 0.0,
-        "reason": ended.reason,
+        "reason": result.reason,
     }  # fmt: skip
-    if ended.status == 0:
+    if result.status == 0:
         return after
-    if asked:
-        return {**after, "state": "cancelled" if asked == "cancel" else "waiting"}
-    if ended.status == OUT_OF_MEMORY and can_split(job):
+    if requested:
+        return {**after, "state": "cancelled" if requested == "cancel" else "waiting"}
+    if result.status == OUT_OF_MEMORY and can_split(job):
         parts = 2 * max(record.micro_batches, given_micro_batches(job.command))
         if parts <= options.largest_micro_batches:
-            return {
-                **after,
-                "state": "waiting",
-                "micro_batches": parts,
-                "reason": f"out of memory; next in {parts} parts",
-            }
+            reason = f"out of memory; next in {parts} parts"
+            return {**after, "state": "waiting", "micro_batches": parts, "reason": reason}
         after["reason"] = f"out of memory even with each batch in {parts // 2} parts"
     after["failures"] += 1
-    if ended.status == BAD_INPUT or after["failures"] > options.retries:
+    if result.status == BAD_INPUT or after["failures"] > options.retries:
         return {**after, "state": "failed"}
     pause = min(options.backoff * 2 ** min(record.failures, 30), options.longest_backoff)
     return {**after, "state": "waiting", "retry_at": round(now + pause, 3)}
 
 
 def command_of(job: Job, record: JobRecord) -> tuple[str, ...]:
-    """The job's command, with its batches in parts if memory was not enough before."""
+    """The job's command, with its batches in parts if memory was short before."""
     if record.micro_batches > 1 and can_split(job):
         return (*job.command, MICRO_BATCHES, str(record.micro_batches))
     return job.command

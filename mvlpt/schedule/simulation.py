@@ -1,4 +1,4 @@
-"""What would happen: a plan run on slots by durations alone, decided by the code that decides in earnest."""
+"""A simulated run: a plan on slots by durations alone, with the decisions of the real scheduler."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.priorities import lower_bound, upward_ranks
-from mvlpt.schedule.slots import Slot, place
+from mvlpt.schedule.slots import Slot, assign
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ def simulate(
     seconds: Mapping[str, float] | None = None,
     actual: Mapping[str, float] | None = None,
 ) -> Simulation:
-    """Runs a plan in thought.
+    """Simulates the run of a plan.
 
     Args:
         plan: the jobs.
         slots: where they run.
-        seconds: what the durations are thought to be; by default the plan's estimates.
-        actual: what they turn out to be; by default as thought.
+        seconds: the estimated duration of each job, which decides the order; by default the plan's estimates.
+        actual: the duration that each job turns out to have; by default the estimate.
     """
-    thought = {job.id: job.seconds for job in plan} if seconds is None else seconds
-    real = thought if actual is None else actual
-    ranks = upward_ranks(plan, thought)
+    estimated = {job.id: job.seconds for job in plan} if seconds is None else seconds
+    real = estimated if actual is None else actual
+    ranks = upward_ranks(plan, estimated)
     waiting_for = {job.id: len(set(job.needs)) for job in plan}
     graph = plan.graph
     ready = [(-ranks[ident], ident) for ident, count in waiting_for.items() if not count]
@@ -63,7 +63,7 @@ def simulate(
     now = 0.0
     while ready or running:
         started = set()
-        for ident, slot in place([(i, plan[i].memory_mb) for _, i in sorted(ready)], slots, memory):
+        for ident, slot in assign([(i, plan[i].memory_mb) for _, i in sorted(ready)], slots, memory):
             placements.append(Placement(ident, slot, now, now + real[ident]))
             heapq.heappush(running, (now + real[ident], ident, slot))
             memory[slot.name] = plan[ident].memory_mb

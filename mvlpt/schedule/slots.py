@@ -1,4 +1,4 @@
-"""Slots: the places where jobs run, and which waiting job goes to which."""
+"""Slots, on each of which one job runs at a time, and which waiting job goes to which."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from mvlpt.errors import ScheduleError
 
-_GPU_TRACES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # without one of these torch need not be asked
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # without one of these torch would find none
 _ROUNDING = 1e-6  # MiB
-_ASK_TORCH = (
+_PRINT_MEMORIES = (
     "import json, torch;"
     "print(json.dumps([torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())]))"
 )
@@ -24,9 +24,9 @@ _ASK_TORCH = (
 
 @dataclass(frozen=True)
 class Slot:
-    """A place that runs one job at a time.
+    """Room for one job at a time.
 
-    Several slots may lie on one device: small jobs then share a GPU, as far as the sum of their memory estimates fits.
+    Several slots may be on one device: small jobs then share a GPU, as far as the sum of their memory estimates fits.
 
     Attributes:
         name: unique, such as ``gpu0.1`` or ``cpu0``.
@@ -74,35 +74,35 @@ def local_slots(slots: int = 0, gpu_share: int = 1, device: str = "auto") -> lis
     if device == "gpu" and not memories:
         raise ScheduleError("local: device=gpu, but torch sees no GPU on this machine; give device=cpu")
     if memories:
-        places = gpu_slots(memories, gpu_share)
-        return places[:slots] if slots else places
+        found = gpu_slots(memories, gpu_share)
+        return found[:slots] if slots else found
     return cpu_slots(slots or len(os.sched_getaffinity(0)))
 
 
 def gpu_memories() -> list[float]:
-    """MiB of each GPU that torch sees. Asked in a process of its own, since torch keeps memory of each GPU it asks."""
-    if not any(Path(trace).exists() for trace in _GPU_TRACES):
+    """MiB of each GPU that torch sees. A process of its own asks torch, which keeps memory on each GPU it queries."""
+    if not any(Path(device).exists() for device in _GPU_DEVICES):
         return []
-    done = subprocess.run([sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", _PRINT_MEMORIES], capture_output=True, text=True, check=False)
     try:
         return [size / 2**20 for size in json.loads(done.stdout)]
     except ValueError:
         return []
 
 
-def place(
+def assign(
     ready: Sequence[tuple[str, float]], slots: Sequence[Slot], running: Mapping[str, float]
 ) -> list[tuple[str, Slot]]:
     """Which waiting jobs start now, and where.
 
     A job goes to the device that has most memory left of those with a free slot on which it fits. One that fits nowhere
-    keeps the device with most memory left for itself, so that smaller jobs behind it cannot hold it up for ever; on an
-    empty device any job may try. Without an estimate a job counts as an equal share of its device.
+    reserves the device with most memory left, so that smaller jobs after it cannot delay it for ever; on an empty
+    device any job may try. Without an estimate a job counts as an equal share of its device.
 
     Args:
         ready: job and memory estimate (MiB, 0 if unknown), the most urgent first.
         slots: all there are.
-        running: name of each taken slot, to the estimate of the job there.
+        running: name of each taken slot to the estimate of the job there.
 
     Returns:
         Job and slot, in the order in which to start.
@@ -120,7 +120,7 @@ def place(
             free.setdefault(slot.device, []).append(slot)
     chosen: list[tuple[str, Slot]] = []
     for job, memory in ready:
-        open_devices = [device for device, places in free.items() if places]
+        open_devices = [device for device, slots_left in free.items() if slots_left]
         if not open_devices:
             break
         devices = sorted(open_devices, key=lambda device: -left[device])  # stable: ties go to the first device

@@ -16,7 +16,7 @@ from mvlpt.io import write_json
 from mvlpt.schedule.attempts import AttemptResult
 from mvlpt.schedule.jobs import Job
 from mvlpt.schedule.records import JobRecord
-from mvlpt.schedule.retry import SchedulerOptions, what_follows
+from mvlpt.schedule.retry import SchedulerOptions, next_state
 
 
 def no_room(number):
@@ -55,7 +55,7 @@ def test_a_job_that_found_no_room_is_tried_again():
     states = []
     for status in (2, 28):
         record = JobRecord(state="running", attempts=1)
-        after = what_follows(job, record, AttemptResult("a", 1, status, 1.0), SchedulerOptions(retries=1), now=0.0)
+        after = next_state(job, record, AttemptResult("a", 1, status, 1.0), SchedulerOptions(retries=1), now=0.0)
         states.append(after["state"])
     assert states == ["failed", "waiting"]
 

@@ -95,6 +95,26 @@ def test_an_event_with_wrong_fields_is_refused_by_its_number(plan, tmp_path):
         read_records(tmp_path, plan)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"event": "state", "job": "a", "state": "wating", "reason": ""},
+        {"event": "started", "job": "a", "attempt": float("inf"), "slot": "cpu0"},
+        {"event": "ended", "job": "a", **ended("waiting", retry_at=float("nan"))},
+        {"event": "ended", "job": "a", **ended(["waiting"])},
+    ],
+)
+def test_states_and_numbers_that_cannot_be_are_refused_by_their_line(plan, tmp_path, fields):
+    (tmp_path / FILE).write_text(json.dumps({"t": 1, **fields}) + "\n")
+    with pytest.raises(ScheduleError, match=r"journal\.jsonl, line 1: a '\w+' event with a wrong"):
+        read_records(tmp_path, plan)
+
+
+def test_a_job_that_is_no_id_is_passed_over(plan, tmp_path):
+    (tmp_path / FILE).write_text(json.dumps({"t": 1, "event": "state", "job": ["a"]}) + "\n")
+    assert read_records(tmp_path, plan)["a"].state == "waiting"
+
+
 def test_a_full_disk_is_one_sentence_and_no_second_half_line(tmp_path):
     os.symlink("/dev/full", tmp_path / FILE)
     journal = Journal(tmp_path)

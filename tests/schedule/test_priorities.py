@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.priorities import lower_bound, upward_ranks
 from mvlpt.schedule.simulation import simulate
-from mvlpt.schedule.slots import Slot, cpu_slots, gpu_slots, place
+from mvlpt.schedule.slots import Slot, assign, cpu_slots, gpu_slots
 
 
 def plan_of(durations, arrows=(), memory=None):
@@ -109,17 +109,17 @@ def test_durations_may_turn_out_otherwise():
 def test_small_jobs_share_a_gpu_as_far_as_their_memory_fits():
     slots = gpu_slots([100.0], share=3)
     assert [slot.name for slot in slots] == ["gpu0.0", "gpu0.1", "gpu0.2"]
-    chosen = place([("a", 60.0), ("b", 60.0), ("c", 30.0)], slots, {})
+    chosen = assign([("a", 60.0), ("b", 60.0), ("c", 30.0)], slots, {})
     assert [job for job, _ in chosen] == ["a"], "b is more urgent than c and keeps its place in the queue"
-    assert [job for job, _ in place([("c", 30.0), ("d", 10.0)], slots, {"gpu0.0": 60.0})] == ["c", "d"]
-    assert [job for job, _ in place([("e", 500.0)], slots, {})] == ["e"], "on an empty device any job may try"
-    assert place([("e", 500.0)], slots, {"gpu0.1": 1.0}) == []
-    assert len(place([("x", 0.0), ("y", 0.0), ("z", 0.0)], slots, {})) == 3, "unknown memory: an equal share"
+    assert [job for job, _ in assign([("c", 30.0), ("d", 10.0)], slots, {"gpu0.0": 60.0})] == ["c", "d"]
+    assert [job for job, _ in assign([("e", 500.0)], slots, {})] == ["e"], "on an empty device any job may try"
+    assert assign([("e", 500.0)], slots, {"gpu0.1": 1.0}) == []
+    assert len(assign([("x", 0.0), ("y", 0.0), ("z", 0.0)], slots, {})) == 3, "unknown memory: an equal share"
 
 
 def test_jobs_go_to_the_device_with_most_memory_left():
     slots = gpu_slots([50.0, 100.0], share=2)
-    chosen = place([("a", 30.0), ("b", 30.0), ("c", 45.0)], slots, {})
+    chosen = assign([("a", 30.0), ("b", 30.0), ("c", 45.0)], slots, {})
     assert [(job, slot.device) for job, slot in chosen] == [("a", "cuda:1"), ("b", "cuda:1"), ("c", "cuda:0")]
 
 

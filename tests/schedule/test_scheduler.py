@@ -1,14 +1,15 @@
 """The scheduler's decisions, with an executor and a clock that do what the test says."""
 
 import logging
+import os
 import threading
 
 import pytest
 from support.fake_executor import Clock, FakeExecutor
 
 from mvlpt.errors import ScheduleError
-from mvlpt.schedule.attempts import AttemptResult, attempt_folder, write_result
-from mvlpt.schedule.control import pending, request
+from mvlpt.schedule.attempts import Attempt, AttemptResult, attempt_folder, read_result, write_result
+from mvlpt.schedule.control import pending_requests, request
 from mvlpt.schedule.executors.registry import make_executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import Journal, read_events, read_records
@@ -28,7 +29,9 @@ def chain():
 
 
 def run(plan, root, executor, listener=None, **options):
-    return Scheduler(plan, root, executor, SchedulerOptions(**options), listener, executor.clock).run()
+    return Scheduler(
+        plan, root, executor, SchedulerOptions(**options), listener, executor.clock, executor.clock.timer
+    ).run()
 
 
 def states(root, plan):
@@ -115,7 +118,7 @@ def test_jobs_share_a_gpu_by_their_memory(tmp_path):
 def test_ctrl_c_once_lets_running_jobs_save_and_starts_no_other(tmp_path):
     plan = chain()
     executor = FakeExecutor(lambda attempt: None)
-    scheduler = Scheduler(plan, tmp_path, executor, clock=executor.clock)
+    scheduler = Scheduler(plan, tmp_path, executor, clock=executor.clock, timer=executor.clock.timer)
 
     def on_wait():
         if executor.waits == 1:
@@ -134,7 +137,7 @@ def test_ctrl_c_once_lets_running_jobs_save_and_starts_no_other(tmp_path):
 
 def test_ctrl_c_twice_ends_them_at_once(tmp_path):
     executor = FakeExecutor(lambda attempt: None)
-    scheduler = Scheduler(chain(), tmp_path, executor, clock=executor.clock)
+    scheduler = Scheduler(chain(), tmp_path, executor, clock=executor.clock, timer=executor.clock.timer)
 
     def on_wait():
         if executor.waits in (1, 3):
@@ -149,14 +152,12 @@ def test_ctrl_c_twice_ends_them_at_once(tmp_path):
 
 
 def test_a_result_that_was_not_journalled_is_taken_from_its_file(tmp_path):
-    plan, executor = chain(), FakeExecutor(lambda attempt: pytest.fail("run twice"))
-    journal = Journal(tmp_path)
+    plan, journal = chain(), Journal(tmp_path)
     for ident in "ad":
         journal.add("started", job=ident, attempt=1, slot="cpu0", micro_batches=1)
-    scheduler = Scheduler(plan, tmp_path, executor)
     for ident, status in (("a", 0), ("d", 3)):
-        scheduler._records = read_records(tmp_path, plan)
-        write_result(scheduler._attempt(plan[ident], 1), AttemptResult(ident, 1, status, 7.0, "why" * status))
+        attempt = Attempt(plan[ident], 1, attempt_folder(tmp_path, ident, 1), tmp_path, plan[ident].command)
+        write_result(attempt, AttemptResult(ident, 1, status, 7.0, "why" * status))
     second = FakeExecutor()
     run(plan, tmp_path, second)
     assert [attempt.job.id for _, attempt, _ in second.started].count("a") == 0
@@ -273,7 +274,7 @@ def test_cancel_stops_the_job_and_drops_its_dependants(tmp_path):
     outcome = run(plan, tmp_path, executor)
     assert executor.stops[0] == ("job-a", False)
     assert (outcome.cancelled, outcome.finished) == (3, 1)
-    assert pending(tmp_path) == []
+    assert pending_requests(tmp_path) == []
     assert request(tmp_path, "retry", "a")
     assert run(plan, tmp_path, FakeExecutor()).finished == 4
 
@@ -312,7 +313,7 @@ def test_requests_that_mean_nothing_are_refused(tmp_path):
         request(tmp_path, "cancel", "zz")
     (tmp_path / "control").mkdir(exist_ok=True)
     (tmp_path / "control" / "1.json").write_text("nonsense")
-    assert pending(tmp_path) == []
+    assert pending_requests(tmp_path) == []
 
 
 def test_a_second_scheduler_is_refused_by_host_and_process(tmp_path):
@@ -347,7 +348,7 @@ def test_an_empty_plan_is_done(tmp_path):
 
 def test_a_scheduler_outside_the_main_thread_can_be_stopped(tmp_path):
     executor = FakeExecutor(lambda attempt: None, clock=Clock())
-    scheduler = Scheduler(chain(), tmp_path, executor, clock=executor.clock)
+    scheduler = Scheduler(chain(), tmp_path, executor, clock=executor.clock, timer=executor.clock.timer)
     executor.on_wait = lambda: setattr(executor, "status", lambda attempt: 130)
     scheduler.stop()
     outcomes = []
@@ -366,3 +367,66 @@ def test_unknown_executors_and_options_are_refused():
         make_executor("local", slots="-1")
     with pytest.raises(ScheduleError, match="device=gpus; did you mean 'gpu'"):
         make_executor("local", device="gpus")
+
+
+def test_a_clock_that_is_set_back_delays_neither_a_retry_nor_the_end_of_a_cancelled_job(tmp_path):
+    plan = Plan([job("a"), job("b")])
+    save_plan(plan, tmp_path / "plan.json")
+    executor = FakeExecutor(lambda attempt: 1 if attempt.key == ("a", 1) else None, slots=2)
+
+    def on_wait():
+        if executor.waits == 2:
+            executor.clock.offset = -3600.0
+            request(tmp_path, "cancel", "job-b")
+        if ("job-b", True) in executor.stops:
+            executor.status = lambda attempt: -9 if attempt.job.id == "b" else 0
+
+    executor.on_wait = on_wait
+    begun = executor.clock.now
+    run(plan, tmp_path, executor, retries=1, backoff=4.0, grace=8.0)
+    assert states(tmp_path, plan) == {"a": "finished", "b": "cancelled"}
+    assert executor.clock.now - begun < 12
+
+
+@pytest.mark.parametrize("seconds", [1e9, 1e300])
+def test_a_retry_in_the_far_future_waits_no_longer_than_retries_do(tmp_path, seconds):
+    plan, executor, journal = Plan([job("a")]), FakeExecutor(), Journal(tmp_path)
+    journal.add("started", job="a", attempt=1, slot="cpu0", micro_batches=1)
+    fields = {"status": 1, "seconds": 1.0, "reason": "", "peak_mb": 0.0, "failures": 1, "micro_batches": 1}
+    journal.add("ended", job="a", attempt=1, state="waiting", retry_at=seconds, **fields)
+    begun = executor.clock.now
+    assert run(plan, tmp_path, executor).finished == 1
+    assert 290 < executor.clock.now - begun < 310
+
+
+def odd_files(folder):
+    """Files that hold no request and no result, by name."""
+    folder.mkdir(parents=True)
+    contents = {"deep": "[" * 50_000, "list": "[]", "number": "1e999", "digits": "9" * 6000, "bytes": "\udcff\udcfe"}
+    contents |= {"action": '{"action": "reboot", "job": "a"}', "job": '{"action": "cancel", "job": ["a"]}'}
+    contents |= {"infinite": '{"job": "a", "attempt": 1e999, "status": 0, "seconds": 1, "reason": "", "peak_mb": 0}'}
+    contents |= {"nan": '{"job": "a", "attempt": 1, "status": 0, "seconds": NaN, "reason": "", "peak_mb": 0}'}
+    for name, content in contents.items():
+        (folder / f"{name}.json").write_text(content, errors="surrogateescape")
+    os.mkfifo(folder / "pipe.json")
+    (folder / "endless.json").symlink_to("/dev/zero")
+    return [folder / f"{name}.json" for name in (*contents, "pipe", "endless")]
+
+
+def test_control_files_that_are_no_requests_are_set_aside(tmp_path, caplog):
+    files = odd_files(tmp_path / "control")
+    assert run(chain(), tmp_path, FakeExecutor()).finished == 4
+    assert not any(os.path.lexists(path) for path in files)
+    assert len(list((tmp_path / "control" / "rejected").iterdir())) == len(files)
+    assert "pipe.json is not a regular file" in caplog.text
+
+
+def test_results_that_a_job_made_up_are_set_aside(tmp_path):
+    plan = Plan([job("a")])
+    files = odd_files(tmp_path / "odd")
+    for number, path in enumerate(files, start=1):
+        folder = attempt_folder(tmp_path, "a", 1)
+        folder.mkdir(parents=True, exist_ok=True)
+        path.rename(folder / "result.json")
+        assert read_result(Attempt(plan["a"], 1, folder, tmp_path, ("true",))) is None
+        assert len(list((folder / "rejected").iterdir())) == number

@@ -9,12 +9,21 @@ from mvlpt.schedule.slots import Slot, cpu_slots
 
 
 class Clock:
-    """Time that passes only when the executor waits."""
+    """Time that passes only when the executor waits.
+
+    Attributes:
+        now: monotonic seconds.
+        offset: what the wall clock shows beyond them; changed by setting the clock.
+    """
 
     def __init__(self) -> None:
-        self.now = 1_000_000.0
+        self.now, self.offset = 1_000_000.0, 0.0
 
     def __call__(self) -> float:
+        return self.now + self.offset
+
+    def timer(self) -> float:
+        """Monotonic seconds."""
         return self.now
 
 

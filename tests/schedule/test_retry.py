@@ -6,7 +6,7 @@ from mvlpt.errors import ScheduleError
 from mvlpt.schedule.attempts import AttemptResult
 from mvlpt.schedule.jobs import Job
 from mvlpt.schedule.records import JobRecord
-from mvlpt.schedule.retry import SchedulerOptions, command_of, what_follows
+from mvlpt.schedule.retry import SchedulerOptions, command_of, next_state
 
 TRAIN = Job("t", "train", "train", ("mvlpt", "train", "--resume"))
 PLAIN = Job("p", "command", "plain", ("python", "train.py"))
@@ -14,9 +14,7 @@ PLAIN = Job("p", "command", "plain", ("python", "train.py"))
 
 def after(status, job=PLAIN, record=None, asked="", **options):
     ended = AttemptResult(job.id, 1, status, 1.0, "why" * (status != 0))
-    return what_follows(
-        job, record or JobRecord("running", attempts=1), ended, SchedulerOptions(**options), 50.0, asked
-    )
+    return next_state(job, record or JobRecord("running", attempts=1), ended, SchedulerOptions(**options), 50.0, asked)
 
 
 def test_status_0_finishes_whatever_was_asked():
