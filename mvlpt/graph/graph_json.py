@@ -1,7 +1,7 @@
-"""``task_graph.json``: networkx's node-link form, with the affinities under a key of their own.
+"""``task_graph.json``: networkx's node-link format, with the affinities under an additional key.
 
-``networkx.node_link_graph(content, edges="edges")`` gives the similarity graph. The directed edges stand under
-``affinities`` in the same form; a pair or a measure that is not there was not known.
+``networkx.node_link_graph(content, edges="edges")`` returns the similarity graph. The directed edges are listed
+under ``affinities`` in the same format; a pair or value that is missing is unknown.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_VALUES = 2**27  # 1 GiB of matrices
 
 
 def encode(graph: TaskGraph) -> Iterator[str]:
-    """The file, piece by piece: JSON with a line for each task and each edge."""
+    """The file in pieces: JSON with a line for each task and each edge."""
     head = {
         "format": FORMAT,
         "version": VERSION,
@@ -33,22 +33,22 @@ def encode(graph: TaskGraph) -> Iterator[str]:
         "affinities": list(graph.affinities),
         "settings": graph.settings,
     }
-    as_text = json.JSONEncoder(ensure_ascii=False).encode
-    yield f'{{\n  "directed": false,\n  "multigraph": false,\n  "graph": {as_text(head)}'
+    to_json = json.JSONEncoder(ensure_ascii=False).encode
+    yield f'{{\n  "directed": false,\n  "multigraph": false,\n  "graph": {to_json(head)}'
     for key, items in (
         ("nodes", ({"id": task, **values} for task, values in graph.attributes.items())),
         ("edges", _edges(graph.tasks, graph.similarities)),
         ("affinities", _arrows(graph.tasks, graph.affinities)),
     ):
         yield f',\n  "{key}": ['
-        for place, item in enumerate(items):
-            yield f"{',' if place else ''}\n    {as_text(item)}"
+        for position, item in enumerate(items):
+            yield f"{',' if position else ''}\n    {to_json(item)}"
         yield "\n  ]"
     yield "\n}\n"
 
 
 def _edges(tasks: Sequence[str], matrices: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
-    """Every pair of tasks once, with every value."""
+    """Every pair of tasks once, with all similarities."""
     if matrices:
         values = np.stack(list(matrices.values()), axis=-1)
         for i, j in itertools.combinations(range(len(tasks)), 2):
@@ -56,20 +56,24 @@ def _edges(tasks: Sequence[str], matrices: Mapping[str, np.ndarray]) -> Iterator
 
 
 def _arrows(tasks: Sequence[str], matrices: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
-    """Every ordered pair of which a value is known, with those; of a task and itself, values that are not 0."""
+    """Every ordered pair with a known value, and on the diagonal every value other than 0."""
     if matrices:
         values = np.stack(list(matrices.values()), axis=-1)
         known = ~np.isnan(values) & ((values != 0) | ~np.eye(len(tasks), dtype=bool)[..., None])
         for i, j in np.argwhere(known.any(axis=-1)).tolist():
             pairs = zip(matrices, values[i, j].tolist(), known[i, j].tolist(), strict=True)
-            yield {"source": tasks[i], "target": tasks[j], **{name: value for name, value, there in pairs if there}}
+            yield {
+                "source": tasks[i],
+                "target": tasks[j],
+                **{name: value for name, value, is_known in pairs if is_known},
+            }
 
 
 def decode(content: Any) -> dict[str, Any]:
     """The arguments of :class:`mvlpt.graph.TaskGraph`.
 
     Raises:
-        GraphError: see :meth:`mvlpt.graph.TaskGraph.load`; the sentence does not name the file.
+        GraphError: see :meth:`mvlpt.graph.TaskGraph.load`; the message does not name the file.
     """
     head = content.get("graph") if isinstance(content, dict) else None
     if not isinstance(head, dict) or head.get("format") != FORMAT:
@@ -81,7 +85,7 @@ def decode(content: Any) -> dict[str, Any]:
         )
     nodes = content.get("nodes")
     if not isinstance(nodes, list) or not all(isinstance(node, dict) and "id" in node for node in nodes):
-        raise GraphError("'nodes' must be a list of tasks with an 'id' each")
+        raise GraphError("'nodes' must be a list of tasks, each with an 'id'")
     tasks = check_tasks(node["id"] for node in nodes)
     names = {key: _names(head, key) for key in ("similarities", "affinities")}
     if len(tasks) ** 2 * sum(map(len, names.values())) > MAX_VALUES:
@@ -112,45 +116,43 @@ def _matrices(
     edges = content.get(key, [])
     if not isinstance(edges, list):
         raise GraphError(f"'{key}' must be a list of edges")
-    places = {task: place for place, task in enumerate(tasks)}
+    index = {task: row for row, task in enumerate(tasks)}
     matrices = {name: np.full((len(tasks),) * 2, np.nan) for name in names}
     seen: set[tuple[int, int]] = set()
     for edge in edges:
-        i, j, values = _ends(edge, key, places, directed)
+        i, j, values = _ends(edge, key, index, directed)
         shown = f"'{tasks[i]}' {'->' if directed else '-'} '{tasks[j]}' in '{key}'"
         if (i, j) in seen:
-            raise GraphError(f"the edge {shown} stands twice")
+            raise GraphError(f"the edge {shown} is repeated")
         seen.add((i, j))
         for name, value in values.items():
             if name not in matrices:
                 raise GraphError(
-                    f"the edge {shown} carries '{name}', which the file does not list{suggest(name, names)}"
+                    f"the edge {shown} has the value '{name}', which the file does not list{suggest(name, names)}"
                 )
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise GraphError(f"the edge {shown} has {value!r} for '{name}'; it must be a number")
             matrices[name][i, j] = value
             if not directed:
                 matrices[name][j, i] = value
-        if not directed and (lacking := sorted(matrices.keys() - values.keys())):
-            raise GraphError(f"the edge {shown} lacks '{lacking[0]}'")
+        if not directed and (missing := sorted(matrices.keys() - values.keys())):
+            raise GraphError(f"the edge {shown} lacks '{missing[0]}'")
     if names and not directed:
         for i, j in itertools.combinations(range(len(tasks)), 2):
             if (i, j) not in seen:
-                raise GraphError(f"the edge '{tasks[i]}' - '{tasks[j]}' is missing; every pair of tasks has one")
+                raise GraphError(f"the edge '{tasks[i]}' - '{tasks[j]}' is missing; every pair of tasks needs one")
     return matrices
 
 
-def _ends(edge: Any, key: str, places: Mapping[str, int], directed: bool) -> tuple[int, int, dict[str, Any]]:
-    """Both places, the lesser first unless ``directed``, and the values."""
+def _ends(edge: Any, key: str, index: Mapping[str, int], directed: bool) -> tuple[int, int, dict[str, Any]]:
+    """The indices of both tasks, the smaller first unless ``directed``, and the values."""
     if not isinstance(edge, dict) or not isinstance(edge.get("source"), str) or not isinstance(edge.get("target"), str):
         raise GraphError(f"an edge in '{key}' has no 'source' or no 'target': {str(edge)[:80]}")
     for end in (edge["source"], edge["target"]):
-        if end not in places:
-            raise GraphError(f"an edge in '{key}' names the task '{end}', which is no node{suggest(end, places)}")
-    i, j = places[edge["source"]], places[edge["target"]]
+        if end not in index:
+            raise GraphError(f"an edge in '{key}' names the unknown task '{end}'{suggest(end, index)}")
+    i, j = index[edge["source"]], index[edge["target"]]
     if not directed and i == j:
-        raise GraphError(
-            f"an edge in '{key}' leads from '{edge['source']}' to itself; a similarity is between two tasks"
-        )
+        raise GraphError(f"an edge in '{key}' joins '{edge['source']}' to itself; a similarity needs two tasks")
     values = {name: value for name, value in edge.items() if name not in ("source", "target")}
     return (i, j, values) if directed or i < j else (j, i, values)

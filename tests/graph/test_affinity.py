@@ -93,7 +93,7 @@ def test_by_hand_on_bowls():
     np.testing.assert_allclose(lookahead_affinity(losses, lr=lr, steps=1), second, rtol=1e-9)
 
 
-def test_the_path_is_gradient_descent_on_the_mean():
+def test_joint_training_is_gradient_descent_on_the_mean():
     """After one step from x the point is x - lr * (x - mean c); the mean of both points' affinities is given."""
     losses, lr = bowls(), 0.1
     x, c = losses.point, losses.centres
@@ -169,7 +169,7 @@ def test_the_order_of_tasks_does_not_matter(measure, method):
     np.testing.assert_allclose(turned, plain[np.ix_(order, order)], rtol=1e-3, atol=1e-6)
 
 
-def test_small_parts_give_the_same_losses_and_gradients():
+def test_micro_batches_give_the_same_losses_and_gradients():
     _, _, whole = clip_losses("upt")
     _, _, parts = clip_losses("upt", micro_batch=4)
     for task in range(3):
@@ -177,7 +177,7 @@ def test_small_parts_give_the_same_losses_and_gradients():
         torch.testing.assert_close(parts.gradient(task)[1], whole.gradient(task)[1], rtol=1e-3, atol=1e-5)
 
 
-def test_multi_label_batches_use_the_loss_that_is_given():
+def test_multi_label_batches_use_the_given_loss():
     model, batches, _ = clip_losses("coop")
     rows = torch.zeros(6, 7)
     rows[:, 0] = 1.0
@@ -193,7 +193,7 @@ def test_multi_label_batches_use_the_loss_that_is_given():
     assert seen == [torch.float32]
 
 
-def test_parameters_come_back_after_an_error():
+def test_parameters_are_restored_after_an_error():
     losses = bowls()
     start = losses.point
 
@@ -206,7 +206,7 @@ def test_parameters_come_back_after_an_error():
     assert torch.equal(losses.point, start)
 
 
-def test_bad_input_is_told():
+def test_invalid_input_is_refused():
     model, batches, losses = clip_losses("coop")
     with pytest.raises(GraphError, match="one point"):
         gradient_affinity(losses, lr=0.1, steps=0)

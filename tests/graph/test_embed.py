@@ -142,7 +142,7 @@ def test_a_damaged_file_is_computed_again(backbone, cfg, folder, caplog, monkeyp
     assert zipfile.is_zipfile(file)
 
 
-def test_an_interrupted_call_keeps_what_it_has(backbone, cfg, folder, monkeypatch):
+def test_an_interrupted_call_keeps_finished_tasks(backbone, cfg, folder, monkeypatch):
     cache = EmbeddingCache(folder / "cache")
     plain, calls = embed.encode_views, []
 
@@ -168,7 +168,7 @@ def test_one_image_and_one_class_can_be_embedded(backbone, cfg, folder):
     assert not found.covariance.any()
 
 
-def test_bad_input_is_told(backbone, cfg, folder):
+def test_invalid_input_is_refused(backbone, cfg, folder):
     with pytest.raises(GraphError, match="'cold' has no training images"):
         embed_tasks(backbone, [source(cfg, "cold", [])])
     with pytest.raises(GraphError, match="Two tasks are named 'cold'"):

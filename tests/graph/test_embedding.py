@@ -44,7 +44,7 @@ def test_the_statistics_are_those_of_unit_features():
     assert task.mean @ task.mean + np.trace(task.covariance) == pytest.approx(1, abs=1e-6)
 
 
-def test_the_root_gives_the_covariance_back():
+def test_the_root_squared_is_the_covariance():
     assert embed().root @ embed().root.T == pytest.approx(embed().covariance, abs=1e-6)
     assert not square_root(np.zeros((3, 3))).any()
 
@@ -89,7 +89,7 @@ def test_the_file_gives_an_equal_embedding(tmp_path):
         ({"class_names": ["cat", "dog"], "labels": [0] * 7}, r"'text' must have shape \(2, 5\)"),
     ],
 )
-def test_what_cannot_be_embedded_is_refused(changes, sentence):
+def test_invalid_features_are_refused(changes, sentence):
     with pytest.raises(GraphError, match=sentence):
         embed(**changes)
 

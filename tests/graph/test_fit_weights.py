@@ -74,7 +74,7 @@ def test_each_task_is_held_out_in_turn():
     assert fit.by_task["task4"] == pytest.approx(expected)
 
 
-def test_gains_of_noise_are_not_foretold():
+def test_random_gains_are_not_predicted():
     held_out = []
     for seed in range(4):
         matrices, _ = example(seed, names="xyzu")
@@ -82,7 +82,7 @@ def test_gains_of_noise_are_not_foretold():
     assert abs(np.mean(held_out)) < 0.25
 
 
-def test_missing_pairs_are_left_out_and_order_does_not_matter():
+def test_missing_pairs_are_ignored_and_order_does_not_matter():
     matrices, gains = example(1, noise=0.1)
     gains[np.random.default_rng(0).uniform(size=(10, 10)) < 0.5] = np.nan
     fit = fit_weights(matrices, gains)
@@ -113,6 +113,6 @@ def test_few_pairs_leave_nothing_to_hold_out():
         (None, np.full((10, 10), np.inf), "must be finite"),
     ],
 )
-def test_measurements_that_cannot_be_fitted(matrices, gains, sentence):
+def test_invalid_measurements_are_refused(matrices, gains, sentence):
     with pytest.raises(GraphError, match=sentence):
         fit_weights(example()[0] if matrices is None else matrices, gains)

@@ -46,7 +46,7 @@ def test_the_order_of_tasks_and_rows_does_not_matter():
     np.testing.assert_allclose(turned, measured_gains(ROWS, TASKS)[np.ix_(order, order)])
 
 
-def test_a_lower_score_that_is_better_turns_the_sign():
+def test_a_metric_where_lower_is_better_reverses_the_sign():
     rows = [{**one, "higher_is_better": False} for one in ROWS]
     np.testing.assert_allclose(measured_gains(rows, TASKS), -measured_gains(ROWS, TASKS))
 
@@ -61,7 +61,7 @@ def test_transfer_has_one_direction_only():
     assert measured_gains(both, TASKS, arm="transfer")[0, 1] == 7.0
 
 
-def test_names_that_hold_the_joiner():
+def test_names_that_contain_the_separator():
     rows = [row("single", "x+y", 10.0), row("pair", "x+y", 12.0, "x+y+z"), row("single", "y+z", 1.0)]
     gains = measured_gains(rows, ["x+y", "z", "y+z"])
     assert gains[1, 0] == 2.0
@@ -77,7 +77,7 @@ def test_the_last_epoch_counts():
     ("rows", "options", "sentence"),
     [
         (ROWS[:5], {}, "no run of two"),
-        (ROWS[5:], {}, "no gain can be told"),
+        (ROWS[5:], {}, "no gain can be computed"),
         (ROWS, {"arm": "pear"}, "did you mean 'pair'"),
         (ROWS, {"shots": 4}, "No pair run has shots 4; there are 1"),
         ([*ROWS, row("pair", "a", 1.0, "a+b", trainer="MVLPT-UPT")], {}, "MVLPT-UPT, MVLPT-VPT.*--trainer"),
@@ -85,13 +85,13 @@ def test_the_last_epoch_counts():
         ([*ROWS, row("single", "a", 1.0, run="again")], {}, "two runs"),
     ],
 )
-def test_bad_input_is_told(rows, options, sentence):
+def test_invalid_input_is_refused(rows, options, sentence):
     with pytest.raises(GraphError, match=sentence):
         measured_gains(rows, TASKS, **options)
 
 
-def test_one_direction_stands_for_the_other_in_grouping():
+def test_a_missing_direction_is_filled_with_the_other():
     gains = np.array([[NAN, 1.0, 4.0], [3.0, NAN, 6.0], [NAN, -10.0, NAN]])
     np.testing.assert_allclose(fill_one_sided(gains, TASKS), [[0, 1, 4], [3, 0, 6], [4, -10, 0]])
-    with pytest.raises(GraphError, match="1 of 3 pairs were not measured, 'a' with 'c'"):
+    with pytest.raises(GraphError, match="1 of 3 pairs were not measured, for example 'a' with 'c'"):
         fill_one_sided(measured_gains(ROWS, TASKS), TASKS)

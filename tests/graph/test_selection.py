@@ -113,7 +113,7 @@ def test_an_array_of_scores_and_the_grouping():
     assert apart.groups == (("cars",), ("eurosat",), ("pets",))
 
 
-def test_without_a_budget_nothing_idle_is_bought():
+def test_without_a_budget_no_unused_set_is_chosen():
     sets = [["a", "b"], ["a"], ["b"], ["a", "b", "c"], ["c"]]
     scores = [{"a": 1, "b": 1}, {"a": 1}, {"b": 2}, {"a": 3, "b": 3, "c": 0}, {"c": 0}]
     found = select_groups(sets, scores, costs=[2, 2, 2, 5, 1])
@@ -121,7 +121,7 @@ def test_without_a_budget_nothing_idle_is_bought():
     assert found.cost == 3
 
 
-def test_a_budget_is_kept_to_the_last_digit():
+def test_a_budget_is_respected_to_the_last_digit():
     sets, scores = [["a"], ["a", "b"], ["b"]], [{"a": 0.0}, {"a": 1.0, "b": 1.0}, {"b": 0.0}]
     costs = [0.5, 0.9, 0.5 + 3e-8]
     assert select_groups(sets, scores, costs, 1.0).chosen == (1,)

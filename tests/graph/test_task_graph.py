@@ -52,7 +52,7 @@ def test_the_file_gives_an_equal_graph_to_the_last_bit(seed, size, tmp_path_fact
     assert path.read_bytes() == first
 
 
-def test_any_mixture_of_matrices_can_be_kept(tmp_path):
+def test_any_combination_of_matrices_can_be_saved(tmp_path):
     path = tmp_path / "task_graph.json"
     for graph in (
         TaskGraph(TASKS),
@@ -76,7 +76,7 @@ def test_networkx_reads_the_file_by_itself(tmp_path):
     assert read.nodes["cats"] == {"classes": 3, "images": 48, "metric": "accuracy", "fingerprint": "f00", "cost": 1.5}
 
 
-def test_the_graphs_carry_every_measure_by_name():
+def test_the_networkx_graphs_have_every_value_by_name():
     graph = example()
     similar = graph.similarity_graph()
     assert similar.number_of_edges() == 6
@@ -90,7 +90,7 @@ def test_the_graphs_carry_every_measure_by_name():
     assert "cats" in graph.similarity_graph()
 
 
-def test_a_graph_never_changes():
+def test_a_graph_is_immutable():
     given = random_similarity(np.random.default_rng(0), 2)
     attributes, settings_ = {"a": {"names": ["x"]}}, {"shots": [1]}
     graph = TaskGraph(["a", "b"], {"mine": given}, attributes=attributes, settings=settings_)
@@ -106,7 +106,7 @@ def test_a_graph_never_changes():
         graph.matrix("mine")[0, 1] = 9
 
 
-def test_it_is_weighed_anew_without_the_data(tmp_path):
+def test_a_saved_graph_is_combined_with_other_weights(tmp_path):
     graph = example()
     graph.save(tmp_path / "g.json")
     read = TaskGraph.load(tmp_path / "g.json")
@@ -128,7 +128,7 @@ def test_a_subset_keeps_its_pairs_in_the_order_given():
         example().subset(["dogs", "dogs"])
 
 
-def test_graphml_comes_back_with_scalars_only(tmp_path):
+def test_graphml_round_trip(tmp_path):
     graph = example()
     written = graph.save_graphml(tmp_path / "task_graph.graphml", weights="visual=1,label=1")
     assert [path.name for path in written] == ["task_graph.graphml", "task_graph.affinity.graphml"]
@@ -183,7 +183,7 @@ def test_graphml_writes_only_scalar_attributes(tmp_path):
         ({"settings": {1: 2}}, "A key in the settings is not a string"),
     ],
 )
-def test_what_is_no_task_graph(options, sentence):
+def test_invalid_graphs_are_refused(options, sentence):
     with pytest.raises(GraphError, match=sentence):
         TaskGraph(**{"tasks": ["a", "b"], **options})
 
@@ -213,29 +213,29 @@ def edited(tmp_path, edit):
         (lambda c: c.pop("graph"), "not a task graph"),
         (lambda c: c.pop("nodes"), "'nodes' must be a list"),
         (lambda c: c["nodes"].append({"id": "cats"}), "'cats' twice"),
-        (lambda c: c["nodes"].pop(), "is no node"),
+        (lambda c: c["nodes"].pop(), "names the unknown task"),
         (lambda c: c["nodes"].append({"id": "new"}), "edge 'cats' - 'new' is missing"),
         (lambda c: c["edges"].pop(3), "edge 'dogs' - 'eels' is missing"),
-        (lambda c: c["edges"].append(c["edges"][0]), "'cats' - 'dogs' in 'edges' stands twice"),
-        (lambda c: c["edges"].append({"source": "eels", "target": "cats", **VALUES}), "'cats' - 'eels' in .* twice"),
+        (lambda c: c["edges"].append(c["edges"][0]), "'cats' - 'dogs' in 'edges' is repeated"),
+        (lambda c: c["edges"].append({"source": "eels", "target": "cats", **VALUES}), "'cats' - 'eels' in .* repeated"),
         (lambda c: c["edges"][0].pop("label.chamfer"), "lacks 'label.chamfer'"),
-        (lambda c: c["edges"][0].update({"label.chamfr": 1}), "carries 'label.chamfr', .*; did you mean"),
+        (lambda c: c["edges"][0].update({"label.chamfr": 1}), "has the value 'label.chamfr', .*; did you mean"),
         (lambda c: c["edges"][0].update({"label.chamfer": "1"}), "has '1' for 'label.chamfer'; it must be a number"),
         (lambda c: c["edges"][0].update({"label.chamfer": 7}), "contains 7; a similarity"),
         (lambda c: c["edges"][0].update({"label.chamfer": 10**400}), "too large"),
         (lambda c: c["edges"][0].update({"label.chamfer": float("nan")}), "NaN is not a number"),
-        (lambda c: c["edges"][0].update(target="cat"), "task 'cat', which is no node; did you mean 'cats'"),
-        (lambda c: c["edges"][0].update(target="cats"), "leads from 'cats' to itself"),
+        (lambda c: c["edges"][0].update(target="cat"), "unknown task 'cat'; did you mean 'cats'"),
+        (lambda c: c["edges"][0].update(target="cats"), "joins 'cats' to itself"),
         (lambda c: c["edges"][0].pop("source"), "has no 'source'"),
         (lambda c: c["edges"].append(5), "has no 'source'"),
         (lambda c: c.update(edges={}), "'edges' must be a list"),
-        (lambda c: c["affinities"].append(c["affinities"][0]), "in 'affinities' stands twice"),
+        (lambda c: c["affinities"].append(c["affinities"][0]), "in 'affinities' is repeated"),
         (lambda c: c["graph"].update(affinities=["a", "a"]), "list of different names"),
         (lambda c: c["graph"].update(settings=[]), "'graph.settings' must be a mapping"),
         (lambda c: c.update(nodes=[{"id": f"t{i}"} for i in range(20_000)]), "need more than 1 GiB"),
     ],
 )
-def test_a_file_that_was_damaged_is_refused_by_name(tmp_path, edit, sentence):
+def test_a_damaged_file_is_refused_by_name(tmp_path, edit, sentence):
     path = edited(tmp_path, edit)
     with pytest.raises(GraphError, match=sentence) as caught:
         TaskGraph.load(path)
@@ -246,7 +246,7 @@ def test_a_file_that_was_damaged_is_refused_by_name(tmp_path, edit, sentence):
 VALUES = {"visual.frechet": 0.5, "label.chamfer": 0.5}
 
 
-def test_files_that_are_no_json(tmp_path):
+def test_files_that_are_not_json(tmp_path):
     path = tmp_path / "task_graph.json"
     with pytest.raises(GraphError, match="no such file"):
         TaskGraph.load(path)

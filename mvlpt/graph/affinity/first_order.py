@@ -1,4 +1,4 @@
-"""Affinity from inner products of prompt gradients, which may be projected to few dimensions first.
+"""Affinity from inner products of prompt gradients, optionally projected to fewer dimensions.
 
 Shapes: T tasks, P trained values of the prompt, D dimensions of the projection.
 """
@@ -17,27 +17,27 @@ from mvlpt.graph.affinity.lookahead import relative_gain
 from mvlpt.graph.affinity.prompt_gradients import TaskLosses
 from mvlpt.randomness import torch_stream
 
-COLUMNS = 4  # entries that are not zero in a row of the projection
+NONZEROS = 4  # in each row of the projection
 
 
 class RandomProjection:
-    """A sparse Johnson-Lindenstrauss projection: it gives unbiased estimates of inner products.
+    """A sparse Johnson-Lindenstrauss projection, under which inner products are estimated without bias.
 
-    The block construction of Kane and Nelson (Sparser Johnson-Lindenstrauss transforms, 2014): the D dimensions are cut
-    into a few blocks; in each of them every value is added, with a random sign, to one dimension drawn at random. So
-    the cost does not grow with D, and an inner product of two unit vectors is off by about 1 / sqrt(D).
+    The block construction of Kane and Nelson (Sparser Johnson-Lindenstrauss transforms, 2014): the D dimensions are
+    split into a few blocks; in each block every value is added, with a random sign, to one random dimension. So the
+    cost does not grow with D, and the error of an inner product of two unit vectors is about 1 / sqrt(D).
 
     Args:
-        dimensions: D; ``None``, or as many as the vectors have, leaves the vectors as they are.
-        seed: another seed gives another projection.
+        dimensions: D; ``None``, or at least as many as the vectors have, keeps the vectors unchanged.
+        seed: of the random projection.
 
     Raises:
-        GraphError: no dimension.
+        GraphError: ``dimensions`` is below 1.
     """
 
     def __init__(self, dimensions: int | None, seed: int = 0) -> None:
         if dimensions is not None and dimensions < 1:
-            raise GraphError(f"Gradients are projected to one dimension or more, not {dimensions}")
+            raise GraphError(f"Gradients are projected to at least one dimension, not {dimensions}")
         self.dimensions = dimensions
         self.seed = seed
         self._drawn: list[tuple[Tensor, Tensor]] = []
@@ -50,14 +50,14 @@ class RandomProjection:
         if not self._drawn or len(self._drawn[0][0]) != len(vector):
             self._drawn = self._draw(len(vector))
         result = torch.zeros(self.dimensions)
-        for places, signs in self._drawn:
-            result.index_add_(0, places, vector * signs)
+        for indices, signs in self._drawn:
+            result.index_add_(0, indices, vector * signs)
         return result / len(self._drawn) ** 0.5
 
     def _draw(self, width: int) -> list[tuple[Tensor, Tensor]]:
-        """For each block, where the values go and with which sign."""
+        """For each block, the dimension and the sign of every value."""
         stream = torch_stream("gradient projection", width, self.dimensions, self.seed)
-        blocks = np.array_split(np.arange(self.dimensions), min(COLUMNS, self.dimensions))
+        blocks = np.array_split(np.arange(self.dimensions), min(NONZEROS, self.dimensions))
         return [
             (
                 torch.randint(int(block[0]), int(block[-1]) + 1, (width,), generator=stream),
@@ -83,31 +83,30 @@ def gradient_affinity(
 
         A[i, j] = mean over t of  lr * <g_i(theta_t), g_j(theta_t)> / L_j(theta_t)
 
-    is what the look-ahead tends to as lr goes to 0. A point costs T gradients, which joint training needs anyway.
+    is the limit of the look-ahead as lr goes to 0. A point costs T gradients, which joint training needs anyway.
 
-    What is taken from Grad-TAG (Li et al., Scalable multitask learning using gradient-based estimation of task
-    affinity, 2024): the gradients of all tasks come from one joint training run, they are projected at random, and
-    affinities are read from first-order terms. What is not: the paper linearises the model's output around trained
-    weights and fits a logistic regression on projected gradients of single images, to estimate the result of
-    fine-tuning on each of many subsets of tasks. Here only the first-order term of a pair is taken, averaged along the
+    As in Grad-TAG (Li et al., Scalable multitask learning using gradient-based estimation of task affinity, 2024), the
+    gradients of all tasks come from one joint training run and are projected at random, and affinities are first-order
+    terms. Unlike the paper, which fits logistic regressions on projected gradients of single images to estimate the
+    result of fine-tuning on many subsets of tasks, only the first-order term of each pair is used, averaged along the
     path, on TAG's scale.
 
     Args:
-        losses: the tasks and the prompt they share; the prompt is left as it was.
-        lr: the step's length; scales the result, and trains jointly unless ``optimizer`` says otherwise.
+        losses: the tasks and the prompt they share; the prompt is restored afterwards.
+        lr: the step size; it scales the result, and is the learning rate of joint training without ``optimizer``.
         steps: points to average over.
-        projection: dimensions that gradients are projected to; ``None``, or more than the prompt has values, keeps them
-            whole.
+        projection: dimensions that gradients are projected to; ``None``, or more than the prompt has values, keeps the
+            gradients unchanged.
         seed: of the projection.
         optimizer: of joint training; by default plain gradient descent.
         progress: called with the points done and their number.
 
     Returns:
-        (T, T) float64, row i: what training on task i does to each task. The inner products are symmetric; the division
-        by L_j is what tells i -> j from j -> i.
+        (T, T) float64, row i: the effect of training on task i on each task. The inner products are symmetric; dividing
+        by L_j gives the affinity its direction.
 
     Raises:
-        GraphError: no step, no dimension, a learning rate that is not positive, or a loss that is not finite.
+        GraphError: ``steps`` or ``projection`` is below 1, the learning rate is not positive, or a loss is not finite.
     """
     total = np.zeros((len(losses.tasks),) * 2)
     path = joint_training(losses, lr=lr, steps=steps, optimizer=optimizer, view=RandomProjection(projection, seed))

@@ -1,4 +1,4 @@
-"""Affinity by looking one step ahead: what a step on one task does to the losses of all others.
+"""Affinity by looking one step ahead: the effect of a step on one task on the losses of all others.
 
 Shapes: T tasks.
 """
@@ -10,7 +10,7 @@ from contextlib import closing
 import numpy as np
 
 from mvlpt.graph.affinity.joint_training import MakeOptimizer, Progress, joint_training
-from mvlpt.graph.affinity.prompt_gradients import TaskLosses, assign, flatten, untouched
+from mvlpt.graph.affinity.prompt_gradients import TaskLosses, flatten, restore_parameters, set_parameters
 
 
 def lookahead_affinity(
@@ -23,27 +23,27 @@ def lookahead_affinity(
 ) -> np.ndarray:
     """Inter-task affinity of Fifty et al. (TAG: Efficiently identifying task groupings for multi-task learning, 2021).
 
-    At each step t of training the prompt theta jointly, for every task i a step on i alone is tried, and all losses are
-    taken again (their equation 1):
+    At each step t of joint training of the prompt theta, a step on each task i alone is tried, and all losses are
+    computed again (their equation 1):
 
         Z[i, j] = mean over t of  1 - L_j(theta_t - lr * grad L_i(theta_t)) / L_j(theta_t)
 
-    Above 0: a step on i lowers the loss of j. The tried step is plain gradient descent, as in the paper's equation,
-    whatever optimiser trains jointly. A point costs T gradients and T * T losses. A loss of 0 cannot fall; its column
-    is 0.
+    A value above 0 means that a step on i lowers the loss of j. The tried step is plain gradient descent, as in the
+    paper's equation, whatever the optimiser of joint training. A point costs T gradients and T * T losses. The column
+    of a task whose loss is 0 is 0.
 
     Args:
-        losses: the tasks and the prompt they share; the prompt is left as it was.
-        lr: of the tried step, and of joint training unless ``optimizer`` says otherwise.
+        losses: the tasks and the prompt they share; the prompt is restored afterwards.
+        lr: learning rate of the tried step, and of joint training without ``optimizer``.
         steps: points to average over.
         optimizer: of joint training; by default plain gradient descent.
-        progress: called with the tried steps done and their number.
+        progress: called with the number of tried steps and their total.
 
     Returns:
-        (T, T) float64, row i: what training on task i does to each task.
+        (T, T) float64, row i: the effect of training on task i on each task.
 
     Raises:
-        GraphError: no step, a learning rate that is not positive, or a loss that is not finite.
+        GraphError: ``steps`` is below 1, the learning rate is not positive, or a loss is not finite.
     """
     count = len(losses.tasks)
     total = np.zeros((count, count))
@@ -52,9 +52,9 @@ def lookahead_affinity(
         for step, point in enumerate(path):
             before = point.losses.numpy()
             here = flatten(losses.parameters)
-            with untouched(losses.parameters):
+            with restore_parameters(losses.parameters):
                 for i, gradient in enumerate(point.gradients):
-                    assign(losses.parameters, here - lr * gradient)
+                    set_parameters(losses.parameters, here - lr * gradient)
                     after = np.array([losses.value(j) for j in range(count)])
                     total[i] += relative_gain(before - after, before)
                     if progress is not None:
@@ -63,5 +63,5 @@ def lookahead_affinity(
 
 
 def relative_gain(gain: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """``gain / before``, 0 where a loss was 0 before."""
+    """``gain / before``, and 0 where ``before`` is 0."""
     return np.divide(gain, before, out=np.zeros_like(gain), where=before > 0)

@@ -1,4 +1,4 @@
-"""Each task's loss, and its gradient, as a function of the prompt that all tasks share.
+"""Each task's loss and gradient as functions of the prompt that all tasks share.
 
 Shapes: B images, K classes of all tasks, E feature width, P trained values of the prompt.
 """
@@ -20,16 +20,16 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 class TaskLosses(Protocol):
-    """What the affinities need to know of the tasks: names, shared parameters, losses and gradients."""
+    """What affinities are computed from: task names, shared parameters, losses and gradients."""
 
     tasks: Sequence[str]
     parameters: Sequence[nn.Parameter]
 
     def value(self, task: int) -> float:
-        """The task's loss at the present parameters."""
+        """The task's loss at the current parameters."""
 
     def gradient(self, task: int) -> tuple[float, Tensor]:
-        """The task's loss, and its gradient (P,) with the parameters one after the other, flattened."""
+        """The task's loss and its gradient (P,), the flattened gradients of all parameters."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TaskBatch:
     """A task's few-shot images with their labels in the label space of all tasks.
 
     Attributes:
-        images: (B, 3, height, width), as the backbone wants them.
+        images: (B, 3, height, width), preprocessed for the backbone.
         label: class ids (B,), int64, or multi-hot rows (B, K), float.
     """
 
@@ -48,17 +48,17 @@ class TaskBatch:
 class PromptLosses:
     """The tasks' losses under one shared prompt of a frozen CLIP.
 
-    An image competes with its own task's classes only, so that a task's loss does not depend on which tasks stand
-    beside it. Where the image tower carries no prompt, image features are computed once.
+    Each image is classified among its own task's classes only, so a task's loss does not depend on the other tasks. If
+    the image tower has no prompt, image features are computed once.
 
     Args:
-        model: a prompted CLIP with label space ``per_task``; the position of a name in ``batches`` is its task id.
+        model: a prompted CLIP with label space ``per_task``; a task's id is the position of its name in ``batches``.
         batches: each task's images and labels, in the order of the model's tasks.
-        loss: logits (B, K) and labels to losses (B,), as the trainer takes it.
-        micro_batch: most images that are computed at once.
+        loss: from logits (B, K) and labels to losses (B,), as in training.
+        micro_batch: the most images in one forward pass.
 
     Raises:
-        GraphError: the model has another number of tasks or another label space, or a task has no image.
+        GraphError: the model has another number of tasks or another label space, or a task has no images.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class PromptLosses:
             )
         for name, batch in batches.items():
             if not len(batch.images):
-                raise GraphError(f"Task '{name}' has no training images, so nothing can be said of its gradients")
+                raise GraphError(f"Task '{name}' has no training images to compute gradients from")
         self.tasks = tuple(batches)
         self.parameters = [p for p in model.prompt_learner.parameters() if p.requires_grad]
         self._model, self._loss, self._micro_batch = model, loss, micro_batch
@@ -101,7 +101,7 @@ class PromptLosses:
         return total / count, flat / count
 
     def _prepare(self, images: Tensor) -> Tensor:
-        """The images themselves, or their features (B, E) where no prompt changes them."""
+        """The images, or their features (B, E) if no prompt changes them."""
         images = images.to(self._model.backbone.device)
         if self._model.trains_image:
             return images
@@ -127,8 +127,8 @@ def flatten(tensors: Sequence[Tensor]) -> Tensor:
 
 
 @torch.no_grad()
-def assign(parameters: Sequence[nn.Parameter], values: Tensor) -> None:
-    """Writes a vector (P,) into the parameters."""
+def set_parameters(parameters: Sequence[nn.Parameter], values: Tensor) -> None:
+    """Copies a vector (P,) into the parameters."""
     start = 0
     for parameter in parameters:
         parameter.copy_(values[start : start + parameter.numel()].view_as(parameter))
@@ -136,8 +136,8 @@ def assign(parameters: Sequence[nn.Parameter], values: Tensor) -> None:
 
 
 @contextmanager
-def untouched(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Gives the parameters back their values, bit for bit, and their gradients when the block ends, however it ends."""
+def restore_parameters(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Restores the values, bit for bit, and gradients of the parameters when the block ends, also after an error."""
     before = [(parameter.detach().clone(), parameter.grad) for parameter in parameters]
     try:
         yield

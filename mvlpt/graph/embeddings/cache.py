@@ -1,4 +1,4 @@
-"""Task embeddings on disk: one file for each task and input, so that a changed task is the only one computed again."""
+"""Task embeddings on disk: a file for each task and its inputs, so only a changed task is computed again."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.data import Datum
-from mvlpt.data.features.cache import fingerprint_items
+from mvlpt.data.features import fingerprint_items
 from mvlpt.errors import GraphError
 from mvlpt.graph.embeddings.embedding import TaskEmbedding
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # of how embeddings are computed; another one makes every file stale
+VERSION = 1  # of the computation; a new one invalidates every file
 
 
 def embedding_fingerprint(
@@ -29,15 +29,15 @@ def embedding_fingerprint(
     metric: str,
     transform: Any,
 ) -> str:
-    """SHA-256 over everything a task embedding depends on, but not over the device it is computed on.
+    """SHA-256 of everything that a task embedding depends on, except the device.
 
     Args:
-        backbone: the backbone's fingerprint and the number type it computes in.
-        items: the task's images with their labels; files count by their path, size and time of change.
+        backbone: the backbone's fingerprint and data types.
+        items: the task's images with their labels; files are identified by path, size and modification time.
         class_names: the task's classes.
-        templates: the sentences that class names are put into.
-        metric: the task's metric, which the embedding names.
-        transform: from an image to a tensor; counts by its text, which names every step with its options.
+        templates: the prompt templates of class names.
+        metric: the task's metric, which the embedding stores.
+        transform: from an image to a tensor; identified by its string form, which lists every step with its options.
     """
     parts = [VERSION, backbone, fingerprint_items(items), list(class_names), list(templates), metric, str(transform)]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
@@ -47,19 +47,19 @@ class EmbeddingCache:
     """A folder of task embeddings.
 
     Args:
-        folder: made when the first embedding is put into it; ``None`` keeps nothing.
+        folder: created with the first embedding; ``None`` stores nothing.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None) -> None:
         self.folder = None if folder is None else Path(folder)
 
     def path(self, name: str, fingerprint: str) -> Path:
-        """The file of a task's embedding; names that a file cannot have are made plain."""
-        plain = re.sub(r"[^\w.-]+", "_", name)[:80].strip(".") or "task"
-        return (self.folder or Path()) / f"{plain}-{fingerprint[:16]}.npz"
+        """The file of a task's embedding; characters that a file name cannot have are replaced."""
+        safe = re.sub(r"[^\w.-]+", "_", name)[:80].strip(".") or "task"
+        return (self.folder or Path()) / f"{safe}-{fingerprint[:16]}.npz"
 
     def get(self, name: str, fingerprint: str) -> TaskEmbedding | None:
-        """The embedding computed from these inputs; ``None`` where there is none, or its file is damaged."""
+        """The embedding computed from these inputs; ``None`` if there is none or its file is damaged."""
         if self.folder is None:
             return None
         path = self.path(name, fingerprint)
@@ -73,6 +73,6 @@ class EmbeddingCache:
         return found if (found.name, found.fingerprint) == (name, fingerprint) else None
 
     def put(self, embedding: TaskEmbedding) -> None:
-        """Keeps an embedding under its name and fingerprint."""
+        """Stores an embedding under its name and fingerprint."""
         if self.folder is not None:
             embedding.save(self.path(embedding.name, embedding.fingerprint))

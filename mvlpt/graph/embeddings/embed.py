@@ -1,4 +1,4 @@
-"""From tasks to their embeddings: images and class names through the frozen backbone.
+"""Computes task embeddings: images and class names through the frozen backbone.
 
 Shapes: B batch, N images of a task, K classes of a task, E feature width.
 """
@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mvlpt.data.datum import labels_of
-from mvlpt.data.features.cache import encode_views
+from mvlpt.data import labels_of
+from mvlpt.data.features import encode_views
 from mvlpt.errors import DataError, GraphError
 from mvlpt.graph.embeddings.cache import EmbeddingCache, embedding_fingerprint
 from mvlpt.graph.embeddings.embedding import TaskEmbedding
@@ -22,14 +22,14 @@ from mvlpt.models import Backbone, zero_shot_text_features
 
 @dataclass(frozen=True)
 class TaskSource:
-    """What a task embedding is computed from.
+    """The inputs of a task embedding.
 
     Attributes:
         name: the task.
         class_names: its K classes, in label order.
-        images: a map-style data set with ``data_source`` (the items) and ``transform`` (to tensors (3, H, W), the same
-            each time), such as :class:`mvlpt.data.loading.wrapper.DatasetWrapper` over the few-shot training images.
-        templates: sentences with ``{}`` where a class name goes; their text features are averaged.
+        images: a map-style data set with ``data_source`` (the items) and ``transform`` (to tensors (3, H, W),
+            deterministic), such as :class:`mvlpt.data.DatasetWrapper` over the few-shot training images.
+        templates: with ``{}`` for the class name; their text features are averaged.
         metric: the name of its metric.
     """
 
@@ -48,11 +48,11 @@ class TaskSource:
 
 @dataclass(frozen=True)
 class Embedded:
-    """The embeddings of some tasks.
+    """The result of :func:`embed_tasks`.
 
     Attributes:
-        embeddings: one for each task, in their order.
-        computed: names of the tasks that were computed; the others came from the cache.
+        embeddings: one for each task, in order.
+        computed: names of the tasks that were not in the cache.
     """
 
     embeddings: tuple[TaskEmbedding, ...]
@@ -69,22 +69,22 @@ def embed_tasks(
     on_bad_image: str = "error",
     progress: Callable[[int, int], None] | None = None,
 ) -> Embedded:
-    """Embeds tasks; those whose inputs have not changed come from the cache.
+    """Embeds tasks; those with unchanged inputs come from the cache.
 
-    Every image of a task that is computed is read once. An embedding is kept as soon as it is there, so that an
-    interrupted call loses one task at most.
+    Each image is read once. Every embedding is stored as soon as it is computed, so an interrupted call loses at most
+    one task.
 
     Args:
         backbone: the frozen model, on the device to compute on.
-        sources: the tasks, of different names.
-        cache: where embeddings are kept.
+        sources: the tasks, with different names.
+        cache: where embeddings are stored.
         batch_size: images at a time.
-        num_workers: processes that read images.
-        on_bad_image: ``error``, or ``skip`` to leave out images that cannot be read.
-        progress: called with the images done and their number over all tasks that are computed.
+        num_workers: processes that load images.
+        on_bad_image: ``error``, or ``skip`` to ignore images that cannot be read.
+        progress: called with the number of images done and their total over all tasks to compute.
 
     Raises:
-        GraphError: two tasks of one name, or a task without training images.
+        GraphError: two tasks have the same name, or a task has no training images.
         DataError: an image cannot be read.
     """
     names = [source.name for source in sources]
@@ -93,19 +93,19 @@ def embed_tasks(
             raise GraphError(f"Two tasks are named '{source.name}'; give each task a name of its own")
         if not source.images.data_source:
             raise GraphError(
-                f"Task '{source.name}' has no training images to embed; check its train split, or leave the task out"
+                f"Task '{source.name}' has no training images to embed; check its train split, or omit the task"
             )
     cache = cache or EmbeddingCache(None)
-    marks = [source.fingerprint(backbone) for source in sources]
-    found = [cache.get(source.name, mark) for source, mark in zip(sources, marks, strict=True)]
-    total = sum(len(s.images.data_source) for s, kept in zip(sources, found, strict=True) if kept is None)
+    fingerprints = [source.fingerprint(backbone) for source in sources]
+    found = [cache.get(source.name, key) for source, key in zip(sources, fingerprints, strict=True)]
+    total = sum(len(s.images.data_source) for s, cached in zip(sources, found, strict=True) if cached is None)
     done, computed = 0, []
-    for place, (source, mark) in enumerate(zip(sources, marks, strict=True)):
-        if found[place] is not None:
+    for i, (source, fingerprint) in enumerate(zip(sources, fingerprints, strict=True)):
+        if found[i] is not None:
             continue
-        moved = None if progress is None else lambda count, _, start=done: progress(start + count, total)
-        found[place] = _embed(backbone, source, mark, batch_size, num_workers, on_bad_image, moved)
-        cache.put(found[place])
+        advance = None if progress is None else lambda count, _, start=done: progress(start + count, total)
+        found[i] = _embed(backbone, source, fingerprint, batch_size, num_workers, on_bad_image, advance)
+        cache.put(found[i])
         done += len(source.images.data_source)
         computed.append(source.name)
     return Embedded(tuple(found), tuple(computed))
@@ -134,7 +134,7 @@ def _embed(
         )
     except DataError as error:
         raise DataError(f"Task '{source.name}' cannot be embedded: {error}") from error
-    read = [place for place in range(len(bank)) if place not in bank.missing]
+    read = [i for i in range(len(bank)) if i not in bank.missing]
     with torch.no_grad():
         text = zero_shot_text_features(backbone, source.class_names, source.templates)
     return TaskEmbedding.of(
@@ -142,7 +142,7 @@ def _embed(
         source.class_names,
         source.metric,
         bank.features[0, read].cpu().numpy(),
-        [labels_of(source.images.data_source[place]) for place in read],
+        [labels_of(source.images.data_source[i]) for i in read],
         text.float().cpu().numpy(),
         fingerprint,
     )

@@ -1,6 +1,6 @@
-"""What is known of a task before any prompt is tuned: statistics of its frozen features, and its file.
+"""A task embedding, the statistics of a task's frozen features, and its file.
 
-Shapes: N images, K classes, E width of the features that images and texts share.
+Shapes: N images, K classes, E width of the shared feature space of images and text.
 """
 
 from __future__ import annotations
@@ -23,27 +23,26 @@ FORMAT = "mvlpt-task-embedding"
 VERSION = 1
 ARRAYS = {"counts": "i", "prototypes": "f", "mean": "f", "covariance": "f", "text": "f"}
 HEADER = "header"
-MAX_BYTES = 2**31  # of one array in a file; a covariance of width 16,384 has half of it
+MAX_BYTES = 2**31  # of one array in a file; a covariance of width 16,384 takes half of it
 
 
 @dataclass(frozen=True, eq=False)
 class TaskEmbedding:
-    """A task as the frozen model sees it.
+    """Statistics of a task's frozen features.
 
     Attributes:
         name: the task.
         class_names: its K classes.
         metric: the name of its metric.
-        counts: (K,) int64, training images of each class; an image with several labels counts for each.
-        prototypes: (K, E) float32, mean of the unit features of each class's images, brought to unit length; zeros
-            where there is no image.
-        mean: (E,) float32, mean of all images' unit features, not brought to unit length.
-        covariance: (E, E) float32, of all images' unit features, shrunk; zeros where there is one image.
+        counts: (K,) int64, training images of each class; an image with several labels counts once for each.
+        prototypes: (K, E) float32, normalised mean of the unit features of each class's images; zeros without images.
+        mean: (E,) float32, mean of all images' unit features, not normalised.
+        covariance: (E, E) float32, shrunk covariance of all images' unit features; zeros for one image.
         text: (K, E) float32, unit text feature of each class.
-        fingerprint: what it was computed from.
+        fingerprint: a hash of the inputs.
 
     Raises:
-        GraphError: sizes do not agree, a value is not finite, there is no class or no image.
+        GraphError: sizes do not match, a value is not finite, or there is no class or no image.
     """
 
     name: str
@@ -110,13 +109,13 @@ class TaskEmbedding:
             name: the task.
             class_names: its K classes.
             metric: the name of its metric.
-            features: (N, E) image features of any length but zero; they are brought to unit length.
+            features: (N, E) image features, not zero; they are normalised.
             labels: the class, or the classes, of each image.
-            text: (K, E) text feature of each class; brought to unit length.
-            fingerprint: what the features were computed from.
+            text: (K, E) text feature of each class; normalised.
+            fingerprint: a hash of the inputs of the features.
 
         Raises:
-            GraphError: no image, a feature that is zero or not finite, a label outside the classes, sizes that differ.
+            GraphError: there is no image, a feature is zero or not finite, a label is not a class, or sizes differ.
         """
         features, text = _unit_rows(name, "image", features), _unit_rows(name, "text", text)
         if features.shape[1] != text.shape[1]:
@@ -140,8 +139,8 @@ class TaskEmbedding:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes one ``.npz``: the arrays, and the words as JSON."""
-        words = {
+        """Writes one ``.npz``: the arrays, and a JSON header."""
+        header = {
             "format": FORMAT,
             "version": VERSION,
             "name": self.name,
@@ -149,29 +148,29 @@ class TaskEmbedding:
             "metric": self.metric,
             "fingerprint": self.fingerprint,
         }
-        header = np.frombuffer(json.dumps(words).encode(), dtype=np.uint8)
+        encoded = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
         with atomic_write(path, "wb") as handle:
-            np.savez(handle, **{HEADER: header}, **{key: getattr(self, key) for key in ARRAYS})
+            np.savez(handle, **{HEADER: encoded}, **{key: getattr(self, key) for key in ARRAYS})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TaskEmbedding:
-        """Reads what :meth:`save` wrote; nothing in the file is executed, and sizes are checked before memory is taken.
+        """Reads what :meth:`save` wrote; executes nothing, and checks sizes before allocating memory.
 
         Raises:
-            GraphError: the file is missing, broken, of another format or version, or its sizes do not agree.
+            GraphError: the file is missing, damaged, of another format or version, or its sizes do not match.
         """
         path, remedy = Path(path), "embed the task again"
         try:
             with zipfile.ZipFile(path) as archive:
-                words = parse_json(_read_array(archive, HEADER, "u").tobytes(), path, error=GraphError, remedy=remedy)
+                header = parse_json(_read_array(archive, HEADER, "u").tobytes(), path, error=GraphError, remedy=remedy)
                 check_head(
-                    words, path, "a task embedding", format=FORMAT, version=VERSION, error=GraphError, remedy=remedy
+                    header, path, "a task embedding", format=FORMAT, version=VERSION, error=GraphError, remedy=remedy
                 )
                 arrays = {key: _read_array(archive, key, kind) for key, kind in ARRAYS.items()}
-            texts = [words["name"], words["metric"], words["fingerprint"], *words["class_names"]]
-            if not all(isinstance(text, str) for text in texts):
-                raise ValueError("a name is not text")
-            return cls(texts[0], tuple(texts[3:]), texts[1], fingerprint=texts[2], **arrays)
+            strings = [header["name"], header["metric"], header["fingerprint"], *header["class_names"]]
+            if not all(isinstance(string, str) for string in strings):
+                raise ValueError("a name is not a string")
+            return cls(strings[0], tuple(strings[3:]), strings[1], fingerprint=strings[2], **arrays)
         except FileNotFoundError:
             raise GraphError(f"No task embedding at {path}; embed the task first") from None
         except GraphError as error:
@@ -181,16 +180,16 @@ class TaskEmbedding:
 
 
 def shrunk_covariance(features: np.ndarray) -> np.ndarray:
-    """The covariance of features, shrunk toward a multiple of the identity that has the same trace.
+    """The covariance of features, shrunk toward a multiple of the identity with the same trace.
 
-    The amount is that of Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices"
-    (2004), since a few-shot task has far fewer images than features have values.
+    The shrinkage is that of Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices"
+    (2004), since a few-shot task has far fewer images than feature dimensions.
 
     Args:
         features: (N, E).
 
     Returns:
-        (E, E) float64; zeros where N is 1.
+        (E, E) float64; zeros if N is 1.
     """
     if len(features) == 1:
         return np.zeros((features.shape[1],) * 2)
@@ -200,7 +199,7 @@ def shrunk_covariance(features: np.ndarray) -> np.ndarray:
 
 
 def square_root(covariance: np.ndarray) -> np.ndarray:
-    """A matrix R with R R^T = C, from the eigenvectors of C; eigenvalues that rounding made negative count as zero.
+    """A matrix R with R R^T = C, from the eigenvectors of C; negative eigenvalues, which are rounding, are set to zero.
 
     Args:
         covariance: (E, E) C, symmetric and positive semidefinite.
@@ -217,7 +216,7 @@ def _unit_rows(task: str, what: str, rows: Any) -> np.ndarray:
     rows = np.array(rows, dtype=np.float64)
     if rows.ndim != 2 or 0 in rows.shape:
         raise GraphError(
-            f"Task '{task}' has {what} features of shape {rows.shape}; give at least one row, one for each"
+            f"Task '{task}' has {what} features of shape {rows.shape}; give one row for each, at least one"
         )
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     wrong = ~np.isfinite(lengths[:, 0]) | (lengths[:, 0] == 0)
@@ -242,7 +241,7 @@ def _membership(task: str, labels: Sequence[int | Sequence[int]], images: int, c
 
 
 def _read_array(archive: zipfile.ZipFile, key: str, kind: str) -> np.ndarray:
-    """One array of an ``.npz``; its header must agree with the bytes that are there."""
+    """One array of an ``.npz``; its header must match the number of bytes."""
     member = archive.getinfo(f"{key}.npy")
     with archive.open(member) as handle:
         version = np.lib.format.read_magic(handle)
