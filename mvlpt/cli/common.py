@@ -15,7 +15,7 @@ from rich.table import Table
 
 from mvlpt.errors import BAD_INPUT, DISK_FULL, INTERRUPTED, OUT_OF_MEMORY, MvlptError, is_disk_full, is_out_of_memory
 from mvlpt.io import clean_text, rich_text
-from mvlpt.report.sheets import Sheet, rich_table
+from mvlpt.report import Sheet, rich_table
 from mvlpt.runtime import Interrupted
 
 NEWLINE = "\n"

@@ -7,6 +7,7 @@ import dataclasses
 import json
 
 from mvlpt.cli.common import command_parser, exit_status, show
+from mvlpt.report import markdown
 from mvlpt.report.options import (
     differences_sheet,
     explain_option,
@@ -15,7 +16,6 @@ from mvlpt.report.options import (
     options_page,
     options_sheet,
 )
-from mvlpt.report.sheets import markdown
 
 EXAMPLES = """\
 examples:

@@ -5,16 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from mvlpt.cli.common import command_parser, exit_status, show
-from mvlpt.errors import ConfigError
-from mvlpt.io import read_json
-from mvlpt.report.leaderboard.run_predictions import write_run
-from mvlpt.report.leaderboard.submission import Progress, TaskShape, Verdict, merge, validate
+from mvlpt.report.leaderboard import Progress, merge, read_shapes, validate, verdict_table, write_run
 
 DESCRIPTION = """\
 Prediction files for the ELEVATER image-classification leaderboard: 20 data sets, one JSON file for each data set and
@@ -78,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     args = build_parser().parse_args(argv)
-    shapes = _read_shapes(args.shapes) if args.shapes else None
+    shapes = read_shapes(args.shapes) if args.shapes else None
     if args.verb == "write":
         for run in args.runs:
             for path, shape in write_run(run, args.out, shapes, args.model_name, any_order=args.any_order):
@@ -89,58 +84,20 @@ def main(argv: list[str] | None = None) -> int:
             target, verdict = merge(args.folder, args.out, shapes, partial=args.partial, progress=progress)
         else:
             target, verdict = None, validate(args.path, shapes, progress=progress)
-    show(_table(verdict))
+    show(verdict_table(verdict))
     for problem in verdict.problems:
         Console(width=10_000, highlight=False).print(f"problem: {problem}", markup=False)
     if verdict.problems:
-        show(f"{len(verdict.problems)} problem{'s' * (len(verdict.problems) > 1)}; nothing was written"
-             if target else f"{len(verdict.problems)} problem{'s' * (len(verdict.problems) > 1)}")  # fmt: skip
+        count = len(verdict.problems)
+        show(f"{count} problem{'s' * (count > 1)}{'; nothing was written' if target else ''}")
         return 1
     show(f"submission: {target} ({target.stat().st_size / 2**20:.1f} MiB)" if target else "nothing is wrong")
     return 0
 
 
-def _read_shapes(path: str) -> dict[str, TaskShape]:
-    """The table of another benchmark.
-
-    Raises:
-        ConfigError: the file is not of that form.
-    """
-    table = read_json(Path(path))
-    try:
-        return {str(name): TaskShape(*row) for name, row in table.items()}
-    except (AttributeError, TypeError) as error:
-        raise ConfigError(f'{path} must read {{"data set": [test images, classes], ...}}: {error}') from error
-
-
 @contextmanager
 def _counting() -> Iterator[Progress]:
-    """A line that tells the file being read; on a terminal only."""
+    """Shows the file being read; on a terminal only."""
     console = Console(stderr=True)
     with console.status("reading") as status:
         yield lambda name: status.update(f"reading {name}")
-
-
-def _table(verdict: Verdict) -> Table:
-    table = Table(title="Predictions", title_justify="left")
-    for column, justify in (
-        ("data set", "left"),
-        ("shots", "right"),
-        ("seeds", "left"),
-        ("images", "right"),
-        ("classes", "right"),
-        ("worst row sum", "right"),
-        ("", "left"),
-    ):
-        table.add_column(column, justify=justify)
-    for entry in sorted(verdict.entries, key=lambda entry: (entry.dataset, entry.seeds)):
-        table.add_row(
-            entry.dataset or entry.source,
-            str(entry.fields.get("n_shot", "")),
-            ", ".join(map(str, entry.seeds)),
-            ", ".join(f"{rows:,}" for rows in sorted(set(entry.rows))),
-            ", ".join(map(str, sorted(entry.widths))),
-            f"{entry.worst_sum[0]:.6f}",
-            "[red]wrong[/red]" if entry.problems else "ok",
-        )
-    return table

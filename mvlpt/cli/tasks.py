@@ -1,20 +1,17 @@
-"""``tools/tasks.py`` and ``mvlpt tasks``: which tasks there are, where their data is, and whether it is sound."""
+"""``tools/tasks.py`` and ``mvlpt tasks``: list the tasks, find, check, show and download their data."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from mvlpt.cli.common import command_parser, exit_status, show
-from mvlpt.data.sources import FAMILIES, Location, TaskMetadata, known_tasks, locate, task_metadata
-from mvlpt.errors import ConfigError, UnknownNameError
-from mvlpt.io import atomic_write
+from mvlpt.data.sources import FAMILIES, download_task, task_metadata
+from mvlpt.errors import ConfigError
+from mvlpt.report.tasks import list_tasks, listing_table, task_record
 
 EXAMPLES = """\
 examples:
@@ -26,10 +23,10 @@ examples:
   mvlpt tasks check dtd --root DATA
   mvlpt tasks check weather-dark
 
-  # look at it: some images of each class on one page
+  # draw some images of each class on one page
   mvlpt tasks show weather-dark --out weather-dark.png --per-class 5
 
-  # get it, where torchvision can; otherwise a sentence says how
+  # download it, if torchvision can; otherwise a sentence says how to get it
   mvlpt tasks download dtd --root DATA
 
 NAME is a known task, an alias, a registered data set, a task file (my.yaml) or a folder of class folders (my/photos/).
@@ -40,7 +37,7 @@ Exit status: 0 sound, 1 problems found (check), 2 bad input, 130 interrupted.
 
 def build_parser() -> argparse.ArgumentParser:
     """The four verbs and their options."""
-    parser = command_parser("tasks", "List, check, show and get the tasks.", EXAMPLES)
+    parser = command_parser("tasks", "List, check, show and download tasks.", EXAMPLES)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="list | check | show | download")
     listing = verbs.add_parser("list", help="a table of all known tasks")
     listing.add_argument("--family", default=None, metavar="F", help=f"only one of {', '.join(FAMILIES)}")
@@ -78,82 +75,27 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    rows = [(metadata, locate(args.root, metadata)) for metadata in known_tasks(args.family)]
+    tasks = list_tasks(args.root, args.family)
     if args.json:
-        print(json.dumps([_record(metadata, location) for metadata, location in rows], indent=1))
+        print(json.dumps([task_record(task) for task in tasks], indent=1))
         return 0
-    table = Table(title=f"{len(rows)} tasks" + (f" below {args.root}" if args.root else ""), title_justify="left")
-    for column in ("task", "family"):
-        table.add_column(column, no_wrap=True)
-    for column in ("classes", "train", "val", "test"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for column in ("metric", "source"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("found, or where it was looked for", overflow="fold")
-    for index, (task, location) in enumerate(rows):
-        if index and task.family != rows[index - 1][0].family:
-            table.add_section()
-        sizes = (f"{size:,}" if size else "-" for size in task.sizes)
-        table.add_row(task.name, task.family, str(task.num_classes), *sizes, task.metric, *_where(location, args.root))
-    Console(width=None if Console().is_terminal else 180).print(table)
-    found = sum(bool(location) for _, location in rows)
-    hint = "" if args.root or found == len(rows) else "; give --root DIR, the folder of the data sets"
-    show(f"{found} of {len(rows)} found{hint}. `mvlpt tasks download NAME --root DIR` gets one or says how.")
+    Console(width=None if Console().is_terminal else 180).print(listing_table(tasks, args.root))
+    found = sum(bool(task.location) for task in tasks)
+    hint = "" if args.root or found == len(tasks) else "; give --root DIR, the folder of the data sets"
+    show(f"{found} of {len(tasks)} found{hint}. `mvlpt tasks download NAME --root DIR` gets one or says how.")
     return 0
 
 
-def _where(location: Location, root: str) -> tuple[str, str]:
-    """The source, and the folder or what was looked for, relative to the root."""
-    if location.source == "embedded":
-        return "embedded", "ships with the package"
-    if location:
-        missing = f" (lacks {', '.join(location.missing)})" if location.missing else ""
-        return location.source, f"{location.path}{missing}"
-    looked = ", ".join(dict.fromkeys(os.path.relpath(path, root) for path in location.looked)) if root else ""
-    return "[dim]-[/dim]", f"[dim]not in {looked}[/dim]" if looked else ""
-
-
-def _record(metadata: TaskMetadata, location: Location) -> dict[str, Any]:
-    return {
-        "name": metadata.name,
-        "family": metadata.family,
-        "classes": metadata.num_classes,
-        "sizes": metadata.sizes._asdict(),
-        "metric": metadata.metric,
-        "multi_label": metadata.multi_label,
-        "aliases": list(metadata.aliases),
-        "source": location.source or None,
-        "path": str(location.path) if location else None,
-        "missing": list(location.missing),
-        "looked": [str(path) for path in location.looked],
-        "downloads": metadata.downloads,
-        "how": metadata.how,
-    }
-
-
 def _check(args: argparse.Namespace) -> int:
-    from mvlpt.data.sources import inspect_task
+    from mvlpt.report.tasks import balance_table, check_task
+    from mvlpt.runtime import counting
 
-    metadata = _metadata(args.name)
     dataset = _build(args)
-    splits, remarks = _splits(dataset)
-    differs, lenient = "", ()
-    if metadata is not None and getattr(dataset, "source", "") == "torchvision":
-        differs, lenient = metadata.torchvision.differs, ("val",)  # no protocol of the benchmark reads the val split
-        remarks += [metadata.torchvision.note] if metadata.torchvision.note else []
-    with _bar(f"reading {dataset.name}") as progress:
-        found = inspect_task(splits, dataset.num_classes, metadata, differs=differs, lenient=lenient, progress=progress)
-    table = Table(title=f"{dataset.name}: {dataset.num_classes} classes, {dataset.metric}", title_justify="left")
-    table.add_column("split")
-    for column in ("images", "smallest class", "largest class", "empty classes"):
-        table.add_column(column, justify="right")
-    for split, balance in found.balance.items():
-        if balance.images:
-            numbers = (balance.images, balance.smallest, balance.largest, len(balance.empty))
-            table.add_row(split, *(f"{number:,}" for number in numbers))
-    show(table)
+    with counting(f"reading {dataset.name}") as progress:
+        found = check_task(dataset, args.name, progress)
+    show(balance_table(dataset, found))
     console = Console(width=10_000, highlight=False)
-    for kind, sentences in (("remark", [*remarks, *found.remarks]), ("problem", found.problems)):
+    for kind, sentences in (("remark", found.remarks), ("problem", found.problems)):
         for sentence in sentences:
             console.print(f"{kind}: {sentence}", markup=False)
     count = len(found.problems)
@@ -161,44 +103,20 @@ def _check(args: argparse.Namespace) -> int:
     return 1 if count else 0
 
 
-def _splits(dataset: Any) -> tuple[dict[str, list[Any]], list[str]]:
-    """The splits to look at; one that is the test split once more (CoOp's ImageNet) is left out, with a remark."""
-    splits = {"train": dataset.train_x or [], "val": dataset.val or [], "test": dataset.test or []}
-    remarks = []
-    paths = [item.impath for item in splits["test"]]
-    for split in ("train", "val"):
-        if paths and [item.impath for item in splits[split]] == paths:
-            splits[split] = []
-            remarks.append(f"{split}: it is the test split")
-    return splits, remarks
-
-
 def _show(args: argparse.Namespace) -> int:
-    from mvlpt.report.contact_sheet import choose, contact_sheet
+    from mvlpt.report.tasks import check_sheet_path, save_contact_sheet
 
     for key in ("per_class", "classes", "side"):
         if getattr(args, key) < 1:
             raise ConfigError(f"--{key.replace('_', '-')} is {getattr(args, key)}, but must be at least 1")
-    if Path(args.out).suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
-        raise ConfigError(f"--out is {args.out}; name a file that ends in .png (or .jpg, .webp)")
-    dataset = _build(args)
-    items = {"train": dataset.train_x, "val": dataset.val, "test": dataset.test}[args.split] or []
-    if not items:
-        raise ConfigError(f"'{dataset.name}' has no {args.split} images; give another --split")
-    names = list(dataset.classnames)[: args.classes]
-    rows = choose(items, len(names), args.per_class, task=dataset.name, seed=args.seed)
-    first = f", the first {len(names)}" if len(names) < dataset.num_classes else ""
-    title = f"{dataset.name}, {args.split}: {len(items):,} images, {dataset.num_classes} classes{first}"
-    page = contact_sheet(rows, names, title=title, per_class=args.per_class, side=args.side)
-    with atomic_write(args.out, "wb") as handle:
-        page.save(handle, {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(Path(args.out).suffix.lower(), "PNG"))
-    show(f"{args.out}: {page.width} x {page.height} pixels, {sum(map(len, rows))} images of {len(names)} classes")
+    check_sheet_path(args.out)
+    options = {key: getattr(args, key) for key in ("split", "per_class", "classes", "side", "seed")}
+    page = save_contact_sheet(_build(args), args.out, **options)
+    show(f"{args.out}: {page.width} x {page.height} pixels, {page.images} images of {page.classes} classes")
     return 0
 
 
 def _download(args: argparse.Namespace) -> int:
-    from mvlpt.data.sources import download_task
-
     metadata = task_metadata(args.name)
     if metadata.downloads and not args.root:
         raise ConfigError(f"--root is missing: the folder of the data sets, below which '{metadata.name}' goes")
@@ -209,32 +127,14 @@ def _download(args: argparse.Namespace) -> int:
     return 0
 
 
-def _metadata(name: str) -> TaskMetadata | None:
-    """What is known of a task; ``None`` for a data set of the user's own."""
-    try:
-        return task_metadata(name)
-    except UnknownNameError:
-        return None
-
-
 def _build(args: argparse.Namespace) -> Any:
     """The data set, with all its images."""
-    from mvlpt.config import get_cfg_default
     from mvlpt.dassl import load_plugin
-    from mvlpt.data import build_dataset
     from mvlpt.engine import load_entry_points, load_shipped
+    from mvlpt.report.tasks import build_whole_dataset
 
     load_shipped()
     load_entry_points()
     for file in args.plugin:
         load_plugin(file)
-    cfg = get_cfg_default()
-    cfg.DATASET.ROOT, cfg.DATASET.SOURCE, cfg.SEED = args.root, args.source, 0
-    cfg.freeze()
-    return build_dataset(cfg, args.name)
-
-
-def _bar(what: str) -> Any:
-    from mvlpt.runtime.progress import counting
-
-    return counting(what)
+    return build_whole_dataset(args.name, args.root, args.source)

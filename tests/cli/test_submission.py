@@ -45,7 +45,7 @@ def test_from_runs_to_a_zip(made, tmp_path, capsys):
     (out / "seed1_toy-warm.json").unlink()
     (out / "all_predictions.zip").unlink()
     assert submission(made, "merge", out) == 1
-    assert "problem: toy-warm: its seeds are 0, 2; the leaderboard asks for 0, 1, 2" in capsys.readouterr().out
+    assert "problem: toy-warm: its seeds are 0, 2; the leaderboard requires 0, 1, 2" in capsys.readouterr().out
     assert not (out / "all_predictions.zip").exists()
     assert submission(made, "validate", out / "seed0_toy-warm.json") == 0
 
@@ -105,7 +105,7 @@ def test_rows_in_the_order_of_another_source_are_refused(made, tmp_path, capsys)
         (folder / task["file"]).write_bytes((made / "run0/predictions" / task["file"]).read_bytes())
     (folder / "index.json").write_text(json.dumps(index))
     assert submission(made, "write", tmp_path / "run", "--out", tmp_path / "x") == 2
-    assert "whose order of test images need not be the benchmark's" in capsys.readouterr().err
+    assert "whose order of test images can differ from the benchmark's" in capsys.readouterr().err
     assert submission(made, "write", tmp_path / "run", "--out", tmp_path / "x", "--any-order") == 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mvlpt.errors import ConfigError
-from mvlpt.report.durations import clock, duration, memory
+from mvlpt.report import clock, duration, memory
 from mvlpt.report.jobs.plan_figure import draw_plan, plan_boxes, save_plan_figure
 from mvlpt.report.jobs.plan_table import critical_path, plan_sheet, plan_times, sort_of
 from mvlpt.schedule.jobs import Job, Plan, job_id

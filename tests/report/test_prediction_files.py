@@ -10,8 +10,7 @@ import pytest
 
 from mvlpt.errors import DataError
 from mvlpt.io import JsonStream
-from mvlpt.report.leaderboard.predictions_json import FIELDS, Header, write_file
-from mvlpt.report.leaderboard.submission import TaskShape, benchmark_shapes, merge, validate
+from mvlpt.report.leaderboard import FIELDS, Header, TaskShape, benchmark_shapes, merge, validate, write_predictions
 
 SHAPES = {"first": TaskShape(6, 3), "second": TaskShape(4, 2), "many": TaskShape(5, 4, multi_label=True)}
 
@@ -43,7 +42,7 @@ def folder(tmp_path):
     """A whole submission in single files."""
     for name, shape in SHAPES.items():
         for seed in (0, 1, 2):
-            write_file(tmp_path / f"seed{seed}_{name}.json", header(name, seed), probabilities(shape, seed))
+            write_predictions(tmp_path / f"seed{seed}_{name}.json", header(name, seed), probabilities(shape, seed))
     return tmp_path
 
 
@@ -56,7 +55,7 @@ def edit(path, change):
 
 def test_a_file_has_the_benchmarks_fields_in_order_and_six_decimals(tmp_path):
     rows = probabilities(TaskShape(6, 3))
-    write_file(tmp_path / "x.json", header("first"), rows)
+    write_predictions(tmp_path / "x.json", header("first"), rows)
     content = json.loads((tmp_path / "x.json").read_text())
     assert tuple(content) == (*FIELDS, "predictions")
     assert content["rnd_seeds"] == [0]
@@ -100,14 +99,17 @@ def swap_range(content):
 SPOILED = {
     "missing": (
         lambda f: (f / "seed1_first.json").unlink(),
-        "first: its seeds are 0, 2; the leaderboard asks for 0, 1, 2",
+        "first: its seeds are 0, 2; the leaderboard requires 0, 1, 2",
     ),
     "data set missing": (
         lambda f: [file.unlink() for file in f.glob("*_second.json")],
         "1 of 3 data sets are missing: second",
     ),
-    "sum": (lambda f: edit(f / "seed1_first.json", spoil_row), "seed 1, row 3 sums to 0.9; the rows of first sum to 1"),
-    "range": (lambda f: edit(f / "seed0_first.json", swap_range), "numbers run from -0.5 to 1.5"),
+    "sum": (
+        lambda f: edit(f / "seed1_first.json", spoil_row),
+        "seed 1, row 3 sums to 0.9; the rows of first must sum to 1",
+    ),
+    "range": (lambda f: edit(f / "seed0_first.json", swap_range), "numbers range from -0.5 to 1.5"),
     "rows": (
         lambda f: edit(f / "seed0_first.json", lambda c: c["predictions"][0].pop()),
         "has 5 rows a seed; the test split has 6",
@@ -122,10 +124,10 @@ SPOILED = {
     ),
     "lacks": (
         lambda f: edit(f / "seed2_first.json", lambda c: c.pop("n_shot")),
-        "lacks n_shot; is it a prediction file?",
+        "has no n_shot; is it a prediction file?",
     ),
-    "stray json": (lambda f: (f / "notes.json").write_text("{}"), "notes.json: lacks model_name"),
-    "stray file": (lambda f: (f / "notes.txt").write_text("x"), "notes.txt: does not belong among the predictions"),
+    "stray json": (lambda f: (f / "notes.json").write_text("{}"), "notes.json: has no model_name"),
+    "stray file": (lambda f: (f / "notes.txt").write_text("x"), "notes.txt: is not a prediction file (*.json)"),
     "twice": (
         lambda f: (f / "copy.json").write_bytes((f / "seed1_first.json").read_bytes()),
         "first: its seeds are 0, 1, 1, 2",
@@ -133,7 +135,7 @@ SPOILED = {
     "name": (lambda f: edit(f / "seed2_first.json", lambda c: c.update(dataset_name="firts")), "did you mean 'first'?"),
     "shots": (
         lambda f: [edit(p, lambda c: c.update(n_shot=20)) for p in f.glob("*_many.json")],
-        "n_shot is 20; the leaderboard knows 0",
+        "n_shot is 20; the leaderboard accepts 0",
     ),
     "mixed": (
         lambda f: [edit(p, lambda c: c.update(n_shot=-1)) for p in f.glob("*_many.json")],
@@ -157,7 +159,7 @@ SPOILED = {
     ),
     "huge": (
         lambda f: (f / "seed0_second.json").write_text('{"predictions":[[[1e999,0]]]}'),
-        "seed0_second.json: lacks",
+        "seed0_second.json: has no",
     ),
     "cut": (
         lambda f: (f / "seed0_second.json").write_bytes((f / "seed0_second.json").read_bytes()[:-9]),
@@ -205,9 +207,9 @@ def test_zips_of_others_are_judged_too(folder, tmp_path):
         archive.writestr("all_predictions.json", json.dumps({"data": [*entries, entries[0]]}))
         archive.writestr("../evil.json", "{}")
     problems = validate(path, SHAPES).problems
-    assert f"{path}: '../evil.json' does not belong in a submission" in problems
-    assert "first: stands there 2 times" in problems
-    assert "second: its seeds are 2, 0, 1; the leaderboard asks for 0, 1, 2" in problems
+    assert f"{path}: a submission contains only all_predictions.json, not '../evil.json'" in problems
+    assert "first: appears 2 times" in problems
+    assert "second: its seeds are 2, 0, 1; the leaderboard requires 0, 1, 2" in problems
     assert len(problems) == 6
     assert sorted(file.suffix for file in tmp_path.iterdir()) == [".json"] * 9 + [".zip"]
 
@@ -243,7 +245,7 @@ def test_memory_stays_small_in_both_directions(tmp_path):
     shape = TaskShape(4_000, 50)  # 200,000 numbers: 6.5 MB as lists of floats
     rows = np.full((shape.images, shape.classes), 0.02, dtype=np.float32)
     tracemalloc.start()
-    write_file(tmp_path / "x.json", header("big", n_shot=-1), rows)
+    write_predictions(tmp_path / "x.json", header("big", n_shot=-1), rows)
     target, verdict = merge(tmp_path, shapes={"big": shape})
     assert verdict.problems == []
     assert validate(target, {"big": shape}).problems == []

@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 from support.scores import row, zero_shot
 
+from mvlpt.report import Column, Entry, Sheet, latex, latex_escape, markdown
 from mvlpt.report.results.formats import TABLES, as_csv, as_json, as_latex, as_markdown, records, rich_tables, sheets
 from mvlpt.report.results.table import results_table
-from mvlpt.report.sheets import Column, Entry, Sheet, latex, latex_escape, markdown
 
 
 @pytest.fixture

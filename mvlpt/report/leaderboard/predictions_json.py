@@ -1,4 +1,4 @@
-"""The benchmark's prediction files: one JSON for each data set and seed, and the zip that holds them all.
+"""The benchmark's prediction files: one JSON for each data set and seed, and the zip that contains them all.
 
 A file has the fields of :class:`Header` and ``predictions``: seeds x test images x classes, probabilities in the order
 of the test index, rounded to 6 decimals. Everything is written and read in pieces.
@@ -22,22 +22,22 @@ from mvlpt.io import JsonStream, atomic_write
 
 DECIMALS = 6
 ZIP_NAME, MEMBER = "all_predictions.zip", "all_predictions.json"
-MAX_JSON_BYTES = 16 * 2**30  # what a zip may claim to hold
+MAX_JSON_BYTES = 16 * 2**30  # largest accepted size of the JSON in a zip
 _BLOCK = 1 << 15  # numbers formatted at a time
 _COMPACT = (",", ":")
 
 
 @dataclass(frozen=True)
 class Header:
-    """What stands before the numbers, in the benchmark's order.
+    """The fields before the numbers, in the benchmark's order.
 
     Attributes:
-        model_name: how the leaderboard shows the model.
+        model_name: the model's name on the leaderboard.
         dataset_name: the canonical name.
         num_trainable_params: parameters that were trained; a mean over seeds in the merged file.
         num_params: all parameters.
-        num_visual_params: those of the image tower.
-        num_backbone_params: those of the pretrained model.
+        num_visual_params: parameters of the image tower.
+        num_backbone_params: parameters of the pretrained model.
         n_shot: 0 zero-shot, 5 few-shot, -1 all data.
         rnd_seeds: the seed of each table in ``predictions``.
     """
@@ -62,8 +62,8 @@ def file_name(header: Header) -> str:
     return name if header.n_shot == 0 else f"seed{header.rnd_seeds[0]}_{name}"
 
 
-def write_file(path: str | Path, header: Header, probabilities: np.ndarray) -> None:
-    """Writes the file of one seed; it is whole or absent.
+def write_predictions(path: str | Path, header: Header, probabilities: np.ndarray) -> None:
+    """Writes the file of one seed atomically.
 
     Args:
         path: the JSON file.
@@ -101,11 +101,11 @@ def _row_blocks(probabilities: np.ndarray) -> Iterator[str]:
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[JsonStream]:
+def open_predictions(path: str | Path) -> Iterator[JsonStream]:
     """The JSON of a prediction file, or of the one inside a submission's zip.
 
     Raises:
-        DataError: the file is missing, or the zip is broken or lacks it.
+        DataError: the file is missing, or the zip is broken or does not contain it.
     """
     path = Path(path)
     try:
@@ -114,7 +114,7 @@ def opened(path: str | Path) -> Iterator[JsonStream]:
                 if MEMBER not in archive.namelist():
                     raise DataError(f"The archive {path} has no '{MEMBER}'; write it with: submission.py merge")
                 if archive.getinfo(MEMBER).file_size > MAX_JSON_BYTES:
-                    raise DataError(f"'{MEMBER}' in {path} claims more than {MAX_JSON_BYTES >> 30} GiB; it is not read")
+                    raise DataError(f"'{MEMBER}' in {path} is larger than {MAX_JSON_BYTES >> 30} GiB; it is not read")
                 with archive.open(MEMBER) as handle:
                     yield JsonStream(handle, f"{path}/{MEMBER}")
         else:
@@ -128,15 +128,15 @@ def opened(path: str | Path) -> Iterator[JsonStream]:
         raise DataError(f"The file {path} cannot be read: {error}") from error
 
 
-def tables(stream: JsonStream) -> Iterator[tuple[int, bytes]]:
-    """Position of the seed and text of the row, over the ``predictions`` that begin here."""
+def rows_by_seed(stream: JsonStream) -> Iterator[tuple[int, bytes]]:
+    """The index of the seed and the JSON of each row, for the ``predictions`` that begin here."""
     for seed in stream.elements():
         for _ in stream.elements():
             yield seed, stream.row_text()
 
 
-def numbers(row: bytes, stream: JsonStream) -> np.ndarray:
-    """A row of :func:`tables` as float64 (K,)."""
+def parse_row(row: bytes, stream: JsonStream) -> np.ndarray:
+    """A row of :func:`rows_by_seed` as float64 (K,)."""
     try:
         return np.asarray(json.loads(row), dtype=np.float64)
     except (ValueError, OverflowError):
@@ -144,11 +144,11 @@ def numbers(row: bytes, stream: JsonStream) -> np.ndarray:
 
 
 def merge_files(groups: Iterable[tuple[Header, list[Path]]], target: str | Path) -> None:
-    """Writes the submission's zip; it is whole or absent.
+    """Writes the submission's zip atomically.
 
     Args:
-        groups: for each data set the merged header, and the files of its seeds in their order. Rows are copied as
-            they are written there.
+        groups: for each data set the merged header, and the files of its seeds in their order. Rows are copied
+            unchanged.
         target: the zip.
 
     Raises:
@@ -156,14 +156,14 @@ def merge_files(groups: Iterable[tuple[Header, list[Path]]], target: str | Path)
         RunFolderError: the zip cannot be written.
     """
     with atomic_write(target, "wb") as raw, zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
-        member = zipfile.ZipInfo(MEMBER)  # without the time of writing: equal inputs give equal bytes
+        member = zipfile.ZipInfo(MEMBER)  # without a time stamp: equal inputs give equal bytes
         member.compress_type = zipfile.ZIP_DEFLATED
         member.external_attr = 0o644 << 16
         with archive.open(member, "w", force_zip64=True) as binary:
-            handle = _Text(binary)
+            handle = _Utf8Writer(binary)
             handle.write('{"data": [')
-            for position, (header, files) in enumerate(groups):
-                handle.write(", " if position else "")
+            for index, (header, files) in enumerate(groups):
+                handle.write(", " if index else "")
                 begin_entry(handle, header)
                 for number, path in enumerate(files):
                     handle.write("," if number else "")
@@ -172,8 +172,8 @@ def merge_files(groups: Iterable[tuple[Header, list[Path]]], target: str | Path)
             handle.write("]}")
 
 
-class _Text:
-    """Text on a binary file, a block of rows at a time."""
+class _Utf8Writer:
+    """Writes strings to a binary file."""
 
     def __init__(self, binary: IO[bytes]) -> None:
         self._binary = binary
@@ -184,16 +184,16 @@ class _Text:
 
 def _copy_table(path: Path, handle: Any) -> None:
     """Copies the one table of a file."""
-    with opened(path) as stream:
+    with open_predictions(path) as stream:
         for key in stream.members():
             if key != "predictions":
                 stream.value()
                 continue
-            separator, held = "[", []
-            for _, row in tables(stream):
-                held.append(row)
-                if len(held) == 256:
-                    handle.write(separator + b",".join(held).decode("ascii"))
-                    separator, held = ",", []
-            handle.write(separator + b",".join(held).decode("ascii") if held else "[" if separator == "[" else "")
+            separator, pending = "[", []
+            for _, row in rows_by_seed(stream):
+                pending.append(row)
+                if len(pending) == 256:
+                    handle.write(separator + b",".join(pending).decode("ascii"))
+                    separator, pending = ",", []
+            handle.write(separator + b",".join(pending).decode("ascii") if pending else "[" if separator == "[" else "")
             handle.write("]")

@@ -12,8 +12,8 @@ import numpy as np
 from mvlpt.data.sources import canonical_name
 from mvlpt.errors import DataError, suggest
 from mvlpt.io import read_json
-from mvlpt.report.leaderboard.predictions_json import Header, file_name, write_file
-from mvlpt.report.leaderboard.submission import TaskShape, benchmark_shapes
+from mvlpt.report.leaderboard.predictions_json import Header, file_name, write_predictions
+from mvlpt.report.leaderboard.shapes import TaskShape, benchmark_shapes
 
 FOLDER, INDEX, FORMAT = "predictions", "index.json", 1  # as mvlpt.engine.predictions writes them
 OTHER_SOURCES = {"torchvision": "torchvision's copy", "folder": "class folders"}
@@ -27,7 +27,7 @@ class TaskPredictions:
         header: the fields of its file.
         path: the array of probabilities (N, K).
         missing: images that the run could not read.
-        source: where the data set was read from, which decides the order of its test images.
+        source: the source of the data set, which determines the order of its test images.
     """
 
     header: Header
@@ -36,7 +36,7 @@ class TaskPredictions:
     source: str
 
     def open(self) -> np.ndarray:
-        """The probabilities, read from the file as they are used.
+        """The probabilities, memory-mapped.
 
         Raises:
             DataError: the file is missing or not an array.
@@ -48,14 +48,14 @@ class TaskPredictions:
 
 
 def run_predictions(run: str | Path, model_name: str = "") -> Iterator[TaskPredictions]:
-    """What a run recorded, task by task.
+    """The recorded predictions of a run, task by task.
 
     Args:
         run: its folder.
-        model_name: how the leaderboard shows the model; by default trainer and backbone.
+        model_name: the model's name on the leaderboard; by default trainer and backbone.
 
     Raises:
-        DataError: the run recorded nothing; the message says how to.
+        DataError: the run recorded no predictions; the message says how to record them.
     """
     folder = Path(run) / FOLDER
     if not (folder / INDEX).is_file():
@@ -93,16 +93,16 @@ def write_run(
 
     Args:
         run: the run's folder.
-        target: where the files go.
+        target: the folder of the files.
         shapes: the benchmark, by default ELEVATER's 20.
         model_name: see :func:`run_predictions`.
-        any_order: accept data from another source than the benchmark's own index files.
+        any_order: accept data that was not read from the benchmark's own index files.
 
     Returns:
         Each file and the shape of its numbers.
 
     Raises:
-        DataError: a task is not the benchmark's, or its predictions are not of the right shape or not complete; then
+        DataError: a task is not in the benchmark, or its predictions have the wrong shape or are incomplete; then
             nothing is written.
     """
     shapes = benchmark_shapes() if shapes is None else shapes
@@ -112,12 +112,12 @@ def write_run(
         if task.source in OTHER_SOURCES and not any_order:
             raise DataError(
                 f"The run {run} read {task.header.dataset_name} from {OTHER_SOURCES[task.source]}, whose order of test"
-                " images need not be the benchmark's index, by which it scores; use the official files, or --any-order"
+                " images can differ from the benchmark's index; use the official files, or --any-order"
             )
     written: list[tuple[Path, Any]] = []
     for task, array in tasks:
         path = Path(target) / file_name(task.header)
-        write_file(path, task.header, array)
+        write_predictions(path, task.header, array)
         written.append((path, (1, *array.shape)))
     return written
 
@@ -129,7 +129,7 @@ def _check(task: TaskPredictions, array: np.ndarray, shapes: Mapping[str, TaskSh
     if task.missing:
         raise DataError(
             f"{task.missing} of {len(array)} test images of {name} could not be read in the run {run}; the leaderboard "
-            "needs a row for each: mend them and evaluate again"
+            "needs a row for each: repair the images and evaluate again"
         )
     wanted = (shapes[name].images, shapes[name].classes)
     if array.shape != wanted:
