@@ -1,22 +1,19 @@
 """``mvlpt demo``: zero-shot, each task alone, all together, each group together, on what ships with the package.
 
-It is ``mvlpt experiment`` with ``configs/experiments/demo.yaml``, and one table in the place of all.
+It is ``mvlpt experiment`` with ``configs/experiments/demo.yaml``, and one table instead of all.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
-from typing import Any
 
-from mvlpt.cli import experiment as whole_way
+from mvlpt.cli import experiment
 from mvlpt.cli.common import exit_status, output_width, program_name, show
 from mvlpt.engine.results import FILE
-from mvlpt.experiment import Experiment
+from mvlpt.experiment import ExperimentResult
 from mvlpt.report.results.experiment_tables import MARKDOWN, experiment_tables
 from mvlpt.report.results.formats import rich_tables
-from mvlpt.schedule import Plan
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,17 +45,18 @@ def main(argv: list[str] | None = None) -> int:
     words = ["--config-file", args.config_file, "--output-dir", args.output_dir]
     words += ["--slots", str(args.workers)] if args.workers else []
     words += ["--dry-run"] if args.dry_run else []
-    status = whole_way.run_experiment(whole_way.build_parser().parse_args(words), _print_by_look)
+    status = experiment.run(experiment.build_parser().parse_args(words), _show_by_look)
     if not args.dry_run:
         show(f"{time.monotonic() - started:.0f} s")
     return status
 
 
-def _print_by_look(experiment: Experiment, plan: Plan, rows: list[dict[str, Any]], root: Path) -> None:
-    results = experiment_tables(rows, experiment.all_tasks, root)
-    groups = {job.labels["group"]: job.labels["tasks"] for job in plan if job.labels.get("arm") == "grouped"}
-    for name, tasks in groups.items():
+def _show_by_look(result: ExperimentResult) -> None:
+    root = result.root
+    tables = experiment_tables(result.rows, result.experiment.all_tasks, root)
+    labels = [job.labels for job in result.plan if job.labels.get("arm") == "grouped"]
+    for name, tasks in {label["group"]: label["tasks"] for label in labels}.items():
         show(f"{name}: {', '.join(tasks)}")
-    show(*rich_tables(results, ("summary",), width=output_width()))
+    show(*rich_tables(tables, ("summary",), width=output_width()))
     show(f"scores: {root / FILE}; all tables: {root / MARKDOWN}; task graph and groups: {root / 'graph'}")
     show(f"each run's configuration, log, checkpoints and prompt.safetensors: in its folder below {root}")

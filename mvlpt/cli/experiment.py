@@ -1,29 +1,32 @@
-"""``tools/run_experiment.py`` and ``mvlpt experiment``: the whole way from tasks to results, kept at every stage."""
+"""``tools/run_experiment.py`` and ``mvlpt experiment``: from tasks to results; every stage keeps what it made."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mvlpt.cli.common import INTERRUPTED, command_parser, exit_status, output_width, show
-from mvlpt.cli.experiment_plan import plan_of, refuse_other, show_plan, write_plan
-from mvlpt.cli.schedule_run import add_run_options, read_run_options, run_plan
+from mvlpt.cli.common import INTERRUPTED, command_parser, exit_status, show
+from mvlpt.cli.experiment_output import ExperimentDisplay, show_preview, show_tables
+from mvlpt.cli.schedule_run import SOME_FAILED, add_run_options, read_run_options
 from mvlpt.cli.warm import run_warm
-from mvlpt.engine.results import FILE as RESULTS_FILE
 from mvlpt.errors import ConfigError
-from mvlpt.experiment import Experiment, collect_plan, load_experiment
-from mvlpt.experiment.configurations import Configurations
-from mvlpt.experiment.events import Event, GroupsFound, Note
-from mvlpt.experiment.grouping import GROUPS_FOLDER, ensure_groups, preview_groups
-from mvlpt.report.graphs import save_grouping_figures
-from mvlpt.report.results.experiment_tables import experiment_tables
-from mvlpt.report.results.formats import rich_tables
+from mvlpt.experiment import (
+    Experiment,
+    ExperimentResult,
+    collect_experiment,
+    load_experiment,
+    preview_experiment,
+    register,
+    run_experiment,
+)
+from mvlpt.experiment.grouping import GROUPS_FOLDER
 from mvlpt.runtime.log import setup_logging
 from mvlpt.runtime.progress import counting
-from mvlpt.schedule import PLAN_FILE, Plan, RunOptions, load_plan, read_records
 
+STATUS = {"grouped": 0, "finished": 0, "incomplete": SOME_FAILED, "interrupted": INTERRUPTED}
 EXAMPLES = """\
 examples:
   # the demo: embeds, groups, tunes and compares; again to go on where it was stopped, or to see the tables
@@ -71,15 +74,15 @@ def build_parser() -> argparse.ArgumentParser:
 @exit_status
 def main(argv: list[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
-    return run_experiment(build_parser().parse_args(argv), _print_tables)
+    return run(build_parser().parse_args(argv), show_tables)
 
 
-def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
-    """All stages.
+def run(args: argparse.Namespace, show_scores: Callable[[ExperimentResult], None]) -> int:
+    """Runs what a command line asks for.
 
     Args:
         args: of :func:`build_parser`.
-        print_results: called with experiment, plan, rows and folder once there are scores.
+        show_scores: prints the scores, once there are some.
 
     Returns:
         The exit status.
@@ -92,37 +95,31 @@ def run_experiment(args: argparse.Namespace, print_results: Any) -> int:
         if given and not args.dry_run:
             raise ConfigError(f"{option} goes with --dry-run; a run keeps plan.json and plan.png in --output-dir")
     experiment, root = _experiment(args), Path(args.output_dir)
-    configurations = Configurations(experiment)
     if args.only_report:
-        return _report(experiment, load_plan(root / PLAN_FILE), root, print_results)
+        return _show_scores(collect_experiment(experiment, root), show_scores)
+    register(experiment.plugins)  # which may register the executor, too
     options = read_run_options(args, experiment.executor)
-    configurations.check()
     if args.dry_run:
-        groups, stand_in = preview_groups(experiment, root) if "grouped" in experiment.arms else (None, False)
-        plan = plan_of(experiment, groups, args, root, options, keep=False)
-        slots = options.planned_slots()
-        show_plan(plan, slots, args, root, stand_in)
+        preview = preview_experiment(experiment, root, options=options, experiment_file=args.config_file)
+        show_preview(preview, root, args.plan_file, args.picture)
         return 0
-    options.check(run_warm)
-    refuse_other(experiment, root)
-    groups = None
-    if "grouped" in experiment.arms or args.only_groups:
-        groups = ensure_groups(experiment, root, on_event=_handle, progress=counting)
-    if args.only_groups:
+    with ExperimentDisplay(live=not options.spec.prints_here) as display:
+        result = run_experiment(
+            experiment,
+            root,
+            on_event=display,
+            options=options,
+            experiment_file=args.config_file,
+            run_command=run_warm,
+            only_groups=args.only_groups,
+            measure=not args.no_calibrate,
+            progress=counting,
+        )
+    if result.state == "grouped":
         show(f"groups: {root / GROUPS_FOLDER}; edit them if you like, and go on without --only-groups")
-        return 0
-    plan = plan_of(experiment, groups, args, root, options, keep=True)
-    write_plan(plan, root)
-    status = _run(plan, root, options)
-    return status if status == INTERRUPTED else max(status, _report(experiment, plan, root, print_results))
-
-
-def _handle(event: Event) -> None:
-    """Prints notes, and draws the groups that were found."""
-    if isinstance(event, Note):
-        show(event.text)
-    elif isinstance(event, GroupsFound):
-        save_grouping_figures(event.result, event.folder)
+    elif result.state != "interrupted":
+        _show_scores(result, show_scores)
+    return STATUS[result.state]
 
 
 def _experiment(args: argparse.Namespace) -> Experiment:
@@ -133,26 +130,9 @@ def _experiment(args: argparse.Namespace) -> Experiment:
     return dataclasses.replace(experiment, **changes)
 
 
-def _run(plan: Plan, root: Path, options: RunOptions) -> int:
-    """Runs what has not been run; for a plan that has finished nothing is started."""
-    records = read_records(root, plan)
-    there = all((root / path).exists() for job in plan for path in job.outputs)
-    if there and all(record.state == "finished" for record in records.values()):
-        show(f"all {len(plan)} jobs have finished; nothing was run")
-        return 0
-    return run_plan(plan, root, options)
-
-
-def _report(experiment: Experiment, plan: Plan, root: Path, print_results: Any) -> int:
-    rows = collect_plan(plan, root)
-    if not rows:
-        show(f"no run of {root} has scores yet")
-        return 0
-    print_results(experiment, plan, rows, root)
+def _show_scores(result: ExperimentResult, show_scores: Callable[[ExperimentResult], None]) -> int:
+    if result.rows:
+        show_scores(result)
+    else:
+        show(f"no run of {result.root} has scores yet")
     return 0
-
-
-def _print_tables(experiment: Experiment, plan: Plan, rows: list[dict[str, Any]], root: Path) -> None:
-    table = experiment_tables(rows, experiment.all_tasks, root)
-    show(*rich_tables(table, width=output_width()))
-    show(f"scores: {root / RESULTS_FILE}; tables: {root / 'results.md'}; each run: its folder below {root}")

@@ -15,7 +15,7 @@ from mvlpt.report.jobs.status import failure_lines, status_sheet
 from mvlpt.report.jobs.watch import Watch
 from mvlpt.runtime.console import stderr_console
 from mvlpt.runtime.log import setup_logging
-from mvlpt.schedule import EXECUTORS, Plan, RunOptions, read_records
+from mvlpt.schedule import EXECUTORS, Outcome, Plan, RunOptions, read_records
 from mvlpt.schedule import run_plan as run_scheduler
 
 SOME_FAILED = 1
@@ -86,6 +86,15 @@ def run_plan(plan: Plan, root: Path, options: RunOptions) -> int:
     setup_logging(verbose=False)
     with Watch(stderr_console(), live=not options.spec.prints_here) as watch:
         outcome = run_scheduler(plan, root, options, run_command=run_warm, listener=watch)
+    return show_outcome(plan, root, outcome)
+
+
+def show_outcome(plan: Plan, root: Path, outcome: Outcome) -> int:
+    """Prints what is left to do once the scheduler has stopped; nothing where every job finished.
+
+    Returns:
+        As :func:`run_plan`.
+    """
     records = read_records(root, plan)
     done = outcome.finished == len(plan)
     if not done:

@@ -75,7 +75,7 @@ def _build(word: str, output_dir: str | None, groups: str | None) -> Target:
         from mvlpt.experiment.grouping import read_groups_of
 
         grouping = read_groups_of(experiment, groups)
-    elif "grouped" in experiment.arms:
+    elif experiment.needs_groups:
         raise PlanError(
             f"{word} has the arm 'grouped': name its groups with --groups, or use `mvlpt experiment`, which picks them"
         )

@@ -1,26 +1,26 @@
-"""The configurations under which the runs of an experiment are made, and what is wrong with them before any is."""
+"""The configurations of an experiment's runs, and a check of all of them before any run starts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from yacs.config import CfgNode
 
 from mvlpt.config import Config, check_config, get_cfg_default
 from mvlpt.config.shipped import find_config
-from mvlpt.dassl import load_plugin
-from mvlpt.engine import extend_config, load_entry_points, load_shipped
+from mvlpt.engine import extend_config
 from mvlpt.errors import ConfigError, MvlptError
 from mvlpt.experiment.arms import Run
 from mvlpt.experiment.costs.sizes import task_size
+from mvlpt.experiment.registration import register
 from mvlpt.experiment.spec import Experiment
 
 ORIGIN = "the experiment's options"
 
 
 class Configurations:
-    """Each trainer's file with the experiment's options, read once; trainers and data sets of plugins are registered.
+    """Each trainer's file with the experiment's options, read once. Registers trainers and data sets of plugins.
 
     Args:
         experiment: names the files and the options.
@@ -30,10 +30,7 @@ class Configurations:
     """
 
     def __init__(self, experiment: Experiment) -> None:
-        load_shipped()
-        load_entry_points()
-        for file in experiment.plugins:
-            load_plugin(file)
+        register(experiment.plugins)
         self.experiment = experiment
         self._known: dict[tuple[str, tuple[tuple[str, str], ...]], CfgNode] = {}
 
@@ -41,37 +38,40 @@ class Configurations:
         """Tries every trainer with every arm's options, and every task, before anything is planned or computed.
 
         Raises:
-            ConfigError: options, trainers or tasks that cannot be used, all told together.
+            ConfigError: options, trainers or tasks that cannot be used, all in one message.
         """
-        experiment, told = self.experiment, []
-        arms = ["single" if arm == "transfer" else arm for arm in experiment.arms]
-        pairs = [(file, arm) for file in experiment.trainers for arm in (*arms, "transfer", "source")]
+        experiment = self.experiment
+        arms = dict.fromkeys((*experiment.arms, *experiment.arm_options, "source"))
+        pairs = [(file, arm) for file in experiment.trainers for arm in arms]
         pairs += [(experiment.zero_shot, "")] if experiment.zero_shot else []
-        for file, arm in pairs:
-            options = experiment.overrides(arm)
-            try:
-                _merge(_defaults(), options)
-            except ConfigError as error:
-                told.append(str(error))  # the same for every file
-                options = {}
-            try:
-                cfg = self.base(file, options)
-                if not cfg.TRAINER.NAME:
-                    told.append(f"{file} names no trainer; set TRAINER.NAME in it")
-                if not cfg.MODEL.BACKBONE.NAME:
-                    told.append(f"{file} names no backbone; set backbone in the experiment")
-            except MvlptError as error:
-                told.append(f"{file}: {error}")
+        problems = [problem for file, arm in pairs for problem in self._trainer_problems(file, arm)]
         for task in experiment.all_tasks:
             try:
                 task_size(task, self._size_config())
             except MvlptError as error:
-                told.append(str(error))
-        if told:
-            raise ConfigError(f"The experiment cannot be planned: {'; '.join(dict.fromkeys(told))}")
+                problems.append(str(error))
+        if problems:
+            raise ConfigError(f"The experiment cannot be planned: {'; '.join(dict.fromkeys(problems))}")
+
+    def _trainer_problems(self, file: str, arm: str) -> Iterator[str]:
+        """What is wrong with a trainer's file under the options of an arm."""
+        options = self.experiment.overrides(arm)
+        try:
+            _merge(_defaults(), options)
+        except ConfigError as error:
+            yield str(error)  # the same for every file
+            options = {}
+        try:
+            cfg = self.base(file, options)
+            if not cfg.TRAINER.NAME:
+                yield f"{file} names no trainer; set TRAINER.NAME in it"
+            if not cfg.MODEL.BACKBONE.NAME:
+                yield f"{file} names no backbone; set backbone in the experiment"
+        except MvlptError as error:
+            yield f"{file}: {error}"
 
     def own_name(self, task: str) -> str:
-        """The name that a task's results bear, where the experiment names it by an alias, a file or a folder."""
+        """The name of a task in results, where the experiment names it by an alias, a file or a folder."""
         return task_size(task, self._size_config()).name
 
     def backbones(self) -> list[tuple[str, int]]:
@@ -96,7 +96,7 @@ class Configurations:
         return self._known[key]
 
     def of_run(self, run: Run, options: Mapping[str, Any]) -> CfgNode:
-        """What ``mvlpt train`` makes of the run's command.
+        """The configuration that ``mvlpt train`` resolves from the run's command.
 
         Args:
             run: whose.
@@ -111,7 +111,7 @@ class Configurations:
         return cfg
 
     def _size_config(self) -> CfgNode:
-        """The options on which the size of a task depends; those that are unknown are told elsewhere."""
+        """The options on which the size of a task depends; unknown ones are reported elsewhere."""
         cfg = get_cfg_default()
         known = cfg.flat()
         given = {key: value for key, value in self.experiment.overrides().items() if key in known}

@@ -1,13 +1,18 @@
-"""Events of an experiment: what a caller is notified of, so that the library itself prints and draws nothing."""
+"""Events of an experiment: what a caller is notified of, so that the library itself prints and draws nothing.
+
+``str(event)`` is a line for people, so ``on_event=print`` follows an experiment in a notebook.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mvlpt.experiment.grouping.groups import GroupingResult
+    from mvlpt.schedule import Outcome, Plan, Snapshot
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,9 @@ class Note(Event):
 
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True)
 class GroupsFound(Event):
@@ -37,3 +45,74 @@ class GroupsFound(Event):
 
     result: GroupingResult
     folder: Path
+
+    def __str__(self) -> str:
+        return f"{len(self.result.grouping.groups)} groups of {len(self.result.graph.tasks)} tasks: {self.folder}"
+
+
+@dataclass(frozen=True)
+class PlanReady(Event):
+    """The plan is written to ``plan.json``; its jobs are about to run.
+
+    Attributes:
+        plan: the jobs.
+        root: the experiment's folder.
+        changed: the folder held no plan before, or one of other jobs.
+    """
+
+    plan: Plan
+    root: Path
+    changed: bool
+
+    def __str__(self) -> str:
+        return f"{len(self.plan)} jobs are planned in {self.root}"
+
+
+@dataclass(frozen=True)
+class NothingToRun(Event):
+    """All jobs of the plan have finished before.
+
+    Attributes:
+        plan: the jobs.
+    """
+
+    plan: Plan
+
+    def __str__(self) -> str:
+        return f"all {len(self.plan)} jobs have finished; nothing was run"
+
+
+@dataclass(frozen=True)
+class JobsChanged(Event):
+    """A job has started or ended, or about a second has passed.
+
+    Attributes:
+        snapshot: states of all jobs, slots, and the time left.
+    """
+
+    snapshot: Snapshot
+
+    def __str__(self) -> str:
+        states = Counter(record.state for record in self.snapshot.records.values())
+        ended = f"{states['finished']} of {len(self.snapshot.plan)} jobs have finished"
+        failed = f", {states['failed']} failed" if states["failed"] else ""
+        return f"{ended}, {states['running']} running{failed}; about {self.snapshot.time_left:.0f} s left"
+
+
+@dataclass(frozen=True)
+class JobsEnded(Event):
+    """The scheduler has stopped: nothing is left to run, or the user interrupted it.
+
+    Attributes:
+        plan: the jobs.
+        root: the experiment's folder.
+        outcome: how many jobs ended in which state.
+    """
+
+    plan: Plan
+    root: Path
+    outcome: Outcome
+
+    def __str__(self) -> str:
+        interrupted = "; interrupted" if self.outcome.interrupted else ""
+        return f"{self.outcome.finished} of {len(self.plan)} jobs have finished{interrupted}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mvlpt.arms import ARMS
 from mvlpt.config import read_yaml
 from mvlpt.config.shipped import find_config
 from mvlpt.errors import ConfigError
@@ -74,7 +76,7 @@ class Experiment:
             raise ConfigError("The experiment cannot be used: " + "; ".join(found))
         if isinstance(self.backbone, str):
             set_field("backbone", {"name": self.backbone} if self.backbone else {})
-        if "transfer" in self.arms:
+        if any(ARMS[arm].transfers for arm in self.arms):
             set_field("sources", tuple(self.sources or self.tasks))
             set_field("targets", tuple(self.targets or self.tasks))
 
@@ -82,6 +84,15 @@ class Experiment:
     def all_tasks(self) -> tuple[str, ...]:
         """Every task that some run reads, in the order in which they are named."""
         return tuple(dict.fromkeys((*self.tasks, *self.sources, *self.targets)))
+
+    @property
+    def needs_groups(self) -> bool:
+        """Whether an arm follows groups of tasks."""
+        return any(ARMS[arm].grouped for arm in self.arms)
+
+    def without_groups(self) -> Experiment:
+        """The same experiment without the arms that follow groups."""
+        return dataclasses.replace(self, arms=tuple(arm for arm in self.arms if not ARMS[arm].grouped))
 
     def overrides(self, arm: str = "") -> dict[str, Any]:
         """The options that the runs of an arm set on top of their trainer's file; ``source`` stands for sources."""

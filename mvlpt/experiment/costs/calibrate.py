@@ -40,15 +40,18 @@ def device_name() -> tuple[str, str]:
 
 
 def cost_model(
-    backbones: Iterable[tuple[str, int]], folder: Path | None = None, measure: bool = True, tell: Any = None
+    backbones: Iterable[tuple[str, int]],
+    folder: Path | None = None,
+    measure: bool = True,
+    on_measure: Callable[[str], None] = lambda sentence: None,
 ) -> CostModel:
     """A cost model for the backbones of an experiment.
 
     Args:
         backbones: names and image sizes.
         folder: where ``calibration.json`` is read, and written when something was measured.
-        measure: measure what the file does not tell; otherwise defaults stand in for it.
-        tell: called with a sentence before a measurement.
+        measure: measure what the file does not hold; otherwise defaults take its place.
+        on_measure: called with a sentence before a measurement.
     """
     kind, device = device_name()
     known = read_calibration(folder / FILE) if folder is not None else {}
@@ -56,8 +59,7 @@ def cost_model(
     for name, size in dict.fromkeys(backbones):
         key = f"{device}, {name}, {size} pixels"
         if key not in known and measure:
-            if tell is not None:
-                tell(f"measuring {name} on {device}")
+            on_measure(f"measuring {name} on {device}")
             known[key] = measure_rates(name, size, kind)
             if folder is not None:
                 write_calibration(known, folder / FILE)

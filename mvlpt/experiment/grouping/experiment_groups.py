@@ -13,7 +13,8 @@ from mvlpt.experiment.grouping.groups import find_groups
 from mvlpt.experiment.grouping.groups_files import read_groups_of
 from mvlpt.experiment.grouping.options import GroupingOptions
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
-from mvlpt.experiment.grouping.requests import experiment_requests, register
+from mvlpt.experiment.grouping.requests import experiment_requests
+from mvlpt.experiment.registration import register
 from mvlpt.experiment.spec import Experiment
 from mvlpt.graph import Grouping
 

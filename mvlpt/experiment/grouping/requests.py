@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.config import Config, check_config, find_config, get_cfg_default, read_yaml
-from mvlpt.dassl import load_plugin
-from mvlpt.engine import extend_config, load_entry_points, load_shipped
+from mvlpt.engine import extend_config
 from mvlpt.errors import ConfigError, suggest
 from mvlpt.experiment.grouping.checks import checked_sources
 from mvlpt.experiment.grouping.options import GroupingOptions
 from mvlpt.experiment.grouping.sources import graph_backbone, use_input_of
+from mvlpt.experiment.registration import register
 from mvlpt.experiment.spec import Experiment, load_experiment
 
 EMBEDDED_CONFIG = "configs/trainers/ZeroshotCLIP/embedded.yaml"  # where no file is given
@@ -141,14 +141,6 @@ def experiment_requests(
         files = files[:1]
     several = len(files) > 1
     return [GroupingRequest(configs[file], options, f"-{names[file]}" if several else "", file) for file in files]
-
-
-def register(plugins: Sequence[str | Path] = ()) -> None:
-    """Registers trainers and data sets: the shipped ones, installed ones, and those of some files."""
-    load_shipped()
-    load_entry_points()
-    for file in plugins:
-        load_plugin(file)
 
 
 def _plain_request(

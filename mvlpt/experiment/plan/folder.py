@@ -1,11 +1,37 @@
-"""Whether a plan may go on in a folder that holds the runs of an earlier plan."""
+"""The plan that an experiment's folder holds, and whether another may go on there."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from mvlpt.errors import PlanError
-from mvlpt.schedule import Plan
+from mvlpt.experiment.plan.builder import build_plan
+from mvlpt.experiment.spec import Experiment
+from mvlpt.schedule import PLAN_FILE, Plan, load_plan, save_plan
+
+
+def check_folder(experiment: Experiment, root: Path) -> None:
+    """Refuses a folder that holds another experiment, before groups are made in it.
+
+    Raises:
+        PlanError: a run that does not depend on the groups has other options or tasks there.
+    """
+    before = _plan_of(root)
+    if before is not None:
+        check_same_folder(build_plan(experiment.without_groups(), root), before, root)
+
+
+def keep_plan(plan: Plan, root: Path) -> bool:
+    """Writes ``plan.json``; returns whether the folder held no plan of the same jobs.
+
+    Raises:
+        PlanError: the folder holds another experiment.
+    """
+    before = _plan_of(root)
+    if before is not None:
+        check_same_folder(plan, before, root)
+    save_plan(plan, root / PLAN_FILE)
+    return before is None or {job.id for job in before} != {job.id for job in plan}
 
 
 def check_same_folder(plan: Plan, before: Plan, root: Path) -> None:
@@ -22,3 +48,11 @@ def check_same_folder(plan: Plan, before: Plan, root: Path) -> None:
                 f"{root} holds another experiment: '{job.name}' has other options or tasks there (job {old.id}, here "
                 f"{job.id}); choose another --output-dir, or delete {root / old.name}"
             )
+
+
+def _plan_of(root: Path) -> Plan | None:
+    """The plan in a folder; ``None`` where there is none that can be read, as it is written anew."""
+    try:
+        return load_plan(root / PLAN_FILE) if (root / PLAN_FILE).exists() else None
+    except PlanError:
+        return None

@@ -1,0 +1,201 @@
+"""An experiment from its file to its scores: groups, plan, jobs, results. Every stage keeps what it made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mvlpt.experiment.collect import Row, collect_plan
+from mvlpt.experiment.configurations import Configurations
+from mvlpt.experiment.events import Event, JobsChanged, JobsEnded, Note, NothingToRun, PlanReady
+from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
+from mvlpt.experiment.grouping.stage import ensure_groups, preview_groups
+from mvlpt.experiment.plan.estimates import estimated_plan
+from mvlpt.experiment.plan.folder import check_folder, keep_plan
+from mvlpt.experiment.spec import Experiment, load_experiment
+from mvlpt.graph import Grouping
+from mvlpt.schedule import PLAN_FILE, Plan, RunCommand, RunOptions, Slot, load_plan, read_records, run_plan
+
+State = Literal["grouped", "finished", "incomplete", "interrupted"]
+
+
+@dataclass(frozen=True)
+class ExperimentResult:
+    """What an experiment has led to.
+
+    Attributes:
+        experiment: what was compared.
+        root: its folder.
+        state: ``finished``; ``incomplete`` where jobs failed or are missing; ``interrupted`` by the user; ``grouped``
+            where only groups were asked for.
+        groups: each trainer's configuration file to its groups; empty where no arm follows groups.
+        plan: the jobs; ``None`` where only groups were asked for.
+        rows: lines of ``results.jsonl``; empty after an interruption.
+    """
+
+    experiment: Experiment
+    root: Path
+    state: State
+    groups: Mapping[str, Grouping] = field(default_factory=dict)
+    plan: Plan | None = None
+    rows: Sequence[Row] = ()
+
+
+@dataclass(frozen=True)
+class PlanPreview:
+    """What an experiment would run.
+
+    Attributes:
+        plan: the jobs, with their estimates.
+        slots: where they would run.
+        groups_known: the groups of the plan are those that would be used. Otherwise equal parts of the tasks stand for
+            groups that are not known before the tasks are embedded.
+    """
+
+    plan: Plan
+    slots: Sequence[Slot]
+    groups_known: bool
+
+
+def run_experiment(
+    experiment: Experiment | str | os.PathLike[str],
+    root: str | os.PathLike[str],
+    *,
+    on_event: Callable[[Event], None] = lambda event: None,
+    options: RunOptions | None = None,
+    experiment_file: str = "",
+    run_command: RunCommand | None = None,
+    only_groups: bool = False,
+    measure: bool = True,
+    progress: ProgressBars = no_progress,
+) -> ExperimentResult:
+    """Runs an experiment to its end; the same call goes on where an earlier one was stopped.
+
+    Example::
+
+        result = run_experiment("configs/experiments/demo.yaml", "output/demo", on_event=print)
+        print(result.state, len(result.rows))
+
+    Args:
+        experiment: what to compare, or the file that says so.
+        root: the experiment's folder.
+        on_event: called with each :class:`~mvlpt.experiment.events.Event`, from this thread.
+        options: where and how jobs run; by default as the experiment says.
+        experiment_file: where ``experiment`` was read from; with it the plan ends in a job that writes the tables.
+        run_command: runs commands of ``mvlpt`` in this process, for executors that can; see
+            :func:`mvlpt.schedule.make_executor`.
+        only_groups: stop once the groups are picked.
+        measure: measure the speed of this machine for the estimates, if that is not known.
+        progress: makes progress bars while tasks are embedded.
+
+    Returns:
+        Groups, plan and scores.
+
+    Raises:
+        MvlptError: the experiment, its folder or the executor cannot be used.
+    """
+    experiment, experiment_file = _loaded(experiment, experiment_file)
+    folder, configurations = Path(root), Configurations(experiment)
+    chosen = options or RunOptions.from_settings(experiment.executor)
+    configurations.check()
+    chosen.check(run_command)
+    check_folder(experiment, folder)
+    groups: Mapping[str, Grouping] = {}
+    if experiment.needs_groups or only_groups:
+        groups = ensure_groups(experiment, folder, on_event=on_event, progress=progress)
+    if only_groups:
+        return ExperimentResult(experiment, folder, "grouped", groups)
+    plan = estimated_plan(
+        experiment,
+        folder,
+        groups or None,
+        chosen,
+        experiment_file=experiment_file,
+        measure=measure,
+        on_measure=lambda sentence: on_event(Note(f"{sentence} ...")),
+    )
+    on_event(PlanReady(plan, folder, keep_plan(plan, folder)))
+    state = _run_jobs(plan, folder, chosen, run_command, on_event)
+    rows = () if state == "interrupted" else collect_plan(plan, folder)
+    return ExperimentResult(experiment, folder, state, groups, plan, rows)
+
+
+def preview_experiment(
+    experiment: Experiment | str | os.PathLike[str],
+    root: str | os.PathLike[str],
+    *,
+    options: RunOptions | None = None,
+    experiment_file: str = "",
+) -> PlanPreview:
+    """The plan of an experiment and its estimates; writes nothing.
+
+    Args:
+        experiment, root, options, experiment_file: as for :func:`run_experiment`.
+
+    Raises:
+        MvlptError: the experiment, its folder or the executor cannot be used.
+    """
+    experiment, experiment_file = _loaded(experiment, experiment_file)
+    folder, configurations = Path(root), Configurations(experiment)
+    chosen = options or RunOptions.from_settings(experiment.executor)
+    configurations.check()
+    groups, stand_in = preview_groups(experiment, folder) if experiment.needs_groups else (None, False)
+    plan = estimated_plan(experiment, folder, groups, chosen, experiment_file=experiment_file)
+    return PlanPreview(plan, chosen.planned_slots(), not stand_in)
+
+
+def collect_experiment(
+    experiment: Experiment | str | os.PathLike[str], root: str | os.PathLike[str]
+) -> ExperimentResult:
+    """The scores of an experiment so far, by the plan in its folder; runs nothing.
+
+    Args:
+        experiment: what is compared, or the file that says so.
+        root: the experiment's folder.
+
+    Raises:
+        MvlptError: the folder holds no plan, or results that cannot be read.
+    """
+    experiment, _ = _loaded(experiment)
+    folder = Path(root)
+    Configurations(experiment)  # registers the tasks of plugins, whose looks are in the tables
+    plan = load_plan(folder / PLAN_FILE)
+    rows = collect_plan(plan, folder)
+    return ExperimentResult(experiment, folder, "finished" if _finished(plan, folder) else "incomplete", {}, plan, rows)
+
+
+def _loaded(experiment: Experiment | str | os.PathLike[str], file: str = "") -> tuple[Experiment, str]:
+    """The experiment and the file it came from."""
+    if isinstance(experiment, Experiment):
+        return experiment, file
+    return load_experiment(Path(experiment)), file or os.fspath(experiment)
+
+
+def _run_jobs(
+    plan: Plan, root: Path, options: RunOptions, run_command: RunCommand | None, on_event: Callable[[Event], None]
+) -> State:
+    """Runs what has not been run; for a plan that has finished nothing is started."""
+    if _finished(plan, root):
+        on_event(NothingToRun(plan))
+        return "finished"
+    outcome = run_plan(
+        plan,
+        root,
+        options,
+        run_command=run_command,
+        listener=lambda snapshot: on_event(JobsChanged(snapshot)),
+    )
+    on_event(JobsEnded(plan, root, outcome))
+    if outcome.interrupted:
+        return "interrupted"
+    return "finished" if outcome.finished == len(plan) else "incomplete"
+
+
+def _finished(plan: Plan, root: Path) -> bool:
+    """Whether every job has finished and its outputs are still there."""
+    records = read_records(root, plan)
+    complete = all((root / path).exists() for job in plan for path in job.outputs)
+    return complete and all(record.state == "finished" for record in records.values())
