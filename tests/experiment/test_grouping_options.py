@@ -88,6 +88,9 @@ def test_what_is_grouped_by_is_one_choice():
 )
 def test_what_a_section_cannot_hold(section, sentence):
     assert list(grouping_problems(section)) == [sentence]
+    if "max_size" not in section:  # limits are checked against the tasks
+        with pytest.raises(ConfigError, match=next(iter(section))):
+            GroupingOptions.from_section(section)
 
 
 def test_a_similarity_beside_an_affinity():

@@ -104,6 +104,20 @@ class OptionField:
         """
         return not self.default if self.kind is SWITCH else self.kind.convert(value, self.flag)
 
+    def checked(self, value: Any, where: str = "") -> Any:
+        """The field's value for one from a file or a caller.
+
+        Args:
+            value: not ``None``.
+            where: what comes before the option's name in messages, such as ``grouping.``.
+
+        Raises:
+            ConfigError: it is of another kind.
+        """
+        if problem := self._wrong_type(value, where):
+            raise ConfigError(problem)
+        return self.kind.convert(value, where + self.name)
+
     def problem(self, value: Any, where: str = "") -> str:
         """What is wrong with a value from a file, as a sentence; empty if nothing is.
 
@@ -111,14 +125,18 @@ class OptionField:
             value: to check; ``None`` stands for the default.
             where: what comes before the option's name in the file, such as ``grouping.``.
         """
-        types = self.kind.types
         if value is None:
             return ""
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            return f"{where}{self.name} is {value!r}; give {self.kind.wanted}"
-        if self.minimum is not None and value < self.minimum:
+        problem = self._wrong_type(value, where)
+        if not problem and self.minimum is not None and value < self.minimum:
             return f"{where}{self.name} is {value!r}; give {self.kind.wanted} of at least {self.minimum}"
-        return ""
+        return problem
+
+    def _wrong_type(self, value: Any, where: str) -> str:
+        types = self.kind.types
+        if isinstance(value, types) and (bool in types or not isinstance(value, bool)):
+            return ""
+        return f"{where}{self.name} is {value!r}; give {self.kind.wanted}"
 
 
 def option(default: Any, kind: Kind, help: str, **details: Any) -> Any:

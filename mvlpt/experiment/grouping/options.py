@@ -159,7 +159,7 @@ class GroupingOptions:
             if key not in known:
                 raise ConfigError(f"grouping.{key} is unknown{suggest(str(key), known)}")
             if value is not None:
-                values[key] = known[key].kind.convert(value, f"grouping.{key}")
+                values[key] = known[key].checked(value, "grouping.")
         return cls(**values)
 
     @property
