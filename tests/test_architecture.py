@@ -1,17 +1,16 @@
-"""The house: imports point down only, and importing does nothing else."""
+"""The house: imports point down only, rooms have doors, modules are small, and importing does nothing else."""
 
 import ast
+import importlib
+import statistics
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
+import networkx as nx
+from support.imports import ROOT, exports, imports_of, is_package, modules, room, source
 
-ROOT = Path(__file__).resolve().parent.parent
 # From the top of the house to its foundation; a room may import only rooms that stand on a lower floor.
 FLOORS = {
-    "tools": 11,
-    "benchmarks": 11,
     "cli": 10,
     "report": 9,
     "experiment": 8,
@@ -29,63 +28,87 @@ FLOORS = {
     "metrics": 1,
     "arms": 1,
     "registry": 1,
-    "lazy": 0,
     "randomness": 1,
+    "lazy": 0,
     "errors": 0,
 }
-# Neighbours on one floor that do not know each other.
-STRANGERS = {("models", "data"), ("data", "models"), ("models", "config")}
+# Rooms that must not know each other, whatever their floors.
+STRANGERS = {("models", "config"), ("schedule", "models"), ("schedule", "data"), ("schedule", "engine")}
+MODULES = modules()
 
 
-def room_of(path: Path) -> str | None:
-    parts = path.relative_to(ROOT).parts
-    if parts[0] in ("trainers", "datasets", "tools", "benchmarks"):
-        return parts[0]
-    name = parts[1] if len(parts) > 2 else path.stem
-    return name if name in FLOORS else None
-
-
-def imported_rooms(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    rooms = set()
-    for node in ast.walk(tree):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names = [node.module] if node.module != "mvlpt" else [f"mvlpt.{alias.name}" for alias in node.names]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "mvlpt" and len(parts) > 1 and parts[1] in FLOORS:
-                rooms.add(parts[1])
-    return rooms
-
-
-SOURCES = sorted(
-    path
-    for folder in ("mvlpt", "trainers", "datasets", "tools", "benchmarks")
-    for path in (ROOT / folder).rglob("*.py")
-)
+def names(found):
+    return "\n".join(sorted(found))
 
 
 def test_every_room_has_a_floor():
-    rooms = {path.name for path in (ROOT / "mvlpt").iterdir() if path.is_dir() and list(path.glob("*.py"))}
-    assert rooms <= set(FLOORS)
+    assert {room(module) for module in MODULES} - {""} <= set(FLOORS)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_arrows_point_down(path):
-    room = room_of(path)
-    for other in imported_rooms(path) - {room}:
-        if room is not None:
-            assert FLOORS[other] <= FLOORS[room], f"{path} of {room} imports {other}, which stands above it"
-            assert (room, other) not in STRANGERS, f"{path} of {room} must not know {other}"
+def test_arrows_point_down():
+    wrong = [
+        f"{path.relative_to(ROOT)}:{one.line} imports {one.module}"
+        for module, path in MODULES.items()
+        for one in imports_of(path)
+        if room(module) and room(one.module) not in ("", room(module))
+        and (
+            FLOORS[room(one.module)] >= FLOORS[room(module)]
+            or (room(module), room(one.module)) in STRANGERS
+        )
+    ]  # fmt: skip
+    assert not wrong, names(wrong)
+
+
+def test_no_circles_between_files():
+    graph = nx.DiGraph()
+    for module, path in MODULES.items():
+        for one in imports_of(path):
+            target = source(one.module, one.name)
+            if not one.for_types and target != module and not is_package(module):
+                graph.add_edge(module, target)
+    circles = [sorted(part) for part in nx.strongly_connected_components(graph) if len(part) > 1]
+    assert not circles, circles
+
+
+def test_exports_exist():
+    for module, path in MODULES.items():
+        if path.name == "__init__.py":
+            loaded = importlib.import_module(module)
+            missing = [name for name in exports(module) if not hasattr(loaded, name)]
+            assert not missing, f"{module} exports {missing}, which it does not have"
+
+
+def test_modules_are_small():
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES.values()}
+    long = {str(path.relative_to(ROOT)): length for path, length in lengths.items() if length > 350}
+    assert not long, long
+    assert statistics.median(lengths.values()) <= 130
 
 
 def test_models_and_graph_never_see_a_config():
-    for folder in ("models", "graph"):
-        for path in (ROOT / "mvlpt" / folder).rglob("*.py"):
+    for module, path in MODULES.items():
+        if room(module) in ("models", "graph"):
             assert "yacs" not in path.read_text(encoding="utf-8"), f"{path} uses yacs"
+
+
+def _public(body):
+    """Public functions and classes, and the methods of those classes that override no other."""
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            if "property" not in map(ast.unparse, node.decorator_list):  # the class says what its attributes are
+                yield node
+            if isinstance(node, ast.ClassDef) and not node.bases:
+                yield from _public(node.body)
+
+
+def test_public_definitions_say_what_they_are():
+    missing = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in MODULES.values()
+        for node in _public(ast.parse(path.read_text(encoding="utf-8")).body)
+        if not ast.get_docstring(node)
+    ]
+    assert not missing, names(missing)
 
 
 IMPORT_EVERYTHING = """
@@ -128,3 +151,19 @@ def test_importing_everything_reads_nothing_prints_nothing_and_changes_nothing(t
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+SCHEDULE_ALONE = """
+import sys
+import mvlpt.schedule, mvlpt.schedule.executors, mvlpt.schedule.worker
+from mvlpt.schedule import *
+heavy = {"torch", "torchvision", "open_clip", "ray", "submitit"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_the_scheduler_loads_no_torch(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", SCHEDULE_ALONE], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -52,6 +52,7 @@ class FeatureBank:
         return self.features[(views % self.num_views).to(device), indices.to(device)]
 
     def to(self, device: torch.device | str) -> FeatureBank:
+        """The same features on another device."""
         return FeatureBank(self.features.to(device), self.missing)
 
     @staticmethod
@@ -95,6 +96,7 @@ class FeatureCache:
         return bank
 
     def clear(self) -> None:
+        """Frees the memory of all features."""
         self._banks.clear()
 
 

@@ -73,6 +73,11 @@ def _as(kind: type, value: Any, name: str) -> Any:
 
 
 def require_at_least(executor: str, options: Any, **bounds: float) -> None:
+    """Checks lower bounds of options, given as ``name=bound``.
+
+    Raises:
+        ScheduleError: a value is below its bound.
+    """
     for name, bound in bounds.items():
         value = getattr(options, name)
         if value < bound:
