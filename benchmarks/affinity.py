@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from mvlpt.engine import run_config
 from mvlpt.engine.registries import load_entry_points, load_shipped
 from mvlpt.engine.resources import shared_resources
-from mvlpt.engine.run import run
 from mvlpt.experiment import load_experiment
 from mvlpt.experiment.grouping import (
     GroupingOptions,
@@ -56,7 +56,7 @@ def train(cfg: Any, folder: Path, tasks: tuple[str, ...], seed: int) -> tuple[li
     changed.OUTPUT_DIR = str(folder / f"{seed}" / "+".join(tasks))
     changed.freeze()
     start = time.process_time()
-    return run(changed).rows, time.process_time() - start
+    return run_config(changed).rows, time.process_time() - start
 
 
 def measure(request: GroupingRequest, folder: Path, pairs: int, seeds: int, tries: int) -> dict[str, Any]:

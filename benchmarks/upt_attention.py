@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mvlpt.config import get_cfg_default
 from mvlpt.config.shipped import find_config
+from mvlpt.engine import run_config
 from mvlpt.engine.registries import load_shipped
 from mvlpt.engine.resources import shared_resources
-from mvlpt.engine.run import run
 from mvlpt.experiment import load_experiment
 from mvlpt.runtime.log import setup_logging
 from mvlpt.runtime.progress import counting
@@ -54,7 +54,7 @@ def accuracy(tasks: tuple[str, ...], seed: int, legacy: bool, folder: Path, opti
     }
     cfg.merge_from_list([word for pair in options.items() for word in pair])
     cfg.freeze()
-    return statistics.fmean(row["value"] for row in run(cfg).rows)
+    return statistics.fmean(row["value"] for row in run_config(cfg).rows)
 
 
 def main() -> None:

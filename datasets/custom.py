@@ -25,7 +25,7 @@ from mvlpt.data.sources import (
 )
 from mvlpt.datasets.task_file import TaskFile, checked_name, read_task_file
 from mvlpt.errors import DataError
-from mvlpt.metrics import why_not
+from mvlpt.metrics import metric_problem
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -46,7 +46,7 @@ class CustomTask(SampledDataset):
         self.synonyms = dict(classes.synonyms)
         self.templates = spec.templates or classes.templates or DatasetBase.templates
         self.metric = spec.metric or ("11point_mAP" if self.multi_label else "accuracy")
-        problem = why_not(self.metric, len(classes.names), multi_label=self.multi_label)
+        problem = metric_problem(self.metric, len(classes.names), multi_label=self.multi_label)
         if problem:
             raise DataError(f"{spec.where}: {problem}")
         return filled, list(classes.names)

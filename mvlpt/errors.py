@@ -1,6 +1,6 @@
 """Errors that a user can fix: each is one sentence that names the thing, the value given, and the remedy.
 
-Every type also subclasses the builtin it stands for, so that code which expects a ``ValueError`` still catches it.
+Every type also subclasses the matching builtin, so that code which expects a ``ValueError`` still catches it.
 The command-line tools print the sentence and exit with status 2; any other exception is a bug and shows its trace.
 """
 
@@ -10,12 +10,12 @@ import difflib
 import errno
 from collections.abc import Iterable
 
-# how programs end that cannot go on; 12 and 28 as the system numbers these errors
+# exit statuses; 12 and 28 are the system's numbers of these errors
 BAD_INPUT, OUT_OF_MEMORY, DISK_FULL, INTERRUPTED = 2, errno.ENOMEM, errno.ENOSPC, 130
 
 
 class MvlptError(Exception):
-    """Base of all errors whose message is meant for the person at the keyboard."""
+    """Base of all errors whose message is meant for the user."""
 
     def __str__(self) -> str:  # KeyError would print the repr of its argument
         return str(self.args[0]) if self.args else ""
@@ -26,7 +26,7 @@ class ConfigError(MvlptError, ValueError):
 
 
 class UnknownNameError(MvlptError, KeyError):
-    """A registry holds nothing under the name that was asked for."""
+    """A registry holds nothing under the requested name."""
 
 
 class DataError(MvlptError, ValueError):
@@ -34,7 +34,7 @@ class DataError(MvlptError, ValueError):
 
 
 class BackboneError(MvlptError, ValueError):
-    """A backbone or its weights cannot be loaded, or cannot carry the prompt that was asked for."""
+    """A backbone or its weights cannot be loaded, or cannot carry the requested prompt."""
 
 
 class PromptError(MvlptError, ValueError):
@@ -46,11 +46,11 @@ class CheckpointError(MvlptError, ValueError):
 
 
 class RunFolderError(MvlptError, OSError):
-    """An output folder cannot be used: another run lives there, or it cannot be written."""
+    """An output folder or file cannot be used: it belongs to another run, or cannot be written."""
 
 
 class TrainingError(MvlptError, RuntimeError):
-    """Training cannot go on, for instance because the loss is not finite."""
+    """Training cannot continue, for instance because the loss is not finite."""
 
 
 class GraphError(MvlptError, ValueError):
@@ -58,15 +58,15 @@ class GraphError(MvlptError, ValueError):
 
 
 class PlanError(MvlptError, ValueError):
-    """A plan of jobs, or the experiment it follows from, cannot be used."""
+    """A plan of jobs, or the experiment behind it, cannot be used."""
 
 
 class ScheduleError(MvlptError, RuntimeError):
-    """Jobs cannot be run: the folder belongs to another plan or scheduler, or the executor does not answer."""
+    """Jobs cannot be run: the folder belongs to another plan or scheduler, or the executor does not respond."""
 
 
 class MissingExtraError(MvlptError, ImportError):
-    """An optional library is not installed; the message names the extra that brings it."""
+    """An optional library is not installed; the message names the extra that installs it."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -78,7 +78,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether an exception, or one that it came from, says that there was no room left to write."""
+    """Whether an exception, or one of its causes, says that the disk is full."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True

@@ -1,8 +1,9 @@
 """Metrics of tasks: (labels, scores) to one number, a fraction where it is one.
 
-``labels`` are class ids (N,), or rows (N, K) with a 1 for each class of the image; ``scores`` are (N, K), the higher
-the likelier. The definitions are the benchmark's, with their quirks; ``tests/data/golden/metrics.json`` holds values
-that its own programs gave.
+``labels`` are class ids (N,), or rows (N, K) with a 1 for each class of the image; ``scores`` are (N, K), higher for
+likelier classes. The definitions are those of the ELEVATER benchmark, in every detail:
+``tests/data/golden/metrics.json`` holds values computed by its own programs. The tests also compare with scikit-learn,
+which is not used here because it refuses infinite scores and takes longer to import than most commands run.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Metric:
         name: its name in configs and results.
         function: (labels, scores) to a number.
         higher_is_better: the direction of improvement.
-        percent: people read it times 100.
+        percent: it is shown times 100.
     """
 
     name: str
@@ -38,12 +39,12 @@ class Metric:
         return self.function(labels, scores)
 
     def display(self, value: float) -> float:
-        """The number that people read."""
+        """The number as it is shown."""
         return 100 * value if self.percent else value
 
 
 def accuracy(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Share of images whose highest score is their class's; of equal scores the lowest class counts."""
+    """Share of images whose own class scores highest; of equal scores the lowest class counts."""
     truth, scores = _single(labels, scores)
     return float(np.mean(scores.argmax(axis=1) == truth))
 
@@ -85,7 +86,7 @@ def _precision_recall(truth: NDArray[np.bool_], scores: Array) -> tuple[Array, A
 def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
     """Area under the ROC curve; ties count half.
 
-    With two columns, or one, the last is scored; with rows of more than two classes it is the mean over the columns.
+    With two columns, or one, the last is scored; label rows of more than two classes give the mean over columns.
 
     Raises:
         DataError: one of the two classes does not occur, or there are more than two.
@@ -147,8 +148,8 @@ def expected_calibration_error(labels: ArrayLike, scores: ArrayLike, bins: int =
     if scores.min() < -1e-6 or scores.max() > 1 + 1e-6:
         raise DataError("The calibration error needs probabilities; apply a softmax to the scores first")
     confidence, right = scores.max(axis=1), scores.argmax(axis=1) == truth
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(place, weights=right - confidence, minlength=bins)
+    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.bincount(index, weights=right - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(truth))
 
 
@@ -170,7 +171,7 @@ def get_metric(name: str) -> Metric:
     """The metric of this name.
 
     Raises:
-        UnknownNameError: there is none; the message suggests the nearest.
+        UnknownNameError: there is none; the message suggests the nearest name.
     """
     metric = METRICS.get(_ALIASES.get(name, name))
     if metric is None:
@@ -178,8 +179,8 @@ def get_metric(name: str) -> Metric:
     return metric
 
 
-def why_not(name: str, num_classes: int, *, multi_label: bool) -> str:
-    """A sentence for a task that the metric is not defined for, else an empty one."""
+def metric_problem(name: str, num_classes: int, *, multi_label: bool) -> str:
+    """Why the metric is not defined for a task, and which one is; ``""`` if it is defined."""
     name = get_metric(name).name
     if multi_label and name not in ("11point_mAP", "roc_auc"):
         return f"{name} needs one class per image, but images have several; use 11point_mAP"
@@ -194,7 +195,7 @@ def _scores(scores: ArrayLike) -> Array:
     if array.ndim != 2 or array.size == 0:
         raise DataError(f"Scores must be a table of images by classes, got shape {array.shape}")
     if np.isnan(array).any():
-        raise DataError("Scores hold NaN; a metric of them means nothing")
+        raise DataError("Scores hold NaN, so no metric is defined")
     return array
 
 

@@ -7,9 +7,8 @@ import pytest
 import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.config import get_cfg_default
 from mvlpt.config.shipped import find_config
-from mvlpt.engine import TRAINER_REGISTRY
+from mvlpt.engine import TRAINER_REGISTRY, run_config
 from mvlpt.engine.resources import Resources, shared_resources
-from mvlpt.engine.run import run
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 TRAINERS = sorted((CONFIGS / "trainers").glob("*/**/*.yaml"))  # those at the top are bases of others
@@ -34,7 +33,7 @@ def test_every_trainer_config_makes_one_step(toy_tasks, tmp_path, path, backbone
         cfg.merge_from_list(["MODEL.BACKBONE.PRETRAINED", False, "MODEL.BACKBONE.NAME", "ViT-B-32"])
     cfg.freeze()
     with shared_resources(backbones):
-        outcome = run(cfg)
+        outcome = run_config(cfg)
     assert [row["task"] for row in outcome.rows] == ["toy-warm"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mvlpt.cli.common import command_parser, exit_status, show
-from mvlpt.engine.checkpoints import BEST, find_checkpoint, load_checkpoint, save_checkpoint
+from mvlpt.engine import BEST_CHECKPOINT, find_checkpoint, load_checkpoint, save_checkpoint
 from mvlpt.errors import CheckpointError, RunFolderError
 from mvlpt.io import read_json, write_json
 from mvlpt.models.state import clean_prompt_state
@@ -86,7 +86,7 @@ def average_runs(
         CheckpointError: a checkpoint is missing, broken or does not fit the others.
         RunFolderError: ``output`` holds a prompt already; with ``resume``, another one.
     """
-    there = (output / name / BEST).exists()
+    there = (output / name / BEST_CHECKPOINT).exists()
     if there and not resume:
         raise RunFolderError(f"{output} holds a prompt already; choose another folder")
     paths = [find_checkpoint(run, name, epoch or None) for run in runs]
@@ -97,13 +97,13 @@ def average_runs(
         known = read_json(output / RECORD) if (output / RECORD).exists() else {}
         if not isinstance(known, dict) or known.get("checkpoints") != hashes:
             raise RunFolderError(f"{output} holds another prompt, not the mean of these; choose another folder")
-        return load_checkpoint(output / name / BEST), True
+        return load_checkpoint(output / name / BEST_CHECKPOINT), True
     checkpoints = {str(path): load_checkpoint(path) for path in paths}
     state = average_states({path: clean_prompt_state(content["state_dict"]) for path, content in checkpoints.items()})
     epochs = [int(content.get("epoch", 0)) for content in checkpoints.values()]
     mean = {"state_dict": state, "epoch": max(epochs), "optimizer": None, "scheduler": None, "val_result": None}
     write_json({"runs": list(runs), "checkpoints": hashes}, output / RECORD)  # before the mean, which it explains
-    save_checkpoint(mean, output / name, model_name=BEST)
+    save_checkpoint(mean, output / name, model_name=BEST_CHECKPOINT)
     return mean, False
 
 
@@ -114,6 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     output = Path(args.output_dir)
     mean, was_there = average_runs(args.runs, output, args.load_epoch, args.model_name, args.resume)
     values = sum(tensor.numel() for tensor in mean["state_dict"].values())
-    told = "; it was there already" if was_there else ""
-    show(f"the mean of {len(args.runs)} prompts ({values:,} values) is in {output / args.model_name / BEST}{told}")
+    note = "; it was there already" if was_there else ""
+    path = output / args.model_name / BEST_CHECKPOINT
+    show(f"the mean of {len(args.runs)} prompts ({values:,} values) is in {path}{note}")
     return 0

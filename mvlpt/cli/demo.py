@@ -10,7 +10,7 @@ import time
 
 from mvlpt.cli import experiment
 from mvlpt.cli.common import exit_status, output_width, program_name, show
-from mvlpt.engine.results import FILE
+from mvlpt.engine import RESULTS_FILE
 from mvlpt.experiment import ExperimentResult
 from mvlpt.report.results.experiment_tables import MARKDOWN, experiment_tables
 from mvlpt.report.results.formats import rich_tables
@@ -58,5 +58,5 @@ def _show_by_look(result: ExperimentResult) -> None:
     for name, tasks in {label["group"]: label["tasks"] for label in labels}.items():
         show(f"{name}: {', '.join(tasks)}")
     show(*rich_tables(tables, ("summary",), width=output_width()))
-    show(f"scores: {root / FILE}; all tables: {root / MARKDOWN}; task graph and groups: {root / 'graph'}")
+    show(f"scores: {root / RESULTS_FILE}; all tables: {root / MARKDOWN}; task graph and groups: {root / 'graph'}")
     show(f"each run's configuration, log, checkpoints and prompt.safetensors: in its folder below {root}")

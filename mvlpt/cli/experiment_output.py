@@ -8,7 +8,7 @@ from types import TracebackType
 
 from mvlpt.cli.common import output_width, show
 from mvlpt.cli.schedule_run import show_outcome
-from mvlpt.engine.results import FILE as RESULTS_FILE
+from mvlpt.engine import RESULTS_FILE
 from mvlpt.experiment import (
     Event,
     ExperimentResult,

@@ -29,11 +29,11 @@ def main(argv: list[str] | None = None) -> int:
     args.opts = [*args.opts, "RUN.MODE", "features"]
     if "DATALOADER.FEATURE_DIR" not in args.opts:
         args.opts += ["DATALOADER.FEATURE_DIR", args.output_dir or "output"]
-    from mvlpt.engine.run import FEATURES_FILE, run
+    from mvlpt.engine import FEATURES_FILE, run_config
 
     cfg = setup_cfg(args)
     setup_logging(cfg.VERBOSE)
-    folder = run(cfg).folder
+    folder = run_config(cfg).folder
     images = read_json(folder / FEATURES_FILE)["images"]
     told = ", ".join(f"{count:,} {split}" for split, count in images.items())
     show(f"features of {told} images of {', '.join(task_names(cfg))} are in {cfg.DATALOADER.FEATURE_DIR}")

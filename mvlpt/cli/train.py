@@ -11,8 +11,7 @@ from mvlpt.cli.common import command_parser, exit_status, results_table, show
 from mvlpt.config import Config, check_config, flatten, get_cfg_default, read_yaml, task_names
 from mvlpt.config.shipped import find_config
 from mvlpt.dassl import load_plugin, plugin_roots
-from mvlpt.engine import extend_config, load_entry_points, load_shipped
-from mvlpt.engine.results import arm_of
+from mvlpt.engine import arm_of, extend_config, load_entry_points, load_shipped
 from mvlpt.errors import ConfigError
 from mvlpt.runtime.log import setup_logging
 
@@ -207,11 +206,11 @@ def main(argv: list[str] | None = None) -> int:
     if args.list:
         _list_names()
         return 0
-    from mvlpt.engine.run import run
+    from mvlpt.engine import run_config
 
     cfg = setup_cfg(args)
     setup_logging(cfg.VERBOSE)
-    outcome = run(cfg)
+    outcome = run_config(cfg)
     tasks = task_names(cfg)
     title = f"{cfg.TRAINER.NAME}, {arm_of(cfg)}, {len(tasks)} task{'s' * (len(tasks) > 1)}, seed {cfg.SEED}"
     if cfg.RUN.MODE == "build":

@@ -11,6 +11,21 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.engine.backbone import configured_backbone, pretrained_weights
+    from mvlpt.engine.checkpoints import (
+        BEST_CHECKPOINT,
+        find_checkpoint,
+        load_checkpoint,
+        save_checkpoint,
+    )
+    from mvlpt.engine.evaluation import EVALUATOR_REGISTRY, EvaluatorBase, TaskScore, build_evaluator
+    from mvlpt.engine.identity import config_differences, config_identity, result_affecting_options
+    from mvlpt.engine.predictions import (
+        PREDICTIONS_FOLDER,
+        PREDICTIONS_FORMAT,
+        PREDICTIONS_INDEX,
+        parameter_counts,
+        record_predictions,
+    )
     from mvlpt.engine.registries import (
         TRAINER_REGISTRY,
         build_trainer,
@@ -20,42 +35,111 @@ if TYPE_CHECKING:
         load_shipped,
         register_options,
     )
+    from mvlpt.engine.resources import Resources, current_resources, shared_resources
+    from mvlpt.engine.results import (
+        RESULT_FIELDS,
+        RESULTS_FILE,
+        TEST_SPLITS,
+        arm_of,
+        read_results,
+        result_rows,
+        write_results,
+    )
+    from mvlpt.engine.run import FEATURES_FILE, RunOutcome, run_config
+    from mvlpt.engine.run_folder import CONFIG_FILE, STATE_FILE, RunFolder
+    from mvlpt.engine.seeding import set_random_seed
     from mvlpt.engine.simple_trainer import SimpleTrainer
     from mvlpt.engine.trainer_base import TrainerBase
     from mvlpt.engine.trainer_x import TrainerX
     from mvlpt.engine.trainer_xu import TrainerXU
 
+_HOMES = {
+    "backbone": ("configured_backbone", "pretrained_weights"),
+    "checkpoints": ("BEST_CHECKPOINT", "find_checkpoint", "load_checkpoint", "save_checkpoint"),
+    "evaluation": ("EVALUATOR_REGISTRY", "EvaluatorBase", "TaskScore", "build_evaluator"),
+    "identity": ("config_differences", "config_identity", "result_affecting_options"),
+    "predictions": (
+        "PREDICTIONS_FOLDER",
+        "PREDICTIONS_FORMAT",
+        "PREDICTIONS_INDEX",
+        "parameter_counts",
+        "record_predictions",
+    ),
+    "registries": (
+        "TRAINER_REGISTRY",
+        "build_trainer",
+        "current_config",
+        "extend_config",
+        "load_entry_points",
+        "load_shipped",
+        "register_options",
+    ),
+    "resources": ("Resources", "current_resources", "shared_resources"),
+    "results": (
+        "RESULTS_FILE",
+        "RESULT_FIELDS",
+        "TEST_SPLITS",
+        "arm_of",
+        "read_results",
+        "result_rows",
+        "write_results",
+    ),
+    "run": ("FEATURES_FILE", "RunOutcome", "run_config"),
+    "run_folder": ("CONFIG_FILE", "STATE_FILE", "RunFolder"),
+    "seeding": ("set_random_seed",),
+    "simple_trainer": ("SimpleTrainer",),
+    "trainer_base": ("TrainerBase",),
+    "trainer_x": ("TrainerX",),
+    "trainer_xu": ("TrainerXU",),
+}
+
 __all__ = [
+    "BEST_CHECKPOINT",
+    "CONFIG_FILE",
+    "EVALUATOR_REGISTRY",
+    "FEATURES_FILE",
+    "PREDICTIONS_FOLDER",
+    "PREDICTIONS_FORMAT",
+    "PREDICTIONS_INDEX",
+    "RESULTS_FILE",
+    "RESULT_FIELDS",
+    "STATE_FILE",
+    "TEST_SPLITS",
     "TRAINER_REGISTRY",
+    "EvaluatorBase",
+    "Resources",
+    "RunFolder",
+    "RunOutcome",
     "SimpleTrainer",
+    "TaskScore",
     "TrainerBase",
     "TrainerX",
     "TrainerXU",
+    "arm_of",
+    "build_evaluator",
     "build_trainer",
+    "config_differences",
+    "config_identity",
     "configured_backbone",
     "current_config",
+    "current_resources",
     "extend_config",
+    "find_checkpoint",
+    "load_checkpoint",
     "load_entry_points",
     "load_shipped",
+    "parameter_counts",
     "pretrained_weights",
+    "read_results",
+    "record_predictions",
     "register_options",
+    "result_affecting_options",
+    "result_rows",
+    "run_config",
+    "save_checkpoint",
+    "set_random_seed",
+    "shared_resources",
+    "write_results",
 ]
 
-__getattr__ = lazy_exports(
-    __name__,
-    {
-        "TRAINER_REGISTRY": "registries",
-        "build_trainer": "registries",
-        "configured_backbone": "backbone",
-        "current_config": "registries",
-        "extend_config": "registries",
-        "load_entry_points": "registries",
-        "load_shipped": "registries",
-        "pretrained_weights": "backbone",
-        "register_options": "registries",
-        "SimpleTrainer": "simple_trainer",
-        "TrainerBase": "trainer_base",
-        "TrainerX": "trainer_x",
-        "TrainerXU": "trainer_xu",
-    },
-)
+__getattr__ = lazy_exports(__name__, {name: module for module, names in _HOMES.items() for name in names})

@@ -17,7 +17,7 @@ import torch
 from mvlpt.errors import CheckpointError
 from mvlpt.io import not_finite, read_tensors, write_file, write_tensors
 
-BEST = "model-best.pth.tar"
+BEST_CHECKPOINT = "model-best.pth.tar"
 NUMBERED = "model.pth.tar-"
 POINTER = "checkpoint"
 
@@ -47,10 +47,10 @@ def save_checkpoint(
         content["state_dict"] = {key.removeprefix("module."): value for key, value in state["state_dict"].items()}
     path = folder / (model_name or f"{NUMBERED}{state['epoch']}")
     write_tensors(content, path)
-    if path.name != BEST:
+    if path.name != BEST_CHECKPOINT:
         write_file(folder / POINTER, path.name + "\n")
-    if is_best and path.name != BEST:
-        write_tensors(content, folder / BEST)
+    if is_best and path.name != BEST_CHECKPOINT:
+        write_tensors(content, folder / BEST_CHECKPOINT)
     return path
 
 
@@ -66,7 +66,7 @@ def load_checkpoint(fpath: str | os.PathLike[str]) -> dict[str, Any]:
         raise CheckpointError(f"{fpath} is not a checkpoint of this kind: it has no 'state_dict'")
     for name, value in state.items():
         if not isinstance(value, torch.Tensor):
-            raise CheckpointError(f"{fpath}: '{name}' in its state_dict is not a tensor; the file is not to be trusted")
+            raise CheckpointError(f"{fpath}: '{name}' in its state_dict is not a tensor; do not trust the file")
     if broken := not_finite(state):
         raise CheckpointError(
             f"{fpath}: '{broken[0]}' holds values that are not finite; the run that wrote it diverged"
@@ -86,7 +86,7 @@ def epoch_to_load(directory: str | os.PathLike[str], names: Sequence[str]) -> in
     Returns:
         ``None``, which means the best checkpoint in code for Dassl, unless the run kept no best one: then the last.
     """
-    if not names or (Path(directory) / names[0] / BEST).is_file():
+    if not names or (Path(directory) / names[0] / BEST_CHECKPOINT).is_file():
         return None
     pointer = Path(directory) / names[0] / POINTER
     number = Path(pointer.read_text(encoding="utf-8").strip()).name.removeprefix(NUMBERED) if pointer.is_file() else ""
@@ -104,8 +104,8 @@ def find_checkpoint(directory: str | os.PathLike[str], name: str, epoch: int | N
         path = folder / f"{NUMBERED}{epoch}"
         if path.is_file():
             return path
-    elif (folder / BEST).is_file():
-        return folder / BEST
+    elif (folder / BEST_CHECKPOINT).is_file():
+        return folder / BEST_CHECKPOINT
     elif (folder / POINTER).is_file():
         pointed = folder / Path((folder / POINTER).read_text(encoding="utf-8").strip()).name
         if pointed.is_file():

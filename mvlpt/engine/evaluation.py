@@ -28,7 +28,7 @@ EVALUATOR_REGISTRY = Registry("evaluator")
 
 @dataclass(frozen=True)
 class TaskScore:
-    """What one task scored.
+    """The score of one task.
 
     Attributes:
         task: its name.
@@ -54,7 +54,7 @@ class EvaluatorBase:
         self.cfg = cfg
 
     def reset(self) -> None:
-        """Forgets what was processed."""
+        """Discards what was processed."""
         raise NotImplementedError
 
     def process(self, mo: torch.Tensor, gt: torch.Tensor) -> None:
@@ -62,7 +62,7 @@ class EvaluatorBase:
         raise NotImplementedError
 
     def evaluate(self) -> OrderedDict[str, float]:
-        """Results in percent; the first is what selects models."""
+        """Results in percent; the first selects models."""
         raise NotImplementedError
 
 
@@ -71,7 +71,7 @@ class Classification(EvaluatorBase):
     """Scores one task or many.
 
     Scores are kept per task and only for its own classes, as float32 on the CPU: ``4 * images * classes`` bytes; where
-    the metric is accuracy and no per-class table is asked for, only the predicted classes are kept.
+    the metric is accuracy and no per-class table is requested, only the predicted classes are kept.
 
     Args:
         cfg: the run's configuration.
@@ -92,7 +92,7 @@ class Classification(EvaluatorBase):
         self.reset()
 
     def reset(self) -> None:
-        """Forgets what was processed."""
+        """Discards what was processed."""
         self.task_scores: list[TaskScore] = []
         self._scores: dict[int, list[np.ndarray]] = {}
         self._labels: dict[int, list[np.ndarray]] = {}
@@ -130,7 +130,7 @@ class Classification(EvaluatorBase):
             ``average``, then each task's metric under its name; ``DATASET.MULTITASK_EVALKEY`` moves to the front.
         """
         if not self._labels:
-            raise DataError("There is nothing to evaluate: the split holds no image")
+            raise DataError("There is nothing to evaluate: the split holds no image; choose another TEST.SPLIT")
         several = len(self._tasks or ()) > 1
         results: OrderedDict[str, float] = OrderedDict()
         self.task_scores = []

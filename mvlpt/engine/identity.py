@@ -1,4 +1,4 @@
-"""What makes two runs the same run: every option but those that cannot change a result."""
+"""Whether two runs are the same: they are if they agree in every option that affects results."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from yacs.config import CfgNode
 from mvlpt.config import OPTIONS, flatten
 
 
-def decisive_options(cfg: CfgNode) -> dict[str, Any]:
-    """The options on which the result depends, flat, with tuples as lists."""
+def result_affecting_options(cfg: CfgNode) -> dict[str, Any]:
+    """The options that affect results, flat, with tuples as lists."""
     kept = {key: value for key, value in flatten(cfg) if key not in OPTIONS or OPTIONS[key].affects_results}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in sorted(kept.items())}
 
 
 def config_identity(cfg: CfgNode) -> str:
-    """A hash of :func:`decisive_options`, 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(decisive_options(cfg)).encode()).hexdigest()[:16]
+    """A hash of :func:`result_affecting_options`, 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(result_affecting_options(cfg)).encode()).hexdigest()[:16]
 
 
 def config_differences(there: CfgNode, here: CfgNode) -> list[str]:
-    """Each decisive option in which two configurations differ, as ``KEY: x there, y here``."""
-    old, new = decisive_options(there), decisive_options(here)
+    """The differences that affect results, each as ``KEY: x there, y here``."""
+    old, new = result_affecting_options(there), result_affecting_options(here)
     missing = object()
     return [
         f"{key}: {'unset' if old.get(key, missing) is missing else repr(old[key])} there, "

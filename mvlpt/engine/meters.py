@@ -20,7 +20,7 @@ class AverageMeter:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets everything."""
+        """Starts from nothing."""
         self.val = self.avg = self.sum = 0.0
         self.count = 0
 

@@ -1,8 +1,8 @@
-"""The probabilities of a run's test images on disk, task by task: what leaderboards and error analyses read.
+"""Saves the probabilities of a run's test images, task by task, for leaderboards and error analyses.
 
-With ``TEST.PREDICTIONS True`` an evaluation of the test split leaves, below ``OUTPUT_DIR/predictions/``, one ``.npy``
-file (N, K) of float32 for each task, rows in the order of the task's test index, columns in label order, and
-``index.json``, which says what they are. Rows are written as they come: memory does not grow with the test set.
+With ``TEST.PREDICTIONS True`` an evaluation of the test split writes to ``OUTPUT_DIR/predictions/`` one ``.npy`` file
+(N, K) of float32 per task, with rows in the order of the task's test index and columns in label order, and
+``index.json``, which describes them. Rows are written as they arrive: memory does not grow with the test set.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from mvlpt.engine.results import arm_of
 from mvlpt.errors import ConfigError
 from mvlpt.io import atomic_write, write_json
 
-FOLDER, INDEX, FORMAT = "predictions", "index.json", 1
+PREDICTIONS_FOLDER, PREDICTIONS_INDEX, PREDICTIONS_FORMAT = "predictions", "index.json", 1
 
 
 @contextmanager
-def recorded_predictions(trainer: Any, split: str) -> Iterator[Callable[[torch.Tensor, dict[str, Any]], None]]:
-    """A call that takes each batch's scores; the files appear when the block ends without an exception.
+def record_predictions(trainer: Any, split: str) -> Iterator[Callable[[torch.Tensor, dict[str, Any]], None]]:
+    """Yields a function that takes each batch's scores; the files appear when the block ends without an exception.
 
     Args:
-        trainer: a :class:`mvlpt.engine.SimpleTrainer`; its options say whether anything is written.
+        trainer: a :class:`mvlpt.engine.SimpleTrainer`; ``TEST.PREDICTIONS`` says whether anything is written.
         split: only the test split is recorded.
 
     Yields:
         A function of scores (B, K) over the union of classes, and the batch, of which ``index`` and ``task`` are read.
 
     Raises:
-        ConfigError: predictions are asked for and the trainer's loaders do not say which task an image belongs to.
+        ConfigError: predictions are requested, but the trainer's loaders do not say which task an image belongs to.
     """
     cfg = trainer.cfg
     if not cfg.TEST.PREDICTIONS or split != "test":
@@ -45,8 +45,11 @@ def recorded_predictions(trainer: Any, split: str) -> Iterator[Callable[[torch.T
         return
     tasks = getattr(trainer.dm, "tasks", None)
     if not tasks:
-        raise ConfigError(f"TEST.PREDICTIONS needs loaders that know their tasks; those of {cfg.TRAINER.NAME} do not")
-    folder = Path(cfg.OUTPUT_DIR) / FOLDER
+        raise ConfigError(
+            f"TEST.PREDICTIONS needs loaders that know their tasks, which those of {cfg.TRAINER.NAME} do not;"
+            " set it to False"
+        )
+    folder = Path(cfg.OUTPUT_DIR) / PREDICTIONS_FOLDER
     with ExitStack() as stack:
         files = [stack.enter_context(_RowFile.open(folder / file_name(task.name), task)) for task in tasks]
         starts = np.cumsum([0, *(task.sizes.test for task in tasks)])
@@ -63,7 +66,7 @@ def recorded_predictions(trainer: Any, split: str) -> Iterator[Callable[[torch.T
         yield record
         for file in files:
             file.finish()
-    write_json(_description(trainer, tasks, files), folder / INDEX)
+    write_json(_description(trainer, tasks, files), folder / PREDICTIONS_INDEX)
 
 
 def file_name(task: str) -> str:
@@ -76,7 +79,7 @@ class _RowFile:
 
     Args:
         handle: the file, opened for writing bytes.
-        task: gives the shape.
+        task: its test images and classes give the shape.
     """
 
     def __init__(self, handle: IO[bytes], task: TaskInfo) -> None:
@@ -97,22 +100,22 @@ class _RowFile:
 
     @property
     def missing(self) -> int:
-        """Rows not written so far."""
+        """How many rows have not been written."""
         return int((~self._seen).sum())
 
-    def put(self, places: np.ndarray, rows: np.ndarray) -> None:
-        """Writes ``rows[b]`` to row ``places[b]``."""
-        for cut in np.split(np.arange(len(places)), np.flatnonzero(np.diff(places) != 1) + 1):
-            if len(cut):
-                self._handle.seek(self._start + int(places[cut[0]]) * self._width)
-                self._handle.write(np.ascontiguousarray(rows[cut], dtype="<f4").tobytes())
-        self._seen[places] = True
+    def put(self, indices: np.ndarray, rows: np.ndarray) -> None:
+        """Writes ``rows[b]`` to row ``indices[b]``."""
+        for run in np.split(np.arange(len(indices)), np.flatnonzero(np.diff(indices) != 1) + 1):
+            if len(run):
+                self._handle.seek(self._start + int(indices[run[0]]) * self._width)
+                self._handle.write(np.ascontiguousarray(rows[run], dtype="<f4").tobytes())
+        self._seen[indices] = True
 
     def finish(self) -> None:
-        """Fills rows that never came with NaN."""
+        """Fills rows that were never written with NaN."""
         empty = np.full(self._shape[1], np.nan, dtype="<f4").tobytes()
-        for place in np.flatnonzero(~self._seen).tolist():
-            self._handle.seek(self._start + place * self._width)
+        for index in np.flatnonzero(~self._seen).tolist():
+            self._handle.seek(self._start + index * self._width)
             self._handle.write(empty)
         self._handle.seek(0, os.SEEK_END)
 
@@ -121,7 +124,7 @@ def _description(trainer: Any, tasks: Sequence[TaskInfo], files: Sequence[_RowFi
     cfg, arm = trainer.cfg, arm_of(trainer.cfg)
     datasets = getattr(trainer.dm.dataset, "members", [trainer.dm.dataset])
     return {
-        "format": FORMAT,
+        "format": PREDICTIONS_FORMAT,
         "trainer": cfg.TRAINER.NAME,
         "backbone": cfg.MODEL.BACKBONE.NAME,
         "arm": arm,

@@ -1,4 +1,4 @@
-"""What several runs in one process may share: frozen backbones and the image features they gave.
+"""What several runs in one process can share: frozen backbones and image features.
 
 A trainer takes them from :func:`current_resources`. By default every trainer has its own; inside
 ``with shared_resources():`` all trainers built there use the same, so that a backbone is loaded once and an image

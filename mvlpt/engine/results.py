@@ -1,8 +1,8 @@
 """Results as data: one JSON object a line, one line for each score of a task.
 
-``value`` is in percent. ``split`` is ``torchvision`` in the place of ``test`` where a benchmark's own test split
-cannot be reproduced and torchvision's stands in: such a score compares with others of its kind only.
-:data:`FIELDS` names the fields.
+``value`` is in percent. ``split`` is ``torchvision`` instead of ``test`` where a benchmark's own test split cannot be
+reproduced and torchvision's is used: such a score is comparable only with other scores of that split.
+:data:`RESULT_FIELDS` names the fields.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from mvlpt.io import atomic_write, read_json_lines
 if TYPE_CHECKING:
     from mvlpt.engine.evaluation import TaskScore
 
-FILE = "results.jsonl"
-FIELDS = (
+RESULTS_FILE = "results.jsonl"
+RESULT_FIELDS = (
     "run", "trainer", "arm", "group", "task", "split", "metric", "value", "higher_is_better",
     "shots", "seed", "epoch", "n",
 )  # fmt: skip
@@ -33,7 +33,7 @@ _KEY = ("run", "task", "split", "metric", "epoch")
 
 
 def arm_of(cfg: CfgNode) -> str:
-    """How the run shares its prompt: ``RUN.ARM``, or else told from the trainer, the group and the tasks."""
+    """How the run shares its prompt: ``RUN.ARM``, or else inferred from the trainer, the group and the tasks."""
     if cfg.RUN.ARM:
         return cfg.RUN.ARM
     if cfg.TRAINER.NAME.startswith("Zeroshot"):
@@ -44,7 +44,7 @@ def arm_of(cfg: CfgNode) -> str:
 
 
 def result_rows(cfg: CfgNode, scores: Iterable[TaskScore], split: str, epoch: int) -> list[dict[str, Any]]:
-    """One row for each score, in the order of :data:`FIELDS`."""
+    """One row for each score, in the order of :data:`RESULT_FIELDS`."""
     arm = arm_of(cfg)
     return [
         {
@@ -69,7 +69,7 @@ def result_rows(cfg: CfgNode, scores: Iterable[TaskScore], split: str, epoch: in
 def write_results(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> None:
     """Adds ``rows`` to a file; a row with the same run, task, split, metric and epoch is replaced.
 
-    The file is rewritten under a temporary name, so it holds whole lines at any moment.
+    The file is replaced as a whole, so a reader sees whole lines only.
     """
     file = Path(path)
     kept = read_results(file) if file.exists() else []
@@ -89,7 +89,7 @@ def read_results(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     rows = []
     missing = f"There are no results at {path}; name the results.jsonl of a run"
     for number, row in read_json_lines(path, missing=missing, remedy="the file was cut or edited; restore it"):
-        missing = [field for field in FIELDS if not isinstance(row, dict) or field not in row]
+        missing = [field for field in RESULT_FIELDS if not isinstance(row, dict) or field not in row]
         if missing:
             raise RunFolderError(f"{path}, line {number} lacks {', '.join(missing)}")
         rows.append(row)

@@ -1,6 +1,6 @@
-"""The state that ``--resume`` reads: everything a run needs to go on as if it had never stopped.
+"""The state that ``--resume`` reads: everything a run needs to continue as if it had never stopped.
 
-One file, ``resume.pth.tar``, in the run's folder, whole or absent. It holds weights, optimisers, schedules, gradient
+One file in the run's folder, ``resume.pth.tar``, whole or absent. It holds weights, optimisers, schedules, gradient
 scaler, random states, best score and the position (epoch and next batch), as tensors and plain containers only, and
 belongs to one configuration, whose hash it carries.
 """
@@ -35,7 +35,7 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
-    """Puts back what :func:`random_state` returned."""
+    """Restores what :func:`random_state` returned."""
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))
     keys, position, has_gauss, cached = state["numpy"]
@@ -46,12 +46,12 @@ def set_random_state(state: Mapping[str, Any]) -> None:
 
 
 def save_resume_state(folder: str | Path, state: Mapping[str, Any]) -> None:
-    """Writes ``state`` with the random states beside it."""
+    """Writes ``state`` and the random states."""
     write_tensors({"format": FORMAT, "random": random_state(), **state}, Path(folder) / FILE)
 
 
 def load_resume_state(folder: str | Path) -> dict[str, Any] | None:
-    """What :func:`save_resume_state` wrote in ``folder``, or ``None`` when it holds none.
+    """What :func:`save_resume_state` wrote in ``folder``, or ``None`` if there is none.
 
     Raises:
         CheckpointError: the file is broken or of another format.

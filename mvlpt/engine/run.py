@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from mvlpt.data import Datum
 from mvlpt.data.features.cache import fingerprint_items
 from mvlpt.engine.checkpoints import epoch_to_load
 from mvlpt.engine.registries import build_trainer
-from mvlpt.engine.results import FILE, read_results, result_rows, write_results
+from mvlpt.engine.results import RESULTS_FILE, read_results, result_rows, write_results
 from mvlpt.engine.run_folder import RunFolder
 from mvlpt.engine.seeding import set_random_seed
 from mvlpt.engine.simple_trainer import SimpleTrainer
@@ -23,20 +23,18 @@ from mvlpt.engine.trainer_base import TrainerBase
 from mvlpt.errors import ConfigError, DataError
 from mvlpt.io import write_json
 
-log = logging.getLogger(__name__)
-
 FEATURES_FILE = "features.json"
 _OWN_LOOPS = ("TrainerX", "TrainerXU")  # classes whose epochs call forward_backward()
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What a run left.
+    """The outcome of a run.
 
     Attributes:
-        rows: its results, as in ``results.jsonl``; empty when nothing was evaluated.
+        rows: its results, as in ``results.jsonl``; empty if nothing was evaluated.
         folder: where they are.
-        was_finished: the folder held this run, finished, and nothing was done.
+        was_finished: the folder already held this run, finished, so nothing was done.
     """
 
     rows: list[dict[str, Any]]
@@ -44,7 +42,7 @@ class RunOutcome:
     was_finished: bool = False
 
 
-def run(cfg: CfgNode) -> RunOutcome:
+def run_config(cfg: CfgNode) -> RunOutcome:
     """Builds the trainer, then trains and evaluates (``RUN.MODE`` train), only evaluates (eval), or stops (build).
 
     ``features`` encodes the images of a frozen image tower into ``DATALOADER.FEATURE_DIR``, then writes
@@ -53,7 +51,7 @@ def run(cfg: CfgNode) -> RunOutcome:
     Nothing is written before data and model are built. ``cfg`` should be frozen.
 
     Raises:
-        MvlptError: something in the options, the data or the folder cannot be used.
+        MvlptError: the options, the data or the folder cannot be used.
         Interrupted: the user asked to stop; the state is saved for ``--resume``.
     """
     check_config(cfg)
@@ -63,7 +61,7 @@ def run(cfg: CfgNode) -> RunOutcome:
         raise ConfigError("No task is named; give --dataset, for instance --dataset weather-plain")
     folder = RunFolder(cfg.OUTPUT_DIR)
     if cfg.RUN.MODE in ("train", "eval") and folder.finished_already(cfg):
-        results = folder.path / FILE
+        results = folder.path / RESULTS_FILE
         return RunOutcome(read_results(results) if results.exists() else [], folder.path, was_finished=True)
     if cfg.RUN.THREADS:
         torch.set_num_threads(cfg.RUN.THREADS)
@@ -84,7 +82,7 @@ def run(cfg: CfgNode) -> RunOutcome:
         raise DataError(
             f"{', '.join(task_names(cfg))} has no training images; evaluate with --eval-only --model-dir RUN"
         )
-    with folder.open(cfg, _facts(trainer)):
+    with folder.open(cfg, _metadata(trainer)):
         keep_samples = getattr(trainer.dm, "keep_samples", None)
         if keep_samples is not None and cfg.RUN.MODE == "train" and trainer.get_model_names():
             keep_samples(folder.path / "samples")
@@ -99,15 +97,15 @@ def run(cfg: CfgNode) -> RunOutcome:
             if split == cfg.TEST.SPLIT
         ]  # fmt: skip
         if rows:
-            write_results(rows, folder.path / FILE)
+            write_results(rows, folder.path / RESULTS_FILE)
         skipped = _skipped_images(trainer)
         if skipped:
-            folder.note(skipped_images=skipped)
+            folder.add_metadata(skipped_images=skipped)
     return RunOutcome(rows, folder.path)
 
 
 def _features(trainer: Any, cfg: CfgNode) -> RunOutcome:
-    """Encodes every split; the record is written last, so that its presence says that all features are there."""
+    """Encodes every split; the record is written last, so that its presence shows that all features are saved."""
     keep = getattr(trainer, "keep_features", None)
     if keep is None:
         raise ConfigError(f"{cfg.TRAINER.NAME} does not say which image features it reads, so none can be kept for it")
@@ -138,14 +136,21 @@ def _skipped_images(trainer: Any) -> list[str]:
     return sorted({path for loader in loaders for path in getattr(loader, "skipped", ())})
 
 
-def _facts(trainer: Any) -> dict[str, Any]:
-    """What ``run.json`` tells beyond times and versions."""
+def _metadata(trainer: Any) -> dict[str, Any]:
+    """The entries of ``run.json`` besides times and versions."""
     device = trainer.device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    facts: dict[str, Any] = {"device": name, "threads": torch.get_num_threads()}
+    metadata: dict[str, Any] = {"device": name, "threads": torch.get_num_threads()}
     items = getattr(trainer.dm.dataset, "train_x", None)
     if items and isinstance(items[0], Datum):
-        facts["data"] = fingerprint_items(items)
+        metadata["data"] = fingerprint_items(items)
     models = [trainer._models[name] for name in trainer.get_model_names()]
-    facts["trained_parameters"] = sum(p.numel() for m in models for p in m.parameters() if p.requires_grad)
-    return facts
+    metadata["trained_parameters"] = sum(p.numel() for m in models for p in m.parameters() if p.requires_grad)
+    return metadata
+
+
+def __getattr__(name: str) -> Any:
+    if name == "run":
+        warnings.warn("mvlpt.engine.run.run is now mvlpt.engine.run_config", DeprecationWarning, stacklevel=2)
+        return run_config
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

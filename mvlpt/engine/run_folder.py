@@ -1,7 +1,7 @@
-"""A run's folder: who owns it, what state the run is in, and when it may be written.
+"""A run's folder: which run owns it, the state of that run, and when it may be written.
 
 A folder belongs to one configuration. Another configuration is refused with the options that differ; the same one is
-never resumed or repeated silently: an unfinished run wants ``--resume``, a finished one is only reported.
+never resumed or repeated silently: an unfinished run needs ``--resume``, a finished one is only reported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1
 STATE_FILE, CONFIG_FILE = "run.json", "config.yaml"
-# Files by which a folder is known to hold a run, of ours or of Dassl's.
+# Files that show that a folder holds a run, ours or Dassl's.
 TRACES = (STATE_FILE, CONFIG_FILE, "results.jsonl", "log.txt", "resume.pth.tar", "prompt.safetensors")
 
 
@@ -40,19 +40,19 @@ class RunFolder:
     """The output folder of one run.
 
     Args:
-        path: the folder; it is made when the run begins, not before.
+        path: the folder; it is created when the run begins, not before.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._facts: dict[str, Any] = {}
+        self._metadata: dict[str, Any] = {}
 
-    def note(self, **facts: Any) -> None:
-        """Adds to what ``run.json`` tells, from the next change of state on."""
-        self._facts.update(facts)
+    def add_metadata(self, **metadata: Any) -> None:
+        """Adds entries to ``run.json``, which is written at the next change of state."""
+        self._metadata.update(metadata)
 
     def finished_already(self, cfg: CfgNode) -> bool:
-        """Whether the folder holds this very run, finished. Reads only.
+        """Whether the folder holds this same run, finished. Reads only.
 
         Raises:
             RunFolderError: the folder holds another run, or this one unfinished and ``RESUME`` is not set, or it
@@ -64,7 +64,7 @@ class RunFolder:
         present = [name for name in TRACES if (self.path / name).exists()]
         if not present:
             return False
-        begun = present == [CONFIG_FILE]  # and ended before it wrote anything else
+        begun = present == [CONFIG_FILE]  # the run ended before it wrote anything else
         if not begun and (STATE_FILE not in present or CONFIG_FILE not in present):
             if cfg.RESUME and holds_dassl_checkpoints(self.path):
                 return False
@@ -87,20 +87,20 @@ class RunFolder:
         if not cfg.RESUME:
             raise RunFolderError(
                 f"OUTPUT_DIR {self.path} holds this run, {state.get('state', 'unfinished')} since "
-                f"{state.get('updated', 'an unknown time')}; add --resume to go on, or choose another folder"
+                f"{state.get('updated', 'an unknown time')}; add --resume to continue, or choose another folder"
             )
         return False
 
     @contextmanager
-    def open(self, cfg: CfgNode, facts: dict[str, Any]) -> Iterator[RunFolder]:
-        """Owns the folder while a run writes to it; keeps ``run.json`` true whatever happens.
+    def open(self, cfg: CfgNode, metadata: dict[str, Any]) -> Iterator[RunFolder]:
+        """Locks the folder while a run writes to it, and keeps ``run.json`` up to date however the run ends.
 
         The configuration is the first file and the state the second, so that a run that ends between any two files
-        leaves a folder that is known for its own.
+        leaves a folder that it recognises as its own.
 
         Args:
             cfg: the resolved configuration, written as ``config.yaml``.
-            facts: what else ``run.json`` should tell (data fingerprint, device, ...).
+            metadata: further entries of ``run.json`` (data fingerprint, device, ...).
 
         Raises:
             RunFolderError: another process is writing here, or the folder cannot be written.
@@ -114,7 +114,7 @@ class RunFolder:
                 "run": config_identity(cfg),
                 "command": sys.argv,
                 "versions": _versions(),
-                **facts,
+                **metadata,
                 "started": started.isoformat(timespec="seconds"),
             }
             self._write_state(record, started)
@@ -134,7 +134,7 @@ class RunFolder:
     def _write_state(self, record: dict[str, Any], started: datetime.datetime) -> None:
         now = datetime.datetime.now(datetime.timezone.utc)
         record["updated"] = now.isoformat(timespec="seconds")
-        record.update(self._facts)
+        record.update(self._metadata)
         record["seconds"] = round((now - started).total_seconds(), 2)
         write_json(record, self.path / STATE_FILE)
 

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from mvlpt.engine.checkpoints import BEST, POINTER, find_checkpoint, load_checkpoint
+from mvlpt.engine.checkpoints import BEST_CHECKPOINT, POINTER, find_checkpoint, load_checkpoint
 from mvlpt.engine.identity import config_identity
 from mvlpt.engine.optim import EpochSchedule
 from mvlpt.errors import CheckpointError
@@ -79,7 +79,7 @@ def apply_dassl_checkpoints(trainer: Any, directory: str | Path) -> int:
         epochs.add(int(content["epoch"]))
         _continue_optimizer(trainer._optims[name], content.get("optimizer"), path)
         _continue_schedule(trainer._scheds[name], int(content["epoch"]))
-        best = Path(directory) / name / BEST
+        best = Path(directory) / name / BEST_CHECKPOINT
         if best.is_file():
             kept = load_checkpoint(find_checkpoint(directory, name))
             if isinstance(kept.get("val_result"), float):

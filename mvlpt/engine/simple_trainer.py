@@ -19,7 +19,7 @@ from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, l
 from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.engine.own_state import OwnState
-from mvlpt.engine.predictions import recorded_predictions
+from mvlpt.engine.predictions import record_predictions
 from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random_state
 from mvlpt.engine.run_state import apply_dassl_checkpoints, apply_run_state, run_state
 from mvlpt.engine.simple_net import SimpleNet
@@ -232,7 +232,7 @@ class SimpleTrainer(TrainerBase):
         if split == "val" and self.val_loader is None:
             raise ConfigError("TEST.SPLIT is 'val', but the task has no validation split; set TEST.SPLIT test")
         images = 0
-        with recorded_predictions(self, split) as record:
+        with record_predictions(self, split) as record:
             for batch in self.evaluation_batches(split):
                 input, label = self.parse_batch_test(batch)
                 output = self.model_inference(input)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.engine.results import FIELDS, FILE, read_results
+from mvlpt.engine import RESULT_FIELDS, RESULTS_FILE, read_results
 from mvlpt.errors import RunFolderError
 from mvlpt.io import atomic_write
 from mvlpt.schedule import Plan
@@ -31,11 +31,11 @@ def find_results(folder: str | os.PathLike[str]) -> list[Path]:
     top = Path(folder)
     if not top.is_dir():
         raise RunFolderError(f"No folder of runs and no results file at {top}")
-    found = sorted(top.rglob(FILE))
+    found = sorted(top.rglob(RESULTS_FILE))
     above = {parent for file in found for parent in file.parent.parents}
     kept = [file for file in found if file.parent not in above or _is_run(file.parent)]
     if not kept:
-        raise RunFolderError(f"No {FILE} in or below {top}; has a run of it finished?")
+        raise RunFolderError(f"No {RESULTS_FILE} in or below {top}; has a run of it finished?")
     return kept
 
 
@@ -64,7 +64,7 @@ def collect_folder(folder: str | os.PathLike[str]) -> tuple[Path, int]:
     if top.is_file():
         raise RunFolderError(f"{top} is a file; name the folder whose runs are to be collected")
     if top.is_dir() and _is_run(top):
-        raise RunFolderError(f"{top} is the folder of one run, whose {FILE} is its own; name a folder above it")
+        raise RunFolderError(f"{top} is the folder of one run, whose {RESULTS_FILE} is its own; name a folder above it")
     rows = _distinct(row for file in find_results(top) for row in read_results(file))
     return _write(rows, top), len(rows)
 
@@ -79,7 +79,7 @@ def collect_plan(plan: Plan, root: Path) -> list[Row]:
     """
     rows: list[Row] = []
     for job in plan:
-        file = root / job.name / FILE
+        file = root / job.name / RESULTS_FILE
         if job.kind in UNSCORED or not file.exists():
             continue
         serves = job.labels.get("serves")
@@ -90,14 +90,14 @@ def collect_plan(plan: Plan, root: Path) -> list[Row]:
 
 def _write(rows: Iterable[Row], folder: Path) -> Path:
     """Writes rows, one line each; the file appears whole."""
-    with atomic_write(folder / FILE) as handle:
+    with atomic_write(folder / RESULTS_FILE) as handle:
         for row in rows:
             handle.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return folder / FILE
+    return folder / RESULTS_FILE
 
 
 def _distinct(rows: Iterable[Row]) -> list[Row]:
-    return list({tuple(row[field] for field in FIELDS): row for row in rows}.values())
+    return list({tuple(row[field] for field in RESULT_FIELDS): row for row in rows}.values())
 
 
 def _is_run(folder: Path) -> bool:

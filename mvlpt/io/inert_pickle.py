@@ -1,8 +1,8 @@
 """An unpickler that runs nothing: tensors, plain containers and NumPy numbers, and inert objects for all the rest.
 
 Each class or function that a file names is looked up in a table; one that is not there becomes :class:`Inert`, which
-ignores its arguments. State is given to inert objects only: no file can set an attribute on anything of torch's or
-Python's, nor on a container that it builds.
+ignores its arguments. Only inert objects get state: no file can set an attribute on anything in torch or Python, nor on
+a container that it builds.
 
 ``torch.load`` takes this module as its ``pickle_module``, hence the names ``Unpickler``, ``load`` and ``loads``.
 """
@@ -91,8 +91,8 @@ _TENSORS: dict[str, Callable[..., Any]] = {
 class InertUnpickler(pickle._Unpickler):
     """Python's unpickler with a table of the only things that it can reach.
 
-    The version in Python and not the one in C, because only there can the instruction that gives an object its state
-    be replaced.
+    It extends the version in Python, not the one in C, because only there can the instruction that sets an object's
+    state be replaced.
     """
 
     table: Mapping[str, Any] = {}

@@ -1,6 +1,6 @@
-"""Reads large JSON files in pieces: objects and lists are walked, tables of numbers come row by row.
+"""Reads large JSON files in pieces: walks objects and lists, and yields tables of numbers row by row.
 
-Memory stays bounded by :data:`MAX_VALUE` whatever the file holds; every complaint names the file and the byte.
+Memory is bounded by :data:`MAX_VALUE` whatever the file holds; every error names the file and the byte.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _DECODER = json.JSONDecoder()
 
 
 class JsonStream:
-    """A position in a JSON file, which only moves forward.
+    """A position in a JSON file that only moves forward.
 
     Args:
         handle: opened for reading bytes.
-        name: what messages call it.
+        name: the name of the file in messages.
     """
 
     def __init__(self, handle: IO[bytes], name: str) -> None:
@@ -44,7 +44,7 @@ class JsonStream:
             if not isinstance(key, str):
                 self.fail("a name in quotes is missing")
             if key in seen:
-                self.fail(f"the field '{key}' stands there twice")
+                self.fail(f"the field '{key}' is given twice")
             seen.add(key)
             self._take(b":")
             yield key
@@ -80,12 +80,12 @@ class JsonStream:
                     continue
                 self.fail("this is not JSON, or it is cut short")
             if len(text) - end < 32 and self._fill():
-                continue  # a number might go on
+                continue  # a number might continue
             self._at += len(text[:end].encode("utf-8", "surrogateescape"))
             return value
 
     def row_text(self) -> bytes:
-        """The list of numbers that begins here, as it is written. Anything but plain numbers is refused."""
+        """The list of numbers that begins here, undecoded. Anything but plain numbers is refused."""
         self._next()
         if self._buffer[self._at : self._at + 1] != b"[":
             self.fail("a row of numbers is missing")
@@ -101,12 +101,12 @@ class JsonStream:
         return row
 
     def end(self) -> None:
-        """Checks that nothing follows."""
+        """Checks that the file ends here."""
         if self._next():
-            self.fail("something follows after the end")
+            self.fail("there is content after the end")
 
     def fail(self, what: str) -> NoReturn:
-        """Raises a :class:`DataError` that names the place."""
+        """Raises a :class:`DataError` that names the file and the byte."""
         raise DataError(f"{self.name}, byte {self._before + self._at}: {what}")
 
     def _next(self) -> bytes:
@@ -126,7 +126,7 @@ class JsonStream:
         self._at += 1
 
     def _fill(self) -> bool:
-        """Reads on, and forgets what was passed over; whether there was more."""
+        """Reads more and discards what was consumed; whether there was more."""
         try:
             more = self._handle.read(CHUNK)
         except Exception as error:  # a broken archive raises what zlib and zipfile like

@@ -129,7 +129,7 @@ def _collect(record: _Record, prefix: str, state: dict[str, Any], depth: int) ->
         raise BackboneError("The archive's modules are nested too deeply")
     for name, value in record.attributes.items():
         if isinstance(value, Tensor):
-            if name != "attn_mask":  # follows from the context length
+            if name != "attn_mask":  # determined by the context length
                 state[prefix + name] = value
         elif isinstance(value, _Record):
             _collect(value, f"{prefix}{name}.", state, depth + 1)

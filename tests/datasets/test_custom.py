@@ -14,7 +14,7 @@ import mvlpt.datasets
 import mvlpt.trainers  # noqa: F401  (registers the trainers)
 from mvlpt.config import get_cfg_default
 from mvlpt.data import DataManager, build_dataset, read_image
-from mvlpt.engine.run import run
+from mvlpt.engine import run_config
 from mvlpt.errors import DataError, UnknownNameError
 
 BIRDS = ["blue_jay", "crow", "Wood Duck"]
@@ -179,7 +179,7 @@ def test_own_tasks_train_together_from_the_command_line_s_options(tmp_path):
     first = task_file(tmp_path, images="photos")
     second = task_file(tmp_path, manifest="labels.csv", name="places.yaml")
     options = {"DATASET__DATASET": f"{first},{second}", "OPTIM__MAX_EPOCH": 1, "DATASET__MULTITASK_EVALKEY": "birds"}
-    rows = run(toy_config(tmp_path / "run", **options)).rows
+    rows = run_config(toy_config(tmp_path / "run", **options)).rows
     assert [(row["task"], row["n"]) for row in rows] == [("birds", 4), ("places", 6)]
 
 

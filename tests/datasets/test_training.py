@@ -9,7 +9,7 @@ from support.toy import toy_config
 import mvlpt.datasets
 import mvlpt.trainers  # noqa: F401  (registers the trainers)
 from mvlpt.data.sources import known_tasks, task_metadata
-from mvlpt.engine.run import run
+from mvlpt.engine import run_config
 
 ELEVATER = [metadata.name for metadata in known_tasks("elevater")]
 LONG_NAMES = {"gtsrb", "patch-camelyon", "stanford-cars"}  # longer than the embedded model's 24 tokens of text
@@ -21,7 +21,7 @@ def train_one_step(root, output, names, **options):
     cfg = toy_config(
         output, DATASET__ROOT=str(root), DATASET__DATASET=names, DATASET__NUM_SHOTS=1, **fixed, **options
     )  # fmt: skip
-    return run(cfg).rows
+    return run_config(cfg).rows
 
 
 @pytest.mark.parametrize("name", ELEVATER)

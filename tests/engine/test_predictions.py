@@ -8,8 +8,7 @@ import torch
 from support.toy import toy_config
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
-from mvlpt.engine import TRAINER_REGISTRY
-from mvlpt.engine.run import run
+from mvlpt.engine import TRAINER_REGISTRY, run_config
 
 
 def recorded(folder):
@@ -24,7 +23,7 @@ def test_rows_are_softmax_over_the_tasks_own_classes_in_index_order(toy_tasks, t
         DATALOADER__TEST__SAMPLER=sampler, DATALOADER__TEST__BATCH_SIZE=5,
     )  # fmt: skip
     cfg.freeze()
-    outcome = run(cfg)
+    outcome = run_config(cfg)
     index, arrays = recorded(tmp_path / "run")
     assert {name: array.shape for name, array in arrays.items()} == {"toy-warm": (12, 3), "toy-cold": (8, 2)}
     trainer = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)(cfg)
@@ -64,7 +63,7 @@ def test_unreadable_images_leave_rows_of_nan_and_are_counted(toy_tasks, tmp_path
         DATASET__ON_BAD_IMAGE="skip",
     )  # fmt: skip
     cfg.freeze()
-    run(cfg)
+    run_config(cfg)
     index, arrays = recorded(tmp_path / "run")
     assert index["tasks"][0]["missing"] == 1
     assert np.isnan(arrays["toy-spoiled"]).all(axis=1).tolist() == [place == 3 for place in range(8)]
@@ -73,5 +72,5 @@ def test_unreadable_images_leave_rows_of_nan_and_are_counted(toy_tasks, tmp_path
 def test_nothing_is_recorded_unless_asked_for(toy_tasks, tmp_path):
     cfg = toy_config(tmp_path / "run", OPTIM__MAX_EPOCH=1)
     cfg.freeze()
-    run(cfg)
+    run_config(cfg)
     assert not (tmp_path / "run" / "predictions").exists()

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from mvlpt.config import get_cfg_default
+from mvlpt.engine import RESULT_FIELDS, arm_of, read_results, result_rows, write_results
 from mvlpt.engine.evaluation import TaskScore
-from mvlpt.engine.results import FIELDS, arm_of, read_results, result_rows, write_results
 from mvlpt.errors import RunFolderError
 
 
@@ -22,7 +22,7 @@ SCORE = TaskScore("pets", "accuracy", 81.25, True, 16)
 def test_a_row_has_the_contracts_fields_in_order(tmp_path):
     cfg = config(TRAINER__NAME="MVLPT-CoOp", DATASET__NAME="pets", DATASET__NUM_SHOTS=4, SEED=2)
     (row,) = result_rows(cfg, [SCORE], "test", 50)
-    assert tuple(row) == FIELDS
+    assert tuple(row) == RESULT_FIELDS
     assert {k: row[k] for k in ("arm", "task", "split", "metric", "value", "shots", "seed", "epoch", "n")} == {
         "arm": "single", "task": "pets", "split": "test", "metric": "accuracy", "value": 81.25, "shots": 4, "seed": 2,
         "epoch": 50, "n": 16,

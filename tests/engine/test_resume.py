@@ -11,8 +11,8 @@ import torch
 from support.toy import toy_config
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
+from mvlpt.engine import run_config
 from mvlpt.engine.registries import build_trainer
-from mvlpt.engine.run import run
 from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import CheckpointError, RunFolderError
 from mvlpt.runtime import Interrupted
@@ -53,7 +53,7 @@ def assert_same(one, other):
 def unbroken(toy_tasks, tmp_path_factory):
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("unbroken")
-    run(frozen(folder))
+    run_config(frozen(folder))
     return outcome(folder)
 
 
@@ -73,11 +73,11 @@ def test_stopped_between_two_steps(toy_tasks, unbroken, tmp_path, monkeypatch, s
     with monkeypatch.context() as patch:
         patch.setattr(SimpleTrainer, "after_step", stop_here)
         with pytest.raises(Interrupted):
-            run(frozen(tmp_path))
+            run_config(frozen(tmp_path))
     assert '"state": "interrupted"' in (tmp_path / "run.json").read_text()
     assert not (tmp_path / "results.jsonl").exists()
     torch.manual_seed(12345)  # another process would start elsewhere
-    run(frozen(tmp_path, RESUME=str(tmp_path)))
+    run_config(frozen(tmp_path, RESUME=str(tmp_path)))
     assert_same(outcome(tmp_path), unbroken)
     assert not (tmp_path / "resume.pth.tar").exists()
 
@@ -91,7 +91,7 @@ import mvlpt.trainers
 from mvlpt.data.datasets import DATASET_REGISTRY
 from mvlpt.datasets.embedded import embedded_names, embedded_task
 from mvlpt.engine import simple_trainer
-from mvlpt.engine.run import run
+from mvlpt.engine import run_config
 from pathlib import Path
 from support.toy import toy_config
 root = Path({root!r})
@@ -107,7 +107,7 @@ def killed(self, *args, **kwargs):
 setattr(simple_trainer.SimpleTrainer, place, killed)
 cfg = toy_config({folder!r}, RUN__SAVE_EVERY=0, **{options!r})
 cfg.freeze()
-run(cfg)
+run_config(cfg)
 """
 
 
@@ -126,33 +126,33 @@ def test_killed_without_warning(toy_tasks, unbroken, tmp_path, place, count):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     with pytest.raises(RunFolderError, match="add --resume to go on"):
-        run(frozen(tmp_path))
-    run(frozen(tmp_path, RESUME=str(tmp_path)))
+        run_config(frozen(tmp_path))
+    run_config(frozen(tmp_path, RESUME=str(tmp_path)))
     assert_same(outcome(tmp_path), unbroken)
 
 
 def test_a_second_run_repeats_nothing_and_reports(toy_tasks, tmp_path):
-    first = run(frozen(tmp_path))
+    first = run_config(frozen(tmp_path))
     stamp = (tmp_path / "run.json").stat().st_mtime_ns
-    second = run(frozen(tmp_path))
+    second = run_config(frozen(tmp_path))
     assert second.was_finished
     assert second.rows == first.rows
     assert (tmp_path / "run.json").stat().st_mtime_ns == stamp
 
 
 def test_another_run_in_the_folder_is_refused_with_the_difference(toy_tasks, tmp_path):
-    run(frozen(tmp_path))
+    run_config(frozen(tmp_path))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(RunFolderError, match=r"OPTIM\.LR: 0\.005 there, 0\.1 here"):
-        run(frozen(tmp_path, OPTIM__LR=0.1))
+        run_config(frozen(tmp_path, OPTIM__LR=0.1))
     with pytest.raises(RunFolderError, match=r"OPTIM\.LR"):
-        run(frozen(tmp_path, OPTIM__LR=0.1, RESUME=str(tmp_path)))
+        run_config(frozen(tmp_path, OPTIM__LR=0.1, RESUME=str(tmp_path)))
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_the_same_command_gives_the_same_prompt(toy_tasks, unbroken, tmp_path):
     torch.manual_seed(99)
-    run(frozen(tmp_path))
+    run_config(frozen(tmp_path))
     assert_same(outcome(tmp_path), unbroken)
 
 

@@ -7,9 +7,9 @@ import pytest
 from support.toy import toy_config
 
 from mvlpt.data import SplitSizes
+from mvlpt.engine import run_config
 from mvlpt.engine.registries import build_trainer, load_shipped
 from mvlpt.engine.resources import shared_resources
-from mvlpt.engine.run import run
 from mvlpt.experiment.costs.calibrate import (
     DEFAULTS,
     cost_model,
@@ -180,12 +180,12 @@ def test_calibrated_estimates_are_near_real_runs_and_in_their_order(tmp_path):
     model = CostModel({"embedded": measure_rates("embedded", 48, "cpu")})
     taken, guessed = [], []
     with shared_resources():
-        run(config(tmp_path, OUTPUT_DIR=str(tmp_path / "warm")))  # what the first run in a process pays for
+        run_config(config(tmp_path, OUTPUT_DIR=str(tmp_path / "warm")))  # what the first run in a process pays for
         for number, (trainer, options) in enumerate(RUNS):
             cfg = config(tmp_path, trainer, OUTPUT_DIR=str(tmp_path / str(number)), RUN__THREADS=1, **options)
             guessed.append(model.of_run(cfg, "train")[0])
             started = time.process_time()
-            run(cfg)
+            run_config(cfg)
             taken.append(time.process_time() - started)
     for real, estimate in zip(taken, guessed, strict=True):
         assert real / 4 < estimate < 4 * real, (taken, guessed)

@@ -10,7 +10,7 @@ import pytest
 from mvlpt.cli.average import build_parser as average_parser
 from mvlpt.cli.train import build_parser as train_parser
 from mvlpt.cli.train import setup_cfg
-from mvlpt.engine.identity import decisive_options
+from mvlpt.engine.identity import result_affecting_options
 from mvlpt.errors import ConfigError, PlanError
 from mvlpt.experiment import Experiment, load_experiment
 from mvlpt.experiment.plan import START_OPTIONS, STORE, build_plan, check_same_folder
@@ -276,7 +276,9 @@ def test_an_id_is_the_hash_of_what_the_command_asks_for():
     plan = build_plan(experiment(**ALL_ARMS), "out", GROUPS)
     for job in plan:
         if job.kind in ("train", "adapt", "evaluate") and job.labels["seed"] in (0, 1):
-            decisive = {key: value for key, value in decisive_options(cfg_of(job)).items() if key not in START_OPTIONS}
+            decisive = {
+                key: value for key, value in result_affecting_options(cfg_of(job)).items() if key not in START_OPTIONS
+            }
             start = [need for need in job.needs if plan[need].kind != "features"]
             assert job.id == job_id([job.kind, decisive, start]), job.name
 

@@ -167,9 +167,9 @@ SPOILED = {
     ),
     "repeated": (
         lambda f: (f / "seed0_second.json").write_text('{"n_shot":5,"n_shot":5}'),
-        "the field 'n_shot' stands there twice",
+        "the field 'n_shot' is given twice",
     ),
-    "more": (lambda f: (f / "seed0_second.json").write_text("{} {}"), "something follows after the end"),
+    "more": (lambda f: (f / "seed0_second.json").write_text("{} {}"), "there is content after the end"),
     "nested": (
         lambda f: (f / "seed0_second.json").write_text('{"a":' + "[" * 100_000),
         "this is not JSON, or it is cut short",

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.cli import main
+from mvlpt.engine import run_config
 from mvlpt.engine.registries import build_trainer
-from mvlpt.engine.run import run
 from mvlpt.errors import TrainingError
 from mvlpt.trainers.losses import correct, prompt_losses
 from mvlpt.trainers.task_meter import TaskMeter
@@ -38,8 +38,8 @@ def test_training_on_cached_features_equals_training_on_images(toy_tasks, tmp_pa
     options = {"DATASET__DATASET": "toy-warm,toy-cold", "DATALOADER__VIEWS": views}
     if views:
         options["INPUT__TRANSFORMS"] = ("random_resized_crop", "random_flip", "normalize")
-    run(frozen(tmp_path / "features", **options))
-    run(frozen(tmp_path / "images", DATALOADER__FEATURE_CACHE_MB=0, **options))
+    run_config(frozen(tmp_path / "features", **options))
+    run_config(frozen(tmp_path / "images", DATALOADER__FEATURE_CACHE_MB=0, **options))
     torch.testing.assert_close(prompt_of(tmp_path / "features")["ctx"], prompt_of(tmp_path / "images")["ctx"])
     one, other = ((tmp_path / name / "results.jsonl").read_text() for name in ("features", "images"))
     assert [json.loads(a)["value"] for a in one.splitlines()] == [json.loads(b)["value"] for b in other.splitlines()]
@@ -92,7 +92,7 @@ def test_the_task_meter_against_separate_backward_passes():
 
 
 def test_each_tasks_loss_accuracy_and_gradient_norm_are_logged(toy_tasks, tmp_path):
-    run(frozen(tmp_path, DATASET__DATASET="toy-warm,toy-cold"))
+    run_config(frozen(tmp_path, DATASET__DATASET="toy-warm,toy-cold"))
     lines = [line for line in (tmp_path / "log.txt").read_text().splitlines() if "grad_norm" in line]
     assert len([line for line in lines if "toy-warm" in line]) == 3
     assert all(word in lines[0] for word in ("loss", "acc", "images"))
@@ -178,7 +178,7 @@ def test_mvlpt_takes_its_method_from_the_context_lengths(toy_tasks, tmp_path, le
 def test_average_of_seeds(toy_tasks, tmp_path, capsys):
     folders = [tmp_path / f"seed{seed}" for seed in (1, 2, 3)]
     for seed, folder in enumerate(folders, start=1):
-        run(frozen(folder, SEED=seed, OPTIM__MAX_EPOCH=1))
+        run_config(frozen(folder, SEED=seed, OPTIM__MAX_EPOCH=1))
     line = ["average", *map(str, folders), "--output-dir", str(tmp_path / "mean")]
     assert main(line) == 0
     mean = torch.load(tmp_path / "mean" / "prompt_learner" / "model-best.pth.tar", weights_only=True)["state_dict"][
@@ -188,7 +188,9 @@ def test_average_of_seeds(toy_tasks, tmp_path, capsys):
     assert main(line) == 2
     assert "holds a prompt already" in capsys.readouterr().err
     assert main(["average", str(folders[0]), str(folders[0]), "--output-dir", str(tmp_path / "twice")]) == 2
-    run(frozen(tmp_path / "long", OPTIM__MAX_EPOCH=1, TRAINER__MVLPT__COOP__N_CTX=6, TRAINER__MVLPT__COOP__CTX_INIT=""))
+    run_config(
+        frozen(tmp_path / "long", OPTIM__MAX_EPOCH=1, TRAINER__MVLPT__COOP__N_CTX=6, TRAINER__MVLPT__COOP__CTX_INIT="")
+    )
     assert main(["average", str(folders[0]), str(tmp_path / "long"), "--output-dir", str(tmp_path / "other")]) == 2
     assert "ctx is (4, 128)" in capsys.readouterr().err
 
@@ -256,7 +258,7 @@ def test_too_little_memory_has_a_status_of_its_own(toy_tasks, tmp_path, capsys, 
 
 def test_who_watches_from_outside_sees_how_far_the_run_is(toy_tasks, tmp_path, monkeypatch):
     monkeypatch.setenv("MVLPT_PROGRESS_FILE", str(tmp_path / "progress.json"))
-    run(frozen(tmp_path / "run"))
+    run_config(frozen(tmp_path / "run"))
     told = json.loads((tmp_path / "progress.json").read_text())
     assert told["done"] == told["total"] == 3  # one batch an epoch
     assert told["text"].startswith("epoch 3/3 loss")

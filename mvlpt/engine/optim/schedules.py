@@ -1,6 +1,6 @@
-"""Learning rates by epoch: the same numbers as Dassl's schedulers give, in closed form.
+"""Learning rates by epoch: the numbers of Dassl's schedulers in closed form.
 
-A rate depends on the epoch alone, so a resumed run takes up exactly where it was. The schedule's state is plain
+A rate depends on the epoch alone, so a resumed run continues exactly where it was. The schedule's state is plain
 numbers, which load with ``weights_only``.
 """
 
@@ -29,7 +29,7 @@ class EpochSchedule(LRScheduler):
         warmup_rate: the rate of a constant warm-up, or of the first epoch of a linear one.
         warmup_linear: rise linearly to the base rate instead of staying constant.
         recount: the decay counts its epochs from the end of the warm-up (Dassl's default); otherwise its first
-            epoch after the warm-up is at the full rate and the shape goes on as if it had run from the start.
+            epoch after the warm-up is at the full rate, and the shape continues as if it had run from the start.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class EpochSchedule(LRScheduler):
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on at the saved epoch and sets the optimiser's rates to that epoch's."""
+        """Continues at the saved epoch and sets the optimiser's rates to that epoch's."""
         self.last_epoch = int(state_dict["last_epoch"])
         self.base_lrs = [float(rate) for rate in state_dict["base_lrs"]]
         for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mvlpt.engine.results import read_results
+from mvlpt.engine import read_results
 from mvlpt.graph import measured_gains
 
 

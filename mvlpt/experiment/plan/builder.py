@@ -9,7 +9,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.engine.identity import decisive_options
+from mvlpt.engine.identity import result_affecting_options
 from mvlpt.experiment.arms import Run, StartPrompt, planned_runs
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import CostModel
@@ -72,7 +72,7 @@ class _Builder:
         start = self._start_job(run.start) if run.start is not None else None
         labels = {"RUN.ARM": run.arm, **({"RUN.GROUP": run.group} if run.group else {})}
         cfg = self.configurations.of_run(run, labels)
-        identity = {key: value for key, value in decisive_options(cfg).items() if key not in START_OPTIONS}
+        identity = {key: value for key, value in result_affecting_options(cfg).items() if key not in START_OPTIONS}
         ident = job_id([run.kind, identity, [start.id] if start else []])
         if ident not in self.jobs:
             features = self._features.of_run(run, cfg)  # before the run that needs them

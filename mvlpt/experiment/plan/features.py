@@ -6,7 +6,7 @@ from pathlib import Path
 
 from yacs.config import CfgNode
 
-from mvlpt.engine.identity import decisive_options
+from mvlpt.engine.identity import result_affecting_options
 from mvlpt.experiment.arms import Run, folder_name
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import CostModel
@@ -45,7 +45,7 @@ class FeatureJobs:
 
         The untrained baseline reads features that other runs read, too; for it alone none are kept.
         """
-        identity = {key: value for key, value in decisive_options(cfg).items() if key.startswith(SECTIONS)}
+        identity = {key: value for key, value in result_affecting_options(cfg).items() if key.startswith(SECTIONS)}
         identity |= {"INPUT.TRANSFORMS": None, "precision": tuning_of(cfg).precision, "task": task}
         ident = job_id(["features", identity])
         if ident in self._jobs or not run.shots:

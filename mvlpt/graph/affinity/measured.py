@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mvlpt.engine.results import TEST_SPLITS
+from mvlpt.engine import TEST_SPLITS
 from mvlpt.errors import GraphError, suggest
 
 SEPARATOR = "+"  # between the two tasks in the ``group`` of a row

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mvlpt.arms import ARMS, arm_label, arm_order
-from mvlpt.engine.results import TEST_SPLITS
+from mvlpt.engine import TEST_SPLITS
 from mvlpt.errors import RunFolderError
 from mvlpt.experiment import SOURCE_FILE
 
