@@ -1,4 +1,8 @@
-"""Running code that says ``.cuda()`` on a machine without a GPU: the call leaves tensors and modules where they are."""
+"""Running code that says ``.cuda()`` and ``.half()`` on a machine without a GPU.
+
+The first leaves tensors and modules where they are, the second leaves them in fp32: code that halves a part of its
+model, for the speed of a GPU, then adds and multiplies numbers of one type.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ _originals: dict[tuple[type, str], Any] = {}
 
 
 def accept_gpu_calls() -> None:
-    """Makes ``.cuda()`` and ``.to("cuda")`` of tensors and modules do nothing where torch sees no GPU.
+    """Makes ``.cuda()``, ``.to("cuda")`` and ``.half()`` of tensors and modules do nothing where torch sees no GPU.
 
     A machine with a GPU is left alone. :func:`refuse_gpu_calls` undoes it.
     """
@@ -19,6 +23,7 @@ def accept_gpu_calls() -> None:
         return
     for kind in (torch.Tensor, nn.Module):
         _replace(kind, "cuda", _stay)
+        _replace(kind, "half", _stay)
         _replace(kind, "to", _without_gpu(kind.to))
 
 
@@ -38,7 +43,7 @@ def _replace(kind: type, name: str, method: Any) -> None:
 
 
 def _stay(self: Any, *_: Any, **__: Any) -> Any:
-    """Stands in for ``cuda``."""
+    """Stands in for ``cuda`` and ``half``."""
     return self
 
 

@@ -180,7 +180,7 @@ def random_state(size: int) -> dict[str, Tensor]:
 
 def _save(state: dict[str, Tensor], target: Path) -> None:
     os.makedirs(target.parent, exist_ok=True)
-    halved = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
+    halved = {key: value.to(torch.float16) if value.is_floating_point() else value for key, value in state.items()}
     halved = {key: value for key, value in halved.items() if key != "attn_mask"}
     with atomic_write(target, "wb") as handle:
         torch.save(halved, handle)
