@@ -1,5 +1,9 @@
 """A similarity that a plugin registers is computed, weighted and grouped by, like the built-in ones."""
 
+import re
+import textwrap
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support.clusters import random_task
@@ -9,13 +13,8 @@ from mvlpt.dassl import load_plugin
 from mvlpt.errors import GraphError
 from mvlpt.graph import SIMILARITIES, TaskGraph, read_groups, register_similarity, similarity_matrices
 
-PLUGIN = """
-from mvlpt.graph import register_similarity
-
-@register_similarity("label.count", inputs=("class_names",))
-def class_count_ratio(names_a, names_b):
-    return min(len(names_a), len(names_b)) / max(len(names_a), len(names_b))
-"""
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "graph.md").read_text(encoding="utf-8")
+PLUGIN = textwrap.dedent(re.search(r"\n((?:(?: {4}.*)?\n)*    from mvlpt.*(?:(?: {4}.*)?\n)*)", PAGE).group(1))
 RNG = np.random.default_rng(3)
 A, B = random_task(RNG, "a", 2), random_task(RNG, "b", 4)
 
