@@ -1,8 +1,9 @@
 """Prompt methods: one folder and one registration each. Importing this package registers the shipped ones."""
 
-from mvlpt.models.prompts import cocoop, coop, upt, vpt
 from mvlpt.models.prompts.base import PromptLearner, Prompts
-from mvlpt.models.prompts.contexts import ContextOptions, learned_contexts
+from mvlpt.models.prompts.cocoop import CoCoOp
+from mvlpt.models.prompts.contexts import ContextOptions, initial_contexts, learned_contexts, parameter_dtype
+from mvlpt.models.prompts.coop import CoOp, CoOpOptions, TextPromptLearner, read_context_section
 from mvlpt.models.prompts.method import (
     PROMPT_METHODS,
     PromptCost,
@@ -11,20 +12,31 @@ from mvlpt.models.prompts.method import (
     prompt_method,
     register_prompt_method,
 )
+from mvlpt.models.prompts.upt import UPT, UPTOptions
+from mvlpt.models.prompts.vpt import VPT, VisualPromptLearner, VPTOptions, read_visual_section
 
 __all__ = [
     "PROMPT_METHODS",
+    "UPT",
+    "VPT",
+    "CoCoOp",
+    "CoOp",
+    "CoOpOptions",
     "ContextOptions",
     "PromptCost",
     "PromptLearner",
     "PromptMethod",
     "Prompts",
-    "cocoop",
-    "coop",
+    "TextPromptLearner",
+    "UPTOptions",
+    "VPTOptions",
+    "VisualPromptLearner",
+    "initial_contexts",
     "learned_contexts",
+    "parameter_dtype",
     "plain_prompts",
     "prompt_method",
+    "read_context_section",
+    "read_visual_section",
     "register_prompt_method",
-    "upt",
-    "vpt",
 ]
