@@ -171,7 +171,7 @@ ROWS += [pair_row(task, 51.0, "toy-warm+toy-cold") for task in ("toy-warm", "toy
         (["--steps", "0", "--affinity", "grad"], "--steps is 0"),
         (["--results", "ROWS"], "--results is read for --affinity measured"),
         (["--raw", "--affinity", "grad"], "--raw"),
-        (["--affinity", "grad", "--trainer", "ZeroshotCLIP"], "tunes no text, visual or unified prompt"),
+        (["--affinity", "grad", "--trainer", "ZeroshotCLIP"], "tunes no prompt that all images share"),
         (["--affinity", "gard"], "did you mean 'grad'"),
         (["--affinity", "measured"], "--results"),
         (["--affinity", "grad", "--similarity", "visual"], "one of --similarity, --affinity"),

@@ -14,7 +14,6 @@ from mvlpt.experiment.grouping.groups_files import read_groups_of
 from mvlpt.experiment.grouping.options import GroupingOptions
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.grouping.requests import experiment_requests
-from mvlpt.experiment.registration import register
 from mvlpt.experiment.spec import Experiment
 from mvlpt.graph import Grouping
 
@@ -44,7 +43,6 @@ def group_experiment(
     options = GroupingOptions.from_section(experiment.grouping)
     if options.file:
         return dict.fromkeys(experiment.trainers, read_groups_of(experiment, options.file))
-    register(experiment.plugins)
     found = {}
     with shared_resources():
         for request in experiment_requests(experiment, options):

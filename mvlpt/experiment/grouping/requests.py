@@ -11,6 +11,7 @@ from typing import Any
 from mvlpt.config import Config, check_config, find_config, get_cfg_default, read_yaml
 from mvlpt.engine import extend_config
 from mvlpt.errors import ConfigError, suggest
+from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.grouping.checks import checked_sources
 from mvlpt.experiment.grouping.options import GroupingOptions
 from mvlpt.experiment.grouping.sources import graph_backbone, use_input_of
@@ -131,7 +132,8 @@ def experiment_requests(
     """
     names = experiment.trainer_names()
     files = [*experiment.trainers] or [experiment.zero_shot]
-    configs = {file: _experiment_config(experiment, file, overrides) for file in files}
+    configurations = Configurations(experiment)
+    configs = {file: _experiment_config(configurations, file, overrides) for file in files}
     if options.trainer:
         known = {name: file for file in files for name in (names[file], configs[file].TRAINER.NAME, file)}
         if options.trainer not in known:
@@ -147,7 +149,8 @@ def _plain_request(
     config_file: str, data: DataChoice, options: GroupingOptions, overrides: Sequence[Any]
 ) -> GroupingRequest:
     """The grouping of tasks under a trainer's file, or under the backbone's own transform where no file is given."""
-    cfg = _defaults()
+    cfg = get_cfg_default()
+    extend_config(cfg)
     embedded = data.backbone in ("", "embedded")
     if config_file or embedded:
         cfg.merge_from_file(find_config(config_file or EMBEDDED_CONFIG))
@@ -160,20 +163,13 @@ def _plain_request(
     return GroupingRequest(_frozen(cfg), options)
 
 
-def _experiment_config(experiment: Experiment, file: str, overrides: Sequence[Any]) -> Config:
-    cfg = _defaults()
-    cfg.merge_from_file(find_config(file))
-    words = [word for pair in experiment.overrides("grouped").items() for word in pair]
-    words += ["DATASET.DATASET", ",".join(experiment.tasks), "SEED", experiment.seeds[0]]
+def _experiment_config(configurations: Configurations, file: str, overrides: Sequence[Any]) -> Config:
+    experiment = configurations.experiment
+    cfg = configurations.base(file, experiment.overrides("grouped")).clone()
+    words = ["DATASET.DATASET", ",".join(experiment.tasks), "SEED", experiment.seeds[0]]
     words += ["DATASET.NUM_SHOTS", min(experiment.shots)]
     cfg.merge_from_list([*words, *overrides])
     return _frozen(cfg)
-
-
-def _defaults() -> Config:
-    cfg = get_cfg_default()
-    extend_config(cfg)
-    return cfg
 
 
 def _frozen(cfg: Config) -> Config:
