@@ -135,7 +135,7 @@ def test_a_program_that_does_not_exist_is_bad_input(local, tmp_path):
 def test_a_folder_to_run_in_that_does_not_exist_is_bad_input(local, tmp_path):
     local.start(attempt(tmp_path, "true", cwd=tmp_path / "gone"), local.slots()[0])
     ended = next_ended(local)
-    assert (ended.status, ended.reason) == (2, f"the folder in which it is to run, {tmp_path}/gone, is not there")
+    assert (ended.status, ended.reason) == (2, f"the folder in which it is to run, {tmp_path}/gone, does not exist")
 
 
 def test_outputs_must_be_there(local, tmp_path):
@@ -343,7 +343,7 @@ def test_commands_run_in_the_folder_that_the_plan_names(tmp_path):
     jobs = [Job("a", "command", "a", ("sh", "-c", "pwd > out; pwd"), outputs=("sub/out",))]
     assert Scheduler(Plan(jobs, {"cwd": "sub"}), tmp_path, InlineExecutor()).run().finished == 1
     assert (tmp_path / "sub" / "out").read_text() == f"{tmp_path}/sub\n"
-    with pytest.raises(PlanError, match="fact cwd is 3"):
+    with pytest.raises(PlanError, match="facts is 3"):
         Scheduler(Plan(jobs, {"cwd": 3}), tmp_path, InlineExecutor())
 
 

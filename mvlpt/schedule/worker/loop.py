@@ -1,4 +1,4 @@
-"""The life of a worker process of the local executor: attempts come in over a pipe, endings go out over another."""
+"""The main loop of a worker process of the local executor: attempts come in on one pipe, results go out on another."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mvlpt.schedule.worker.program import die_with_parent, kill_programs
 
 
 class WorkerLoop:
-    """Carries attempts out one after the other, in the main thread; another thread listens to the scheduler.
+    """Runs attempts one after the other, in the main thread; another thread listens to the scheduler.
 
     When the scheduler dies, its end of the pipe closes: the worker then kills what it started, and itself.
 
@@ -43,7 +43,7 @@ class WorkerLoop:
         self._current: tuple[str, int] | None = None
 
     def run(self) -> int:
-        """Serves until the scheduler closes the pipe; returns the exit status."""
+        """Runs attempts until the scheduler closes the pipe; returns the exit status."""
         faulthandler.enable()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _ignore)  # a handler, not SIG_IGN, which StopRequest would respect
@@ -52,24 +52,24 @@ class WorkerLoop:
             attempt = self._queue.get()
             if attempt is None:
                 return 0
-            self._serve(attempt)
+            self._run(attempt)
 
-    def _serve(self, attempt: Attempt) -> None:
+    def _run(self, attempt: Attempt) -> None:
         with self._lock:
             self._current = attempt.key
         if attempt.command[:1] == ("mvlpt",):
-            die_with_parent()  # long calls into C may keep the listening thread from noticing
+            die_with_parent()  # during a long call into C the listening thread cannot notice
         try:
-            ended = run_attempt(attempt, self._run_command)
-        except (MvlptError, OSError) as error:  # the result cannot be written; the pipe still tells it
+            result = run_attempt(attempt, self._run_command)
+        except (MvlptError, OSError) as error:  # the result file cannot be written; the pipe still reports it
             print(f"error: {error}", file=sys.stderr)
-            ended = AttemptResult(*attempt.key, FAILED, 0.0, str(error))
+            result = AttemptResult(*attempt.key, FAILED, 0.0, str(error))
         finally:
             die_with_parent(0)
             with self._lock:
                 self._current = None
         with suppress(BrokenPipeError):  # the listening thread notices too
-            os.write(self._reports, encode(dataclasses.asdict(ended)))
+            os.write(self._reports, encode(dataclasses.asdict(result)))
 
     def _listen(self) -> None:
         for line in self._requests:

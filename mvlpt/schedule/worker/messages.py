@@ -1,4 +1,4 @@
-"""Attempts and endings as JSON lines, as the local executor and its workers send them to each other."""
+"""Attempts and results as JSON lines, as the local executor and its workers send them to each other."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ def attempt_of(record: Mapping[str, Any]) -> Attempt:
     return Attempt(**{**record, **paths, "job": Job(**job), "command": tuple(record["command"])})
 
 
-def ended_of(record: Mapping[str, Any]) -> AttemptResult:
-    """The ending whose fields a worker sent."""
+def result_of(record: Mapping[str, Any]) -> AttemptResult:
+    """The result whose fields a worker sent."""
     return AttemptResult(**{field.name: record[field.name] for field in dataclasses.fields(AttemptResult)})

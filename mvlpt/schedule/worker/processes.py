@@ -1,7 +1,7 @@
-"""Finding and ending what a worker started, wherever it went: by a mark in the environment that children inherit.
+"""Finding and killing whatever a worker started, by a mark in the environment that children inherit.
 
-A process group is not enough: a program may start another session. The mark is an environment variable of the worker;
-Linux shows the environment with which a process began in ``/proc/<pid>/environ``.
+A process group is not enough: a program may start a session of its own. The mark is an environment variable of the
+worker; Linux shows the environment with which a process began in ``/proc/<pid>/environ``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def mark(number: int, root: Path) -> str:
 
 
 def marked(chosen: Callable[[str], bool]) -> list[int]:
-    """Ids of this machine's processes whose mark is chosen, but for this one; zombies do not count."""
+    """Ids of this machine's processes whose mark is chosen, without this one; zombies do not count."""
     found = []
     wanted = VARIABLE.encode() + b"="
     for entry in os.scandir("/proc") if os.path.isdir("/proc/self") else ():
@@ -36,7 +36,7 @@ def marked(chosen: Callable[[str], bool]) -> list[int]:
 
 
 def kill_marked(chosen: Callable[[str], bool], seconds: float = 5.0) -> int:
-    """Kills every process whose mark is chosen, and those they start meanwhile; returns how many it found."""
+    """Kills every process whose mark is chosen, and those they start meanwhile; returns their number."""
     killed: set[int] = set()
     deadline = time.monotonic() + seconds
     while True:

@@ -1,4 +1,4 @@
-"""A job that is a program of its own: a process group that is ended as a whole."""
+"""A job that is a program of its own: a process group that is killed as a whole."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _prctl() -> Callable[[int, int], int]:
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Lets Linux send this process a signal when the thread that started it ends; 0 takes that back."""
+    """Lets Linux send this process a signal when the thread that started it ends; 0 undoes that."""
     _prctl()(_PR_SET_PDEATHSIG, int(number))
 
 
@@ -46,7 +46,7 @@ class Program:
         self._attempt = attempt
         self._lock = threading.RLock()  # a signal handler may come while the lock is held
         self._process: subprocess.Popen[bytes] | None = None
-        self._asked: int | None = None
+        self._pending: int | None = None
         self._over = False
 
     def run(self) -> tuple[int, str, float]:
@@ -66,8 +66,8 @@ class Program:
             except (OSError, ValueError, subprocess.SubprocessError) as error:
                 _running.discard(self)
                 return CANNOT_START, self._why(command[0], error), 0.0
-            if self._asked is not None:
-                self._send(self._asked)
+            if self._pending is not None:
+                self._send(self._pending)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its id stays taken until we have killed the group
         with self._lock:
             self._send(signal.SIGKILL)
@@ -75,13 +75,11 @@ class Program:
         _running.discard(self)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        own = resource.getrusage(
-            resource.RUSAGE_SELF
-        ).ru_maxrss  # the child's peak begins with the process it came from
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # a child's peak begins at that of its parent
         return process.returncode, "", usage.ru_maxrss / 1024 if usage.ru_maxrss > own else 0.0
 
     def _start(self, command: list[str]) -> subprocess.Popen[bytes]:
-        _prctl()  # loaded before the fork, after which locks of other threads may be held for ever
+        _prctl()  # loaded before the fork, after which locks of other threads may never be released
         return subprocess.Popen(
             command,
             cwd=self._attempt.cwd or self._attempt.root,
@@ -94,7 +92,7 @@ class Program:
     def _why(self, program: str, error: Exception) -> str:
         folder = self._attempt.cwd or self._attempt.root
         if not folder.is_dir():
-            return f"the folder in which it is to run, {folder}, is not there"
+            return f"the folder in which it is to run, {folder}, does not exist"
         return f"'{program}' cannot be started: {getattr(error, 'strerror', None) or error}"
 
     def terminate(self) -> None:
@@ -108,7 +106,7 @@ class Program:
     def _send(self, number: int) -> None:
         with self._lock:
             if self._process is None:
-                self._asked = number
+                self._pending = number
             elif not self._over:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(self._process.pid, number)

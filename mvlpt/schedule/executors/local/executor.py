@@ -1,4 +1,4 @@
-"""Jobs on this machine: a warm worker process for each slot."""
+"""Jobs on this machine: a worker process for each slot, which keeps what its jobs have loaded."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from mvlpt.schedule.slots import Slot, local_slots
 from mvlpt.schedule.worker.processes import is_leftover, kill_marked, mark
 
 _KEEPS_WORKER = (0, BAD_INPUT, INTERRUPTED)  # after any other status the next attempt gets a fresh process
-_LATE_SECONDS = 15.0  # a worker ends an attempt over its time limit itself; if it cannot, we do, so much later
+_LATE_SECONDS = 15.0  # a worker ends an attempt over its time limit itself; if it cannot, it is killed this much later
 _CLOSE_SECONDS = 5.0
 
 
 class LocalExecutor:
     """Runs each attempt in the worker process of its slot, which is started with the first and kept.
 
-    Backbones and image features stay loaded in a worker from job to job. A worker that dies fails its attempt, and the
+    Backbones and image features stay loaded in a worker from job to job. When a worker dies its attempt fails and the
     slot gets a new one. Nothing outlives the executor: a worker ends when its pipe closes, whatever killed this
-    process, and takes what it started along.
+    process, and kills what it started.
 
     Args:
         options: number and kind of slots.
@@ -44,7 +44,7 @@ class LocalExecutor:
         self._workers: dict[str, LocalWorker] = {}
         self._leaving: list[LocalWorker] = []
         self._selector = selectors.DefaultSelector()
-        self._ended: list[AttemptResult] = []
+        self._results: list[AttemptResult] = []
         self._count = 0
         self._swept: set[Path] = set()
 
@@ -57,14 +57,14 @@ class LocalExecutor:
         worker = self._workers.get(slot.name)
         if worker is not None and worker.died():
             self._forget(slot.name)
-            worker.bury()
+            worker.reap()
             worker = None
         if worker is None:
             try:
-                worker = self._hire(attempt, slot)
+                worker = self._start_worker(attempt, slot)
             except OSError as error:
                 reason = f"its worker cannot be started: {error.strerror or error}"
-                self._ended.append(AttemptResult(*attempt.key, 1, 0.0, reason))
+                self._results.append(AttemptResult(*attempt.key, 1, 0.0, reason))
                 return ""
         worker.start(attempt)
         return str(worker.process.pid)
@@ -74,14 +74,14 @@ class LocalExecutor:
         for name, worker in list(self._workers.items()):
             self._check(name, worker)
         for worker in [worker for worker in self._leaving if worker.died()]:
-            worker.bury()
+            worker.reap()
             self._leaving.remove(worker)
-        ended, self._ended = self._ended, []
-        return ended
+        results, self._results = self._results, []
+        return results
 
     def wait(self, timeout: float) -> None:
         """Returns when a worker reports or dies, at the latest after ``timeout`` seconds."""
-        if not self._ended:
+        if not self._results:
             self._selector.select(max(0.0, timeout))
 
     def stop(self, attempt: Attempt, *, now: bool) -> None:
@@ -91,14 +91,14 @@ class LocalExecutor:
                 worker.stop(now=now)
 
     def adopt(self, attempt: Attempt, handle: str) -> bool:
-        """Never: workers end with their scheduler. What is left of them, should both have been killed, is ended."""
+        """Never: workers end with their scheduler. Where both were killed, what the workers left is killed here."""
         if attempt.root not in self._swept:
             self._swept.add(attempt.root)
             kill_marked(lambda value: is_leftover(value, attempt.root))
         return False
 
     def close(self) -> None:
-        """Ends the workers: idle ones by themselves, all others at once."""
+        """Ends the workers: idle ones exit by themselves, all others are killed."""
         workers = [*self._workers.values(), *self._leaving]
         for name in list(self._workers):
             self._forget(name)
@@ -108,12 +108,12 @@ class LocalExecutor:
         for worker in workers:
             while worker.attempt is None and not worker.died() and time.monotonic() < deadline:
                 time.sleep(0.005)
-            worker.bury()
+            worker.reap()
         self._leaving.clear()
         self._selector.close()
         self._selector = selectors.DefaultSelector()
 
-    def _hire(self, attempt: Attempt, slot: Slot) -> LocalWorker:
+    def _start_worker(self, attempt: Attempt, slot: Slot) -> LocalWorker:
         """Starts a slot's worker."""
         self._count += 1
         worker = LocalWorker(attempt, self._environment(slot), mark(self._count, attempt.root))
@@ -132,7 +132,7 @@ class LocalExecutor:
         return environment
 
     def _forget(self, name: str) -> LocalWorker:
-        """Takes a worker off its slot."""
+        """Removes a worker from its slot."""
         worker = self._workers.pop(name)
         for descriptor in (worker.reports, worker.watch):
             if descriptor is not None:
@@ -141,29 +141,29 @@ class LocalExecutor:
         return worker
 
     def _check(self, name: str, worker: LocalWorker) -> None:
-        """Collects a worker's report, or its death."""
-        dead = worker.died()  # asked first, so that a report it sent before it died is read
-        for ended in worker.read():
+        """Collects the results that a worker has sent, and notices its death."""
+        dead = worker.died()  # checked first, so that a result it sent before it died is read
+        for result in worker.read():
             inside = worker.attempt is not None and worker.attempt.command[:1] == ("mvlpt",)
             worker.attempt = None
-            self._ended.append(ended)
-            if not dead and (worker.stopping == "now" or (inside and ended.status not in _KEEPS_WORKER)):
+            self._results.append(result)
+            if not dead and (worker.stopping == "now" or (inside and result.status not in _KEEPS_WORKER)):
                 worker.retire()
                 self._leaving.append(self._forget(name))
                 return
         if dead:
             self._forget(name)
-            status = worker.bury()
+            status = worker.reap()
             if worker.attempt is not None:
-                self._ended.append(_last_words(worker, status))
+                self._results.append(_result_of_dead_worker(worker, status))
         elif worker.attempt is not None and worker.attempt.time_limit is not None and not worker.stopping:
             limit = worker.attempt.time_limit + worker.attempt.grace + _LATE_SECONDS
             if time.monotonic() - worker.since > limit:
                 worker.kill()
 
 
-def _last_words(worker: LocalWorker, status: int) -> AttemptResult:
-    """How the attempt of a dead worker ended: by the result it may have written, or by the worker's end."""
+def _result_of_dead_worker(worker: LocalWorker, status: int) -> AttemptResult:
+    """How the attempt of a dead worker ended: by the result it has written, or else by the worker's exit status."""
     attempt, seconds = worker.attempt, round(time.monotonic() - worker.since, 3)
     written = read_result(attempt)
     if written is not None:

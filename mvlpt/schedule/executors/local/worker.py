@@ -13,25 +13,25 @@ from contextlib import suppress
 from typing import Any
 
 from mvlpt.schedule.attempts import OUTPUT, Attempt, AttemptResult
-from mvlpt.schedule.worker.messages import attempt_record, encode, ended_of
+from mvlpt.schedule.worker.messages import attempt_record, encode, result_of
 from mvlpt.schedule.worker.processes import VARIABLE, kill_marked
 
 
 class LocalWorker:
-    """One process that carries attempts out one after the other; it stays warm between them.
+    """One process that runs attempts one after the other, and keeps loaded what they share.
 
     Args:
         attempt: the first one; what the process prints outside attempts goes to its output file.
         environment: variables on top of this process's own.
-        mark: found in the environment of everything the worker starts.
+        mark: set in the environment of everything the worker starts.
 
     Attributes:
         process: the worker.
-        reports: descriptor on which endings come in.
+        reports: descriptor on which results come in.
         watch: descriptor that becomes readable when the process ends; None where the system has no such thing.
-        attempt: the one under way.
-        since: when it was handed over, by the monotonic clock.
-        stopping: how it was told to stop: ``""``, ``gently`` or ``now``.
+        attempt: the one that runs.
+        since: when it was sent to the worker, by the monotonic clock.
+        stopping: how it was asked to stop: ``""``, ``gently`` or ``now``.
     """
 
     def __init__(self, attempt: Attempt, environment: Mapping[str, str], mark: str) -> None:
@@ -67,7 +67,7 @@ class LocalWorker:
         self._partial = b""
 
     def start(self, attempt: Attempt) -> None:
-        """Hands an attempt over. A worker that is dead is noticed by :meth:`died`."""
+        """Sends an attempt to the worker. A dead worker is noticed by :meth:`died`."""
         self.attempt, self.since, self.stopping = attempt, time.monotonic(), ""
         self._send({"start": attempt_record(attempt)})
 
@@ -83,7 +83,7 @@ class LocalWorker:
             self._send({"stop": list(self.attempt.key)})
 
     def read(self) -> list[AttemptResult]:
-        """Endings that have come in."""
+        """Results that have come in."""
         with suppress(BlockingIOError):
             while True:
                 chunk = os.read(self.reports, 65536)
@@ -91,10 +91,10 @@ class LocalWorker:
                     break
                 self._partial += chunk
         *lines, self._partial = self._partial.split(b"\n")
-        return [ended_of(json.loads(line)) for line in lines]
+        return [result_of(json.loads(line)) for line in lines]
 
     def died(self) -> bool:
-        """Whether the process has ended, without taking note of it."""
+        """Whether the process has ended; its exit status stays to be collected."""
         return self.process.returncode is not None or (
             os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         )
@@ -107,13 +107,13 @@ class LocalWorker:
         kill_marked(lambda value: value == self.mark)
 
     def retire(self) -> None:
-        """Lets it end by itself once it is idle."""
+        """Lets the process exit once it is idle."""
         if self._requests is not None:
             os.close(self._requests)
             self._requests = None
 
-    def bury(self) -> int:
-        """Takes note of its death, ends what it left behind, and gives its descriptors back; returns its status."""
+    def reap(self) -> int:
+        """Kills the process and what it started, closes its descriptors, and returns its exit status."""
         self.kill()
         status = self.process.wait()
         self.retire()
