@@ -11,9 +11,9 @@ from mvlpt.schedule.attempts import Attempt
 from mvlpt.schedule.executors.options import read_options
 from mvlpt.schedule.executors.ray.options import RayOptions
 from mvlpt.schedule.executors.slurm import queue as slurm_queue
-from mvlpt.schedule.executors.slurm.batches import Batch, parameters, passing, time_limit
+from mvlpt.schedule.executors.slurm.batches import Batch, is_temporary, parameters, time_limit
 from mvlpt.schedule.executors.slurm.options import SlurmOptions
-from mvlpt.schedule.executors.slurm.queue import Queued
+from mvlpt.schedule.executors.slurm.queue import QueuedJob
 
 
 def attempt(root: Path = Path("/data/study"), **fields) -> Attempt:
@@ -46,7 +46,7 @@ def test_text_is_read_as_the_type_of_the_option():
         (RayOptions, {"resources": "disk:some"}, "the amount 'some' of 'disk' is not a number"),
     ],
 )
-def test_wrong_options_are_told_in_one_sentence(kind, given, sentence):
+def test_wrong_options_are_one_sentence(kind, given, sentence):
     with pytest.raises(ScheduleError) as error:
         read_options(kind, given, "x")
     assert sentence in str(error.value)
@@ -89,23 +89,23 @@ def test_two_batches_never_share_a_name():
 
 
 @pytest.mark.parametrize(
-    ("text", "passes"),
+    ("text", "temporary"),
     [
         ("sbatch: error: Unable to contact slurm controller (connect failure)", True),
         ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", True),
         ("sbatch: error: invalid partition specified: nope", False),
     ],
 )
-def test_passing_refusals_are_told_from_lasting_ones(text, passes):
-    assert passing(ScheduleError(text)) == passes
+def test_temporary_refusals_differ_from_lasting_ones(text, temporary):
+    assert is_temporary(ScheduleError(text)) == temporary
 
 
 def test_queue_is_read_from_squeue(monkeypatch):
     text = "17|PENDING|Priority|mvlpt-a\n18_3|RUNNING|None|mvlpt-b\n18_[4-6%2]|PENDING|None|a|b\n19|TIMEOUT|None|z\n"
     monkeypatch.setattr(slurm_queue, "_run", lambda command: text)
     queue = slurm_queue.read_queue()
-    assert queue["17"] == Queued("17", "mvlpt-a", "PENDING", "Priority")
-    assert [job.place for job in queue.values()] == [0, 3, 0, 0]
+    assert queue["17"] == QueuedJob("17", "mvlpt-a", "PENDING", "Priority")
+    assert [job.index for job in queue.values()] == [0, 3, 0, 0]
     assert [job.alive for job in queue.values()] == [True, True, True, False]
     monkeypatch.setattr(slurm_queue, "_run", lambda command: None)
     assert slurm_queue.read_queue() is None

@@ -55,14 +55,21 @@ def result(root, job, number=1):
 
 
 def test_diamond_runs_in_order_and_its_sides_as_one_array(slurm, tmp_path):
-    root = tmp_path / "a study"  # the blank in its name is meant
+    root = tmp_path / "a 100%u study"  # a blank, and what SLURM would replace by the user's name
     outcome = schedule(diamond(), root)
     assert (outcome.finished, outcome.failed) == (4, 0)
     assert (root / "d").read_text() == "abacd"
     assert len(sent(root)) == 3
     scripts = [next(folder.glob("*_submission.sh")).read_text() for folder in sent(root)]
     assert sorted("--array" in script for script in scripts) == [False, False, True]
+    assert all(list(folder.glob("*_log.out")) for folder in sent(root))
     wait_for(lambda: slurm.queue() == [])  # its own end of a job takes SLURM a moment
+
+
+def test_more_jobs_than_an_array_may_have_become_several_arrays(slurm, tmp_path):
+    jobs = [shell_job(f"j{number}", "true") for number in range(6)]
+    assert schedule(jobs, tmp_path).finished == 6
+    assert len(sent(tmp_path)) == 2  # MaxArraySize of the test's cluster is 4
 
 
 def test_without_arrays_each_job_is_submitted_alone(slurm, tmp_path):

@@ -45,6 +45,7 @@ PreemptMode=REQUEUE
 JobRequeue=1
 KillWait=2
 MinJobAge=600
+MaxArraySize=4
 ReturnToService=2
 PropagateResourceLimits=NONE
 SlurmdParameters=config_overrides

@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster: tasks in Ray's worker processes, which keep backbones and features from job to job."""
+"""Jobs on a Ray cluster: tasks in Ray's worker processes, which keep from job to job what they have loaded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from mvlpt.errors import INTERRUPTED, OUT_OF_MEMORY, MissingExtraError, ScheduleError
 from mvlpt.schedule.attempts import FAILED, Attempt, AttemptResult, RunCommand, read_result
 from mvlpt.schedule.executors.ray.options import RayOptions
-from mvlpt.schedule.executors.ray.task import carry_out_task
+from mvlpt.schedule.executors.ray.task import run_task
 from mvlpt.schedule.slots import Slot
 
 _log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ ANSWER_SECONDS = 10.0  # within which a cluster must take a connection
 
 @dataclass
 class _Task:
-    """An attempt that Ray holds."""
+    """An attempt that is a task of Ray's."""
 
     attempt: Attempt
     reference: Any
@@ -38,11 +38,11 @@ class RayExecutor:
     """Runs each attempt as a Ray task.
 
     The scheduler, its folder and the nodes share a file system. A task whose process or node dies is started again by
-    Ray; a command that fails is not, that is the scheduler's business. When the scheduler dies, Ray ends its tasks.
+    Ray; a command that fails is not: the scheduler decides about that. When the scheduler dies, Ray ends its tasks.
 
     Args:
         options: address and resources.
-        run_command: ``mvlpt.cli.main``; with it commands of ``mvlpt`` run inside Ray's workers.
+        run_command: runs commands of ``mvlpt`` inside Ray's workers; without it they are run as programs.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -59,8 +59,8 @@ class RayExecutor:
         if self._ours:
             _connect(self._ray, self.options.address)
         self._tasks: dict[tuple[str, int], _Task] = {}
-        self._warm = self._ray.remote(max_calls=0)(carry_out_task)
-        self._cold = self._ray.remote(max_calls=1)(carry_out_task)
+        self._warm = self._ray.remote(max_calls=0)(run_task)
+        self._cold = self._ray.remote(max_calls=1)(run_task)
         try:
             self._total = self._ray.cluster_resources()
             self._check()
@@ -108,7 +108,7 @@ class RayExecutor:
             return []
         by_reference = {task.reference: key for key, task in self._tasks.items()}
         done, _ = self._ray.wait(list(by_reference), num_returns=len(by_reference), timeout=0)
-        return [self._ending(self._tasks.pop(by_reference[reference])) for reference in done]
+        return [self._result(self._tasks.pop(by_reference[reference])) for reference in done]
 
     def wait(self, timeout: float) -> None:
         """Waits for the first task that is over."""
@@ -139,8 +139,8 @@ class RayExecutor:
         if self._ours:
             self._ray.shutdown()
 
-    def _ending(self, task: _Task) -> AttemptResult:
-        """How a task that is over ended: its result decides, and Ray's word where there is none."""
+    def _result(self, task: _Task) -> AttemptResult:
+        """How a task that is over ended: its result file decides, and what Ray reports where there is none."""
         errors = self._ray.exceptions
         reason, status = "ended without a result", FAILED
         try:
@@ -153,9 +153,9 @@ class RayExecutor:
             reason = str(error.cause or error).strip().splitlines()[-1]
         except errors.RayError as error:
             reason = f"lost its process or node {self.options.node_retries + 1} times: {type(error).__name__}"
-        ended = read_result(task.attempt)
-        if ended is not None:
-            return ended
+        result = read_result(task.attempt)
+        if result is not None:
+            return result
         if task.stopped:
             reason, status = "stopped", INTERRUPTED
         return AttemptResult(*task.attempt.key, status, time.monotonic() - task.since, reason)
@@ -171,7 +171,7 @@ class RayExecutor:
                 )
 
     def _at_once(self) -> int:
-        """Jobs that the cluster can run side by side; those that need less than a whole share are more."""
+        """Jobs that the cluster can run at once, where each needs the least share of a GPU that it may."""
         counts = [self._total.get("CPU", 1) / self.options.cpus] if self.options.cpus else []
         if self.share:
             least = _SMALLEST_SHARE * 5 if self.options.gpu_memory_mb and self.share <= 1 else self.share
@@ -192,16 +192,16 @@ def import_ray() -> Any:
     return ray
 
 
-def _try_address(address: str) -> None:
-    """Connects to ``host:port``: where nobody answers, Ray itself would wait for many minutes.
+def _check_address(address: str) -> None:
+    """Connects to ``host:port``: where nothing answers, Ray itself would wait for many minutes.
 
     Raises:
-        OSError: nobody answers.
-        ValueError: the port is no number.
+        OSError: nothing answers.
+        ValueError: the port is not a number.
     """
-    place = urlsplit(address if "://" in address else f"//{address}")
-    if place.hostname and place.port:
-        socket.create_connection((place.hostname, place.port), ANSWER_SECONDS).close()
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    if parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), ANSWER_SECONDS).close()
 
 
 def _connect(ray: Any, address: str) -> None:
@@ -209,7 +209,7 @@ def _connect(ray: Any, address: str) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
         try:
-            _try_address(address)
+            _check_address(address)
             ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             text = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]

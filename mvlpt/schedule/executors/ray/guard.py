@@ -1,6 +1,6 @@
-"""A process that outlives a Ray worker by a moment, to end what the worker's programs leave running.
+"""A process that outlives a Ray worker by a moment, to kill what the worker's programs leave running.
 
-Ray kills a worker whose scheduler is gone, and with it the program that it runs; what that program started would go on.
+Ray kills a worker whose scheduler is gone, and with it the program that it runs, but not what that program started.
 ``python -m mvlpt.schedule.executors.ray.guard MARK`` waits for the end of its standard input, which the worker holds.
 """
 
@@ -14,15 +14,15 @@ from collections.abc import Mapping
 
 from mvlpt.schedule.worker.processes import VARIABLE, kill_marked
 
-# The guard is no child of the worker, since Ray kills those too.
+# The guard is not a child of the worker, since Ray kills those too.
 _SCRIPT = 'exec 3<&0; "$0" -m mvlpt.schedule.executors.ray.guard "$1" <&3 3<&- >/dev/null 2>&1 &'
 
 
 class Guard:
-    """Watches over the programs of this process.
+    """Kills the programs of this process once it has ended.
 
     Args:
-        folder: part of the mark by which they are known.
+        folder: part of the mark in their environment.
     """
 
     def __init__(self, folder: str) -> None:
@@ -41,12 +41,12 @@ class Guard:
         return {**own, VARIABLE: self.mark}
 
     def clean(self) -> None:
-        """Ends what a program has left running."""
+        """Kills what a program has left running."""
         kill_marked(lambda value: value == self.mark)
 
 
 def main() -> None:
-    """Waits, then ends everything with the mark."""
+    """Waits, then kills everything with the mark."""
     sys.stdin.buffer.read()
     kill_marked(lambda value: value == sys.argv[1])
 

@@ -21,11 +21,11 @@ class RayOptions:
             GPUs and 0 where it has none.
         gpu_memory_mb: memory of the cluster's smallest GPU; with it a job takes the share of a GPU that its memory
             estimate asks for, but not more than ``gpus``, where that is given.
-        jobs: at most so many in flight; 0 takes as many as the cluster can run at once.
+        jobs: in flight at most; 0 takes as many as the cluster can run at once.
         node_retries: how often Ray starts a job again that lost its process or its node.
         resources: further resources per job, such as ``fast_disk:1``, separated by commas.
         warm: which jobs share worker processes, and with them loaded backbones and features: those without a GPU
-            (``cpu``), all (``always``: idle workers then hold GPU memory that Ray believes to be free), or none
+            (``cpu``), all (``always``: idle workers then hold GPU memory that Ray considers free), or none
             (``never``).
     """
 

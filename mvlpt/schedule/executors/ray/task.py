@@ -1,4 +1,4 @@
-"""What a Ray task carries out in Ray's worker process, which lives on from task to task."""
+"""What a Ray task runs in Ray's worker process, which runs task after task."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _gpus: str | None = None  # the GPUs that this process was given when it first r
 _guard: Guard | None = None  # of the programs that this process runs
 
 
-def carry_out_task(attempt: Attempt, run_command: RunCommand | None) -> None:
-    """Carries an attempt out; ``result.json`` tells how it ended.
+def run_task(attempt: Attempt, run_command: RunCommand | None) -> None:
+    """Runs an attempt; its result is in ``result.json``.
 
-    A process uses the GPU that it has first seen as long as it lives. Where Ray gives it another one, the command runs
+    A process uses the GPU that it was given first as long as it lives. Where Ray gives it another one, the command runs
     as a program of its own.
 
     Args:
-        attempt: what to run. One that has ended already is left alone: Ray starts a task again whose process died,
-            even if that was after its end.
-        run_command: ``mvlpt.cli.main``, or None to run all commands as programs.
+        attempt: what to run. One that has a result is skipped: Ray starts a task again whose process died,
+            even if the attempt had ended by then.
+        run_command: runs commands of ``mvlpt`` in this process; None runs them as programs.
     """
     global _gpus
     if read_result(attempt) is not None:
@@ -41,11 +41,11 @@ def carry_out_task(attempt: Attempt, run_command: RunCommand | None) -> None:
         if inside:
             run_attempt(attempt, run_command)
         else:
-            _carry_out_program(attempt)
+            _run_program(attempt)
 
 
-def _carry_out_program(attempt: Attempt) -> None:
-    """Carries out an attempt of which nothing is left running, even if this process is killed."""
+def _run_program(attempt: Attempt) -> None:
+    """Runs an attempt as a program and leaves nothing of it running, even if this process is killed."""
     global _guard
     if _guard is None:
         _guard = Guard(str(attempt.root))
@@ -57,29 +57,29 @@ def _carry_out_program(attempt: Attempt) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Context in which ``ray.cancel`` is heard at once.
+    """Context in which ``ray.cancel`` interrupts at once.
 
-    Ray lets Python believe that SIGINT has come, but no signal comes, and a system call that the main thread waits in
-    goes on. So a thread that hears of it sends a real signal, which ends the call.
+    Ray makes Python handle SIGINT without sending the signal, so that a system call in the main thread continues. A
+    thread that learns of it through the wake-up descriptor sends a real signal, which ends the call.
     """
-    heard, told = socket.socketpair()
-    told.setblocking(False)
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
     main = threading.main_thread().ident
 
     def listen() -> None:
-        while numbers := heard.recv(64):
+        while numbers := reader.recv(64):
             if signal.SIGINT in numbers:
                 signal.pthread_kill(main, signal.SIGUSR1)
 
     handler = signal.signal(signal.SIGUSR1, lambda number, frame: None)
-    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        told.close()
+        writer.close()
         thread.join()
-        heard.close()
+        reader.close()
         signal.signal(signal.SIGUSR1, handler)

@@ -18,24 +18,32 @@ if TYPE_CHECKING:
     from mvlpt.schedule.attempts import Attempt, RunCommand
 
 PREFIX = "mvlpt-"
-_PASSING = ("unable to contact", "timed out", "temporarily", "try again", "connection", "limit", "slurm_persist_conn")
+_TEMPORARY = ("unable to contact", "timed out", "temporarily", "try again", "connection", "limit", "slurm_persist_conn")
+_USER_LIMIT = ("submit limit", "submitjob", "maxjobs")
+_CLUSTER_FULL = ("maximum number of jobs", "temporarily unable to accept job")
+_TAGS = ("%j", "%t", "%A", "%a")  # which submitit replaces in paths
 
 
 @dataclass
 class Batch:
-    """Attempts with the same needs.
+    """Attempts with the same time limit, submitted together.
 
     Attributes:
         minutes: their time limit.
         limited: the limit is the jobs' own, so that one that reaches it has failed.
-        attempts: in the order of their places in the array.
-        name: of the SLURM job; tells the batch from all others, and finds it in the queue whatever happens to us.
+        attempts: in the order of their indices in the array.
+        name: of the SLURM job; unique, so that the batch is found in the queue whatever happens to the scheduler.
     """
 
     minutes: int
     limited: bool
     attempts: list[Attempt] = field(default_factory=list)
     name: str = field(default_factory=lambda: PREFIX + secrets.token_hex(6))
+
+    def halved(self) -> list[Batch]:
+        """Two batches with new names, each with one half of the attempts."""
+        middle = len(self.attempts) // 2
+        return [Batch(self.minutes, self.limited, part) for part in (self.attempts[:middle], self.attempts[middle:])]
 
 
 def time_limit(attempt: Attempt, options: SlurmOptions) -> tuple[int, bool]:
@@ -57,11 +65,16 @@ def submit(batch: Batch, options: SlurmOptions, run_command: RunCommand | None =
     """
     submitit = import_submitit()
     folder = batch.attempts[0].root / "slurm" / batch.name
+    if any(tag in str(folder) for tag in _TAGS):
+        raise ScheduleError(
+            f"The slurm executor cannot work in {folder.parent.parent}: submitit replaces {', '.join(_TAGS)} in paths;"
+            " rename the folder"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of sacct, which we do not use
         executor = submitit.SlurmExecutor(folder, max_num_timeout=0 if batch.limited else options.continuations)
         try:
-            executor.update_parameters(**parameters(batch, options))
+            executor.update_parameters(**parameters(batch, options, str(folder)))
             with executor.batch():
                 jobs = [executor.submit(SlurmJob(attempt, run_command)) for attempt in batch.attempts]
         except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError, OSError) as error:
@@ -70,15 +83,44 @@ def submit(batch: Batch, options: SlurmOptions, run_command: RunCommand | None =
         return [job.job_id for job in jobs]
 
 
-def passing(error: ScheduleError) -> bool:
-    """Whether a refusal is of the kind that goes away by itself."""
-    return any(sign in str(error).lower() for sign in _PASSING)
+def is_temporary(error: ScheduleError) -> bool:
+    """Whether a refusal goes away by itself."""
+    return _says(error, _TEMPORARY) and not is_user_limit(error)
 
 
-def parameters(batch: Batch, options: SlurmOptions) -> dict[str, Any]:
-    """What submitit's ``update_parameters`` is to be given."""
+def is_user_limit(error: ScheduleError) -> bool:
+    """Whether SLURM refuses a job because the user has as many jobs as one may."""
+    return _says(error, _USER_LIMIT)
+
+
+def is_cluster_full(error: ScheduleError) -> bool:
+    """Whether SLURM refuses a job because the cluster has as many jobs as it can."""
+    return _says(error, _CLUSTER_FULL)
+
+
+def _says(error: ScheduleError, signs: tuple[str, ...]) -> bool:
+    return any(sign in str(error).lower() for sign in signs)
+
+
+def parameters(batch: Batch, options: SlurmOptions, folder: str = "") -> dict[str, Any]:
+    """The arguments of submitit's ``update_parameters``.
+
+    Args:
+        batch: what is submitted.
+        options: of the executor.
+        folder: of submitit's files; where its name has a ``%``, SLURM is given the names of the logs with ``%%``.
+    """
     further: dict[str, Any] = dict(pairs(options.sbatch, "slurm: sbatch", "=", ";"))
     further["requeue" if options.requeue else "no-requeue"] = True
+    srun = [f"--cpus-per-task={options.cpus}"]  # since SLURM 22.05 srun does not take it from sbatch
+    if "%" in folder:
+        job = "%A_%a" if len(batch.attempts) > 1 else "%j"
+        logs = {
+            name: f"{folder.replace('%', '%%')}/{job}_0_log.{end}"
+            for name, end in (("output", "out"), ("error", "err"))
+        }
+        further.update(logs)
+        srun += [f"--{name}={path}" for name, path in logs.items()]
     wanted: Mapping[str, Any] = {
         "job_name": batch.name,
         "time": batch.minutes,
@@ -92,7 +134,7 @@ def parameters(batch: Batch, options: SlurmOptions) -> dict[str, Any]:
         "array_parallelism": options.array_parallelism,
         "signal_delay_s": options.signal_seconds,
         "setup": [options.setup] if options.setup else None,
-        "srun_args": [f"--cpus-per-task={options.cpus}"],  # since SLURM 22.05 srun does not take it from sbatch
+        "srun_args": srun,
         "comment": batch.attempts[0].root.name,
         "additional_parameters": further,
     }

@@ -10,14 +10,22 @@ from dataclasses import dataclass
 from mvlpt.errors import BAD_INPUT, INTERRUPTED, OUT_OF_MEMORY, ScheduleError
 from mvlpt.io import read_json, write_json
 from mvlpt.schedule.attempts import FAILED, TIMED_OUT, Attempt, AttemptResult, RunCommand, read_result
-from mvlpt.schedule.executors.slurm.batches import Batch, import_submitit, passing, submit, time_limit
+from mvlpt.schedule.executors.slurm.batches import (
+    Batch,
+    import_submitit,
+    is_cluster_full,
+    is_temporary,
+    is_user_limit,
+    submit,
+    time_limit,
+)
 from mvlpt.schedule.executors.slurm.job import staged, withdraw
 from mvlpt.schedule.executors.slurm.options import SlurmOptions
-from mvlpt.schedule.executors.slurm.queue import Queued, cancel, read_queue, require_slurm
+from mvlpt.schedule.executors.slurm.queue import QueuedJob, cancel, largest_array, read_queue, require_slurm
 from mvlpt.schedule.slots import Slot
 
 _log = logging.getLogger(__name__)
-_FILE = "slurm.json"  # in the attempt's folder: the name of its batch and its place there
+_FILE = "slurm.json"  # in the attempt's folder: the name of its batch and its index there
 _STATES = {
     "TIMEOUT": "ran into its time limit",
     "NODE_FAIL": "lost its node",
@@ -30,11 +38,12 @@ _STATES = {
 }
 _SLEEP_SECONDS = 0.25
 _LATE_SECONDS = 30.0  # a shared file system may show a result that late
+FULL_SECONDS = 15.0  # after which a submission is tried again that exceeded the limit of the user's jobs
 
 
 @dataclass
-class _Sent:
-    """An attempt that SLURM holds."""
+class _Submitted:
+    """An attempt that is a job of SLURM's."""
 
     attempt: Attempt
     id: str
@@ -51,7 +60,7 @@ class SlurmExecutor:
 
     Args:
         options: partition, limits and the like.
-        run_command: ``mvlpt.cli.main``; with it commands of ``mvlpt`` run in the job's own process.
+        run_command: runs commands of ``mvlpt`` in the job's own process; without it they are run as programs.
 
     Raises:
         MissingExtraError: submitit is not installed.
@@ -66,11 +75,13 @@ class SlurmExecutor:
         self.options = options or SlurmOptions()
         self._run_command = run_command
         self._open: list[Batch] = []
-        self._sent: dict[tuple[str, int], _Sent] = {}
-        self._ended: list[AttemptResult] = []
+        self._submitted: dict[tuple[str, int], _Submitted] = {}
+        self._results: list[AttemptResult] = []
         self._accepted = False  # SLURM has taken a job
-        self._queue: dict[str, Queued] | None = None
-        self._asked = -float("inf")
+        self._array_size = 0  # jobs of an array at most; 0 before it is known
+        self._full_until = -float("inf")
+        self._queue: dict[str, QueuedJob] | None = None
+        self._queue_read_at = -float("inf")
 
     def slots(self) -> Sequence[Slot]:
         """As many as may be queued or running."""
@@ -78,84 +89,93 @@ class SlurmExecutor:
         return [Slot(f"slurm{index}", device) for index in range(self.options.jobs)]
 
     def start(self, attempt: Attempt, slot: Slot) -> str:
-        """Puts the attempt into a batch that the next poll submits; returns ``batch name/place in it``."""
+        """Puts the attempt into a batch that the next poll submits; returns ``batch name/index in it``."""
         minutes, limited = time_limit(attempt, self.options)
-        fitting = (batch for batch in self._open if (batch.minutes, batch.limited) == (minutes, limited))
-        batch = next(fitting, None) if self.options.arrays else None
+        self._array_size = self._array_size or (largest_array() if self.options.arrays else 1)
+        fitting = (
+            batch
+            for batch in self._open
+            if (batch.minutes, batch.limited) == (minutes, limited) and len(batch.attempts) < self._array_size
+        )
+        batch = next(fitting, None)
         if batch is None:
             batch = Batch(minutes, limited)
             self._open.append(batch)
         batch.attempts.append(attempt)
-        _note_places(batch)
+        _write_indices(batch)
         return f"{batch.name}/{len(batch.attempts) - 1}"
 
     def poll(self) -> list[AttemptResult]:
         """Submits what was started since the last call, and reports what has ended."""
         self._submit()
-        for key, sent in list(self._sent.items()):
-            ended = self._ending(sent)
-            if ended is not None:
-                del self._sent[key]
-                self._ended.append(ended)
-        ended, self._ended = self._ended, []
-        return ended
+        for key, submitted in list(self._submitted.items()):
+            result = self._result(submitted)
+            if result is not None:
+                del self._submitted[key]
+                self._results.append(result)
+                self._full_until = -float("inf")  # there is room for another job
+        results, self._results = self._results, []
+        return results
 
     def wait(self, timeout: float) -> None:
         """Sleeps, unless something waits to be submitted."""
-        if not self._open and not self._ended:
-            time.sleep(min(timeout, _SLEEP_SECONDS))
+        if self._results or (self._open and time.monotonic() >= self._full_until):
+            return
+        time.sleep(min(timeout, _SLEEP_SECONDS))
 
     def stop(self, attempt: Attempt, *, now: bool) -> None:
         """Withdraws the job if it waits; lets it save its state if it runs, or ends it at once."""
         for batch in self._open:
             if any(other.key == attempt.key for other in batch.attempts):
                 batch.attempts = [other for other in batch.attempts if other.key != attempt.key]
-                (attempt.folder / _FILE).unlink(missing_ok=True)  # its place is another's now
-                _note_places(batch)
-                self._ended.append(AttemptResult(*attempt.key, INTERRUPTED, 0.0, "stopped"))
+                (attempt.folder / _FILE).unlink(missing_ok=True)  # its index is another's now
+                _write_indices(batch)
+                self._results.append(AttemptResult(*attempt.key, INTERRUPTED, 0.0, "stopped"))
                 return
-        sent = self._sent.get(attempt.key)
-        if sent is None:
+        submitted = self._submitted.get(attempt.key)
+        if submitted is None:
             return
-        sent.stopped = True
+        submitted.stopped = True
         withdraw(attempt)
         if now:
-            cancel([sent.id], "KILL")
-            cancel([sent.id])
+            cancel([submitted.id], "KILL")
+            cancel([submitted.id])
         else:
-            cancel([sent.id], waiting=True)  # one that runs sees by itself that it is withdrawn
-        self._asked = -float("inf")
+            cancel([submitted.id], waiting=True)  # one that runs sees by itself that it is withdrawn
+        self._queue_read_at = -float("inf")
 
     def adopt(self, attempt: Attempt, handle: str) -> bool:
-        """Takes over a job that a scheduler before us submitted.
+        """Takes over a job that an earlier scheduler submitted.
 
         Raises:
-            ScheduleError: SLURM does not answer, so that nobody can tell whether the job still runs.
+            ScheduleError: SLURM does not answer, so that nobody can know whether the job still runs.
         """
-        place = _place(attempt)
-        if place is None:
+        position = _read_index(attempt)
+        if position is None:
             return False
         queue = self._read_queue()
         if queue is None:
             raise ScheduleError("SLURM does not answer (squeue fails), so its jobs cannot be found; try again later")
         for job in queue.values():
-            if (job.name, job.place) == place:
-                self._sent[attempt.key] = _Sent(attempt, job.id, time.time())
+            if (job.name, job.index) == position:
+                self._submitted[attempt.key] = _Submitted(attempt, job.id, time.monotonic())
                 return True
         withdraw(attempt)
         return False
 
     def close(self) -> None:
-        """Forgets what was not submitted; what was goes on and can be adopted."""
+        """Drops what was not submitted; what was continues and can be adopted."""
         self._open.clear()
-        self._sent.clear()
+        self._submitted.clear()
 
     def _submit(self) -> None:
-        """Submits the open batches.
+        """Submits the open batches. One that exceeds the limit of the user's jobs is halved, and a single job waits.
 
         Raises:
             ScheduleError: SLURM refuses the first job of all, so that something is wrong with the options.
         """
+        if time.monotonic() < self._full_until:
+            return
         while self._open:
             batch = self._open.pop(0)
             if not batch.attempts:
@@ -163,65 +183,102 @@ class SlurmExecutor:
             try:
                 ids = submit(batch, self.options, self._run_command)
             except ScheduleError as error:
-                for attempt in batch.attempts:
-                    withdraw(attempt)  # it may have reached the queue although the answer was lost
-                if not self._accepted and not passing(error):
-                    raise
-                status = FAILED if passing(error) else BAD_INPUT
-                self._ended += [AttemptResult(*attempt.key, status, 0.0, str(error)) for attempt in batch.attempts]
+                if (is_user_limit(error) or is_cluster_full(error)) and self._make_room(batch, error):
+                    if len(batch.attempts) == 1:
+                        return
+                    continue
+                self._refuse(batch, error)
                 continue
-            self._accepted, self._asked = True, -float("inf")
+            self._accepted, self._queue_read_at = True, -float("inf")
             for attempt, ident in zip(batch.attempts, ids, strict=True):
-                self._sent[attempt.key] = _Sent(attempt, ident, time.time())
+                self._submitted[attempt.key] = _Submitted(attempt, ident, time.monotonic())
                 _log.info("%s is SLURM job %s", attempt.job.name, ident)
 
-    def _ending(self, sent: _Sent) -> AttemptResult | None:
-        """How the attempt ended, or None: its result decides, and the queue where there is none."""
-        ended = read_result(sent.attempt)
-        if ended is not None:
-            return ended
+    def _make_room(self, batch: Batch, error: ScheduleError) -> bool:
+        """Splits a batch that exceeds the limit, or lets a single job wait until others have ended.
+
+        Returns:
+            False where the user is at the limit without any job, so that no wait would help.
+        """
+        if len(batch.attempts) > 1:
+            halves = batch.halved()
+            for half in halves:
+                _write_indices(half)
+            self._open[:0] = halves
+            return True
+        queue = self._read_queue()
+        idle = not self._submitted and queue is not None and not any(job.alive for job in queue.values())
+        if idle and not is_cluster_full(error):
+            return False
+        _log.warning("SLURM takes no more jobs now; waiting (%s)", error)
+        self._open.insert(0, batch)
+        self._full_until = time.monotonic() + FULL_SECONDS
+        return True
+
+    def _refuse(self, batch: Batch, error: ScheduleError) -> None:
+        """Reports the attempts of a batch that SLURM does not take as failed.
+
+        Raises:
+            ScheduleError: it has taken none so far, and will not take this one later either.
+        """
+        for attempt in batch.attempts:
+            withdraw(attempt)  # it may have reached the queue although the answer was lost
+        if not self._accepted and not is_temporary(error):
+            raise error
+        status = FAILED if is_temporary(error) else BAD_INPUT
+        self._results += [AttemptResult(*attempt.key, status, 0.0, str(error)) for attempt in batch.attempts]
+
+    def _result(self, submitted: _Submitted) -> AttemptResult | None:
+        """How the attempt ended, or None: its result file decides, and the queue where there is none."""
+        result = read_result(submitted.attempt)
+        if result is not None:
+            return result
         queue = self._read_queue()
         if queue is None:
             return None
-        job = queue.get(sent.id)
+        job = queue.get(submitted.id)
         if job is not None and job.alive:
-            sent.gone = None
+            submitted.gone = None
             return None
-        sent.gone = sent.gone or time.monotonic()
+        submitted.gone = submitted.gone or time.monotonic()
         state = job.state if job is not None else "UNKNOWN"
-        left = read_result(staged(sent.attempt))
+        left = read_result(staged(submitted.attempt))
         # A job on its way back into the queue is shown as failed for a moment; it has left a result, but only staged.
         may_return = state in ("COMPLETED", "UNKNOWN") or (state == "FAILED" and left is not None)
-        patience = _LATE_SECONDS if may_return and not sent.stopped else self.options.poll_seconds
-        if time.monotonic() - sent.gone < patience:
+        patience = _LATE_SECONDS if may_return and not submitted.stopped else self.options.poll_seconds
+        if time.monotonic() - submitted.gone < patience:
             return None
         if left is not None and left.status == TIMED_OUT:  # it had to kill itself
             return left
-        seconds = time.time() - sent.since
-        if sent.stopped:
-            return AttemptResult(*sent.attempt.key, INTERRUPTED, seconds, "stopped")
+        seconds = time.monotonic() - submitted.since
+        if submitted.stopped:
+            return AttemptResult(*submitted.attempt.key, INTERRUPTED, seconds, "stopped")
         status = OUT_OF_MEMORY if state == "OUT_OF_MEMORY" else FAILED
-        reason = f"SLURM job {sent.id} {_STATES.get(state, f'ended as {state}')}"
-        return AttemptResult(*sent.attempt.key, status, seconds, reason)
+        reason = f"SLURM job {submitted.id} {_STATES.get(state, f'ended as {state}')}"
+        return AttemptResult(*submitted.attempt.key, status, seconds, reason)
 
-    def _read_queue(self) -> dict[str, Queued] | None:
-        """The queue, asked again once the last answer is too old."""
-        if time.monotonic() - self._asked >= self.options.poll_seconds:
-            self._queue, self._asked = read_queue(), time.monotonic()
+    def _read_queue(self) -> dict[str, QueuedJob] | None:
+        """The queue, read again once the last answer is too old."""
+        if time.monotonic() - self._queue_read_at >= self.options.poll_seconds:
+            self._queue, self._queue_read_at = read_queue(), time.monotonic()
             if self._queue is None:
                 _log.warning("SLURM does not answer (squeue fails); waiting")
         return self._queue
 
 
-def _note_places(batch: Batch) -> None:
-    """Writes where each attempt will be found in the queue into its folder."""
-    for place, attempt in enumerate(batch.attempts):
-        write_json({"batch": batch.name, "place": place}, attempt.folder / _FILE)
+def _write_indices(batch: Batch) -> None:
+    """Writes into the folder of each attempt where it will be found in the queue."""
+    for index, attempt in enumerate(batch.attempts):
+        write_json({"batch": batch.name, "place": index}, attempt.folder / _FILE)
 
 
-def _place(attempt: Attempt) -> tuple[str, int] | None:
-    """Batch and place of an attempt, or None where it never got one."""
+def _read_index(attempt: Attempt) -> tuple[str, int] | None:
+    """Batch name and index of an attempt, or None where it was never in a batch."""
     if not (attempt.folder / _FILE).exists():
         return None
-    noted = read_json(attempt.folder / _FILE)
-    return noted["batch"], noted["place"]
+    try:
+        record = read_json(attempt.folder / _FILE, error=ScheduleError)
+        return str(record["batch"]), int(record["place"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        path = attempt.folder / _FILE
+        raise ScheduleError(f"{path} names no batch and place; delete it to run its job again") from None

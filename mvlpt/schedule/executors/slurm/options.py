@@ -20,14 +20,14 @@ class SlurmOptions:
         cpus: CPU cores per job.
         gpus: GPUs per job.
         memory_gb: main memory per job.
-        jobs: at most so many queued or running.
-        arrays: jobs that are started together go as one array.
-        array_parallelism: so many of an array run at once.
+        jobs: queued or running at most.
+        arrays: jobs that are started together are submitted as one array.
+        array_parallelism: jobs of one array that run at once.
         requeue: a job that is preempted, or whose node is lost, goes back into the queue.
-        continuations: a job without a time limit of its own that reaches ``minutes`` saves its state and goes back into
-            the queue so many times.
-        signal_seconds: so long before its time limit a job is told to save its state.
-        poll_seconds: the queue is asked this often at most.
+        continuations: how often a job without a time limit of its own that reaches ``minutes`` saves its state and goes
+            back into the queue.
+        signal_seconds: time before its limit at which a job is asked to save its state.
+        poll_seconds: the queue is read this often at most.
         setup: shell commands before each job, such as ``module load cuda``.
         sbatch: further parameters of sbatch, such as ``nodelist=a1,reservation=r``, separated by semicolons.
     """

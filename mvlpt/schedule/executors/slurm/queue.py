@@ -1,4 +1,4 @@
-"""SLURM's queue, asked and changed through its commands; needs no accounting store."""
+"""SLURM's queue, read and changed through its commands; needs no accounting database."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ OVER = frozenset(
 )  # states that a job never leaves; one that is put back into the queue does not show them
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "scontrol")
 _SECONDS = 60
+_DEFAULT_ARRAY = 1001
 
 
 @dataclass(frozen=True)
-class Queued:
+class QueuedJob:
     """One job as squeue shows it.
 
     Attributes:
-        id: ``17``, or ``17_3`` for a part of an array.
+        id: ``17``, or ``17_3`` for a job of an array.
         name: of the job.
         state: SLURM's word, such as ``RUNNING``.
         why: SLURM's reason for it, such as ``Resources``; may be ``None``.
@@ -39,17 +40,17 @@ class Queued:
         return self.state not in OVER
 
     @property
-    def place(self) -> int:
-        """Its place in its array; 0 for a job that is not of one."""
-        _, sign, place = self.id.partition("_")
-        return int(place) if sign and place.isdigit() else 0
+    def index(self) -> int:
+        """Its index in its array; 0 for a job outside arrays."""
+        _, sign, index = self.id.partition("_")
+        return int(index) if sign and index.isdigit() else 0
 
 
 def require_slurm() -> None:
-    """Checks that SLURM's commands are there.
+    """Checks that SLURM's commands are on this machine.
 
     Raises:
-        ScheduleError: one is not.
+        ScheduleError: one is missing.
     """
     absent = [name for name in COMMANDS if shutil.which(name) is None]
     if absent:
@@ -58,7 +59,7 @@ def require_slurm() -> None:
         )
 
 
-def read_queue() -> dict[str, Queued] | None:
+def read_queue() -> dict[str, QueuedJob] | None:
     """This user's jobs, also those that ended a short while ago, by id; None where SLURM does not answer."""
     command = ["squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", "--format=%i|%T|%r|%j"]
     text = _run(command)
@@ -67,17 +68,27 @@ def read_queue() -> dict[str, Queued] | None:
     found = {}
     for line in text.splitlines():
         ident, state, why, name = (word.strip() for word in line.split("|", 3))
-        found[ident] = Queued(ident, name, state, why)
+        found[ident] = QueuedJob(ident, name, state, why)
     return found
+
+
+def largest_array() -> int:
+    """Jobs that an array may have on this cluster; SLURM's default where it does not answer."""
+    text = _run(["scontrol", "show", "config"]) or ""
+    for line in text.splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() == "MaxArraySize" and value.strip().isdigit():
+            return max(1, int(value))
+    return _DEFAULT_ARRAY
 
 
 def cancel(ids: Sequence[str], signal: str = "", waiting: bool = False) -> None:
     """Cancels jobs, or sends a signal to the processes of those that run.
 
     Args:
-        ids: of jobs; those that are gone are passed over.
+        ids: of jobs; those that are gone are skipped.
         signal: such as ``INT``; empty cancels.
-        waiting: leaves those alone that run already.
+        waiting: only those that wait in the queue.
     """
     if ids:
         options = [f"--signal={signal}"] * bool(signal) + ["--state=PENDING"] * waiting
