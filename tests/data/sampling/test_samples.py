@@ -11,7 +11,7 @@ from mvlpt.data import DataManager, DatasetBase, Datum
 from mvlpt.data.sampling import few_shot_split, joint_sample, sample_record, save_sample
 from mvlpt.errors import ConfigError, DataError
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "elevater_few_shot.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "elevater_few_shot.json").read_text())
 MULTI = GOLDEN["multitask"]
 
 

@@ -18,8 +18,8 @@ from mvlpt.data.sampling import (
 )
 from mvlpt.errors import ConfigError
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "elevater_few_shot.json").read_text())
-COOP = json.loads((Path(__file__).parent / "golden" / "coop_few_shot.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "elevater_few_shot.json").read_text())
+COOP = json.loads((Path(__file__).parents[1] / "golden" / "coop_few_shot.json").read_text())
 LABELS = {name: [tuple(label) for label in rows] for name, rows in GOLDEN["labels"].items()}
 CLASSES = GOLDEN["num_classes"]
 MULTI = GOLDEN["multitask"]
