@@ -1,4 +1,4 @@
-"""The trainer that all prompt methods share; what a method is stands in its folder of ``mvlpt.models.prompts``."""
+"""The trainer that all prompt methods share; ``mvlpt.models.prompts`` holds the methods."""
 
 from __future__ import annotations
 
