@@ -3,7 +3,7 @@
     python benchmarks/schedule.py
     python benchmarks/schedule.py --quick
 
-*Makespan*: the scheduler's own decisions on the simulator, made-up durations (log-normal), random layered graphs of
+*Makespan*: the scheduler's own decisions in simulation, made-up durations (log-normal), random layered graphs of
 1,000 jobs on 8 slots, against the lower bound max(longest chain, work / slots); no schedule can have ratio below 1. A
 second figure has the durations turn out otherwise than estimated, by up to a factor of 2 either way. *Overhead*: jobs
 that do nothing, one after the other on the local executor, from one end to the next, less what starting the same
@@ -28,12 +28,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mvlpt.schedule.executors.registry import make_executor
-from mvlpt.schedule.jobs import Job, Plan
-from mvlpt.schedule.journal import read_events
-from mvlpt.schedule.scheduler import Scheduler
-from mvlpt.schedule.simulation import simulate
-from mvlpt.schedule.slots import cpu_slots
+from mvlpt.schedule import Job, Plan, Scheduler, cpu_slots, make_executor, read_events, simulate
 
 ASKED = {"makespan": 1.10, "overhead_ms": 50.0, "two_workers": 1.6}
 JOBS, SLOTS = 1000, 8

@@ -14,15 +14,11 @@ from mvlpt.report.jobs.changes import counts_text
 from mvlpt.report.jobs.plan_figure import save_plan_figure
 from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
 from mvlpt.report.jobs.status import failure_lines, running_sheet, status_record, status_sheet
-from mvlpt.schedule.control import request
-from mvlpt.schedule.journal import read_records
-from mvlpt.schedule.lock import holder, is_running
-from mvlpt.schedule.plan_file import FILE, save_plan
-from mvlpt.schedule.slots import cpu_slots, local_slots
+from mvlpt.schedule import PLAN_FILE, cpu_slots, holder, is_running, local_slots, read_records, request, save_plan
 
 EXAMPLES = """\
 examples:
-  mvlpt schedule plan configs/experiments/demo.yaml --slots 2 --picture plan.png   # look, write nothing else
+  mvlpt schedule plan configs/experiments/demo.yaml --slots 2 --picture plan.png   # show it; writes only the picture
   mvlpt schedule plan my.yaml --output-dir output/mine        # writes output/mine/plan.json
   mvlpt schedule run output/mine                              # a process for each GPU or CPU core of this machine
   mvlpt schedule run output/mine --slots 2 --retries 1 --time-limit 3600
@@ -34,8 +30,8 @@ examples:
   mvlpt schedule cancel output/mine 3f2a                      # a job by its name or the beginning of its id
   mvlpt schedule retry output/mine                            # all failed and cancelled jobs
 
-A folder holds plan.json, the journal and everything that the jobs write; the journal is the only truth, so whatever was
-killed, `run` goes on where it was. Ctrl-C once: running jobs save their state and stop; twice: they end at once.
+A folder holds plan.json, the journal and everything that the jobs write; the journal is the only source of truth, so
+that `run` continues whatever was killed. Ctrl-C once: running jobs save their state and stop; twice: they end at once.
 
 exit status: 0 all jobs finished, 1 some failed or were cancelled or blocked, 130 stopped by the user, 2 bad input.
 `status` exits with 0 unless some failed or were cancelled or blocked.
@@ -44,7 +40,9 @@ exit status: 0 all jobs finished, 1 some failed or were cancelled or blocked, 13
 
 def build_parser() -> argparse.ArgumentParser:
     """The options of all subcommands."""
-    parser = command_parser("schedule", "Plan the jobs of an experiment, run them, and look after them.", EXAMPLES)
+    parser = command_parser(
+        "schedule", "Plan the jobs of an experiment, run them, watch, cancel and retry them.", EXAMPLES
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, help: str, target: str = "folder with a plan.json") -> argparse.ArgumentParser:
@@ -66,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
         sub.add_argument("--groups", metavar="YAML", help="with an experiment file: the groups of the arm 'grouped'")
     add_run_options(run)
     run.add_argument("--plugin", action="append", default=[], metavar="FILE.py", help="registers an executor")
-    status = add("status", "show where the jobs stand")
+    status = add("status", "show the state of the jobs")
     status.add_argument("--json", action="store_true", help="everything about every job, for programs")
     logs = add("logs", "print what a job printed")
     logs.add_argument("job", metavar="JOB", help="its name, its id, or the beginning of its id")
@@ -74,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     logs.add_argument("--attempt", type=int, metavar="N", help="default: the last one")
     cancel = add("cancel", "end a job and do not start it again")
     cancel.add_argument("jobs", nargs="+", metavar="JOB", help="its name, its id, or the beginning of its id")
-    retry = add("retry", "give failed and cancelled jobs another chance")
+    retry = add("retry", "run failed and cancelled jobs again")
     retry.add_argument("jobs", nargs="*", metavar="JOB", help="default: all that failed or were cancelled")
     return parser
 
@@ -103,10 +101,10 @@ def _plan(args: argparse.Namespace) -> int:
 
 
 def _save(target: Target) -> None:
-    """Writes the plan of an experiment file, where the user said into which folder."""
+    """Writes the plan of an experiment file, if the user named the folder."""
     if target.built and target.root is not None:
-        save_plan(target.plan, target.root / FILE)
-        show(f"plan: {target.root / FILE}")
+        save_plan(target.plan, target.root / PLAN_FILE)
+        show(f"plan: {target.root / PLAN_FILE}")
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -172,7 +170,7 @@ def _ask(target: Target, what: str, jobs: list[str]) -> int:
     names = ", ".join(target.plan[ident].name for ident in jobs[:5]) + (", ..." if len(jobs) > 5 else "")
     if all(done):
         word = {"cancel": "cancelled", "retry": "waiting again"}[what]
-        show(f"{word}: {names}; `mvlpt schedule run {target.folder}` goes on")
+        show(f"{word}: {names}; `mvlpt schedule run {target.folder}` continues")
     else:
         show(f"asked the scheduler to {what}: {names}")
     return 0

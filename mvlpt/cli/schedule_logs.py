@@ -9,14 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from mvlpt.errors import ScheduleError
-from mvlpt.schedule.attempts import OUTPUT, RESULT, attempt_folder
-from mvlpt.schedule.jobs import Plan
-from mvlpt.schedule.journal import read_records
-from mvlpt.schedule.lock import is_running
+from mvlpt.schedule import OUTPUT, RESULT, Plan, attempt_folder, is_running, read_records
 
 PIECE = 65536  # bytes
-SECONDS = 0.3  # between two looks at a log that is followed
-LOOKS = 10  # after so many without news the journal is read, too
+SECONDS = 0.3  # between two reads of a log that is followed
+READS = 10  # after this many without news the journal is read, too
 
 
 def print_log(plan: Plan, root: Path, word: str, *, attempt: int | None = None, follow: bool = False) -> int:
@@ -86,16 +83,16 @@ def _copy(log: Path, start: int) -> int:
 
 def _follow(folder: Path, goes_on: Callable[[], bool]) -> None:
     """Prints a log until its attempt has ended."""
-    place, quiet = 0, 0
+    end, quiet = 0, 0
     while True:
-        ended = (folder / RESULT).exists()  # looked at first: what was printed before the end is then in the log
-        before, place = place, _copy(folder / OUTPUT, place)
+        ended = (folder / RESULT).exists()  # checked first: what was printed before the end is then in the log
+        before, end = end, _copy(folder / OUTPUT, end)
         if ended:
             return
-        quiet = quiet + 1 if place == before else 0
-        if quiet >= LOOKS:
+        quiet = quiet + 1 if end == before else 0
+        if quiet >= READS:
             if not goes_on():
-                _copy(folder / OUTPUT, place)
+                _copy(folder / OUTPUT, end)
                 return
             quiet = 0
         time.sleep(SECONDS)

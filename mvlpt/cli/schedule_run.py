@@ -103,5 +103,5 @@ def show_outcome(plan: Plan, root: Path, outcome: Outcome) -> int:
         show(f"stopped: {counts_text(plan, records)}; run the same command again to go on")
         return INTERRUPTED
     if not done:
-        show(f"{counts_text(plan, records)}; `mvlpt schedule retry {root}` gives failed jobs another chance")
+        show(f"{counts_text(plan, records)}; `mvlpt schedule retry {root}` runs failed jobs again")
     return 0 if done else SOME_FAILED

@@ -1,4 +1,4 @@
-"""What a command of ``mvlpt schedule`` is about: a folder with a plan, a plan file, or an experiment file."""
+"""What a command of ``mvlpt schedule`` works on: a folder with a plan, a plan file, or an experiment file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.errors import PlanError, ScheduleError
-from mvlpt.schedule.jobs import Plan
-from mvlpt.schedule.plan_file import FILE, load_plan
+from mvlpt.schedule import PLAN_FILE, Plan, load_plan
 
 
 @dataclass(frozen=True)
@@ -20,8 +19,8 @@ class Target:
         plan: the jobs.
         name: for titles.
         root: the plan's folder; ``None`` for an experiment file without an output folder.
-        built: the plan was made now, from an experiment file, and is not on disk yet.
-        executor: what the experiment says about how its jobs run.
+        built: the plan was built from an experiment file and is not on disk yet.
+        executor: the ``executor`` section of the experiment.
     """
 
     plan: Plan
@@ -57,10 +56,10 @@ def find_target(word: str, output_dir: str | None = None, groups: str | None = N
     if output_dir or groups:
         raise ScheduleError(f"--output-dir and --groups go with an experiment file (.yaml), and {word} is none")
     if path.is_dir():
-        return Target(load_plan(path / FILE), path.resolve().name, path)
+        return Target(load_plan(path / PLAN_FILE), path.resolve().name, path)
     if path.suffix == ".json":
-        if path.name != FILE:
-            raise PlanError(f"{path}: a plan is kept as {FILE} in a folder of its own; rename it")
+        if path.name != PLAN_FILE:
+            raise PlanError(f"{path}: a plan is kept as {PLAN_FILE} in a folder of its own; rename it")
         return Target(load_plan(path), path.resolve().parent.name, path.parent)
     raise PlanError(f"No folder at {word}; make a plan with `mvlpt schedule plan EXPERIMENT.yaml --output-dir DIR`")
 
@@ -82,6 +81,6 @@ def _build(word: str, output_dir: str | None, groups: str | None) -> Target:
     name = Path(word).stem
     root = Path(output_dir) if output_dir else None
     plan = build_plan(experiment, root or Path("output") / name, grouping, experiment_file=word)
-    if root is not None and (root / FILE).exists():
-        check_same_folder(plan, load_plan(root / FILE), root)
+    if root is not None and (root / PLAN_FILE).exists():
+        check_same_folder(plan, load_plan(root / PLAN_FILE), root)
     return Target(plan, name, root, built=True, executor=experiment.executor)

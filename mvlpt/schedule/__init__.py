@@ -1,5 +1,9 @@
 """Plans of jobs and their execution: journal, scheduler, executors. Knows nothing of what the jobs do."""
 
+import importlib
+import warnings
+from typing import Any
+
 from mvlpt.schedule.attempts import OUTPUT, PROGRESS, RESULT, Attempt, AttemptResult, RunCommand, attempt_folder
 from mvlpt.schedule.control import request
 from mvlpt.schedule.corrections import corrected_plan
@@ -14,7 +18,7 @@ from mvlpt.schedule.executors import (
     register_executor,
 )
 from mvlpt.schedule.jobs import KINDS, Job, Plan, job_id
-from mvlpt.schedule.journal import read_records
+from mvlpt.schedule.journal import read_events, read_records
 from mvlpt.schedule.lock import holder, is_running
 from mvlpt.schedule.plan_file import FILE as PLAN_FILE
 from mvlpt.schedule.plan_file import load_plan, save_plan
@@ -61,6 +65,7 @@ __all__ = [
     "lower_bound",
     "make_executor",
     "planned_slots",
+    "read_events",
     "read_records",
     "register_executor",
     "request",
@@ -69,3 +74,13 @@ __all__ = [
     "simulate",
     "upward_ranks",
 ]
+
+# Former names of what is above this room now: found by name when somebody asks, since nothing here imports upwards.
+_MOVED = {"Experiment": "mvlpt.experiment", "load_experiment": "mvlpt.experiment"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MOVED:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    warnings.warn(f"mvlpt.schedule.{name} is now {_MOVED[name]}.{name}", DeprecationWarning, stacklevel=2)
+    return getattr(importlib.import_module(_MOVED[name]), name)

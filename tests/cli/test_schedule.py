@@ -18,7 +18,7 @@ from mvlpt.errors import ScheduleError
 from mvlpt.schedule.control import request
 from mvlpt.schedule.plan_file import load_plan
 
-TELL = 'echo \'{"done": 1, "total": 4, "text": "loss 0.5"}\' > "$MVLPT_PROGRESS_FILE"'
+REPORT = 'echo \'{"done": 1, "total": 4, "text": "loss 0.5"}\' > "$MVLPT_PROGRESS_FILE"'
 
 
 def job(name, command="true", needs=(), **more):
@@ -37,7 +37,7 @@ def root(tmp_path):
     fail = "echo 'no [bold]luck[/bold] today'; exit 3"
     return write_plan(
         tmp_path / "my plan",
-        job("good", f"echo fine; {TELL}", kind="train", facts={"trainer": "MVLPT-VPT", "arm": "single"}),
+        job("good", f"echo fine; {REPORT}", kind="train", facts={"trainer": "MVLPT-VPT", "arm": "single"}),
         job("bad/one", fail),
         job("after", "true", ["bad/one"]),
     )
@@ -127,7 +127,7 @@ def test_logs_of_local_jobs(tmp_path, capfd):
     root = write_plan(tmp_path / "p", job("talks", "echo one; echo two >&2; exit 1"), job("later", "true", ["talks"]))
     assert schedule("run", root, "--slots", "1", "--retries", "1", "--executor-option", "device=cpu") == 1
     shown = capfd.readouterr()
-    assert "it said: two" in shown.out
+    assert "last output: two" in shown.out
     assert "again     talks after" in shown.err
     assert schedule("logs", root, "talks") == 0
     assert capfd.readouterr().out == "one\ntwo\n"
@@ -174,7 +174,7 @@ def wait_for(condition, seconds=30):
 
 
 def test_following_cancelling_and_stopping_a_run(tmp_path, capsys):
-    slow = f"{TELL}; for i in 1 2 3 4 5 6; do echo line $i; sleep 0.2; done"
+    slow = f"{REPORT}; for i in 1 2 3 4 5 6; do echo line $i; sleep 0.2; done"
     root = write_plan(tmp_path / "p", job("a", slow), job("b", "sleep 60", ["a"]), job("c", "sleep 60", ["b"]))
     with scheduler(root) as process:
         wait_for(lambda: status_of(root, capsys)["states"]["running"] == 1)
@@ -306,3 +306,32 @@ def test_a_plan_knows_the_tasks_of_plugins(toy_tasks, tmp_path, capsys):
     (tmp_path / "e.yaml").write_text(json.dumps(experiment))
     assert schedule("plan", tmp_path / "e.yaml", "--list") == 0
     assert f"--dataset toy-mine --plugin {plugin}" in capsys.readouterr().out
+
+
+def test_status_of_a_plan_loads_neither_torch_nor_models_nor_data(root):
+    code = (
+        "import sys; from mvlpt.cli import main; status = main(['schedule', 'status', sys.argv[1]]);"
+        "loaded = {name for name in sys.modules if name.split('.')[0] in ('torch', 'open_clip', 'torchvision')"
+        " or name.startswith(('mvlpt.models', 'mvlpt.data', 'mvlpt.graph', 'mvlpt.trainers'))};"
+        "sys.exit(status or (repr(sorted(loaded)[:9]) if loaded else 0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "waiting" in done.stdout
+
+
+def test_an_experiment_takes_the_executor_of_a_plugin(toy_tasks, tmp_path, capsys):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from mvlpt.schedule import ExecutorSpec, make_executor, register_executor\n"
+        "def build(options, run_command):\n    return make_executor('inline', run_command=run_command)\n"
+        "register_executor(ExecutorSpec('mine', help='as inline', build=build), force=True)\n"
+    )
+    trainer = str(Path(__file__).resolve().parents[2] / "configs" / "trainers" / "MVLPT-CoOp" / "embedded.yaml")
+    file = tmp_path / "e.yaml"
+    file.write_text(json.dumps({"tasks": ["toy-warm"], "trainers": [trainer], "arms": ["single"], "seeds": [1]}))
+    words = ["experiment", "--config-file", str(file), "--output-dir", str(tmp_path / "out"), "--no-calibrate"]
+    assert main([*words, "--dry-run", "--executor", "mnie", "--plugin", str(plugin)]) == 2
+    assert "did you mean 'mine'" in capsys.readouterr().err
+    assert main([*words, "--dry-run", "--executor", "mine", "--plugin", str(plugin)]) == 0
+    assert "On 1 slot" in capsys.readouterr().out

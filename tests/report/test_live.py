@@ -143,7 +143,7 @@ def test_changes_are_told_once(tmp_path):
     (folder / "output.log").write_text("no disk\n")
     again = {"state": "waiting", "attempts": 1, "ended": 2.0, "seconds": 3.0, "reason": "ended with status 1"}
     assert told(a=over, b=again) == [
-        ("again", f"b after 3.0 s: ended with status 1; it said: no disk (log: {folder}/output.log)")
+        ("again", f"b after 3.0 s: ended with status 1; last output: no disk (log: {folder}/output.log)")
     ]
     assert told(a=over, b=running(attempts=2)) == [("started", "b on cpu0, attempt 2")]
     failed = {"state": "failed", "attempts": 2, "ended": 4.0, "status": 1}

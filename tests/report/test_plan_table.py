@@ -10,7 +10,7 @@ from PIL import Image
 from mvlpt.errors import ConfigError
 from mvlpt.report import clock, duration, memory
 from mvlpt.report.jobs.plan_figure import draw_plan, plan_boxes, save_plan_figure
-from mvlpt.report.jobs.plan_table import critical_path, plan_sheet, plan_times, sort_of
+from mvlpt.report.jobs.plan_table import category_of, critical_path, plan_sheet, plan_times
 from mvlpt.schedule.jobs import Job, Plan, job_id
 from mvlpt.schedule.records import JobRecord
 from mvlpt.schedule.slots import cpu_slots
@@ -96,7 +96,7 @@ def test_a_picture_loses_no_job_and_no_arrow(largest):
         assert len(boxes) == len({(layer[key], *key[1:]) for key in boxes}) < 40
         counts = [int(box.lines[0].split(": ")[1].split()[0]) for box in boxes.values()]
         assert sum(counts) == 40
-        assert {key[1:] for key in boxes} == {sort_of(one) for one in plan}
+        assert {key[1:] for key in boxes} == {category_of(one) for one in plan}
 
 
 def test_boxes_hold_their_text_and_do_not_overlap(plan):

@@ -1,6 +1,7 @@
 """Executors that a plugin file or an installed package adds, and what is known of an executor without opening it."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -169,3 +170,22 @@ def test_a_plan_runs_in_one_call(tmp_path):
     assert run_plan(load_plan(root / "plan.json"), root, RunOptions("inline"), listener=seen.append).finished == 2
     assert seen[-1].time_left == 0
     assert {record.state for record in read_records(root, load_plan(root / "plan.json")).values()} == {"finished"}
+
+
+def test_the_room_loads_neither_torch_nor_what_its_jobs_need():
+    code = (
+        "import sys, mvlpt.schedule, mvlpt.schedule.worker, mvlpt.schedule.executors.local.executor;"
+        "rooms = ('models', 'data', 'graph', 'engine', 'experiment', 'trainers', 'datasets', 'cli');"
+        "sys.exit(repr([name for name in sys.modules if name.split('.')[0] == 'torch'"
+        " or name.startswith(tuple('mvlpt.' + room for room in rooms))][:5]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "[]"
+
+
+def test_former_names_of_the_room_lead_to_the_experiments():
+    import mvlpt.experiment
+    import mvlpt.schedule
+
+    with pytest.warns(DeprecationWarning, match=r"is now mvlpt\.experiment\.load_experiment"):
+        assert mvlpt.schedule.load_experiment is mvlpt.experiment.load_experiment

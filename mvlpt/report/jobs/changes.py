@@ -1,4 +1,4 @@
-"""What happened between two looks at the jobs, as sentences for people."""
+"""What changed between two snapshots of the jobs, as sentences for people."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from mvlpt.report.durations import duration
 from mvlpt.report.jobs.job_files import last_line
-from mvlpt.schedule.attempts import attempt_folder
-from mvlpt.schedule.jobs import Job, Plan
-from mvlpt.schedule.records import STATES, JobRecord, Snapshot
+from mvlpt.schedule import STATES, Job, JobRecord, Plan, Snapshot, attempt_folder
 
 STYLES = {
     "started": "",
@@ -21,12 +19,12 @@ STYLES = {
     "cancelled": "magenta",
     "stopped": "yellow",
 }
-NOTABLE = ("again", "failed", "cancelled")  # what is told even where a live table is shown
+NOTABLE = ("again", "failed", "cancelled")  # what is printed even where a live table is shown
 
 
 @dataclass(frozen=True)
 class Change:
-    """Something that happened to a job: a word of :data:`STYLES` and what to say about it."""
+    """Something that happened to a job: its kind, a key of :data:`STYLES`, and a sentence about it."""
 
     what: str
     job: Job
@@ -34,7 +32,7 @@ class Change:
 
 
 class Changes:
-    """Compares each snapshot with the one before; the first one tells nothing about what was over by then."""
+    """Compares each snapshot with the one before; for the first one only running jobs are reported."""
 
     def __init__(self) -> None:
         self._before: dict[str, tuple[str, int, float]] | None = None
@@ -92,12 +90,12 @@ def _sentence(snapshot: Snapshot, job: Job, record: JobRecord, was: tuple[str, i
 
 
 def why(snapshot: Snapshot, job: Job, record: JobRecord) -> str:
-    """The reason of a job's ending, the last line it printed, and the folder of its log."""
+    """Why a job ended, the last line it printed, and where its log is."""
     folder = attempt_folder(snapshot.root, job.id, record.attempts)
     line = last_line(folder)
     reason = record.reason or f"exit status {record.status}"
-    told = f"; it said: {shorten(line, 200)}" if line and line not in reason else ""
-    return f"{reason}{told} (log: {folder / 'output.log'})"
+    output = f"; last output: {shorten(line, 200)}" if line and line not in reason else ""
+    return f"{reason}{output} (log: {folder / 'output.log'})"
 
 
 def shorten(text: str, length: int) -> str:

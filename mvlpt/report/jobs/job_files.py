@@ -1,4 +1,4 @@
-"""What a job leaves in its attempt's folder for people: how far it is, and what it printed."""
+"""What a job writes into its attempt's folder for people: its progress and its output."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mvlpt.schedule.attempts import OUTPUT, PROGRESS
+from mvlpt.schedule import OUTPUT, PROGRESS
 
-TAIL = 8192  # bytes of a log in which its last line is looked for
+TAIL = 8192  # bytes at the end of a log in which its last line is searched
 LARGEST = 65536  # bytes; a progress file is far smaller
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a job is: ``done`` of ``total`` steps, and a few words."""
+    """How far a job is: ``done`` of ``total`` steps, and a short description."""
 
     done: float
     total: float
@@ -31,7 +31,7 @@ class Progress:
 
 
 def read_progress(folder: Path) -> Progress | None:
-    """The progress that an attempt tells; ``None`` if it tells none that can be understood."""
+    """The progress that an attempt reports; ``None`` if it reports none that can be read."""
     try:
         with open(folder / PROGRESS, encoding="utf-8") as handle:
             content = json.loads(handle.read(LARGEST))

@@ -14,9 +14,7 @@ from rich.text import Text
 
 from mvlpt.report.durations import clock, duration
 from mvlpt.report.jobs.job_files import Progress, read_progress
-from mvlpt.schedule.attempts import attempt_folder
-from mvlpt.schedule.jobs import Job
-from mvlpt.schedule.records import JobRecord, Snapshot
+from mvlpt.schedule import Job, JobRecord, Snapshot, attempt_folder
 
 STATE_STYLES = {
     "running": "cyan",
@@ -60,7 +58,7 @@ def frame(
         snapshot: the state of everything.
         progress: of a job that runs.
         width: of the terminal.
-        height: of the terminal; slots that find no room are counted.
+        height: of the terminal; slots for which there is no room are counted.
         now: Unix seconds; by default the present.
     """
     moment = time.time() if now is None else now
@@ -75,7 +73,7 @@ def frame(
     rest += [f"{idle} of {len(snapshot.slots)} slots idle"] if idle else []
     if rest:
         parts.append(Text("; ".join(rest), style="dim", no_wrap=True, overflow="ellipsis"))
-    parts.append(_whole(snapshot, width))
+    parts.append(_totals(snapshot, width))
     return Group(*parts)
 
 
@@ -99,12 +97,12 @@ def _slots(
             table.add_column(width=size, justify=justify, no_wrap=True, overflow="ellipsis")
     table.add_column(width=7, justify="right", no_wrap=True)
     for name, ident in busy:
-        told, record = progress(snapshot, ident), snapshot.records[ident]
+        state, record = progress(snapshot, ident), snapshot.records[ident]
         cells: list[RenderableType] = [Text(name, style="cyan"), Text(tail(_name(snapshot, ident), name_width))]
         if bar:
-            cells.append(ProgressBar(total=1.0, completed=told.share if told else 0.0, width=bar))
-        cells.append(Text(f"{told.share:.0%}" if told else ""))
-        cells += [Text(told.text if told else "", style="dim")] if words else []
+            cells.append(ProgressBar(total=1.0, completed=state.share if state else 0.0, width=bar))
+        cells.append(Text(f"{state.share:.0%}" if state else ""))
+        cells += [Text(state.text if state else "", style="dim")] if words else []
         cells.append(Text(clock(now - record.started) if record.started else "", style="dim"))
         table.add_row(*cells)
     return table
@@ -119,11 +117,11 @@ def _name(snapshot: Snapshot, ident: str) -> str:
 
 
 def tail(text: str, length: int) -> str:
-    """The end of a long name, which tells more than its beginning."""
+    """The end of a long name, which says more than its beginning."""
     return text if len(text) <= length else "…" + text[len(text) - length + 1 :]
 
 
-def _whole(snapshot: Snapshot, width: int) -> RenderableType:
+def _totals(snapshot: Snapshot, width: int) -> RenderableType:
     counts = Counter(record.state for record in snapshot.records.values())
     total = len(snapshot.plan)
     line = Text(no_wrap=True, overflow="ellipsis")

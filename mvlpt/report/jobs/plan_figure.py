@@ -17,9 +17,9 @@ from mvlpt.errors import ConfigError
 from mvlpt.io import atomic_write
 from mvlpt.report.durations import duration
 from mvlpt.report.graphs.figures import COLOURS, DPI, INK, new_figure, text_width
-from mvlpt.report.jobs.plan_table import critical_path, sort_of
+from mvlpt.report.jobs.plan_table import category_of, critical_path
 from mvlpt.report.results.scores import ARM_NAMES
-from mvlpt.schedule.jobs import KINDS, Job, Plan
+from mvlpt.schedule import KINDS, Job, Plan
 
 LARGEST = 150  # jobs that are drawn one by one
 ENDINGS = (".png", ".svg", ".pdf")
@@ -30,7 +30,7 @@ COLOUR_OF = dict(zip(KINDS, COLOURS, strict=False))
 
 @dataclass(frozen=True)
 class Box:
-    """One job, or all jobs of one sort on one layer; the lines of its text, and whether it is critical."""
+    """One job, or all jobs of one category on one layer; the lines of its text, and whether it is critical."""
 
     kind: str
     lines: tuple[str, ...]
@@ -56,7 +56,7 @@ def plan_boxes(plan: Plan, largest: int = LARGEST) -> tuple[nx.DiGraph, dict[Any
     for job in plan:
         layers[job.id] = max((layers[need] + 1 for need in job.needs), default=0)
     single = len(plan) <= largest
-    keys: dict[str, Any] = {job.id: job.id if single else (layers[job.id], *sort_of(job)) for job in plan}
+    keys: dict[str, Any] = {job.id: job.id if single else (layers[job.id], *category_of(job)) for job in plan}
     members: dict[Any, list[Job]] = defaultdict(list)
     chain = critical_path(plan, {job.id: job.seconds for job in plan})
     critical, steps = set(chain), set(itertools.pairwise(chain))
@@ -77,7 +77,7 @@ def plan_boxes(plan: Plan, largest: int = LARGEST) -> tuple[nx.DiGraph, dict[Any
 
 
 def _lines(jobs: list[Job], single: bool) -> tuple[str, ...]:
-    kind, trainer, arm = sort_of(jobs[0])
+    kind, trainer, arm = category_of(jobs[0])
     seconds = duration(sum(job.seconds for job in jobs))
     if single:
         parts = jobs[0].name.split("/")
@@ -89,7 +89,7 @@ def _lines(jobs: list[Job], single: bool) -> tuple[str, ...]:
 
 
 def draw_plan(plan: Plan, title: str = "", largest: int = LARGEST) -> Any:
-    """A matplotlib figure: time goes from left to right, colours tell the kind, thick frames the critical path.
+    """A matplotlib figure: time goes from left to right, colours show the kind, thick frames the critical path.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -102,7 +102,7 @@ def draw_plan(plan: Plan, title: str = "", largest: int = LARGEST) -> Any:
     widths = [max(_text_width(boxes[key]) for key in keys) + 0.22 for keys in columns]
     tallest = max((len(keys) for keys in columns), default=1)
     height = max(tallest * (height_of + 0.12), 1.0) + 0.75
-    gap = min(2.2, 0.6 + 0.04 * tallest)  # arrows between tall layers need room to be told apart
+    gap = min(2.2, 0.6 + 0.04 * tallest)  # arrows between tall layers need room
     width = max(sum(widths) + gap * (len(columns) - 1) + 0.3, text_width([title], 11) + 0.4, 6.0)
     figure = new_figure(width, height)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -110,16 +110,16 @@ def draw_plan(plan: Plan, title: str = "", largest: int = LARGEST) -> Any:
     axes.set_axis_off()
     if title:
         axes.text(0.15, height - 0.2, title, fontsize=11, color=INK, va="center")
-    places: dict[Any, tuple[float, float, float]] = {}
+    boxes_at: dict[Any, tuple[float, float, float]] = {}
     left = 0.15
     for keys, wide in zip(columns, widths, strict=True):
         step = (height - 0.75) / max(len(keys), 1)
         for row, key in enumerate(keys):
-            places[key] = (left, height - 0.4 - step * (row + 0.5), wide)
+            boxes_at[key] = (left, height - 0.4 - step * (row + 0.5), wide)
         left += wide + gap
-    _arrows(axes, graph, places)
+    _arrows(axes, graph, boxes_at)
     for key, box in boxes.items():
-        _draw_box(axes, box, *places[key], height_of)
+        _draw_box(axes, box, *boxes_at[key], height_of)
     kinds = [kind for kind in KINDS if any(box.kind == kind for box in boxes.values())]
     marks = [Line2D([], [], marker="s", linestyle="", color=COLOUR_OF[kind], label=kind) for kind in kinds]
     marks.append(Line2D([], [], color=INK, linewidth=1.8, label="critical path"))
@@ -133,34 +133,34 @@ def _text_width(box: Box) -> float:
 
 
 def _columns(graph: nx.DiGraph) -> list[list[Any]]:
-    """Keys by layer; within a layer by the mean place of what they need, so that arrows cross little."""
+    """Keys by layer; within a layer by the mean height of what they need, so that few arrows cross."""
     count = max((layer for _, layer in graph.nodes(data="layer")), default=-1) + 1
     columns: list[list[Any]] = [[] for _ in range(count)]
     for key, layer in graph.nodes(data="layer"):
         columns[layer].append(key)
-    place: dict[Any, float] = {}
+    height: dict[Any, float] = {}
     for _ in range(4):
         for step, (column, neighbours) in enumerate(
             [(c, graph.predecessors) for c in columns] + [(c, graph.successors) for c in reversed(columns)]
         ):
-            if step not in (0, len(columns)) and place:
-                column.sort(key=lambda key, of=neighbours: _middle(place, list(of(key)), place.get(key, 0.0)))
-            place.update({key: (row + 0.5) / len(column) for row, key in enumerate(column)})
+            if step not in (0, len(columns)) and height:
+                column.sort(key=lambda key, of=neighbours: _mean_height(height, list(of(key)), height.get(key, 0.0)))
+            height.update({key: (row + 0.5) / len(column) for row, key in enumerate(column)})
     return columns
 
 
-def _middle(place: Mapping[Any, float], keys: list[Any], otherwise: float) -> float:
-    known = [place[key] for key in keys if key in place]
+def _mean_height(height: Mapping[Any, float], keys: list[Any], otherwise: float) -> float:
+    known = [height[key] for key in keys if key in height]
     return sum(known) / len(known) if known else otherwise
 
 
-def _arrows(axes: Any, graph: nx.DiGraph, places: Mapping[Any, Any]) -> None:
+def _arrows(axes: Any, graph: nx.DiGraph, boxes_at: Mapping[Any, Any]) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path as Curve
 
     faint = max(0.15, min(0.7, 60 / max(1, graph.number_of_edges())))
     for one, other, attributes in graph.edges(data=True):
-        (left, y0, wide), (x1, y1, _) = places[one], places[other]
+        (left, y0, wide), (x1, y1, _) = boxes_at[one], boxes_at[other]
         x0, bend = left + wide, max(0.25, (x1 - left - wide) / 2)
         curve = Curve([(x0, y0), (x0 + bend, y0), (x1 - bend, y1), (x1, y1)], [1, 4, 4, 4])
         critical, jobs = attributes["critical"], attributes["jobs"]

@@ -1,4 +1,4 @@
-"""What a plan will do and take: its jobs by kind, trainer and arm, and the times that bound it."""
+"""What a plan contains and how long it takes: its jobs by kind, trainer and arm, and bounds on its time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from dataclasses import dataclass
 from mvlpt.report.durations import duration, memory
 from mvlpt.report.results.scores import ARM_NAMES
 from mvlpt.report.sheets import Column, Entry, Sheet
-from mvlpt.schedule.jobs import KINDS, Job, Plan
-from mvlpt.schedule.priorities import lower_bound, upward_ranks
-from mvlpt.schedule.records import JobRecord
-from mvlpt.schedule.simulation import simulate
-from mvlpt.schedule.slots import Slot
+from mvlpt.schedule import KINDS, Job, JobRecord, Plan, Slot, lower_bound, simulate, upward_ranks
 
-Sort = tuple[str, str, str]
+Category = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -37,21 +33,21 @@ class Times:
     slots: int
 
     def __str__(self) -> str:
-        places = "1 slot" if self.slots == 1 else f"{self.slots} slots"
+        slots = "1 slot" if self.slots == 1 else f"{self.slots} slots"
         return (
-            f"On {places}: about {duration(self.expected)}; no schedule needs less than {duration(self.lower)}"
+            f"On {slots}: about {duration(self.expected)}; no schedule needs less than {duration(self.lower)}"
             f" (critical path {duration(self.critical_path)}, all work {duration(self.work)})"
         )
 
 
-def sort_of(job: Job) -> Sort:
+def category_of(job: Job) -> Category:
     """Kind, trainer and arm: the jobs that are counted together."""
     return (job.kind, str(job.labels.get("trainer") or ""), str(job.labels.get("arm") or ""))
 
 
-def sort_place(sort: Sort) -> tuple[int, str, int, str]:
+def category_rank(category: Category) -> tuple[int, str, int, str]:
     """Sorts kinds in the order of the work, then trainers, then arms as the tables of results do."""
-    kind, trainer, arm = sort
+    kind, trainer, arm = category
     known = list(ARM_NAMES)
     return (KINDS.index(kind), trainer, known.index(arm) if arm in known else len(known), arm)
 
@@ -59,7 +55,7 @@ def sort_place(sort: Sort) -> tuple[int, str, int, str]:
 def critical_path(plan: Plan, seconds: Mapping[str, float]) -> list[str]:
     """The chain of jobs, first to last, with the largest sum of ``seconds``; of equal ones the first in the plan."""
     ranks = upward_ranks(plan, seconds)
-    order = {job.id: place for place, job in enumerate(plan)}
+    order = {job.id: index for index, job in enumerate(plan)}
     chain: list[str] = []
     after = list(order)
     while after:
@@ -89,29 +85,29 @@ def plan_sheet(plan: Plan, records: Mapping[str, JobRecord] | None = None, title
 
     Args:
         plan: the jobs.
-        records: what has happened to them; a column then tells how many have finished.
+        records: what has happened to them; a column then shows how many have finished.
         title: above the table.
     """
-    jobs: dict[Sort, list[Job]] = defaultdict(list)
+    jobs: dict[Category, list[Job]] = defaultdict(list)
     for job in plan:
-        jobs[sort_of(job)].append(job)
-    finished = Counter(sort_of(job) for job in plan if _finished(records, job.id))
+        jobs[category_of(job)].append(job)
+    finished = Counter(category_of(job) for job in plan if _finished(records, job.id))
     begun = sum(finished.values()) > 0
     columns = [Column((name,), left=True) for name in ("kind", "trainer", "arm")]
     columns += [Column((name,)) for name in ("jobs", *(["finished"] if begun else []))]
     columns += [Column(lines) for lines in (("each",), ("together",), ("memory",))]
     rows: list[tuple[Entry, ...] | None] = []
-    for sort in sorted(jobs, key=sort_place):
-        rows.append(_row(sort, jobs[sort], finished[sort] if begun else None))
+    for category in sorted(jobs, key=category_rank):
+        rows.append(_row(category, jobs[category], finished[category] if begun else None))
     rows += [None, _row(("all", "", ""), list(plan), sum(finished.values()) if begun else None)]
     return Sheet(title or f"Plan of {len(plan)} jobs", tuple(columns), tuple(rows), keys=3)
 
 
-def _row(sort: Sort, jobs: list[Job], finished: int | None) -> tuple[Entry, ...]:
+def _row(category: Category, jobs: list[Job], finished: int | None) -> tuple[Entry, ...]:
     seconds = [job.seconds for job in jobs]
     peak = max((job.memory_mb for job in jobs), default=0.0)
     low, high = duration(min(seconds, default=0.0)), duration(max(seconds, default=0.0))
-    texts = [sort[0], sort[1], ARM_NAMES.get(sort[2], sort[2]), f"{len(jobs):,}"]
+    texts = [category[0], category[1], ARM_NAMES.get(category[2], category[2]), f"{len(jobs):,}"]
     texts += [] if finished is None else [f"{finished:,}"]
     texts += [low if low == high else f"{low} – {high}", duration(sum(seconds)), memory(peak)]
-    return tuple(Entry(text, bold=sort[0] == "all") for text in texts)
+    return tuple(Entry(text, bold=category[0] == "all") for text in texts)

@@ -1,4 +1,4 @@
-"""Where the jobs of a plan stand: as tables and lines for people, and as one record for programs."""
+"""The state of a plan's jobs: as tables and lines for people, and as one record for programs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from typing import Any
 from mvlpt.report.durations import clock
 from mvlpt.report.jobs.changes import shorten
 from mvlpt.report.jobs.job_files import last_line, read_progress
-from mvlpt.report.jobs.plan_table import sort_of, sort_place
+from mvlpt.report.jobs.plan_table import category_of, category_rank
 from mvlpt.report.results.scores import ARM_NAMES
 from mvlpt.report.sheets import Column, Entry, Sheet
-from mvlpt.schedule.attempts import OUTPUT, attempt_folder
-from mvlpt.schedule.jobs import Job, Plan
-from mvlpt.schedule.records import STATES, JobRecord
+from mvlpt.schedule import OUTPUT, STATES, Job, JobRecord, Plan, attempt_folder
 
-LISTED = 20  # failed jobs that are told in full
+LISTED = 20  # failed jobs that are described in full
 
 Records = Mapping[str, JobRecord]
 
@@ -28,14 +26,14 @@ def status_sheet(plan: Plan, records: Records, title: str = "") -> Sheet:
     """How many jobs of each kind, trainer and arm are in which state; states without jobs have no column."""
     counts: dict[Any, Counter[str]] = defaultdict(Counter)
     for job in plan:
-        counts[sort_of(job)][records[job.id].state] += 1
+        counts[category_of(job)][records[job.id].state] += 1
     total: Counter[str] = sum(counts.values(), Counter())
     states = [state for state in STATES if total[state]]
     columns = [Column((name,), left=True) for name in ("kind", "trainer", "arm")]
     columns += [Column((state,)) for state in (*states, "all")]
     rows: list[tuple[Entry, ...] | None] = [
         (*map(Entry, (kind, trainer, ARM_NAMES.get(arm, arm))), *_numbers(counts[kind, trainer, arm], states))
-        for kind, trainer, arm in sorted(counts, key=sort_place)
+        for kind, trainer, arm in sorted(counts, key=category_rank)
     ]
     rows += [None, (Entry("all", bold=True), Entry(), Entry(), *_numbers(total, states, bold=True))]
     return Sheet(title, tuple(columns), tuple(rows), keys=3)
@@ -47,15 +45,15 @@ def _numbers(counts: Counter[str], states: Sequence[str], bold: bool = False) ->
 
 
 def running_sheet(plan: Plan, records: Records, root: Path, now: float | None = None) -> Sheet:
-    """The jobs that run, with the progress that they tell."""
+    """The jobs that run, with the progress that they report."""
     moment = time.time() if now is None else now
     columns = (*(Column((name,), left=True) for name in ("running", "slot", "progress")), Column(("since",)))
     rows = []
     for job in plan:
         record = records[job.id]
         if record.state == "running":
-            told = read_progress(attempt_folder(root, job.id, record.attempts))
-            text = f"{told.share:.0%} {told.text}".strip() if told else ""
+            progress = read_progress(attempt_folder(root, job.id, record.attempts))
+            text = f"{progress.share:.0%} {progress.text}".strip() if progress else ""
             since = clock(moment - record.started) if record.started else ""
             name = f"{job.name} (attempt {record.attempts})" if record.attempts > 1 else job.name
             rows.append(tuple(map(Entry, (name, record.slot, text, since))))
@@ -69,31 +67,31 @@ def failure_lines(plan: Plan, records: Records, root: Path) -> list[str]:
     """
     lines = []
     start = shlex.quote(str((root / (plan.metadata.get("cwd") or "")).resolve()))
-    culprits = [job for job in plan if _is_culprit(job, records)]
-    for job in culprits[:LISTED]:
+    failed = [job for job in plan if _is_cause(job, records)]
+    for job in failed[:LISTED]:
         record = records[job.id]
         attempts = f" after {record.attempts} attempts" if record.attempts > 1 else ""
         lines.append(f"{record.state}: {job.name} ({job.id}){attempts}: {_reason(record)}")
         folder = attempt_folder(root, job.id, record.attempts)
-        said = last_line(folder)
-        if said:
-            lines.append(f"  it said: {shorten(said, 300)}")
+        line = last_line(folder)
+        if line:
+            lines.append(f"  last output: {shorten(line, 300)}")
         if record.attempts:
             lines.append(f"  log: {folder / OUTPUT}")
         lines.append(f"  command: cd {start} && {job.shell}")
-    if len(culprits) > LISTED:
-        lines.append(f"and {len(culprits) - LISTED} more; `mvlpt schedule status --json` tells all")
+    if len(failed) > LISTED:
+        lines.append(f"and {len(failed) - LISTED} more; `mvlpt schedule status --json` lists all")
     return lines
 
 
-def _is_culprit(job: Job, records: Records) -> bool:
+def _is_cause(job: Job, records: Records) -> bool:
     state = records[job.id].state
     return state == "failed" or (state == "cancelled" and all(records[need].state != state for need in job.needs))
 
 
 def _reason(record: JobRecord) -> str:
-    told = f"exit status {record.status}" if record.status is not None else "by request"
-    return record.reason if record.reason not in ("", record.state) else told
+    otherwise = f"exit status {record.status}" if record.status is not None else "by request"
+    return record.reason if record.reason not in ("", record.state) else otherwise
 
 
 def status_record(plan: Plan, records: Records, root: Path, scheduler_runs: bool) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from rich.text import Text
 from mvlpt.report.durations import duration
 from mvlpt.report.jobs.changes import NOTABLE, STYLES, Change, Changes, counts_text
 from mvlpt.report.jobs.live import ProgressReader, frame
-from mvlpt.schedule.records import Snapshot
+from mvlpt.schedule import Snapshot
 
-REFRESH = 0.25  # seconds between two pictures
+REFRESH = 0.25  # seconds between two frames
 SUMMARY = 60.0  # seconds between two summaries where there is no terminal
 
 
@@ -47,7 +47,7 @@ class Watch:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._last is not None:
-            self._tell(self._last)
+            self._print_changes(self._last)
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -55,13 +55,13 @@ class Watch:
             self._print(Text(f"{counts_text(self._last.plan, self._last.records)} in {duration(self._last.elapsed)}"))
 
     def __call__(self, snapshot: Snapshot) -> None:
-        """Takes note; draws if the last picture is old enough."""
+        """Draws the snapshot, if the last frame is old enough."""
         self._last = snapshot
         now = self._clock()
         if now - self._drawn < REFRESH:
             return
         self._drawn = now
-        self._tell(snapshot)
+        self._print_changes(snapshot)
         if self._live is not None:
             width, height = self._console.size
             self._live.update(frame(snapshot, self._progress, width=width, height=height), refresh=True)
@@ -72,7 +72,7 @@ class Watch:
             self._print(Text(f"{counts_text(snapshot.plan, snapshot.records)}; {slots}, {left}"))
             self._summed = now
 
-    def _tell(self, snapshot: Snapshot) -> None:
+    def _print_changes(self, snapshot: Snapshot) -> None:
         for change in self._changes(snapshot):
             if self._live is None or change.what in NOTABLE:
                 self._print(_line(change, snapshot, dated=self._live is None))
