@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from mvlpt.errors import CheckpointError
-from mvlpt.io import not_finite, read_tensors, write_file, write_tensors
+from mvlpt.io import not_finite, read_tensors, read_text, write_file, write_tensors
 
 BEST_CHECKPOINT = "model-best.pth.tar"
 NUMBERED = "model.pth.tar-"
@@ -88,9 +88,22 @@ def epoch_to_load(directory: str | os.PathLike[str], names: Sequence[str]) -> in
     """
     if not names or (Path(directory) / names[0] / BEST_CHECKPOINT).is_file():
         return None
-    pointer = Path(directory) / names[0] / POINTER
-    number = Path(pointer.read_text(encoding="utf-8").strip()).name.removeprefix(NUMBERED) if pointer.is_file() else ""
-    return int(number) if number.isdigit() else None
+    last = last_checkpoint(Path(directory) / names[0])
+    number = last.name.removeprefix(NUMBERED) if last is not None else ""
+    return int(number) if number.isdecimal() else None
+
+
+def last_checkpoint(folder: str | os.PathLike[str]) -> Path | None:
+    """The file that ``checkpoint`` in a model's folder points to, always one in the same folder; ``None`` without it.
+
+    Raises:
+        CheckpointError: ``checkpoint`` cannot be read.
+    """
+    pointer = Path(folder) / POINTER
+    if not pointer.is_file():
+        return None
+    name = Path(read_text(pointer, error=CheckpointError, largest=4096, remedy="name the epoch to load").strip()).name
+    return pointer.with_name(name or "unnamed")
 
 
 def find_checkpoint(directory: str | os.PathLike[str], name: str, epoch: int | None = None) -> Path:
@@ -106,10 +119,8 @@ def find_checkpoint(directory: str | os.PathLike[str], name: str, epoch: int | N
             return path
     elif (folder / BEST_CHECKPOINT).is_file():
         return folder / BEST_CHECKPOINT
-    elif (folder / POINTER).is_file():
-        pointed = folder / Path((folder / POINTER).read_text(encoding="utf-8").strip()).name
-        if pointed.is_file():
-            return pointed
+    elif (last := last_checkpoint(folder)) is not None and last.is_file():
+        return last
     present = sorted(file.name for file in folder.glob("model*")) if folder.is_dir() else []
     wanted = f"of epoch {epoch} " if epoch else ""
     there = f"that folder has {', '.join(present)}" if present else "point --model-dir at a run's output folder"

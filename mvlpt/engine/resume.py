@@ -16,10 +16,11 @@ import numpy as np
 import torch
 
 from mvlpt.errors import CheckpointError
-from mvlpt.io import read_tensors, write_tensors
+from mvlpt.io import check_head, read_tensors, write_tensors
 
 FILE = "resume.pth.tar"
 FORMAT = 1
+_KINDS = {"identity": str, "epoch": int, "next_batch": int, "best": list, "models": dict, "random": dict}
 
 
 def random_state() -> dict[str, Any]:
@@ -35,14 +36,21 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
-    """Restores what :func:`random_state` returned."""
-    version, internal, gauss = state["python"]
-    random.setstate((version, tuple(internal), gauss))
-    keys, position, has_gauss, cached = state["numpy"]
-    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, cached))
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    """Restores what :func:`random_state` returned.
+
+    Raises:
+        CheckpointError: it is not such a state.
+    """
+    try:
+        version, internal, gauss = state["python"]
+        random.setstate((version, tuple(internal), gauss))
+        keys, position, has_gauss, cached = state["numpy"]
+        np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, cached))
+        torch.set_rng_state(state["torch"])
+        if state["cuda"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["cuda"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(f"The saved random states cannot be used ({error}); start the run again") from error
 
 
 def save_resume_state(folder: str | Path, state: Mapping[str, Any]) -> None:
@@ -60,7 +68,9 @@ def load_resume_state(folder: str | Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     state = read_tensors(path)
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        found = state.get("format") if isinstance(state, dict) else type(state).__name__
-        raise CheckpointError(f"{path} has format {found}, this version reads {FORMAT}; delete it to start again")
+    remedy = "delete it to start again"
+    check_head(state, path, "the state of a run", format=FORMAT, error=CheckpointError, remedy=remedy)
+    wrong = [key for key, kind in _KINDS.items() if not isinstance(state.get(key), kind)]
+    if wrong:
+        raise CheckpointError(f"{path} is damaged: {', '.join(wrong)} missing or of the wrong kind; {remedy}")
     return state

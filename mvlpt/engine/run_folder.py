@@ -25,7 +25,16 @@ from mvlpt.config import Config, read_yaml
 from mvlpt.engine.checkpoints import holds_dassl_checkpoints
 from mvlpt.engine.identity import config_differences, config_identity
 from mvlpt.errors import RunFolderError
-from mvlpt.io import LockHeldError, LocksUnsupportedError, file_lock, read_json, sweep_leftovers, write_file, write_json
+from mvlpt.io import (
+    LockHeldError,
+    LocksUnsupportedError,
+    check_head,
+    file_lock,
+    read_json,
+    sweep_leftovers,
+    write_file,
+    write_json,
+)
 from mvlpt.runtime import log_to_file
 
 log = logging.getLogger(__name__)
@@ -81,7 +90,11 @@ class RunFolder:
             )
         if begun:
             return False
-        state = read_json(self.path / STATE_FILE)
+        remedy = "restore the file, or choose another folder"
+        state = read_json(self.path / STATE_FILE, remedy=remedy)
+        check_head(
+            state, self.path / STATE_FILE, "the record of a run", format=FORMAT, error=RunFolderError, remedy=remedy
+        )
         if state.get("state") == "finished":
             return True
         if not cfg.RESUME:

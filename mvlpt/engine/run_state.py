@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from mvlpt.engine.checkpoints import BEST_CHECKPOINT, POINTER, find_checkpoint, load_checkpoint
+from mvlpt.engine.checkpoints import BEST_CHECKPOINT, find_checkpoint, last_checkpoint, load_checkpoint
 from mvlpt.engine.identity import config_identity
 from mvlpt.engine.optim import EpochSchedule
 from mvlpt.errors import CheckpointError
@@ -70,10 +70,9 @@ def apply_dassl_checkpoints(trainer: Any, directory: str | Path) -> int:
     """
     epochs = set()
     for name in trainer.get_model_names():
-        pointer = Path(directory) / name / POINTER
-        if not pointer.is_file():
+        path = last_checkpoint(Path(directory) / name)
+        if path is None:
             raise CheckpointError(f"The run in {directory} has no checkpoint of the model '{name}'")
-        path = pointer.with_name(Path(pointer.read_text(encoding="utf-8").strip()).name)
         content = load_checkpoint(path)
         trainer.load_model_state(name, content["state_dict"], str(path))
         epochs.add(int(content["epoch"]))

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from mvlpt.data import read_image
-from mvlpt.engine.checkpoints import load_checkpoint, save_checkpoint
+from mvlpt.engine.checkpoints import last_checkpoint, load_checkpoint, save_checkpoint
 from mvlpt.engine.layers import (
     adjust_learning_rate,
     init_network_weights,
@@ -190,9 +190,15 @@ def resume_from_checkpoint(
     optimizer: torch.optim.Optimizer | None = None,
     scheduler: Any = None,
 ) -> int:
-    """Loads the checkpoint that ``fdir/checkpoint`` points to; returns the epoch to start with."""
-    pointed = Path((Path(fdir) / "checkpoint").read_text(encoding="utf-8").strip()).name
-    content = load_checkpoint(Path(fdir) / pointed)
+    """Loads the checkpoint that ``fdir/checkpoint`` points to; returns the epoch to start with.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be read.
+    """
+    path = last_checkpoint(fdir)
+    if path is None:
+        raise CheckpointError(f"No file 'checkpoint' in {fdir}; name the folder of a model's checkpoints")
+    content = load_checkpoint(path)
     model.load_state_dict(content["state_dict"])
     for part, key in ((optimizer, "optimizer"), (scheduler, "scheduler")):
         if part is not None and content.get(key) is not None:

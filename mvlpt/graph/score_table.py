@@ -23,6 +23,7 @@ from pathlib import Path
 
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.checks import check_tasks
+from mvlpt.io import read_text
 
 COST = "cost"
 MAX_BYTES = 64 * 2**20
@@ -67,16 +68,12 @@ def read_score_table(path: str | os.PathLike[str], tasks: Iterable[str] | None =
             file and line.
     """
     file = Path(path)
+    text = read_text(file, error=GraphError, largest=MAX_BYTES, missing=f"No score table at {file}")
     try:
-        if file.stat().st_size > MAX_BYTES:
-            raise GraphError(f"{file} has {file.stat().st_size:,} bytes, too many for a score table")
-        text = file.read_text(encoding="utf-8-sig")
         delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
         reader = csv.reader(text.splitlines(), delimiter=delimiter)
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
-    except FileNotFoundError:
-        raise GraphError(f"No score table at {file}") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise GraphError(f"{file} cannot be read as a table: {error}") from None
     if len(rows) < 2:
         raise GraphError(f"{file} has no candidate set; give a line of column names and a line for each set")

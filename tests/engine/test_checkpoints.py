@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from mvlpt.engine.checkpoints import find_checkpoint, load_checkpoint, save_checkpoint
-from mvlpt.errors import CheckpointError, RunFolderError
-from mvlpt.io import atomic_write
+from mvlpt.engine.checkpoints import find_checkpoint, last_checkpoint, load_checkpoint, save_checkpoint
+from mvlpt.errors import CheckpointError
 
 STATE = {"ctx": torch.arange(6.0).view(2, 3)}
 
@@ -126,22 +125,13 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
         load_checkpoint(path)
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path):
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    def fail_half_way():
-        with atomic_write(path) as handle:
-            handle.write("half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail_half_way()
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["file"]
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(RunFolderError, match=r"Cannot write .*file/below"), atomic_write(tmp_path / "file" / "below"):
-        pass
+def test_a_pointer_from_elsewhere_is_bounded_and_stays_inside(tmp_path):
+    assert last_checkpoint(tmp_path) is None
+    (tmp_path / "checkpoint").write_text("/etc/passwd\n")
+    assert last_checkpoint(tmp_path) == tmp_path / "passwd"
+    (tmp_path / "checkpoint").write_text("\n")
+    assert last_checkpoint(tmp_path).parent == tmp_path
+    for content in (b"\xff\xfe", b"a" * 5000):
+        (tmp_path / "checkpoint").write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"checkpoint .*name the epoch to load"):
+            last_checkpoint(tmp_path)

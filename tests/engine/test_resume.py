@@ -1,11 +1,13 @@
 """A run that is stopped or killed anywhere and resumed ends in the same prompt, bit for bit, as an unbroken one."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from support.toy import toy_config
@@ -13,6 +15,7 @@ from support.toy import toy_config
 import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.engine import run_config
 from mvlpt.engine.registries import build_trainer
+from mvlpt.engine.resume import load_resume_state, random_state, save_resume_state, set_random_state
 from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import CheckpointError, RunFolderError
 from mvlpt.runtime import Interrupted
@@ -165,3 +168,30 @@ def test_a_state_of_other_options_or_a_broken_one_is_refused(toy_tasks, tmp_path
     (tmp_path / "resume.pth.tar").write_bytes(b"broken")
     with pytest.raises(CheckpointError, match=r"resume\.pth\.tar is not a readable checkpoint"):
         trainer.resume_model_if_exist(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"format": 2}, "of version 2, but this program reads version 1"),
+        ({"models": [1]}, "models missing or of the wrong kind"),
+        ({"identity": None, "best": None}, "identity, best missing or of the wrong kind"),
+    ],
+)
+def test_a_state_with_other_content_is_refused(tmp_path, change, says):
+    save_resume_state(tmp_path, {"identity": "x", "epoch": 1, "next_batch": 0, "best": [0.0, 0], "models": {}})
+    assert load_resume_state(tmp_path)["epoch"] == 1
+    state = torch.load(tmp_path / "resume.pth.tar", weights_only=True)
+    torch.save({**state, **change}, tmp_path / "resume.pth.tar")
+    with pytest.raises(CheckpointError, match=f"{says}; delete it to start again"):
+        load_resume_state(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["python", "numpy", "torch", "cuda"])
+def test_random_states_of_another_form_are_refused(part):
+    before = random_state()
+    wanted = [random.random(), float(np.random.rand()), torch.rand(1).item()]
+    with pytest.raises(CheckpointError, match="random states cannot be used"):
+        set_random_state({key: value for key, value in before.items() if key != part})
+    set_random_state(before)
+    assert [random.random(), float(np.random.rand()), torch.rand(1).item()] == wanted

@@ -1,6 +1,7 @@
 """Whose folder it is: locks, foreign files, states."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -102,3 +103,31 @@ def test_a_second_process_is_kept_out(tmp_path, cfg):
         line = [sys.executable, "-c", SECOND, str(tmp_path / "run")]
         done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert "Another process is writing to OUTPUT_DIR" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[]", "is not the record of a run"),
+        ('{"format": 2}', "of version 2, but this program reads version 1"),
+        ("{", "not readable JSON"),
+        ("[" * 100_000, "not readable JSON"),
+    ],
+)
+def test_a_damaged_record_is_refused_in_one_sentence(tmp_path, cfg, content, says):
+    with RunFolder(tmp_path).open(cfg, {}):
+        pass
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(RunFolderError, match=says) as caught:
+        RunFolder(tmp_path).finished_already(cfg)
+    assert str(caught.value).endswith("restore the file, or choose another folder")
+
+
+def test_what_a_killed_run_left_is_removed_when_it_continues(tmp_path, cfg):
+    left, note = tmp_path / ".resume.pth.tar.0123456789abcdef.tmp", tmp_path / "notes.tmp"
+    for path in (left, note):
+        path.write_text("half")
+        os.utime(path, (1, 1))
+    with RunFolder(tmp_path).open(cfg, {}):
+        assert not left.exists()
+    assert note.exists()

@@ -63,7 +63,7 @@ def test_a_missing_file_and_bytes_that_are_no_text(tmp_path):
     with pytest.raises(GraphError, match="No score table at"):
         read_score_table(tmp_path / "none.csv")
     (tmp_path / "raw.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(GraphError, match="cannot be read as a table"):
+    with pytest.raises(GraphError, match="cannot be read as UTF-8: byte 0"):
         read_score_table(tmp_path / "raw.csv")
 
 
