@@ -6,6 +6,7 @@ test set does not depend on the run's seed.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from mvlpt.data.sources import (
     ManifestRow,
     class_folder_names,
     fill_splits,
+    has_image,
+    looks_like_split,
     manifest_items,
     read_class_folders,
     read_manifest,
@@ -26,6 +29,8 @@ from mvlpt.data.sources import (
 from mvlpt.datasets.task_file import TaskFile, checked_name, read_task_file
 from mvlpt.errors import DataError
 from mvlpt.metrics import metric_problem
+
+logger = logging.getLogger(__name__)
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -54,9 +59,19 @@ class CustomTask(SampledDataset):
     def _folders(self) -> tuple[dict[str, list[Datum]], ClassList]:
         root = self.spec.images
         folders = split_folders(root) or {"train": root}
-        names = sorted({name for folder in folders.values() for name in class_folder_names(folder)})
+        listed = {folder / name for folder in folders.values() for name in class_folder_names(folder)}
+        filled = {folder for folder in listed if has_image(folder)}
+        names = sorted({folder.name for folder in filled})
+        empty = sorted({folder.name for folder in listed} - set(names))
+        if empty:
+            logger.warning("%s: folders without images are ignored: %s", self.name, ", ".join(empty[:5]))
         if not names:
             raise DataError(f"{root} contains no class folders; a task needs one folder for each class, or a manifest")
+        if self.spec.classes is None and all(map(looks_like_split, names)):
+            raise DataError(
+                f"{root}: the folders {', '.join(names)} are named like splits, not classes; give each class a folder, "
+                f"{names[0].lower()}/CLASS/, and call splits train, val and test, or list the classes in a task file"
+            )
         classes = self.spec.classes or ClassList(tuple(name.replace("_", " ") for name in names), tuple(names))
         labels = {name: classes.label(name, str(root)) for name in names}
         return {split: read_class_folders(folder, labels, classes.names) for split, folder in folders.items()}, classes

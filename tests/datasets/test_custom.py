@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import zipfile
 from collections import Counter
 
@@ -228,6 +229,71 @@ def test_a_number_is_no_label_where_classes_are_called_by_numbers(tmp_path):
 def test_a_class_may_be_called_like_a_split(tmp_path):
     write_class_folders(tmp_path / "vehicles", ["bus", "test", "train"], ())
     assert build(f"{tmp_path}/vehicles/").classnames == ["bus", "test", "train"]
+
+
+@pytest.mark.parametrize("splits", [["test", "train"], ["Test", "Train"], ["TRAIN", "val_images"], ["testing-set"]])
+@pytest.mark.parametrize("nested", [False, True])
+def test_folders_named_like_splits_are_not_taken_for_classes(tmp_path, splits, nested):
+    classes = [f"{split}/crow" for split in splits] if nested else splits
+    write_class_folders(tmp_path / "photos", classes, ())
+    if nested and splits == ["test", "train"]:
+        assert build(f"{tmp_path}/photos/").classnames == ["crow"]
+        return
+    with pytest.raises(DataError, match="are named like splits, not classes"):
+        build(f"{tmp_path}/photos/")
+
+
+def test_a_misspelled_split_beside_others_is_refused(tmp_path):
+    write_class_folders(tmp_path / "photos", ["train/crow", "train/owl", "Test/crow", "Test/owl", "notes/x"], ())
+    with pytest.raises(DataError, match="is 'Test' a split beside train"):
+        build(f"{tmp_path}/photos/")
+
+
+def test_a_task_file_may_name_classes_like_splits(tmp_path):
+    write_class_folders(tmp_path / "photos", ["test", "train"], ())
+    path = task_file(tmp_path, images="photos", classes=["test", "train"])
+    assert build(path).classnames == ["test", "train"]
+
+
+def test_folders_of_systems_and_empty_folders_are_no_classes(tmp_path, caplog):
+    write_class_folders(tmp_path / "photos", ["crow", "owl", "__MACOSX/crow"], ())
+    (tmp_path / "photos" / "lost+found").mkdir()
+    (tmp_path / "photos" / "gull").mkdir()
+    (tmp_path / "photos" / "jay" / "deep").mkdir(parents=True)
+    assert build(f"{tmp_path}/photos/").classnames == ["crow", "owl"]
+    assert "folders without images are ignored: gull, jay" in caplog.text
+    assert "MACOSX" not in caplog.text
+
+
+def test_signs_in_labels_count(tmp_path):
+    write_list(tmp_path, ["a.jpg,C++", "b.jpg,C#", "c.jpg,c", "d.jpg,+1", "e.jpg,-1"])
+    data = build(
+        task_file(tmp_path, manifest="labels.csv", classes=["C", "C++", "C#", "-1", "+1"], test_share=0, val_share=0)
+    )
+    labels = {item.impath[-5:]: item.classname for item in data.train_x}
+    assert labels == {"a.jpg": "C++", "b.jpg": "C#", "c.jpg": "C", "d.jpg": "+1", "e.jpg": "-1"}
+
+
+@pytest.mark.parametrize(
+    ("classes", "word", "expected"),
+    [
+        (["blue jay", "owl"], "Blue_Jay", "blue jay"),
+        (["Blue-Jay", "owl"], "blue jay", "Blue-Jay"),
+        (["caf\u00e9", "owl"], "cafe\u0301", "caf\u00e9"),  # as macOS writes it
+        (["crow", "Crow"], "Crow", "Crow"),
+        (["crow", "Crow"], "CROW", "'CROW' could mean 'crow' and 'Crow'; write one of them exactly"),
+        (["C++", "owl"], "C", "'C' is none of the 2 classes"),
+        (["crow!", "owl"], "crow", "'crow' is none of the 2 classes"),
+    ],
+)
+def test_labels_match_exactly_or_in_one_documented_spelling(tmp_path, classes, word, expected):
+    write_list(tmp_path, [f"a.jpg,{word}", "b.jpg,owl" if "owl" in classes else f"b.jpg,{classes[0]}"])
+    path = task_file(tmp_path, manifest="labels.csv", classes=classes, test_share=0, val_share=0)
+    if expected in classes:
+        assert {item.classname for item in build(path).train_x} >= {expected}
+    else:
+        with pytest.raises(DataError, match=re.escape(expected)):
+            build(path)
 
 
 def test_one_empty_label_makes_no_multi_label_task(tmp_path):

@@ -1,4 +1,4 @@
-"""One image: read from a file or from inside a zip archive, checked, and turned into upright RGB."""
+"""One image: read from a file or from inside a zip archive, checked, and converted to upright RGB."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.data.images.archives import archive_entries, cut_at_archive, file_stamp, read_entry, split_impath
-    from mvlpt.data.images.reading import MAX_PIXELS, read_image
+    from mvlpt.data.images.reading import MAX_PIXELS, image_suffixes, read_image
 
 __all__ = [
     "MAX_PIXELS",
     "archive_entries",
     "cut_at_archive",
     "file_stamp",
+    "image_suffixes",
     "read_entry",
     "read_image",
     "split_impath",
@@ -27,6 +28,7 @@ __getattr__ = lazy_exports(
         "archive_entries": "archives",
         "cut_at_archive": "archives",
         "file_stamp": "archives",
+        "image_suffixes": "reading",
         "read_entry": "archives",
         "read_image": "reading",
         "split_impath": "archives",

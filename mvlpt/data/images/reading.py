@@ -13,6 +13,7 @@ from mvlpt.errors import DataError
 
 MAX_PIXELS = 89_000_000  # just below the count at which Pillow itself begins to warn of a decompression bomb
 _PROGRAMS = ("EPS",)  # Pillow would start Ghostscript on the file
+_STUBS = ("BUFR", "GRIB", "HDF5", "MPEG", "WMF")  # formats that Pillow recognises but cannot decode by itself
 
 
 def read_image(impath: str) -> Image.Image:
@@ -46,6 +47,14 @@ def read_image(impath: str) -> Image.Image:
     except Exception as error:  # decoders raise all kinds of errors on broken input
         reason = str(error).strip() or type(error).__name__
         raise DataError(f"The image {impath} cannot be decoded: {reason}") from error
+
+
+@functools.cache
+def image_suffixes() -> frozenset[str]:
+    """Suffixes of the files that can be read, in lower case with their dots: those of Pillow's decoders."""
+    Image.init()
+    formats = set(_formats()) - set(_STUBS)
+    return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats)
 
 
 @functools.cache

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mvlpt.data.datum import Datum
+from mvlpt.data.images.reading import image_suffixes
 from mvlpt.errors import DataError
 
-IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif", ".jfif", ".jpe")
-)
 SPLIT_FOLDERS = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
+SYSTEM_FOLDERS = frozenset(("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"))
+
+_LIKE_A_SPLIT = re.compile(
+    "(images?|imgs?|data|my)?(train|training|trn|val|valid|validation|dev|test|testing|tst|eval|evaluation)"
+    r"(sets?|splits?|data|images?|imgs?|folder)?\d*"
+)
 
 
 def normalized_name(name: str) -> str:
@@ -31,7 +35,7 @@ def split_folders(root: Path) -> dict[str, Path]:
     A class may also be called ``train``: if no such folder contains folders, they are classes.
 
     Raises:
-        DataError: a split has two folders.
+        DataError: a split has two folders, or beside the splits there is a folder such as ``Test`` or ``val_images``.
     """
     found = {}
     for split, names in SPLIT_FOLDERS.items():
@@ -40,16 +44,27 @@ def split_folders(root: Path) -> dict[str, Path]:
             raise DataError(f"{root} has two folders for the {split} split, {present[0].name} and {present[1].name}")
         if present:
             found[split] = present[0]
-    return found if any(class_folder_names(folder) for folder in found.values()) else {}
+    if not any(class_folder_names(folder) for folder in found.values()):
+        return {}
+    used = {folder.name for folder in found.values()}
+    other = next((name for name in class_folder_names(root) if name not in used and looks_like_split(name)), None)
+    if other is not None:
+        raise DataError(f"{root}: is '{other}' a split beside {', '.join(sorted(used))}? Call it train, val or test")
+    return found
+
+
+def looks_like_split(name: str) -> bool:
+    """Whether a folder is named like a split, in any case and spelling: ``Train``, ``test_set``, ``val-images``."""
+    return _LIKE_A_SPLIT.fullmatch(normalized_name(name)) is not None
 
 
 def class_folder_names(root: Path, ignored: Iterable[str] = ()) -> list[str]:
-    """Names of the folders below ``root`` in sorted order, without hidden and ignored ones.
+    """Names of the folders below ``root`` in sorted order, without hidden, system (``__MACOSX``) and ignored ones.
 
     Raises:
         DataError: ``root`` is not a folder.
     """
-    ignored = set(ignored)
+    ignored = SYSTEM_FOLDERS.union(ignored)
     try:
         with os.scandir(root) as entries:
             names = {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
@@ -60,13 +75,21 @@ def class_folder_names(root: Path, ignored: Iterable[str] = ()) -> list[str]:
 
 def image_files(folder: Path, *, any_suffix: bool = False) -> list[str]:
     """Names of the images in a folder and below it, relative to it, sorted, without hidden files."""
-    found = []
+    return sorted(_walk_images(folder, any_suffix))
+
+
+def has_image(folder: Path) -> bool:
+    """Whether there is an image in a folder or below it."""
+    return next(_walk_images(folder, False), None) is not None
+
+
+def _walk_images(folder: Path, any_suffix: bool) -> Iterator[str]:
+    suffixes = image_suffixes()
     for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in SYSTEM_FOLDERS)
         for name in files:
-            if not name.startswith(".") and (any_suffix or os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES):
-                found.append(os.path.relpath(os.path.join(here, name), folder).replace(os.sep, "/"))
-    return sorted(found)
+            if not name.startswith(".") and (any_suffix or os.path.splitext(name)[1].lower() in suffixes):
+                yield os.path.relpath(os.path.join(here, name), folder).replace(os.sep, "/")
 
 
 def read_class_folders(
@@ -81,15 +104,15 @@ def read_class_folders(
         ignored: folders to skip.
 
     Raises:
-        DataError: a folder has no label, or there is no image at all.
+        DataError: a folder with images has no label, or there is no image at all.
     """
     folders = class_folder_names(root, ignored)
-    unknown = [name for name in folders if name not in labels]
+    unknown = [name for name in folders if name not in labels and has_image(root / name)]
     if unknown:
         raise DataError(f"The folder {root / unknown[0]} belongs to none of the {len(classnames)} classes")
     items = [
         Datum(f"{root}/{folder}/{name}", labels[folder], 0, classnames[labels[folder]])
-        for folder in sorted(folders, key=lambda name: (labels[name], name))
+        for folder in sorted(labels.keys() & set(folders), key=lambda name: (labels[name], name))
         for name in image_files(root / folder)
     ]
     if not items:
@@ -98,21 +121,28 @@ def read_class_folders(
 
 
 def match_by_name(names: Iterable[str], classnames: Sequence[str], where: str) -> dict[str, int]:
-    """Labels of names that match class names up to case, spaces and punctuation.
+    """Labels of a benchmark's classes by their names in another source.
+
+    A name equals a class name, or else matches it up to case, spaces and punctuation.
 
     Raises:
-        DataError: a name matches no class, or two names match the same one.
+        DataError: a name matches no class or several, or two names match the same one.
     """
-    wanted: dict[str, int] = {}
+    exact = {classname: label for label, classname in enumerate(classnames)}
+    similar: dict[str, list[int]] = {}
     for label, classname in enumerate(classnames):
-        if wanted.setdefault(normalized_name(classname), label) != label:
-            raise DataError(f"{where}: the class name '{classname}' is too similar to another to match by name")
+        similar.setdefault(normalized_name(classname), []).append(label)
     found: dict[str, int] = {}
+    taken: set[int] = set()
     for name in names:
-        key = normalized_name(name)
-        if key not in wanted:
+        labels = [exact[name]] if name in exact else similar.get(normalized_name(name), [])
+        if not labels:
             raise DataError(f"{where}: '{name}' is none of the {len(classnames)} class names")
-        if wanted[key] in found.values():
+        if len(labels) > 1:
+            both = " and ".join(f"'{classnames[label]}'" for label in labels[:2])
+            raise DataError(f"{where}: '{name}' is too similar to both {both} to match by name")
+        if labels[0] in taken:
             raise DataError(f"{where}: '{name}' and another name match the same class")
-        found[name] = wanted[key]
+        found[name] = labels[0]
+        taken.add(labels[0])
     return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mvlpt.data.sources.class_folders import normalized_name
 from mvlpt.errors import DataError, suggest
 from mvlpt.io import parse_json, parse_yaml, read_text
 
@@ -30,17 +31,18 @@ class ClassList:
     templates: tuple[str, ...] = ()
 
     def label(self, word: str | int, where: str) -> int:
-        """The label of a word in the data: a key, else a name or synonym in any spelling, else a class number.
+        """The label of a word in the data.
 
-        If class names are themselves numbers, a number is always a name.
+        The first match counts: a key (or, without keys, a name); a name or synonym; one of them in another spelling
+        (:func:`folded_name`); a class number. If class names are themselves numbers, a number is always a name.
 
         Raises:
-            DataError: it matches no class.
+            DataError: it matches no class, or its spelling could mean several.
         """
         text = str(word).strip()
         label = self._exact.get(text)
         if label is None:
-            label = self._alike.get(normalized_name(text))
+            label = self._in_another_spelling(text, where)
         if label is None and self._numbered and text.isdecimal() and int(text) < len(self.names):
             label = int(text)
         if label is None:
@@ -49,23 +51,45 @@ class ClassList:
 
     @cached_property
     def _exact(self) -> dict[str, int]:
-        return {key: label for label, key in enumerate(self.keys or self.names)}
+        """Labels of keys, names and synonyms; a key has precedence over a name, and a name over a synonym."""
+        found: dict[str, int] = {}
+        for label, word in self._words:
+            found.setdefault(word, label)
+        return found
+
+    @cached_property
+    def _words(self) -> list[tuple[int, str]]:
+        synonyms = [(label, name) for label, names in self.synonyms.items() for name in names]
+        return [*enumerate(self.keys), *enumerate(self.names), *synonyms]
 
     @cached_property
     def _numbered(self) -> bool:
         """Numbers are labels, not names."""
         return not any(word.isdecimal() for word in (*self.keys, *self.names))
 
+    def _in_another_spelling(self, text: str, where: str) -> int | None:
+        found = self._folded.get(folded_name(text), {})
+        if len(found) > 1:
+            both = " and ".join(f"'{word}'" for word in list(found.values())[:2])
+            raise DataError(f"{where}: '{text}' could mean {both}; write one of them exactly")
+        return next(iter(found), None)
+
     @cached_property
-    def _alike(self) -> dict[str, int]:
-        """Labels of keys, names and synonyms in normalised spelling; of two equal ones the first is used."""
-        words = [*enumerate(self.keys), *enumerate(self.names)]
-        words += [(label, name) for label, names in self.synonyms.items() for name in names]
-        found: dict[str, int] = {}
-        for label, word in words:
-            if normalized_name(word):
-                found.setdefault(normalized_name(word), label)
+    def _folded(self) -> dict[str, dict[int, str]]:
+        """For each folded spelling the labels that have it, each with a word."""
+        found: dict[str, dict[int, str]] = {}
+        for label, word in self._words:
+            found.setdefault(folded_name(word), {}).setdefault(label, word)
         return found
+
+
+def folded_name(name: str) -> str:
+    """A name without regard to case, and with spaces, underscores and hyphens between letters or digits as one space.
+
+    All other signs count: ``C``, ``C++`` and ``C#`` are three names, ``blue_jay`` and ``Blue Jay`` one.
+    """
+    folded = unicodedata.normalize("NFC", name.strip()).casefold()
+    return re.sub(r"(?<=[^\W_])[\s_-]+(?=[^\W_])", " ", folded)
 
 
 def parse_class_list(content: Any, where: str) -> ClassList:

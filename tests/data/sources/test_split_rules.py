@@ -5,14 +5,17 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from mvlpt.data import Datum
+from mvlpt.data.images import image_suffixes
 from mvlpt.data.sources import (
     COOP_SHARES,
     DEFAULT_SHARES,
     benchmark_shares,
     fill_splits,
     image_files,
+    looks_like_split,
     match_by_name,
     read_class_folders,
     split_by_shares,
@@ -99,5 +102,22 @@ def test_matching_by_name():
         match_by_name(["owl"], ["crow"], "x")
     with pytest.raises(DataError, match="and another name match the same class"):
         match_by_name(["crow", "Crow"], ["crow"], "x")
-    with pytest.raises(DataError, match="too similar"):
-        match_by_name(["crow"], ["crow", "Crow!"], "x")
+    assert match_by_name(["Crow!", "crow"], ["crow", "Crow!"], "x") == {"Crow!": 1, "crow": 0}
+    with pytest.raises(DataError, match="'CROW' is too similar to both 'crow' and 'Crow!'"):
+        match_by_name(["CROW"], ["crow", "Crow!"], "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("train", True), ("Test", True), ("VAL_images", True), ("training set", True), ("images-train", True),
+     ("test1", True), ("eval", True), ("trains", False), ("testament", False), ("crow", False), ("valley", False)],
+)  # fmt: skip
+def test_names_of_splits_are_recognised(name, expected):
+    assert looks_like_split(name) == expected
+
+
+def test_every_format_that_pillow_decodes_is_an_image():
+    suffixes = image_suffixes()
+    assert {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".jp2", ".ppm"} <= suffixes
+    assert not suffixes & {".eps", ".pdf", ".h5", ".grib", ".mpg", ".txt", ".npy"}
+    assert (".avif" in suffixes) == (".avif" in Image.registered_extensions())
