@@ -19,7 +19,8 @@ class ZeroshotCLIP(FrozenCLIPTrainer):
     """Classifies by text features of class names (Radford et al. 2021, section 3.1).
 
     ``TRAINER.ZEROSHOT.ENSEMBLE`` averages the features over all of a task's templates (the default); otherwise its
-    first is used. ``TRAINER.ZEROSHOT.TEMPLATE``, a template with ``{}`` for the name, replaces every task's own.
+    first is taken. ``TRAINER.ZEROSHOT.TEMPLATE`` puts one template, with ``{}`` for the name, in
+    the place of every task's own.
     """
 
     trains_images = False
@@ -36,7 +37,7 @@ class ZeroshotCLIP(FrozenCLIPTrainer):
         self.text_features = torch.cat(features)
 
     def train(self) -> None:
-        """Evaluates only: there is nothing to train."""
+        """There is nothing to train: evaluates, so that results stand beside those of trained prompts."""
         self.final_epoch = 0
         if not self.cfg.TEST.NO_TEST:
             self.test()

@@ -10,7 +10,7 @@ from pathlib import Path
 from mvlpt.cli.common import command_parser, exit_status, results_table, show
 from mvlpt.config import Config, check_config, flatten, get_cfg_default, read_yaml, task_names
 from mvlpt.config.shipped import find_config
-from mvlpt.dassl import load_plugin, plugin_roots
+from mvlpt.dassl import load_plugin, offer_installed, plugin_roots
 from mvlpt.engine import arm_of, extend_config, load_entry_points, load_shipped
 from mvlpt.errors import ConfigError
 from mvlpt.runtime.log import setup_logging
@@ -116,6 +116,7 @@ def setup_cfg(args: argparse.Namespace) -> Config:
     """
     load_shipped()
     load_entry_points()
+    offer_installed()
     for file in args.plugin:
         load_plugin(file)
     cfg = get_cfg_default()

@@ -29,7 +29,7 @@ DISTRIBUTIONS = {
     "skimage": "scikit-image",
     "clip": "git+https://github.com/openai/CLIP.git",
     "open_clip": "open_clip_torch",
-    "attr": "attrs",
+    "pkg_resources": "'setuptools<81'",
 }
 _plugins: dict[Path, Plugin] = {}
 
@@ -165,7 +165,7 @@ def _missing_package(file: Path, name: str) -> ConfigError:
     package = name.partition(".")[0]
     if package == "dassl" or importlib.util.find_spec(package) is not None:
         hint = "; it is a part of Dassl that mvlpt does not replace: pip install 'mvlpt[dassl]'" * (package == "dassl")
-        return ConfigError(f"The plugin {file} imports {name}, which does not exist{hint}")
+        return ConfigError(f"The plugin {file} imports {name}, which is not there{hint}")
     wanted = DISTRIBUTIONS.get(package, package)
     return ConfigError(f"The plugin {file} needs the package '{package}', which is not installed: pip install {wanted}")
 

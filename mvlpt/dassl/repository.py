@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -100,14 +101,12 @@ def _is_root(folder: Path) -> bool:
 
 
 def own_names(root: Path) -> set[str]:
-    """The top-level modules and packages of a folder; ``trainers``, ``datasets`` and ``clip`` need no ``__init__``."""
+    """The top-level modules and packages of a folder; a folder of Python files needs no ``__init__``."""
     names = {file.stem for file in root.glob("*.py") if file.stem.isidentifier() and file.stem != "__init__"}
     for folder in root.iterdir():
-        if folder.is_dir() and folder.name.isidentifier():
-            is_package = (folder / "__init__.py").is_file()
-            if is_package or (folder.name in ROOMS and any(folder.glob("*.py"))):
-                names.add(folder.name)
-    return names - RESERVED
+        if folder.is_dir() and folder.name.isidentifier() and any(folder.glob("*.py")):
+            names.add(folder.name)
+    return names - RESERVED - set(sys.stdlib_module_names)
 
 
 def imported_names(file: Path) -> list[str]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mvlpt.dassl import load_plugin
+from mvlpt.dassl import load_plugin, offer_installed
 from mvlpt.engine import load_entry_points, load_shipped
 
 
 def register(plugins: Sequence[str | Path] = ()) -> None:
-    """Registers the shipped trainers and data sets, those of installed packages, and those of some files.
+    """Registers the shipped trainers and data sets, those of installed packages, of Dassl too, and of some files.
 
     Raises:
         ConfigError: a plugin is missing or fails.
     """
     load_shipped()
     load_entry_points()
+    offer_installed()
     for file in plugins:
         load_plugin(file)

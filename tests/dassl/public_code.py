@@ -50,6 +50,7 @@ def prec(*sections: str) -> tuple[str, ...]:
 
 
 COCOOP = "CoCoOp/vit_b16_c4_ep10_batch1.yaml"
+PROGRAD = (*prec("COOP"), "LOSS.NAME", "prograd")
 PUBLIC = [
     Public("CoOp", "coop.py", "CoOp", "CoOp/vit_b16.yaml", prec("COOP")),
     Public("CoOp", "cocoop.py", "CoCoOp", COCOOP, prec("COCOOP")),
@@ -61,7 +62,13 @@ PUBLIC = [
     Public("PromptSRC", "promptsrc.py", "PromptSRC", "PromptSRC/vit_b16_c2_ep20_batch4_4+4ctx.yaml", prec("PROMPTSRC")),
     Public("KgCoOp/KgCoOp", "kgcoop.py", "KgCoOp", "KgCoOp/vit_b16_ep100_ctxv1.yaml", prec("COOP")),
     Public("KgCoOp/KgCoOp", "coop.py", "CoOp", "KgCoOp/vit_b16_ep100_ctxv1.yaml", prec("COOP")),
-    Public("KgCoOp/KgCoOp", "prograd.py", "ProGrad", "KgCoOp/vit_b16_ep100_ctxv1.yaml", prec("COOP")),
+    Public(
+        "KgCoOp/KgCoOp",
+        "prograd.py",
+        "ProGrad",
+        "KgCoOp/vit_b16_ep100_ctxv1.yaml",
+        (*prec("COOP"), "LOSS.NAME", "prograd"),
+    ),
     Public("ProGrad/ProGrad.public", "prograd.py", "ProGrad", "ProGrad/rn50.yaml", prec("COOP")),
     Public("TCP", "tcp.py", "TCP", "TCP/vit_b16_ep100_ctxv1.yaml", prec("COOP")),
     Public("TCP", "cocoop.py", "CoCoOp", COCOOP, prec("COCOOP")),

@@ -54,7 +54,7 @@ class PromptLearner(nn.Module):
     def adapt(
         self, image_features: Tensor, text_features: Tensor, classes: Sequence[int] | None
     ) -> tuple[Tensor, Tensor]:
-        """Changes features after the towers, as adapters and task residuals do; by default returns them unchanged.
+        """Adapts features behind the towers, as adapters and task residuals do; by default they stay as they are.
 
         Args:
             image_features: (B, E), normalised.

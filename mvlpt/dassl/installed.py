@@ -1,0 +1,68 @@
+"""Trainers, data sets and networks of an installed Dassl, on this engine.
+
+Their files are found in Dassl's folder without importing it; a name that is asked for loads its file with this engine
+in the place of ``dassl``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mvlpt.dassl.names import installed_folder, provide_dassl_names
+from mvlpt.data.datasets import DATASET_REGISTRY
+from mvlpt.engine import TRAINER_REGISTRY
+from mvlpt.engine.feature_nets import BACKBONE_REGISTRY, NETWORK_REGISTRY
+from mvlpt.errors import ConfigError
+from mvlpt.registry import Registry
+
+PARTS = (
+    (TRAINER_REGISTRY, "TRAINER_REGISTRY", ("engine/da", "engine/dg", "engine/ssl")),
+    (DATASET_REGISTRY, "DATASET_REGISTRY", ("data/datasets/da", "data/datasets/dg", "data/datasets/ssl")),
+    (BACKBONE_REGISTRY, "BACKBONE_REGISTRY", ("modeling/backbone",)),
+    (NETWORK_REGISTRY, "NETWORK_REGISTRY", ("modeling/network",)),
+)
+_offered: list[bool] = []
+
+
+def offer_installed() -> None:
+    """Adds what an installed Dassl has to the registries, behind what is there already. Nothing of it is imported."""
+    if _offered:
+        return
+    _offered.append(True)
+    for registry, word, parts in PARTS:
+        registry.register_family(lambda word=word, parts=parts: _found(word, parts), _builder(registry, word, parts))
+
+
+def _builder(registry: Registry, word: str, parts: tuple[str, ...]) -> Callable[[str], Any]:
+    def build(name: str) -> Any:
+        if not provide_dassl_names():
+            raise ConfigError(
+                f"The installed Dassl was imported in this process before, so its {registry.kind} '{name}' cannot run "
+                "on this engine; do not import dassl before mvlpt, or build it with Dassl's own functions"
+            )
+        module = importlib.import_module(_found(word, parts)[name])
+        return getattr(module, name)
+
+    return build
+
+
+def _found(word: str, parts: tuple[str, ...]) -> dict[str, str]:
+    folder = installed_folder()
+    return _registered(folder, word, parts) if folder is not None else {}
+
+
+@cache
+def _registered(folder: Path, word: str, parts: tuple[str, ...]) -> dict[str, str]:
+    """Registered name to module, read from the text of Dassl's files."""
+    pattern = re.compile(rf"^@{word}\.register\(\)\s*\n(?:class|def) (\w+)", re.MULTILINE)
+    found: dict[str, str] = {}
+    for part in parts:
+        for file in sorted((folder / part).rglob("*.py")):
+            module = ".".join(("dassl", *file.relative_to(folder).with_suffix("").parts))
+            found.update(dict.fromkeys(pattern.findall(file.read_text(encoding="utf-8")), module))
+    return found
