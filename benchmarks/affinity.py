@@ -23,9 +23,8 @@ from typing import Any
 import numpy as np
 
 from mvlpt.engine import run_config
-from mvlpt.engine.registries import load_entry_points, load_shipped
 from mvlpt.engine.resources import shared_resources
-from mvlpt.experiment import load_experiment
+from mvlpt.experiment import load_experiment, register
 from mvlpt.experiment.grouping import (
     GroupingOptions,
     GroupingRequest,
@@ -35,10 +34,8 @@ from mvlpt.experiment.grouping import (
     task_losses,
     task_sources,
 )  # fmt: skip
-from mvlpt.graph.affinity.first_order import gradient_affinity
-from mvlpt.graph.affinity.lookahead import lookahead_affinity
-from mvlpt.graph.affinity.measured import measured_gains
-from mvlpt.graph.similarity.weight_fitting import spearman
+from mvlpt.graph.affinity import gradient_affinity, lookahead_affinity, measured_gains
+from mvlpt.graph.similarity import spearman
 from mvlpt.runtime.progress import counting
 
 EXPERIMENT = "configs/experiments/demo.yaml"
@@ -106,8 +103,7 @@ def report(result: dict[str, Any]) -> None:
 
 def affinity_section(quick: bool) -> dict[str, Any]:
     """Measures and prints, for each trainer of the experiment."""
-    load_shipped()
-    load_entry_points()
+    register()
     experiment = load_experiment(EXPERIMENT)
     pairs, seeds, tries = (6, 1, 1) if quick else (30, 2, 3)
     results = []

@@ -172,7 +172,7 @@ def score(matrix: np.ndarray, planted: np.ndarray) -> float:
 
 
 def affinity_section(quick: bool) -> dict:
-    """What affinities cost and foretell; loads torch, which the processes of the other sections do without."""
+    """What affinities cost and predict; loads torch, which the processes of the other sections do without."""
     from benchmarks.affinity import affinity_section as measure
 
     return measure(quick)
