@@ -192,12 +192,12 @@ def _all_sets(tasks: Sequence[str], pairs: dict[frozenset[str], int], max_size: 
     for _ in range(3, (max_size or len(tasks)) + 1):
         grown = sorted(
             (
-                (*held, task)
-                for held in grown
-                for task in tasks[index[held[-1]] + 1 :]
-                if all(frozenset((one, task)) in pairs for one in held)
+                (*subset, task)
+                for subset in grown
+                for task in tasks[index[subset[-1]] + 1 :]
+                if all(frozenset((one, task)) in pairs for one in subset)
             ),
-            key=lambda held: [index[task] for task in held],
+            key=lambda subset: [index[task] for task in subset],
         )
         found += grown
         if len(found) > MAX_SETS:

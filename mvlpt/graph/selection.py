@@ -172,8 +172,8 @@ def _check_sets(sets: Sequence[tuple[str, ...]], price: np.ndarray, tasks: Seque
                 f"Candidate sets {seen[key] + 1} and {row + 1} have the same tasks ({listed}) and cost; remove one"
             )
         seen[key] = row
-    held = {task for members in sets for task in members}
-    missing = next((task for task in tasks if task not in held), None)
+    covered = {task for members in sets for task in members}
+    missing = next((task for task in tasks if task not in covered), None)
     if missing is not None:
         raise GraphError(f"No candidate set contains the task '{missing}'; add one, or omit the task")
 
@@ -192,11 +192,11 @@ class _Program:
         self.scores, self.price = scores, price
         self.row, self.column = np.nonzero(~np.isnan(scores))
         self.sets, links = len(price), len(self.row)
-        held = np.arange(links)
-        self.serve = csr_array((np.ones(links), (self.column, self.sets + held)), (scores.shape[1], self.sets + links))
-        ends = np.concatenate([self.sets + held, self.row])
+        link = np.arange(links)
+        self.serve = csr_array((np.ones(links), (self.column, self.sets + link)), (scores.shape[1], self.sets + links))
+        ends = np.concatenate([self.sets + link, self.row])
         signs = np.concatenate([np.ones(links), -np.ones(links)])
-        self.only_chosen = csr_array((signs, (np.tile(held, 2), ends)), (links, self.sets + links))
+        self.only_chosen = csr_array((signs, (np.tile(link, 2), ends)), (links, self.sets + links))
         best = np.nanmin(scores, axis=0)
         self.regret = scores[self.row, self.column] - best[self.column]  # the loss compared with the task's best set
         self.scale = max(float(self.regret.max()), 1e-300)
@@ -207,9 +207,9 @@ class _Program:
 
         limits = [LinearConstraint(self.serve, 1.0, 1.0), LinearConstraint(self.only_chosen, -np.inf, 0.0)]
         limits += [LinearConstraint(row[None, :], -np.inf, limit) for row, limit in rows if math.isfinite(limit)]
-        whole = np.concatenate([np.ones(self.sets), np.zeros(len(self.row))])
+        integrality = np.concatenate([np.ones(self.sets), np.zeros(len(self.row))])
         result = milp(
-            goal, integrality=whole, bounds=Bounds(0.0, 1.0), constraints=limits, options={"mip_rel_gap": 0.0}
+            goal, integrality=integrality, bounds=Bounds(0.0, 1.0), constraints=limits, options={"mip_rel_gap": 0.0}
         )
         return None if result.x is None else result.x[: self.sets] > 0.5
 
@@ -224,8 +224,8 @@ class _Program:
 
     def loss(self, chosen: np.ndarray) -> float:
         """The loss of a choice compared with every task's best set; infinite if a task is not served."""
-        held = np.where(chosen[:, None] & ~np.isnan(self.scores), self.scores, np.inf).min(axis=0)
-        return math.fsum(held - np.nanmin(self.scores, axis=0))
+        best = np.where(chosen[:, None] & ~np.isnan(self.scores), self.scores, np.inf).min(axis=0)
+        return math.fsum(best - np.nanmin(self.scores, axis=0))
 
     def choose(self, budget: float) -> list[int]:
         """The best sets within a budget; ties go to the lower cost, then to fewer sets, then to the first."""

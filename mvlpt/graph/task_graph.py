@@ -23,7 +23,7 @@ from mvlpt.graph.similarity.registry import ALIASES
 from mvlpt.graph.similarity.weighting import combine, parse_weights
 from mvlpt.io import atomic_write, read_json
 
-LARGEST = 2**32  # bytes of task_graph.json
+MAX_BYTES = 2**32  # of task_graph.json
 RESERVED = ("id", "source", "target", "key")  # keys of the node-link format itself
 
 
@@ -122,7 +122,7 @@ class TaskGraph:
         return f"TaskGraph({len(self)} tasks; {names})"
 
     def matrix(self, name: str) -> np.ndarray:
-        """One similarity or affinity, read-only; ``visual`` and ``label`` stand for their defaults.
+        """One similarity or affinity, read-only; ``visual`` and ``label`` are short for the defaults.
 
         Raises:
             GraphError: no matrix has that name; the nearest is suggested.
@@ -203,8 +203,8 @@ class TaskGraph:
                 repeated, names an unknown task or lacks a value.
         """
         remedy = "make it again with mvlpt group"
-        missing = f"{path}: there is no such file; make one with mvlpt group"
-        content = read_json(path, error=GraphError, largest=LARGEST, missing=missing, remedy=remedy, constants=False)
+        missing = f"{path}: there is no such file; create one with mvlpt group"
+        content = read_json(path, error=GraphError, largest=MAX_BYTES, missing=missing, remedy=remedy, constants=False)
         try:
             return cls(**graph_json.decode(content))
         except (GraphError, OverflowError) as error:
@@ -237,9 +237,9 @@ class TaskGraph:
         graphml.write(graph, path)
         if not self._affinities:
             return [path]
-        beside = path.with_name(f"{path.stem}.affinity{path.suffix}")
-        graphml.write(self.affinity_graph(), beside)
-        return [path, beside]
+        affinity_path = path.with_name(f"{path.stem}.affinity{path.suffix}")
+        graphml.write(self.affinity_graph(), affinity_path)
+        return [path, affinity_path]
 
 
 def _warn_facts() -> None:

@@ -120,7 +120,7 @@ def test_the_input_is_not_changed():
     ("weights", "sentence"),
     [
         ({"mien": 1}, "no similarity 'mien'; did you mean 'mine'"),
-        ({"visual": 1, "visual.frechet": 1}, "'visual.frechet' is given two weights"),
+        ({"visual": 1, "visual.frechet": 1}, "'visual.frechet' has two weights"),
         ({"mine": -1, "visual": 2}, "weight of 'mine' is -1"),
         ({"mine": 0}, "At least one similarity"),
         ({}, "At least one similarity"),

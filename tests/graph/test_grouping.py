@@ -233,7 +233,7 @@ BAD = [
     ({"max_classes": 5, "classes": [9, *[1] * 7]}, "'t000' alone has 9 classes, but max_classes is 5"),
     ({"max_classes": 5, "classes": [3] * 8, "groups": 4}, "24 classes do not fit into 4 groups of at most 5"),
     ({"max_classes": 5, "classes": [3] * 8, "groups": 5}, "max_classes 5 cannot be satisfied together by 5 groups"),
-    ({"max_classes": 5, "classes": [3] * 7}, "classes holds 7 numbers for 8 tasks"),
+    ({"max_classes": 5, "classes": [3] * 7}, "classes has 7 numbers for 8 tasks"),
     ({"max_classes": 5, "classes": {"t000": 3}}, "does not say how many classes 't001' has"),
     (
         {"max_classes": 5, "classes": [3] * 8, "must_link": [["t006", "t007"]]},
@@ -245,7 +245,7 @@ BAD = [
     ),
     ({"cannot_link": [["t000", "t01"]]}, "no task 't01'; did you mean 't001'"),
     ({"must_link": [["t000"]]}, "give sets of at least two different tasks"),
-    ({"must_link": ["t000"]}, "must_link holds the single name 't000'"),
+    ({"must_link": ["t000"]}, "must_link contains the single name 't000'"),
     ({"threshold": float("nan")}, "The threshold is nan"),
     ({"kind": "simlarity"}, "did you mean 'similarity'"),
     ({"method": "all", "max_size": 4}, "'all' makes one group, but max_size is 4"),

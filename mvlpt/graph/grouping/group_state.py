@@ -1,4 +1,4 @@
-"""A partition under change: what every move, merger and swap would gain, kept up to date.
+"""A changing partition: the gain of every move, merger and swap, kept up to date.
 
 All sums are of integers, so they stay exact after any number of moves. Shapes: U units, G slots for groups, at least
 one of them empty.
@@ -53,7 +53,7 @@ class GroupState:
         return self.sums[np.arange(len(self.labels)), self.labels]
 
     def is_overfull(self, group: int) -> bool:
-        """Whether a group holds too many tasks or classes."""
+        """Whether a group has too many tasks or classes."""
         return bool(self.size[group] > self.problem.max_size or self.classes[group] > self.problem.max_classes)
 
     def is_feasible(self, group: int) -> bool:
@@ -107,20 +107,20 @@ class GroupState:
         gains = self.sums - self.attachment()[:, None]
         alone = self.members[labels] == 1
         empty = np.flatnonzero(self.members == 0)
-        barred = self.conflicts > 0 if problem.apart.any() else np.zeros(gains.shape, dtype=bool)
+        forbidden = self.conflicts > 0 if problem.apart.any() else np.zeros(gains.shape, dtype=bool)
         if np.isfinite(problem.max_size):
-            barred |= self.size + problem.sizes[:, None] > problem.max_size
+            forbidden |= self.size + problem.sizes[:, None] > problem.max_size
         if np.isfinite(problem.max_classes):
-            barred |= self.classes + problem.classes[:, None] > problem.max_classes
-        barred[np.arange(len(labels)), labels] = True
-        barred[~free] = True
-        barred[:, empty[1:]] = True  # one empty slot is enough
-        barred[np.ix_(alone, empty)] = True
+            forbidden |= self.classes + problem.classes[:, None] > problem.max_classes
+        forbidden[np.arange(len(labels)), labels] = True
+        forbidden[~free] = True
+        forbidden[:, empty[1:]] = True  # one empty slot is enough
+        forbidden[np.ix_(alone, empty)] = True
         if self.count >= problem.max_groups:
-            barred[:, empty] = True
+            forbidden[:, empty] = True
         if self.count <= problem.min_groups:
-            barred[alone] = True
-        gains[barred] = -np.inf
+            forbidden[alone] = True
+        gains[forbidden] = -np.inf
         return gains
 
     def swap_gains(self, unit: int) -> np.ndarray:
@@ -128,16 +128,16 @@ class GroupState:
         problem, labels, own = self.problem, self.labels, self.labels[unit]
         gains = self.sums[unit, labels] - self.sums[unit, own]
         gains = gains + self.sums[:, own] - self.attachment() - 2 * problem.weights[unit]
-        barred = labels == own
-        for amounts, held, limit in (
+        forbidden = labels == own
+        for amounts, used, limit in (
             (problem.sizes, self.size, problem.max_size),
             (problem.classes, self.classes, problem.max_classes),
         ):
-            barred |= held[labels] - amounts + amounts[unit] > limit
-            barred |= held[own] - amounts[unit] + amounts > limit
-        barred |= self.conflicts[unit, labels] - problem.apart[unit] > 0
-        barred |= self.conflicts[:, own] - problem.apart[unit] > 0
-        gains[barred] = -np.inf
+            forbidden |= used[labels] - amounts + amounts[unit] > limit
+            forbidden |= used[own] - amounts[unit] + amounts > limit
+        forbidden |= self.conflicts[unit, labels] - problem.apart[unit] > 0
+        forbidden |= self.conflicts[:, own] - problem.apart[unit] > 0
+        gains[forbidden] = -np.inf
         return gains
 
     def best_merger(self) -> tuple[float, int, int]:
@@ -147,9 +147,9 @@ class GroupState:
         inside[np.searchsorted(groups, self.labels), np.arange(len(self.labels))] = 1.0
         gains = inside @ self.sums[:, groups]
         size, classes = self.size[groups], self.classes[groups]
-        barred = size[:, None] + size > self.problem.max_size
-        barred |= classes[:, None] + classes > self.problem.max_classes
-        barred |= inside @ self.conflicts[:, groups] > 0
-        gains[barred | np.eye(len(groups), dtype=bool)] = -np.inf
+        forbidden = size[:, None] + size > self.problem.max_size
+        forbidden |= classes[:, None] + classes > self.problem.max_classes
+        forbidden |= inside @ self.conflicts[:, groups] > 0
+        gains[forbidden | np.eye(len(groups), dtype=bool)] = -np.inf
         i, j = np.unravel_index(np.argmax(gains), gains.shape)
         return float(gains[i, j]), int(groups[i]), int(groups[j])

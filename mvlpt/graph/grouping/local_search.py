@@ -116,7 +116,7 @@ def iterated_local_search(problem: Problem, labels: np.ndarray, seed: int = 0) -
 
 
 def _perturb(state: GroupState, rng: random.Random) -> None:
-    """Moves some units to random groups that may hold them."""
+    """Moves some units to random groups with room for them."""
     count = len(state.labels)
     for unit in rng.sample(range(count), min(count, max(3, int(PERTURBED * count)))):
         allowed = np.flatnonzero(np.isfinite(state.move_gains(unit)))

@@ -78,7 +78,7 @@ def group_tasks(
     weights, threshold, kind = pair_weights(values, ordered, kind, threshold)
     if classes is not None and not isinstance(classes, Mapping):
         if len(classes) != size:
-            raise GraphError(f"classes holds {len(classes)} numbers for {size} tasks")
+            raise GraphError(f"classes has {len(classes)} numbers for {size} tasks")
         classes = dict(zip(names, classes, strict=True))
     links = {"must_link": _lists(must_link), "cannot_link": _lists(cannot_link)}
     limits = {"groups": groups, "max_groups": max_groups, "max_size": max_size, "max_classes": max_classes}

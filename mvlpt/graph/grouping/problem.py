@@ -172,7 +172,7 @@ def _class_counts(tasks: Sequence[str], classes: Any, max_classes: int | None) -
             raise GraphError(f"classes does not say how many classes '{missing[0]}' has")
         classes = [classes[task] for task in tasks]
     if len(classes) != len(tasks):
-        raise GraphError(f"classes holds {len(classes)} numbers for {len(tasks)} tasks")
+        raise GraphError(f"classes has {len(classes)} numbers for {len(tasks)} tasks")
     for task, count in zip(tasks, classes, strict=True):
         if not _is_integer(count) or count < 0:
             raise GraphError(f"classes gives {count!r} for '{task}'; give a whole number")
@@ -188,10 +188,10 @@ def _pairs(tasks: Sequence[str], links: Links, option: str) -> list[tuple[int, i
     pairs = []
     for link in links:
         if isinstance(link, str):
-            raise GraphError(f"{option} holds the single name '{link}'; give sets of at least two tasks")
+            raise GraphError(f"{option} contains the single name '{link}'; give sets of at least two tasks")
         indices = index_of(tasks, link, option)
         if len(set(indices)) != len(indices) or len(indices) < 2:
-            raise GraphError(f"{option} holds {list(link)}; give sets of at least two different tasks")
+            raise GraphError(f"{option} contains {list(link)}; give sets of at least two different tasks")
         pairs += [(i, j) for position, i in enumerate(indices) for j in indices[position + 1 :]]
     return pairs
 

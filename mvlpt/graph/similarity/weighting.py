@@ -63,13 +63,13 @@ def resolve_weights(weights: Mapping[str, float], known: Iterable[str] = SIMILAR
         GraphError: an unknown name, a similarity named twice, weights of which none is positive or one is negative.
     """
     check_weights(weights)
-    known, spelt = tuple(known), {}
+    known, given_as = tuple(known), {}
     for name in weights:
         full = resolve(name, known)
-        if full in spelt:
-            raise GraphError(f"The similarity '{full}' is given two weights, as '{spelt[full]}' and '{name}'; drop one")
-        spelt[full] = name
-    return {full: float(weights[name]) for full, name in spelt.items()}
+        if full in given_as:
+            raise GraphError(f"The similarity '{full}' has two weights, as '{given_as[full]}' and '{name}'; drop one")
+        given_as[full] = name
+    return {full: float(weights[name]) for full, name in given_as.items()}
 
 
 def combine(matrices: Mapping[str, np.ndarray], weights: Mapping[str, float], rescale: bool = True) -> np.ndarray:
