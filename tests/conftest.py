@@ -1,9 +1,14 @@
 """Shared by all tests: quiet, offline, one thread."""
 
 import os
+import signal
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# A suite that a script starts in its background, or that runs under nohup, is started with SIGINT ignored, and the
+# programs that its tests interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 import torch

@@ -1,8 +1,10 @@
 """Executors that a plugin file or an installed package adds, and what is known of an executor without opening it."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.plans import shell_job
@@ -112,6 +114,15 @@ def test_a_plugin_file_adds_an_executor_to_schedule_run(tmp_path, forgets, capsy
     assert planned_slots("mine", width=3) == [Slot("mine0"), Slot("mine1"), Slot("mine2")]
     assert main([*words, "--executor-option", "widht=2"]) == 2
     assert "no option 'widht'; did you mean 'width'" in capsys.readouterr().err
+
+
+def test_the_executor_of_the_page_runs_a_plan(tmp_path, forgets):
+    page = Path(__file__).resolve().parents[2] / "docs" / "schedule.md"
+    (tmp_path / "one_by_one.py").write_text(re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL).group(1))
+    root = planned(tmp_path / "run")
+    words = ["--plugin", str(tmp_path / "one_by_one.py"), "--executor", "one-by-one"]
+    assert main(["schedule", "run", str(root), *words]) == 0
+    assert (root / "b").read_text() == "a\n"
 
 
 def test_an_installed_package_adds_an_executor_by_entry_point(tmp_path, monkeypatch, forgets):
