@@ -45,6 +45,7 @@ class CoopTask(SampledDataset):
     """
 
     metadata: TaskMetadata
+    transparency = "drop"
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
         location = locate(cfg.DATASET.ROOT, self.metadata)

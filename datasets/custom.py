@@ -43,6 +43,7 @@ class CustomTask(SampledDataset):
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
         spec = self.spec
         self.dataset_dir, self.center_crop = str(spec.images), spec.center_crop
+        self.transparency = spec.transparency
         if not spec.images.is_dir():
             raise DataError(f"{spec.where}: the folder of the images, {spec.images}, does not exist")
         splits, classes = self._manifest() if spec.manifests else self._folders()

@@ -55,6 +55,7 @@ class ElevaterTask(SampledDataset):
     """
 
     metadata: TaskMetadata
+    transparency = "drop"
 
     def read(self, cfg: Any) -> tuple[Splits, list[str]]:
         location = locate(cfg.DATASET.ROOT, self.metadata, cfg.DATASET.SOURCE)

@@ -33,6 +33,7 @@ class ImageNetTask(SampledDataset):
 
     metadata: TaskMetadata
     split_origin = "official"
+    transparency = "drop"
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
         location = locate(cfg.DATASET.ROOT, self.metadata)
@@ -57,6 +58,7 @@ class ImageNetVariant(SampledDataset):
 
     metadata: TaskMetadata
     split_origin = "official"
+    transparency = "drop"
     uses_sampling_options = False
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:

@@ -10,6 +10,7 @@ All keys are optional except that ``images`` or ``manifest`` is needed; paths ar
     metric: accuracy            # default; 11point_mAP for images with several labels
     val_share: 0.2              # of each class's training images, if there is no val split
     test_share: 0.3             # likewise
+    transparency: white         # default: transparent images are put on white; drop ignores their alpha channel
     center_crop: true           # default; false evaluates whole images, squashed to the size, not their centres
 """
 
@@ -28,7 +29,7 @@ from mvlpt.metrics import get_metric
 SPLITS = ("train", "val", "test")
 KEYS = (
     "name", "images", "manifest", "classes", "templates", "metric", "multi_label", "val_share", "test_share",
-    "center_crop",
+    "center_crop", "transparency",
 )  # fmt: skip
 
 
@@ -47,6 +48,7 @@ class TaskFile:
         multi_label: whether images may have several labels; ``None`` to decide from the data.
         shares: shares of ``val`` and ``test`` if they are missing.
         center_crop: evaluate the centre of an image; else the whole image.
+        transparency: ``white`` or ``drop``.
     """
 
     where: Path
@@ -59,6 +61,7 @@ class TaskFile:
     multi_label: bool | None = None
     shares: Mapping[str, float] | None = None
     center_crop: bool = True
+    transparency: str = "white"
 
 
 def read_task_file(path: Path) -> TaskFile:
@@ -87,12 +90,15 @@ def read_task_file(path: Path) -> TaskFile:
         metric=_metric(path, words.get("metric") or ""),
         multi_label=content.get("multi_label"),
         center_crop=content.get("center_crop", True),
+        transparency=words.get("transparency", "white"),
         shares={split: _share(path, f"{split}_share", content, DEFAULT_SHARES[split]) for split in ("val", "test")},
     )
     if spec.multi_label not in (None, True, False):
         raise DataError(f"{path}: multi_label must be true or false, not {spec.multi_label!r}")
     if spec.center_crop not in (True, False):
         raise DataError(f"{path}: center_crop must be true or false, not {spec.center_crop!r}")
+    if spec.transparency not in ("white", "drop"):
+        raise DataError(f"{path}: transparency must be white or drop, not {spec.transparency!r}")
     if spec.multi_label and not spec.manifests:
         raise DataError(f"{path}: with class folders an image has one class; multi_label needs a manifest")
     classes = content.get("classes")

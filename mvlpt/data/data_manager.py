@@ -46,6 +46,7 @@ def build_data_loader(
     num_classes: int | None = None,
     multi_task: bool = False,
     purpose: str = "train_x",
+    transparency: str | Sequence[str] = "white",
 ) -> EpochLoader:
     """Builds a loader of dictionaries ``img, label, domain, task, impath, index``.
 
@@ -62,6 +63,7 @@ def build_data_loader(
         num_classes: give labels as float vectors (K,) of this length; for multi-label tasks.
         multi_task: the items' domains are task indices.
         purpose: names the random streams of this loader.
+        transparency: ``white`` or ``drop``, for all items or for each task.
 
     Raises:
         DataError: there is no item.
@@ -75,6 +77,8 @@ def build_data_loader(
     if len(sampler) == 0:
         raise DataError(f"{sampler_type} finds no batch of {batch_size} in {len(data_source)} images")
     wrapper = (dataset_wrapper or DatasetWrapper)(cfg, data_source, transform=tfm, is_train=is_train)
+    if isinstance(wrapper, DatasetWrapper):  # set afterwards, since a wrapper of a plugin has Dassl's arguments
+        wrapper.transparency = transparency
     views = cfg.DATALOADER.get("VIEWS", 0) if is_train else None
     by_task = is_train and multi_task and cfg.DATALOADER.TASK_BATCHES == "single"
     return EpochLoader(
@@ -137,6 +141,8 @@ class DataManager:
         self._num_source_domains = len(cfg.DATASET.SOURCE_DOMAINS)
         self._cfg = cfg
         self._wrapper = dataset_wrapper
+        read = [task.transparency for task in self.tasks]
+        self._transparency = read if len(read) > 1 else read[0]
         train_u = cfg.DATALOADER.TRAIN_X if cfg.DATALOADER.TRAIN_U.SAME_AS_X else cfg.DATALOADER.TRAIN_U
         self.train_loader_x = self._train_loader("train_x", self.dataset.train_x, cfg.DATALOADER.TRAIN_X)
         self.train_loader_u = self._train_loader("train_u", self.dataset.train_u, train_u)
@@ -290,6 +296,7 @@ class DataManager:
             num_classes=self.num_classes if self.multi_label else None,
             multi_task=len(self.tasks) > 1,
             purpose=purpose,
+            transparency=self._transparency,
             **options,
         )
 

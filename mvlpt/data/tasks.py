@@ -26,6 +26,7 @@ class TaskInfo:
         sizes: number of images in each split.
         split_origin: where the splits come from (:class:`DatasetBase`).
         center_crop: its benchmark evaluates the centre of an image, not the whole image.
+        transparency: how its transparent images are read (:class:`DatasetBase`).
     """
 
     name: str
@@ -38,6 +39,7 @@ class TaskInfo:
     sizes: SplitSizes
     split_origin: str = ""
     center_crop: bool = True
+    transparency: str = "white"
 
     @property
     def num_classes(self) -> int:
@@ -61,6 +63,7 @@ class TaskInfo:
             sizes=SplitSizes.of(dataset),
             split_origin=getattr(dataset, "split_origin", ""),
             center_crop=getattr(dataset, "center_crop", DatasetBase.center_crop),
+            transparency=getattr(dataset, "transparency", DatasetBase.transparency),
         )
 
 

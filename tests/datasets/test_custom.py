@@ -6,8 +6,10 @@ import re
 import zipfile
 from collections import Counter
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from support.mini_tasks import encoded, write_class_folders, write_picture
 from support.toy import toy_config
 
@@ -265,6 +267,23 @@ def test_folders_of_systems_and_empty_folders_are_no_classes(tmp_path, caplog):
     assert "MACOSX" not in caplog.text
 
 
+def test_shapes_on_a_transparent_ground_reach_the_batches(tmp_path):
+    for label, name in enumerate(["disc", "square"]):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(8):
+            shape = np.zeros((32, 32, 4), np.uint8)
+            shape[8:24, 8:24, 3] = 255 if label else 0
+            Image.fromarray(shape, "RGBA").save(tmp_path / "photos" / name / f"{number}.png")
+    for options, light in (({}, {0: 1.0, 1: 0.75}), ({"transparency": "drop"}, {0: 0.0, 1: 0.0})):
+        cfg = get_cfg_default()
+        cfg.merge_from_list(["DATASET.NAME", str(task_file(tmp_path, images="photos", **options)), "SEED", 1])
+        cfg.merge_from_list(["INPUT.SIZE", (32, 32), "DATALOADER.NUM_WORKERS", 0, "VERBOSE", False])
+        with DataManager(cfg) as data:
+            (batch,) = data.train_loader_x
+        means = {int(label): float(img.mean()) for img, label in zip(batch["img"], batch["label"], strict=True)}
+        assert means == pytest.approx(light)
+
+
 def test_signs_in_labels_count(tmp_path):
     write_list(tmp_path, ["a.jpg,C++", "b.jpg,C#", "c.jpg,c", "d.jpg,+1", "e.jpg,-1"])
     data = build(
@@ -346,6 +365,7 @@ def test_a_metric_that_cannot_be_computed_is_refused_before_training(tmp_path, m
         ("images: photos\nclasses: [crow, owl, crow]", "the class 'crow' is listed twice"),
         ("images: photos\nclasses: 7", "classes must be a list of names"),
         ("images: photos\nclasses: gone.txt", r"gone\.txt does not exist"),
+        ("images: photos\ntransparency: black", "transparency must be white or drop, not 'black'"),
         ("images: photos\nmulti_label: true", "multi_label needs a manifest"),
         ("images: empty", "contains no class folders"),
         ("manifest: gone.csv", r"gone\.csv does not exist"),

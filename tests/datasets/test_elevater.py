@@ -41,6 +41,7 @@ def test_official_layout(tmp_path, name):
         metadata.num_classes,
     )
     assert data.classnames == list(prompt_metadata(name).classnames)
+    assert data.transparency == "drop"  # as the benchmark reads images
     assert data.templates == prompt_metadata(name).templates
     for split, items in (("train", data.train_x), ("val", data.val), ("test", data.test)):
         count = PER_CLASS[split] * len(some_labels(metadata.num_classes)) + 2 * metadata.multi_label

@@ -35,6 +35,8 @@ class DatasetBase:
             empty if unknown.
         center_crop: the benchmark evaluates the centre of an image resized by its shorter side; else the whole image,
             squashed to the size. ``INPUT.TEST_CROP`` can override it.
+        transparency: ``white`` puts transparent images on white; ``drop`` ignores the alpha channel, as the benchmarks
+            do.
 
     Args:
         train_x: labelled training images.
@@ -56,6 +58,7 @@ class DatasetBase:
     synonyms: dict[int, Sequence[str]] = {}  # noqa: RUF012  (a default that subclasses replace, never written)
     split_origin: str = ""
     center_crop: bool = True
+    transparency: str = "white"
 
     _sample_stream: random.Random
 

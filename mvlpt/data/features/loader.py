@@ -19,6 +19,7 @@ from mvlpt.data.features.files import read_or_build
 from mvlpt.data.loading.items import ViewIndex
 from mvlpt.data.loading.loader import EpochLoader
 from mvlpt.data.loading.transforms import transform_of
+from mvlpt.data.loading.wrapper import transparency_of
 from mvlpt.data.sampling.epoch_samplers import by_domain
 from mvlpt.errors import ConfigError, DataError
 
@@ -152,6 +153,7 @@ def build_feature_loader(
     for domain, positions in sorted(by_domain(source).items()):
         part = _Part(loader.dataset, source, positions)
         view = f"{transform_of(transform, domain)}|{views}|{seed}"
+        view += "|on white" if transparency_of(loader.dataset, domain) == "white" else ""
         name = f"{key}|{view}|{loader.on_bad_image}|{fingerprint_items(part.data_source, labels=False)}"
         build = partial(encode_views, part, encode, views=views, seed=seed, progress=progress, **options)
         if folder:

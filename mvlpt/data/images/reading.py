@@ -16,11 +16,12 @@ _PROGRAMS = ("EPS",)  # Pillow would start Ghostscript on the file
 _STUBS = ("BUFR", "GRIB", "HDF5", "MPEG", "WMF")  # formats that Pillow recognises but cannot decode by itself
 
 
-def read_image(impath: str) -> Image.Image:
+def read_image(impath: str, transparency: str = "white") -> Image.Image:
     """Reads an image as RGB, turned upright as its EXIF record says.
 
     Args:
         impath: a file, or ``archive.zip@entry``.
+        transparency: ``white`` or ``drop``, see :func:`mvlpt.data.images.modes.upright_rgb`.
 
     Raises:
         DataError: the file or entry is missing, cannot be decoded, is truncated or is too large.
@@ -35,7 +36,7 @@ def read_image(impath: str) -> Image.Image:
             if width * height > MAX_PIXELS:
                 raise DataError(f"The image {impath} has {width} x {height} pixels; at most {MAX_PIXELS} are read")
             image.load()
-            return upright_rgb(image, impath)
+            return upright_rgb(image, impath, transparency)
     except (DataError, MemoryError):
         raise
     except FileNotFoundError:

@@ -83,44 +83,46 @@ def image_cache(max_bytes: int) -> ByteLRU[Any]:
     return _CACHES[pid]
 
 
-def read_image_cached(impath: str, max_bytes: int) -> Image.Image:
+def read_image_cached(impath: str, max_bytes: int, transparency: str = "white") -> Image.Image:
     """As :func:`mvlpt.data.images.reading.read_image`, but an unchanged file is decoded once while it stays cached.
 
     Args:
         impath: a file, or ``archive.zip@entry``.
         max_bytes: limit of this process's cache; 0 reads the file every time.
+        transparency: ``white`` or ``drop``.
 
     Returns:
         A copy that the caller may change.
     """
     if max_bytes <= 0:
-        return read_image(impath)
+        return read_image(impath, transparency)
     cache = image_cache(max_bytes)
-    key = (impath, *file_stamp(impath))
+    key = (transparency, impath, *file_stamp(impath))
     image = cache.get(key)
     if image is None:
-        image = read_image(impath)
+        image = read_image(impath, transparency)
         cache.put(key, image)
     return image.copy()
 
 
-def pixels_cached(impath: str, plan: PixelPlan, max_bytes: int) -> Pixels:
+def pixels_cached(impath: str, plan: PixelPlan, max_bytes: int, transparency: str = "white") -> Pixels:
     """The image after a plan's deterministic steps, computed once while it stays in the cache.
 
     Args:
         impath: a file, or ``archive.zip@entry``.
         plan: the transform.
         max_bytes: limit of this process's cache; 0 computes it every time.
+        transparency: ``white`` or ``drop``.
 
     Returns:
         Pixels (H, W, 3), not to be changed.
     """
     if max_bytes <= 0:
-        return plan.prepare(read_image(impath))
+        return plan.prepare(read_image(impath, transparency))
     cache = image_cache(max_bytes)
-    key = (plan.name, impath, *file_stamp(impath))
+    key = (plan.name, transparency, impath, *file_stamp(impath))
     pixels = cache.get(key)
     if pixels is None:
-        pixels = plan.prepare(read_image(impath))
+        pixels = plan.prepare(read_image(impath, transparency))
         cache.put(key, pixels)
     return pixels

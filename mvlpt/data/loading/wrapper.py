@@ -38,6 +38,7 @@ class DatasetWrapper(Dataset):
         transform: from an RGB image to a tensor, possibly different for each task; a list of these; or ``None``, which
             gives the image itself.
         is_train: for training.
+        transparency: ``white`` or ``drop``, for all items or for each task; see :class:`DatasetBase`.
     """
 
     def __init__(
@@ -46,11 +47,14 @@ class DatasetWrapper(Dataset):
         data_source: Sequence[Datum],
         transform: Transform | Sequence[Transform] | None = None,
         is_train: bool = False,
+        *,
+        transparency: str | Sequence[str] = "white",
     ) -> None:
         self.cfg = cfg
         self.data_source = data_source
         self.transform = transform
         self.is_train = is_train
+        self.transparency = transparency
         self.k_tfm = cfg.DATALOADER.K_TRANSFORMS if is_train else 1
         self.return_img0 = cfg.DATALOADER.RETURN_IMG0
         if self.k_tfm > 1 and transform is None:
@@ -116,7 +120,7 @@ class DatasetWrapper(Dataset):
         if self._plans is not None:
             output["img"] = self._plan(item).view(self._pixels(idx, item))
             return output
-        img0 = read_image_cached(item.impath, self.cache_bytes)
+        img0 = read_image_cached(item.impath, self.cache_bytes, transparency_of(self, item.domain))
         if self.transform is None:
             output["img"] = img0
         elif isinstance(self.transform, (list, tuple)):
@@ -130,14 +134,20 @@ class DatasetWrapper(Dataset):
 
     def _pixels(self, idx: int, item: Datum) -> Pixels:
         if self._shared is None:
-            return pixels_cached(item.impath, self._plan(item), self.cache_bytes)
+            return pixels_cached(item.impath, self._plan(item), self.cache_bytes, transparency_of(self, item.domain))
         stamp = file_stamp(item.impath)
         pixels = self._shared.get(idx, stamp)
         if pixels is None:
-            pixels = self._plan(item).prepare(read_image(item.impath))
+            pixels = self._plan(item).prepare(read_image(item.impath, transparency_of(self, item.domain)))
             self._shared.put(idx, stamp, pixels)
         return pixels
 
     def _transform_image(self, tfm: Transform, img0: Image.Image) -> Any:
         views = [tfm(img0) for _ in range(self.k_tfm)]
         return views[0] if len(views) == 1 else views
+
+
+def transparency_of(wrapper: Any, domain: int) -> str:
+    """How a wrapper reads transparent images of a domain; ``white`` for wrappers that do not say."""
+    chosen = getattr(wrapper, "transparency", "white")
+    return chosen if isinstance(chosen, str) else chosen[domain]

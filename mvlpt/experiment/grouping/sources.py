@@ -45,7 +45,12 @@ def task_sources(cfg: Config) -> tuple[TaskSource, ...]:
         members = getattr(manager.dataset, "members", None) or [manager.dataset]
         sources = []
         for position, (task, member) in enumerate(zip(manager.tasks, members, strict=True)):
-            images = DatasetWrapper(cfg, list(member.train_x or ()), transform=transform_of(manager.tfm_test, position))
+            images = DatasetWrapper(
+                cfg,
+                list(member.train_x or ()),
+                transform=transform_of(manager.tfm_test, position),
+                transparency=task.transparency,
+            )
             sources.append(TaskSource(task.name, task.classnames, images, task.templates, task.metric))
     return tuple(sources)
 

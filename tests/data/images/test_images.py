@@ -211,3 +211,42 @@ def test_cached_image_is_the_callers_own_and_follows_the_file(tmp_path, png):
     assert image_cache(10**6).hits == hits + 1
     path.write_bytes(png(2, (12, 12)))
     assert read_image_cached(str(path), 10**6).size == (12, 12)
+
+
+def transparent(mode):
+    """A 4 x 4 image with alpha 0, 64, 128 and 255 by column, and its colours and alpha as arrays."""
+    colours = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
+    alpha = np.tile(np.array([0, 64, 128, 255], np.uint8), (4, 1))
+    if mode == "LA":
+        colours = np.repeat(colours[:, :, :1], 3, axis=2)
+        return Image.fromarray(np.dstack([colours[:, :, 0], alpha]), "LA"), colours, alpha
+    return Image.fromarray(np.dstack([colours, alpha]), "RGBA"), colours, alpha
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparent_images_are_put_on_white(tmp_path, mode):
+    image, colours, alpha = transparent(mode)
+    image.save(tmp_path / "x.png")
+    share = alpha[:, :, None] / 255
+    blended = colours * share + 255 * (1 - share)
+    assert np.abs(np.asarray(read_image(str(tmp_path / "x.png"))) - blended).max() <= 1
+    assert (np.asarray(read_image(str(tmp_path / "x.png"), transparency="drop")) == colours).all()
+
+
+def test_a_transparent_palette_entry_is_white(tmp_path):
+    image = Image.fromarray(np.array([[0, 1], [1, 0]], np.uint8), "P")
+    image.putpalette([0, 0, 0, 200, 0, 0])
+    image.save(tmp_path / "x.png", transparency=0)
+    assert np.asarray(read_image(str(tmp_path / "x.png"))).tolist() == [
+        [[255, 255, 255], [200, 0, 0]],
+        [[200, 0, 0], [255, 255, 255]],
+    ]
+    assert np.asarray(read_image(str(tmp_path / "x.png"), transparency="drop"))[0, 0].tolist() == [0, 0, 0]
+
+
+def test_caches_keep_the_two_readings_apart(tmp_path):
+    transparent("RGBA")[0].save(tmp_path / "x.png")
+    path = str(tmp_path / "x.png")
+    white, dropped = (np.asarray(read_image_cached(path, 10**6, how)) for how in ("white", "drop"))
+    assert (white != dropped).any()
+    assert (np.asarray(read_image_cached(path, 10**6)) == white).all()
