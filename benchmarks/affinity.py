@@ -1,13 +1,12 @@
-"""What affinities cost, and how well they predict which tasks help each other, on the embedded tasks.
+"""The cost of affinities on the embedded tasks, and how well they predict which tasks help each other.
 
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/grouping.py --sections affinity      # some minutes
 
-The first-order estimate (``--affinity grad``) for all 24 tasks is timed, from the loaded backbone to the matrix; all
-seconds are the process's own, so that other programs on the machine do not count. Pairs drawn at random are trained as
-an experiment's arm ``pair`` would, with each of their tasks alone beside them; the time of all 276 pair runs is the
-mean of those, times 276, one seed. The estimate must cost at most a tenth of it. The rank correlation is Spearman's,
-over the ordered pairs that were trained, between an affinity (or similarity) and the measured gain in accuracy, mean
-over the seeds.
+Times the first-order estimate (``--affinity grad``) for all 24 tasks, from the loaded backbone to the matrix, in CPU
+time, so that other programs do not count. Random pairs are trained like the arm ``pair`` of an experiment, and each of
+their tasks alone; the time of all 276 pair runs is 276 times the mean time of these, for one seed. The estimate must
+cost at most a tenth of it. The rank correlation is Spearman's, over the ordered pairs that were trained, between an
+affinity or similarity and the measured gain in accuracy, averaged over the seeds.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ from mvlpt.graph.similarity import spearman
 from mvlpt.runtime.progress import counting
 
 EXPERIMENT = "configs/experiments/demo.yaml"
-AT_MOST = 0.1  # of the time of all pair runs
+MAX_SHARE = 0.1  # of the time of all pair runs
 
 
 def train(cfg: Any, folder: Path, tasks: tuple[str, ...], seed: int) -> tuple[list[dict[str, Any]], float]:
-    """One run as the experiment would make it; its results and the seconds that it computed."""
+    """One run of the experiment: its results and its CPU seconds."""
     changed = cfg.clone()
     changed.defrost()
     changed.DATASET.DATASET, changed.SEED = ",".join(tasks), seed
@@ -56,12 +55,12 @@ def train(cfg: Any, folder: Path, tasks: tuple[str, ...], seed: int) -> tuple[li
     return run_config(changed).rows, time.process_time() - start
 
 
-def measure(request: GroupingRequest, folder: Path, pairs: int, seeds: int, tries: int) -> dict[str, Any]:
-    """Costs and rank correlations for one trainer; ``tries`` points of the look-ahead."""
+def measure(request: GroupingRequest, folder: Path, pairs: int, seeds: int, points: int) -> dict[str, Any]:
+    """Costs and rank correlations for one trainer; ``points`` of the look-ahead."""
     sources = task_sources(request.cfg)
     cfg = affinity_config(request.cfg)
     found, seconds = {}, {}
-    for name, affinity, steps in (("grad", gradient_affinity, 10), ("lookahead", lookahead_affinity, tries)):
+    for name, affinity, steps in (("grad", gradient_affinity, 10), ("lookahead", lookahead_affinity, points)):
         start = time.process_time()
         losses, optimizer = task_losses(cfg, sources)
         found[name] = affinity(losses, lr=cfg.OPTIM.LR, steps=steps, optimizer=optimizer)
@@ -69,8 +68,8 @@ def measure(request: GroupingRequest, folder: Path, pairs: int, seeds: int, trie
     similar = dataclasses.replace(request, options=GroupingOptions())
     graph = build_task_graph(similar, folder / "graph", counting).graph
     found |= {name: graph.matrix(name) for name in ("visual", "label")}
-    everything = list(combinations(graph.tasks, 2))
-    chosen = random.Random(0).sample(everything, min(pairs, len(everything)))
+    all_pairs = list(combinations(graph.tasks, 2))
+    chosen = random.Random(0).sample(all_pairs, min(pairs, len(all_pairs)))
     rows, times = [], []
     for seed in range(1, seeds + 1):
         for tasks in [*chosen, *((task,) for task in sorted({task for pair in chosen for task in pair}))]:
@@ -79,7 +78,7 @@ def measure(request: GroupingRequest, folder: Path, pairs: int, seeds: int, trie
             times += [took] if len(tasks) == 2 else []
     gains = measured_gains(rows, graph.tasks)
     known = ~np.isnan(gains)
-    total = float(np.mean(times)) * len(everything)
+    total = float(np.mean(times)) * len(all_pairs)
     return {
         "trainer": cfg.TRAINER.NAME,
         "pair_run_s": round(float(np.mean(times)), 3),
@@ -93,7 +92,7 @@ def measure(request: GroupingRequest, folder: Path, pairs: int, seeds: int, trie
 
 
 def report(result: dict[str, Any]) -> None:
-    """A few lines for people."""
+    """Prints a short summary."""
     print(f"{result['trainer']}: a pair run takes {result['pair_run_s']} s, all 276 {result['all_pairs_s']:.0f} s")
     for name, value in result["seconds"].items():
         print(f"  {name:<10} {value:7.2f} s   {100 * result['share'][name]:5.1f} % of all pair runs")
@@ -105,13 +104,13 @@ def affinity_section(quick: bool) -> dict[str, Any]:
     """Measures and prints, for each trainer of the experiment."""
     register()
     experiment = load_experiment(EXPERIMENT)
-    pairs, seeds, tries = (6, 1, 1) if quick else (30, 2, 3)
+    pairs, seeds, points = (6, 1, 1) if quick else (30, 2, 3)
     results = []
     with tempfile.TemporaryDirectory() as folder, shared_resources():
         requests = experiment_requests(experiment, GroupingOptions(affinity="grad"))
         for request in requests[:1] if quick else requests:
-            results.append(measure(request, Path(folder) / (request.suffix or "all"), pairs, seeds, tries))
+            results.append(measure(request, Path(folder) / (request.suffix or "all"), pairs, seeds, points))
             report(results[-1])
-    cheap = all(result["share"]["grad"] <= AT_MOST for result in results)
-    print(f"  grad costs at most {100 * AT_MOST:.0f} % of all pair runs: {'yes' if cheap else 'NO'}")
+    cheap = all(result["share"]["grad"] <= MAX_SHARE for result in results)
+    print(f"  grad costs at most {100 * MAX_SHARE:.0f} % of all pair runs: {'yes' if cheap else 'NO'}")
     return {"affinity": results, "affinity_cheap": cheap}

@@ -3,13 +3,12 @@
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/grouping.py
     python benchmarks/grouping.py --quick
 
-*Exact*: 20 tasks, random similarities without any structure (the hardest there are) and with planted groups, without
-limits and with every kind of limit; seconds until the optimum is proved. *Large*: 1,000 tasks by each heuristic,
-seconds and the peak memory of a process of its own. *Planted*: 12 tasks in 3 groups, similarities of a stochastic block
-model with moderate noise; in how many of 100 seeds where the planted groups are the optimum ``exact`` returns just
-them, and the mean gap of each heuristic to the optimum, also where there is nothing to find. *Affinity*: on the
-embedded tasks, what affinities cost beside all pair runs, and their rank correlation with measured gains. Ends with one
-JSON line.
+*Exact*: 20 tasks with random similarities, which are the hardest, and with planted groups, without limits and with
+every kind of limit; seconds until the optimum is proved. *Large*: 1,000 tasks by each heuristic; seconds and peak
+memory, in a separate process. *Planted*: 12 tasks in 3 groups, similarities of a stochastic block model with moderate
+noise; in how many of 100 seeds in which the planted groups are the optimum ``exact`` returns them, and the mean gap of
+each heuristic to the optimum, with and without planted groups. *Affinity*: on the embedded tasks, the cost of
+affinities compared with all pair runs, and their rank correlation with measured gains. Ends with one JSON line.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from mvlpt.graph.grouping.partition import group_tasks
+from mvlpt.graph import group_tasks
 
 HEURISTICS = ("louvain", "greedy", "spectral", "agglomerative")
-ASKED = {"exact_seconds": 60.0, "large_seconds": 30.0, "large_mib": 1024.0}
+REQUIRED = {"exact_seconds": 60.0, "large_seconds": 30.0, "large_mib": 1024.0}
 
 
 def names(count: int) -> list[str]:
-    """Names of tasks."""
+    """Task names."""
     return [f"task{number:04d}" for number in range(count)]
 
 
@@ -49,7 +48,7 @@ def noise(count: int, seed: int) -> np.ndarray:
 
 
 def blocks(count: int, groups: int, seed: int, spread: float = 0.12) -> tuple[np.ndarray, np.ndarray]:
-    """Similarities of 0.6 in planted groups and 0.4 between them, with normal noise; and the groups."""
+    """Similarities of 0.6 within planted groups and 0.4 between them, with normal noise; and the groups."""
     planted = np.arange(count) % groups
     rng = np.random.default_rng(seed)
     matrix = 0.4 + 0.2 * (planted[:, None] == planted) + rng.normal(0, spread * np.sqrt(2), (count, count))
@@ -57,7 +56,7 @@ def blocks(count: int, groups: int, seed: int, spread: float = 0.12) -> tuple[np
 
 
 def exact_section(quick: bool) -> dict:
-    """20 tasks, proved optimal."""
+    """Seconds until the optimum of 20 tasks is proved."""
     count = 14 if quick else 20
     tasks = names(count)
     classes = {task: 5 + 13 * number % 40 for number, task in enumerate(tasks)}
@@ -72,7 +71,7 @@ def exact_section(quick: bool) -> dict:
         "links, 6 groups": {"must_link": [tasks[:2]], "cannot_link": [tasks[4:7], tasks[8:10]], "groups": 6},
     }
     print(f"\n{count} tasks, exact: seconds until proved, over seeds")
-    print(f"{'limits':<20}{'noise, mean':>13}{'worst':>8}{'planted, mean':>15}{'worst':>8}{'asked':>7}")
+    print(f"{'limits':<20}{'noise, mean':>13}{'worst':>8}{'planted, mean':>15}{'worst':>8}{'limit':>7}")
     worst = 0.0
     for name, options in limits.items():
         spent: dict[str, list[float]] = {"noise": [], "planted": []}
@@ -87,13 +86,13 @@ def exact_section(quick: bool) -> dict:
             f"{statistics.mean(times):>{width}.2f}{max(times):>8.2f}"
             for times, width in zip(spent.values(), (13, 15), strict=True)
         )
-        print(f"{name:<20}{cells}{ASKED['exact_seconds']:>7.0f}", flush=True)
+        print(f"{name:<20}{cells}{REQUIRED['exact_seconds']:>7.0f}", flush=True)
         worst = max(worst, *spent["noise"], *spent["planted"])
     return {"exact_tasks": count, "exact_worst_seconds": round(worst, 2)}
 
 
 def _large(method: str, count: int, kind: str, queue: multiprocessing.Queue) -> None:
-    """One heuristic in a process of its own, so that the peak of its memory is known."""
+    """One heuristic in a separate process, whose peak memory is measured."""
     matrix = noise(count, 0) if kind == "noise" else blocks(count, 25, 0)[0]
     started = time.perf_counter()
     found = group_tasks(matrix, names(count), method=method)
@@ -106,9 +105,9 @@ def large_section(quick: bool) -> dict:
     """1,000 tasks by each heuristic."""
     count = 200 if quick else 1000
     spawn = multiprocessing.get_context("spawn")
-    print(f"\n{count} tasks by a heuristic: seconds, and MiB of the whole process at its peak")
+    print(f"\n{count} tasks by a heuristic: seconds, and peak MiB of the process")
     print(
-        f"{'method':<15}{'similarities':<14}{'seconds':>8}{'asked':>7}{'MiB':>7}{'asked':>7}{'groups':>8}{'objective':>12}"
+        f"{'method':<15}{'similarities':<14}{'seconds':>8}{'limit':>7}{'MiB':>7}{'limit':>7}{'groups':>8}{'objective':>12}"
     )
     rows = {}
     for method, kind in itertools.product((*HEURISTICS, "auto"), ("planted", "noise")):
@@ -118,7 +117,7 @@ def large_section(quick: bool) -> dict:
         spent, peak, groups, objective = queue.get(timeout=600)
         process.join()
         rows[f"{method} {kind}"] = {"seconds": round(spent, 2), "mib": round(peak)}
-        limits = ASKED["large_seconds"], ASKED["large_mib"]
+        limits = REQUIRED["large_seconds"], REQUIRED["large_mib"]
         print(
             f"{method:<15}{kind:<14}{spent:>8.2f}{limits[0]:>7.0f}{peak:>7.0f}{limits[1]:>7.0f}{groups:>8}{objective:>12.2f}",
             flush=True,
@@ -127,17 +126,17 @@ def large_section(quick: bool) -> dict:
 
 
 def planted_section(quick: bool) -> dict:
-    """12 tasks in 3 planted groups, and 12 tasks without structure."""
+    """Gaps to the optimum for 12 tasks, in 3 planted groups and without structure."""
     seeds, tasks = 20 if quick else 100, names(12)
-    recovered, drawn, seed = 0, 0, 0
+    recovered, counted, seed = 0, 0, 0
     gaps: dict[str, list[float]] = {method: [] for method in HEURISTICS}
-    while drawn < seeds:
+    while counted < seeds:
         matrix, planted = blocks(12, 3, seed)
         seed += 1
         exact = group_tasks(matrix, tasks, method="exact")
         if score(matrix, planted) < exact.objective - 1e-9:
             continue  # noise made other groups better than the planted ones
-        drawn += 1
+        counted += 1
         expected = {tuple(task for task, group in zip(tasks, planted, strict=True) if group == g) for g in range(3)}
         recovered += set(exact.groups) == expected
         for method in HEURISTICS:
@@ -145,10 +144,8 @@ def planted_section(quick: bool) -> dict:
     bare = {
         method: [group_tasks(noise(12, s), tasks, method=method).gap for s in range(seeds)] for method in HEURISTICS
     }
-    print(
-        f"\n12 tasks in 3 planted groups: exact finds them in {recovered} of {drawn} seeds where they are the optimum"
-    )
-    print(f"(of {seed} seeds drawn; in the others noise made other groups better)")
+    print(f"\n12 tasks in 3 planted groups: exact finds them in {recovered} of {counted} seeds where they are optimal")
+    print(f"({seed} seeds tried; in the others, noise made other groups better)")
     print(f"{'method':<15}{'mean gap, planted':>18}{'worst':>8}{'mean gap, noise':>17}{'worst':>8}")
     for method in HEURISTICS:
         found, empty = gaps[method], bare[method]
@@ -157,7 +154,7 @@ def planted_section(quick: bool) -> dict:
         )
     return {
         "planted_recovered": recovered,
-        "planted_seeds": drawn,
+        "planted_seeds": counted,
         "planted_drawn": seed,
         "mean_gap_planted": {method: round(statistics.mean(values), 5) for method, values in gaps.items()},
         "mean_gap_noise": {method: round(statistics.mean(values), 5) for method, values in bare.items()},
@@ -172,7 +169,7 @@ def score(matrix: np.ndarray, planted: np.ndarray) -> float:
 
 
 def affinity_section(quick: bool) -> dict:
-    """What affinities cost and predict; loads torch, which the processes of the other sections do without."""
+    """The cost and predictive value of affinities; loads torch, which the other sections do not need."""
     from benchmarks.affinity import affinity_section as measure
 
     return measure(quick)

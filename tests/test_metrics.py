@@ -121,3 +121,36 @@ def test_records_say_how_to_read_a_value():
 def test_undefined_values_are_refused(metric, labels, scores, says):
     with pytest.raises(DataError, match=says):
         metric(labels, scores)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scikit_learn_agrees(seed):
+    """An independent implementation, on scores with many ties and a class that never occurs."""
+    from sklearn import metrics as reference
+
+    rng = np.random.default_rng(seed)
+    labels, scores = rng.integers(0, 4, 80), rng.random((80, 5)).round(1)
+    predicted = scores.argmax(axis=1)
+    assert accuracy(labels, scores) == reference.accuracy_score(labels, predicted)
+    counts = reference.confusion_matrix(labels, predicted, labels=range(5))
+    assert (confusion_matrix(labels, scores) == counts).all()
+    f1 = reference.f1_score(labels, predicted, average="macro")
+    assert macro_f1(labels, scores) == pytest.approx(f1, abs=1e-12)
+    among_present = scores[:, :4].argmax(axis=1)
+    recall = reference.balanced_accuracy_score(labels, among_present)
+    assert mean_per_class(labels, scores) == pytest.approx(recall, abs=1e-12)
+    area = reference.roc_auc_score(labels > 1, scores[:, 0])
+    assert roc_auc(labels > 1, scores[:, 0]) == pytest.approx(area, abs=1e-12)
+    rows = np.eye(5, dtype=int)[labels][:, :4]
+    interpolated = []
+    for k in range(4):
+        precision, recall, _ = reference.precision_recall_curve(rows[:, k], scores[:, k])
+        interpolated.append(np.mean([precision[recall >= point].max() for point in np.linspace(1, 0, 11)]))
+    assert map_11_point(rows, scores[:, :4]) == pytest.approx(np.mean(interpolated), abs=1e-12)
+
+
+def test_scores_may_be_infinite():
+    """What a masked class scores; scikit-learn refuses it."""
+    scores = np.array([[0.0, -np.inf], [-np.inf, 1.0], [2.0, np.inf]])
+    assert accuracy([0, 1, 1], scores) == 1.0
+    assert roc_auc([0, 1, 1], scores) == 1.0

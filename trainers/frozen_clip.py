@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TaskInput:
-    """What a batch gives the model.
+    """The model's input for a batch.
 
     Attributes:
         images: pixels (B, 3, H, W), or ``None`` where features are known.
@@ -43,9 +43,9 @@ class TaskInput:
 
 
 class FrozenCLIPTrainer(TrainerX):
-    """Loads the backbone; keeps the features of fixed views, as long as no visual prompt changes them."""
+    """Loads the backbone; caches the features of fixed views, unless a visual prompt changes them."""
 
-    trains_images = True  # whether the image tower carries something that is trained
+    trains_images = True  # whether image features depend on something that is trained
 
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """Image features (B, D) of length one."""
@@ -69,7 +69,7 @@ class FrozenCLIPTrainer(TrainerX):
         return backbone
 
     def before_train(self) -> None:
-        """Puts image features in the place of images where that changes nothing."""
+        """Replaces images by their features where that changes no result."""
         super().before_train()
         self.train_loader_x = self.training_batches()
 
@@ -100,17 +100,17 @@ class FrozenCLIPTrainer(TrainerX):
         return self._as_features("train", self.train_loader_x) if fixed else self.train_loader_x
 
     def evaluation_batches(self, split: str) -> Any:
-        """The batches of a split, with features in place of images where the image tower is frozen."""
+        """The batches of a split, with features instead of images where the image tower is frozen."""
         return self._as_features(split, super().evaluation_batches(split))
 
     def _as_features(self, split: str, loader: Any) -> Any:
-        """``loader``, or one that reads features from the cache; those that would not fit are computed as they come."""
+        """``loader``, or one that reads features from the cache, if they fit into it."""
         if self.trains_images or not isinstance(loader, EpochLoader):
             return loader
         views = self.cfg.DATALOADER.VIEWS if split == "train" and self._random_views() else 1
         needed = 4 * self.backbone.embed_dim * views * len(loader.data_source) / 2**20
         if needed > self.cfg.DATALOADER.FEATURE_CACHE_MB:
-            log.debug("The features of %s take %.0f MB; they are computed at each pass", split, needed)
+            log.debug("The features of %s take %.0f MB; they are computed in every pass", split, needed)
             return loader
         with counting(f"image features, {split}", shown=self.cfg.VERBOSE) as progress:
             return build_feature_loader(
@@ -130,7 +130,7 @@ class FrozenCLIPTrainer(TrainerX):
         return is_random(self.cfg.INPUT.TRANSFORMS) and not self.cfg.INPUT.NO_TRANSFORM
 
     def _precision(self) -> str:
-        """The number type of the backbone, as :func:`mvlpt.models.load_backbone` names it, or ``amp``."""
+        """The precision of the backbone, as :func:`mvlpt.models.load_backbone` names it, or ``amp``."""
         return "fp32"
 
     def _encode(self, images: torch.Tensor) -> torch.Tensor:
@@ -145,7 +145,7 @@ class FrozenCLIPTrainer(TrainerX):
     parse_batch_train = parse_batch_test
 
     def features_of(self, input: TaskInput) -> torch.Tensor:
-        """Image features (B, D) of length one: the ones known, or else computed."""
+        """Image features (B, D) of length one: those of the batch, or else computed from its images."""
         return input.features if input.features is not None else self.encode_images(input.images)
 
     def _input(self, batch: dict[str, Any]) -> TaskInput:

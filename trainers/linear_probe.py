@@ -20,13 +20,14 @@ from mvlpt.trainers.losses import correct, prompt_losses
 class LinearProbe(FrozenCLIPTrainer):
     """Trains weights (K, D) and biases (K,) over the classes of all tasks by the run's optimiser.
 
-    Features have length one and logits the backbone's temperature, so that rates suit prompts and probes alike.
+    Features have length one and logits the backbone's temperature, so that the same learning rates suit prompts and
+    probes.
     """
 
     trains_images = False
 
     def build_model(self) -> None:
-        """A linear layer, drawn from a stream of its own."""
+        """A linear layer, initialised from a random stream of its own."""
         self.backbone = self.load_backbone(self._precision())
         kind = "per_task" if self.cfg.DATASET.MULTITASK_LABEL_PERTASK else "joint"
         ranges = tuple((task.start, task.stop) for task in self.dm.tasks)

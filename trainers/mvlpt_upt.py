@@ -1,4 +1,4 @@
-"""MVLPT-UPT and UPT: text and visual prompts that meet in a small network, shared by tasks, or for one task."""
+"""MVLPT-UPT and UPT: text and visual prompts with a small network for both, shared by tasks, or for one task."""
 
 from __future__ import annotations
 

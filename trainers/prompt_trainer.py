@@ -1,4 +1,4 @@
-"""The trainer that all prompt methods share; what a method is stands in its folder of ``mvlpt.models.prompts``."""
+"""The trainer that all prompt methods share; ``mvlpt.models.prompts`` holds the methods."""
 
 from __future__ import annotations
 
@@ -93,32 +93,28 @@ class PromptTrainer(FrozenCLIPTrainer):
         input, label = self.parse_batch_train(batch)
         self._tasks_in_batch = input.task
         self.model_zero_grad()
-        loss, hits = 0.0, 0.0
+        loss, hits, several = 0.0, 0.0, len(self.dm.tasks) > 1
         size = math.ceil(len(label) / self.cfg.RUN.MICRO_BATCHES)
         for start in range(0, len(label), size):
-            rows = slice(start, start + size)
-            part_loss, part_hits = self._backward(input[rows], label[rows], whole=len(label))
-            loss, hits = loss + part_loss, hits + part_hits
+            part, truth = input[start : start + size], label[start : start + size]
+            with self._precision_context():
+                outputs = self._forward(part)
+            losses = self.losses(outputs, truth)
+            part_loss = losses.sum() / len(label)
+            part_hits = correct(outputs.logits.detach(), truth)
+            if several:
+                self.detect_anomaly(part_loss)
+                self.task_meter.update(losses, part_hits, part.task)
+                self.task_meter.measure_gradients(losses, part.task, self.model.prompt_learner.parameters())
+            self.model_backward(part_loss)
+            loss, hits = loss + part_loss.detach(), hits + part_hits.sum()
+            del part, outputs, losses, part_loss  # or the next part would need its memory beside theirs
         self.model_update()
-        if len(self.dm.tasks) > 1:
+        if several:
             self.task_meter.read_gradients(input.task, self.model.prompt_learner.parameters())
         if self.batch_idx + 1 == self.num_batches:
             self.update_lr()
         return {"loss": float(loss), "acc": 100 * float(hits) / len(label)}
-
-    def _backward(self, input: TaskInput, label: torch.Tensor, whole: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Adds the gradients of some images of a batch of ``whole``; returns their share of the loss, and the hits."""
-        with self._precision_context():
-            outputs = self._forward(input)
-        losses = self.losses(outputs, label)
-        loss = losses.sum() / whole
-        hits = correct(outputs.logits.detach(), label)
-        if len(self.dm.tasks) > 1:
-            self.detect_anomaly(loss)
-            self.task_meter.update(losses, hits, input.task)
-            self.task_meter.measure_gradients(losses, input.task, self.model.prompt_learner.parameters())
-        self.model_backward(loss)
-        return loss.detach(), hits.sum()
 
     def losses(self, outputs: Outputs, label: torch.Tensor) -> torch.Tensor:
         """The loss of every image (B,); a method that also regularises its prompt overrides this and adds its term.

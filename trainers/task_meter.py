@@ -24,7 +24,7 @@ class TaskMeter:
         self._norms: dict[int, float] = {}
 
     def reset(self) -> None:
-        """Forgets the epoch."""
+        """Clears the sums, at the start of an epoch."""
         self._sums.zero_()
         self._norms.clear()
 
@@ -36,35 +36,35 @@ class TaskMeter:
     def measure_gradients(
         self, losses: torch.Tensor, task: torch.Tensor, parameters: Iterable[torch.nn.Parameter]
     ) -> None:
-        """Notes the gradient norm of each task in a mixed batch that has none yet in this epoch; ``.grad`` stays.
+        """Measures the gradient norm of each task in a mixed batch, once an epoch; leaves ``.grad`` as it is.
 
         Each costs a backward pass, so a task is measured on the first batch of the epoch that it occurs in. The norm is
         that of the mean loss over the task's images. A batch of one task costs nothing: :meth:`read_gradients`.
         """
         present = task.unique().tolist()
         trained = [parameter for parameter in parameters if parameter.requires_grad]
-        for identity in present if len(present) > 1 else ():
-            if identity not in self._norms:
-                loss = losses[task == identity].mean()
+        for task_id in present if len(present) > 1 else ():
+            if task_id not in self._norms:
+                loss = losses[task == task_id].mean()
                 gradients = torch.autograd.grad(loss, trained, retain_graph=True, allow_unused=True)
-                self._norms[identity] = _norm(gradients)
+                self._norms[task_id] = _norm(gradients)
 
     def read_gradients(self, task: torch.Tensor, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """After the backward pass of a batch of one task, notes the norm of ``.grad`` for it, once an epoch."""
-        identity = int(task[0])
-        if identity not in self._norms and bool((task == identity).all()):
-            self._norms[identity] = _norm([parameter.grad for parameter in parameters])
+        """After the backward pass of a batch of one task, takes the norm of ``.grad`` as its own, once an epoch."""
+        task_id = int(task[0])
+        if task_id not in self._norms and bool((task == task_id).all()):
+            self._norms[task_id] = _norm([parameter.grad for parameter in parameters])
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Mean loss, accuracy in percent, gradient norm (where measured) and images of every task seen."""
+        """Mean loss, accuracy in percent, gradient norm (where measured) and number of images of every task seen."""
         images, losses, hits = self._sums.tolist()
         table = {}
-        for identity, name in enumerate(self.names):
-            if images[identity]:
-                seen = images[identity]
-                table[name] = {"loss": losses[identity] / seen, "acc": 100 * hits[identity] / seen, "images": seen}
-                if identity in self._norms:
-                    table[name]["grad_norm"] = self._norms[identity]
+        for task_id, name in enumerate(self.names):
+            if images[task_id]:
+                seen = images[task_id]
+                table[name] = {"loss": losses[task_id] / seen, "acc": 100 * hits[task_id] / seen, "images": seen}
+                if task_id in self._norms:
+                    table[name]["grad_norm"] = self._norms[task_id]
         return table
 
 

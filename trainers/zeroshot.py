@@ -19,8 +19,7 @@ class ZeroshotCLIP(FrozenCLIPTrainer):
     """Classifies by text features of class names (Radford et al. 2021, section 3.1).
 
     ``TRAINER.ZEROSHOT.ENSEMBLE`` averages the features over all of a task's templates (the default); otherwise its
-    first is taken. ``TRAINER.ZEROSHOT.TEMPLATE`` puts one template, with ``{}`` for the name, in
-    the place of every task's own.
+    first is used. ``TRAINER.ZEROSHOT.TEMPLATE``, a template with ``{}`` for the name, replaces every task's own.
     """
 
     trains_images = False
@@ -37,7 +36,7 @@ class ZeroshotCLIP(FrozenCLIPTrainer):
         self.text_features = torch.cat(features)
 
     def train(self) -> None:
-        """There is nothing to train: evaluates, so that results stand beside those of trained prompts."""
+        """Evaluates only: there is nothing to train."""
         self.final_epoch = 0
         if not self.cfg.TEST.NO_TEST:
             self.test()

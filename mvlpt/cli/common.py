@@ -49,7 +49,7 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
             print(f"error: {clean_text(error, keep=NEWLINE)}", file=sys.stderr)
             return DISK_FULL if is_disk_full(error) else BAD_INPUT
         except Interrupted as stopped:
-            print(f"{clean_text(stopped)}; the state is saved, add --resume to go on", file=sys.stderr)
+            print(f"{clean_text(stopped)}; the state is saved, add --resume to continue", file=sys.stderr)
             return INTERRUPTED
         except BrokenPipeError:  # the reader, such as `head`, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try again at its end

@@ -12,8 +12,7 @@ from mvlpt.cli import experiment
 from mvlpt.cli.common import exit_status, output_width, program_name, show
 from mvlpt.engine import RESULTS_FILE
 from mvlpt.experiment import ExperimentResult
-from mvlpt.report.results.experiment_tables import MARKDOWN, experiment_tables
-from mvlpt.report.results.formats import rich_tables
+from mvlpt.report.results import MARKDOWN, experiment_tables, rich_tables
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -114,7 +114,8 @@ class SimpleTrainer(TrainerBase):
         with ExitStack() as stack:
             self._stop = stack.enter_context(StopRequest())
             self._stack = stack
-            super().train(self.start_epoch, self.max_epoch)
+            for _ in self._epochs(self.start_epoch, self.max_epoch):
+                self.run_epoch()
 
     def before_train(self) -> None:
         """Takes up the state of an earlier part of the run, if there is one; opens TensorBoard."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,11 @@ class TrainerBase:
 
     def train(self, start_epoch: int, max_epoch: int) -> None:
         """Runs the epochs from ``start_epoch`` up to, not including, ``max_epoch``."""
+        for _ in self._epochs(start_epoch, max_epoch):
+            self.run_epoch()
+
+    def _epochs(self, start_epoch: int, max_epoch: int) -> Iterator[int]:
+        """Calls every hook around the epochs; the caller runs each epoch that this yields."""
         self.start_epoch = start_epoch
         self.max_epoch = max_epoch
         self.before_train()
@@ -157,7 +162,7 @@ class TrainerBase:
             self._enter_epoch()
             self.before_epoch()
             self._enter_steps()
-            self.run_epoch()
+            yield epoch
             self.after_epoch()
             self._leave_epoch()
         self.after_train()

@@ -39,7 +39,7 @@ def zero_shot_text_features(
         (K, embed_dim).
 
     Raises:
-        PromptError: no class names, no templates, a template without ``{}``, a text that is too long.
+        PromptError: no class names, no templates, a template without ``{}``, a prompt that is too long.
     """
     if isinstance(templates, str):
         templates = [templates]
@@ -59,11 +59,11 @@ def _fill(template: str, names: Sequence[str]) -> list[str]:
     return [template.replace("{}", name) for name in names]
 
 
-def _encode(backbone: Backbone, texts: list[str], optimisations: ComputeOptimisations) -> Tensor:
-    if backbone.can_step_texts:
-        layout = plain_layout(backbone.tokenizer, texts, backbone.context_length)
+def _encode(backbone: Backbone, prompts: list[str], optimisations: ComputeOptimisations) -> Tensor:
+    if backbone.can_step_text:
+        layout = plain_layout(backbone.tokenizer, prompts, backbone.context_length)
         return TextTower(backbone, optimisations, CHUNK_TOKENS).encode(layout, None)
     chunk = max(1, CHUNK_TOKENS // backbone.context_length)
     return torch.cat(
-        [backbone.encode_text(backbone.tokenize(texts[i : i + chunk])) for i in range(0, len(texts), chunk)]
+        [backbone.encode_text(backbone.tokenize(prompts[i : i + chunk])) for i in range(0, len(prompts), chunk)]
     )

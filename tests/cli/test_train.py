@@ -264,7 +264,7 @@ def test_ctrl_c_saves_and_exits_130_and_resume_finishes(tmp_path):
     program.send_signal(signal.SIGINT)
     _, said = program.communicate(timeout=60)
     assert program.returncode == 130
-    assert "add --resume to go on" in said
+    assert "add --resume to continue" in said
     assert (tmp_path / "run" / "resume.pth.tar").is_file()
     assert json.loads((tmp_path / "run" / "run.json").read_text())["state"] == "interrupted"
     again = subprocess.run([*line, *opts], capture_output=True, text=True, env=environment, check=False)

@@ -128,7 +128,7 @@ def test_killed_without_warning(toy_tasks, unbroken, tmp_path, place, count):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    with pytest.raises(RunFolderError, match="add --resume to go on"):
+    with pytest.raises(RunFolderError, match="add --resume to continue"):
         run_config(frozen(tmp_path))
     run_config(frozen(tmp_path, RESUME=str(tmp_path)))
     assert_same(outcome(tmp_path), unbroken)

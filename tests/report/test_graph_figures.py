@@ -1,4 +1,4 @@
-"""Pictures of a task graph: the order of tasks, what is drawn where, and that nothing covers anything."""
+"""Figures of a task graph: the order of tasks, what is drawn where, and that nothing overlaps."""
 
 import itertools
 import math
@@ -71,7 +71,7 @@ def test_the_heat_map_shows_the_matrix_in_the_order_of_the_tree():
     assert image.get_clim() == (expected[off].min(), expected[off].max())
 
 
-def test_an_affinity_is_coloured_round_zero_and_keeps_its_direction():
+def test_an_affinity_is_coloured_around_zero_and_keeps_its_direction():
     matrix, tasks, groups = planted(6, 2)
     matrix = matrix - 0.4
     matrix[0, 1], matrix[1, 0], matrix[2, 3] = 0.5, -0.5, np.nan
@@ -102,7 +102,7 @@ def test_names_in_the_heat_map_do_not_overlap(count, groups):
 
 
 @pytest.mark.parametrize(("count", "groups"), [(1, 1), (3, 2), (20, 4), (100, 11)])
-def test_names_round_the_circle_have_room(count, groups):
+def test_names_around_the_circle_do_not_overlap(count, groups):
     matrix, tasks, groups = planted(count, groups)
     figure = draw_network(matrix, tasks, groups, sizes=dict.fromkeys(tasks, 5), title="a title")
     figure.canvas.draw()
@@ -118,7 +118,7 @@ def test_names_round_the_circle_have_room(count, groups):
     assert {text.get_text() for text in figure.axes[0].texts} == {*tasks, *groups}
 
 
-def test_edges_join_the_nearest():
+def test_edges_connect_the_nearest():
     matrix = np.array([[1, 0.9, 0.1, 0.2], [0.9, 1, 0.3, 0.0], [0.1, 0.3, 1, 0.4], [0.2, 0.0, 0.4, 1]])
     assert nearest_edges(matrix, list("abcd"), 1) == [("c", "d", 0.4), ("a", "b", 0.9)]
     directed = np.array([[0, 0.6, -1.0], [0.2, 0, np.nan], [-1.0, 0.5, 0]])
@@ -135,7 +135,7 @@ def test_colours():
     assert text_colour("#FFFFFF") != "white"
 
 
-def test_the_width_of_a_text_is_a_good_guess():
+def test_the_width_of_a_string_is_estimated_well():
     from matplotlib.textpath import TextPath
 
     for text in ("commerce-blueprint", "Weather_dark.2", "illicit", "MNIST"):
@@ -157,9 +157,9 @@ def test_files_are_whole_and_the_same_every_time(tmp_path):
 
 
 @pytest.mark.parametrize("draw", [draw_heatmap, draw_network])
-def test_bad_input_is_told(draw):
+def test_invalid_input_is_refused(draw):
     matrix, tasks, groups = planted(6, 2)
-    with pytest.raises(GraphError, match="matrix of as many rows"):
+    with pytest.raises(GraphError, match="needs a 6 x 6 matrix"):
         draw(matrix[:5], tasks, groups)
     with pytest.raises(GraphError, match=f"'{tasks[0]}' is missing"):
         draw(matrix, tasks, {name: [task for task in members if task != tasks[0]] for name, members in groups.items()})

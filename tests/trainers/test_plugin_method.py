@@ -2,19 +2,17 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from support.registries import restored_registries
 
 from mvlpt.cli import main
-from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.graph import TaskGraph
 from mvlpt.models import load_backbone, load_prompt, load_prompt_state
-from mvlpt.models.prompts import PROMPT_METHODS
 from mvlpt.schedule import load_plan
 
 PLUGIN = str(Path(__file__).resolve().parents[1] / "support" / "plugins" / "coupled.py")
@@ -25,13 +23,9 @@ KEYS += ["DATALOADER.TRAIN_X.BATCH_SIZE", "4"]
 
 
 @pytest.fixture(autouse=True)
-def forget_the_plugin():
-    """Other tests see the shipped methods and trainers only."""
-    yield
-    PROMPT_METHODS._entries.pop("coupled", None)
-    TRAINER_REGISTRY._entries.pop("MVLPT-Coupled", None)
-    for name in [name for name in sys.modules if name.startswith("mvlpt_plugin_coupled")]:
-        del sys.modules[name]
+def only_shipped_methods_afterwards():
+    with restored_registries():
+        yield
 
 
 def train(folder, *more):

@@ -41,7 +41,7 @@ class ArmSetting:
 
 
 RunsOfArm = Callable[[ArmSetting], Iterator[Run]]
-_FUNCTIONS: dict[str, RunsOfArm] = {}
+RUN_FUNCTIONS: dict[str, RunsOfArm] = {}
 _ACROSS_SEEDS: set[str] = set()
 
 
@@ -55,11 +55,11 @@ def runs_of_arm(name: str, *, across_seeds: bool = False) -> Callable[[RunsOfArm
     Raises:
         KeyError: no such arm, or it has a function already.
     """
-    if name not in ARMS or name in _FUNCTIONS:
+    if name not in ARMS or name in RUN_FUNCTIONS:
         raise KeyError(f"Arm '{name}' is not in mvlpt.arms.ARMS, or its runs have a function already")
 
     def register(function: RunsOfArm) -> RunsOfArm:
-        _FUNCTIONS[name] = function
+        RUN_FUNCTIONS[name] = function
         if across_seeds:
             _ACROSS_SEEDS.add(name)
         return function
@@ -85,8 +85,8 @@ def planned_runs(experiment: Experiment, groupings: Grouping | Mapping[str, Grou
             setting = ArmSetting(experiment, trainer, shots, experiment.seeds, groups)
             for seed in experiment.seeds:
                 for arm in each_seed:
-                    yield from _FUNCTIONS[arm](dataclasses.replace(setting, seeds=(seed,)))
+                    yield from RUN_FUNCTIONS[arm](dataclasses.replace(setting, seeds=(seed,)))
             for arm in all_seeds:
-                yield from _FUNCTIONS[arm](setting)
+                yield from RUN_FUNCTIONS[arm](setting)
     if experiment.zero_shot:  # last, so that features are kept by trainers that read training images, too
-        yield from _FUNCTIONS["zero_shot"](ArmSetting(experiment, experiment.zero_shot, 0, (0,)))
+        yield from RUN_FUNCTIONS["zero_shot"](ArmSetting(experiment, experiment.zero_shot, 0, (0,)))

@@ -24,7 +24,7 @@ class Backbone:
     Args:
         model: any model built by open_clip.
         tokenizer: its tokenizer.
-        name: the name it was asked for under.
+        name: the requested name.
         pretrained: the weights' tag or file, ``""`` if random.
     """
 
@@ -52,17 +52,17 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The model's device."""
         return self.model.logit_scale.device
 
     @property
     def text_dtype(self) -> torch.dtype:
-        """The number type that the text tower computes in."""
+        """The type in which the text tower computes."""
         return self.text.transformer.get_cast_dtype()
 
     @property
     def image_dtype(self) -> torch.dtype:
-        """The number type of the images that the image tower takes."""
+        """The type of the images that the image tower takes."""
         return next(self.visual.parameters()).dtype if not self._is_vit else self.visual.conv1.weight.dtype
 
     # -- sizes ----------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ class Backbone:
 
     @property
     def embed_dim(self) -> int:
-        """Width of the features that images and texts share."""
+        """Width of image and text features."""
         projection = getattr(self.text, "text_projection", None)
         if isinstance(projection, Tensor):
             return projection.shape[1]
@@ -100,7 +100,7 @@ class Backbone:
 
     @property
     def context_length(self) -> int:
-        """Tokens that a text may have, start and end token included."""
+        """The largest number of text tokens, including start and end token."""
         return self.text.context_length
 
     @property
@@ -111,17 +111,17 @@ class Backbone:
 
     @property
     def image_mean(self) -> tuple[float, ...]:
-        """Mean of each colour, to be taken from images."""
+        """Mean of each colour channel, to subtract from images."""
         return tuple(self.visual.image_mean)
 
     @property
     def image_std(self) -> tuple[float, ...]:
-        """Standard deviation of each colour, to divide images by."""
+        """Standard deviation of each colour channel, by which images are divided."""
         return tuple(self.visual.image_std)
 
     @property
     def interpolation(self) -> str:
-        """How the model's images were resized."""
+        """The interpolation with which the model's training images were resized."""
         return getattr(self.visual, "preprocess_cfg", {}).get("interpolation", "bicubic")
 
     @property
@@ -188,12 +188,12 @@ class Backbone:
 
     @property
     def can_step_images(self) -> bool:
-        """Whether the image tower may be run block by block: a ViT that reads its class token."""
+        """Whether the image tower can be run block by block: a ViT that reads its class token."""
         return self._is_vit and self._pools_class_token
 
     @property
-    def can_step_texts(self) -> bool:
-        """Whether the text tower may be run block by block: causal, read at the end token."""
+    def can_step_text(self) -> bool:
+        """Whether the text tower can be run block by block: causal, read at the end token."""
         return not self._text_obstacle()
 
     @property
@@ -209,7 +209,7 @@ class Backbone:
         if not hasattr(text, "token_embedding") or not hasattr(text.transformer, "resblocks"):
             return f"its text tower is a {type(text).__name__}, not open_clip's own transformer"
         if getattr(text, "cls_emb", None) is not None or getattr(text, "output_tokens", False):
-            return "its text tower appends a token of its own behind the end token"
+            return "its text tower appends a token of its own after the end token"
         mask = getattr(text, "attn_mask", None)
         if mask is None:
             return "its text tower has no causal mask, so that padding would be read as text"

@@ -1,4 +1,4 @@
-"""Building a backbone from its name and its weights, with errors that say which file to place where."""
+"""Building a backbone from its name and its weights, with errors that say which file goes where."""
 
 from __future__ import annotations
 

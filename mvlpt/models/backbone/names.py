@@ -29,7 +29,7 @@ class BackboneName:
     """A resolved name.
 
     Attributes:
-        asked: what the user wrote.
+        asked: the name that the user gave.
         arch: open_clip's name of the architecture, or ``local-dir:FOLDER``.
         weights: tag, path of a file, or ``None`` for random weights (or those in the folder).
         quick_gelu: force QuickGELU whatever the architecture's configuration says.

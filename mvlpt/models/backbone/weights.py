@@ -1,4 +1,4 @@
-"""Reading weight files without running anything they ask for, and finding files of known tags on this machine."""
+"""Reading weight files without executing code from them, and finding the files of known tags on this machine."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], bool]:
     from_openai = any(key in state for key in _NOT_WEIGHTS)
     tensors = {str(key): value for key, value in state.items() if key not in _NOT_WEIGHTS}
     if not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise BackboneError(f"{path} holds something else than tensors")
+        raise BackboneError(f"{path} holds values that are not tensors")
     if all(key.startswith("module.") for key in tensors):
         tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
     return tensors, from_openai
@@ -71,7 +71,7 @@ def find_cached(arch: str, tag: str, asked: str) -> Path:
         asked: the backbone's name as the user wrote it.
 
     Raises:
-        BackboneError: unknown tag, or no file and no network; the message says what to place where.
+        BackboneError: unknown tag, or neither a file nor a network; the message says which file goes where.
     """
     import open_clip
 
@@ -121,7 +121,7 @@ def _in_hub_cache(entry: dict) -> bool:
 
 
 def _probe(entry: dict) -> None:
-    """Fails at once where there is no network, instead of after the hub's minute of retries."""
+    """Fails immediately without a network, instead of after the hub's minute of retries."""
     if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
         raise ConnectionError("HF_HUB_OFFLINE is set")
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "HF_ENDPOINT")):
@@ -139,10 +139,10 @@ def _openai_cache(url: str) -> Path | None:
 
 def _how_to_get(asked: str, tag: str, entry: dict, by_hand: Path | None, error: Exception) -> str:
     source = entry.get("url") or f"https://huggingface.co/{entry.get('hf_hub', '').strip('/')}"
-    place = f"at {by_hand}" if by_hand is not None else "anywhere"
+    target = f"at {by_hand}" if by_hand is not None else "anywhere"
     return (
         f"The weights '{tag}' of backbone '{asked}' are not on this machine and cannot be downloaded "
-        f"({_first_line(error)}); place {source} {place}, or set MODEL.BACKBONE.PRETRAINED to the path of that file"
+        f"({_first_line(error)}); place {source} {target}, or set MODEL.BACKBONE.PRETRAINED to the path of that file"
     )
 
 

@@ -54,7 +54,7 @@ class PromptLearner(nn.Module):
     def adapt(
         self, image_features: Tensor, text_features: Tensor, classes: Sequence[int] | None
     ) -> tuple[Tensor, Tensor]:
-        """Adapts features behind the towers, as adapters and task residuals do; by default they stay as they are.
+        """Changes features after the towers, as adapters and task residuals do; by default returns them unchanged.
 
         Args:
             image_features: (B, E), normalised.

@@ -1,4 +1,4 @@
-"""Learned text contexts: how many, how they start, and where they go. Shared by the methods that tune text.
+"""Learned text contexts: their number, initial values and class prompts. Shared by the methods that tune text.
 
 Shape legend: K classes, P contexts, Dt width of a text token.
 """
@@ -21,7 +21,7 @@ INIT_STD = 0.02
 
 @dataclass(frozen=True)
 class ContextOptions:
-    """How many contexts, and how they start.
+    """Number and initial values of the contexts.
 
     Attributes:
         n_ctx: number of contexts.
@@ -76,7 +76,7 @@ def initial_contexts(
     """Random contexts, normal with standard deviation 0.02, or the embeddings of words, shared by all classes.
 
     As in upstream's code, an initialisation in words gives as many contexts as there are words. Where words are split
-    into several tokens, the tokens left over stay in the prompt as fixed text behind the last context.
+    into several tokens, the remaining tokens stay in the prompt as fixed text after the last context.
 
     Args:
         backbone: gives width and token embeddings.
@@ -84,7 +84,7 @@ def initial_contexts(
         n_classes: number K of classes if every class has contexts of its own.
 
     Returns:
-        Contexts (P, Dt) or (K, P, Dt), and the token ids that stay fixed behind them.
+        Contexts (P, Dt) or (K, P, Dt), and the token ids that stay fixed after them.
 
     Raises:
         PromptError: there are more contexts than the text tower takes tokens.

@@ -1,7 +1,8 @@
 """The frozen image tower with visual prompts: one feature per image.
 
-Prompts stand after the class token, behind ``ln_pre``, without positional embedding. Deep prompts are replaced before
-every block, so nobody reads a deep prompt's output, and without dropout it is the same for all images of a batch.
+Prompts follow the class token; they are inserted after ``ln_pre`` and have no positional embedding. Deep prompts are
+replaced before every block, so the output of a deep prompt is never used, and without dropout its keys and values are
+the same for all images of a batch.
 
 Shape legend: B images, N tokens of an image (class token and patches), P prompts, L layers, D width.
 """
@@ -121,6 +122,6 @@ def _for_batch(prompts: Tensor, batch: int, dropout: float) -> Tensor:
 
 
 def _insert(x: Tensor, prompts: Tensor) -> Tensor:
-    """Puts prompts (P, D) or (B, P, D) behind the class token: (B, 1 + P + N - 1, D)."""
+    """Puts prompts (P, D) or (B, P, D) after the class token: (B, 1 + P + N - 1, D)."""
     prompts = prompts.expand(x.shape[0], -1, -1)
     return torch.cat([x[:, :1], prompts, x[:, 1:]], dim=1)

@@ -1,7 +1,7 @@
-"""The frozen text tower with learned contexts: one feature per class, no token computed that nobody reads.
+"""The frozen text tower with learned contexts: one feature per class, no computation whose result is not used.
 
 Attention in the text tower is causal and the feature is read at the end token. Hence tokens that all prompts begin
-with are the same for all classes in every layer, and what stands behind the end token changes nothing.
+with are the same for all classes in every layer, and tokens after the end token have no effect.
 
 Shape legend: K classes, N classes of one chunk, S shared tokens, L own tokens, P contexts, H heads, D width.
 """
@@ -48,7 +48,7 @@ class TextTower:
         wants_steps = optimisations.text_prefix or optimisations.text_last_query or optimisations.fused_gelu
         standard = all(transformer_steps.is_standard(block) for block in self._blocks)
         self._steps = standard and wants_steps
-        # whole blocks know no shared keys: without steps every prompt runs from its start token
+        # whole blocks take no shared keys: without steps every prompt runs from its start token
         self._plan_optimisations = (
             optimisations if self._steps else ComputeOptimisations(**{**vars(optimisations), "text_prefix": False})
         )

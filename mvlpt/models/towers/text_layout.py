@@ -1,4 +1,4 @@
-"""Where each class's prompt holds start, contexts, name, full stop and end: plain integers, no model.
+"""The token layout of class prompts: start, contexts, name, full stop and end as plain integers, without a model.
 
 Shape legend: K classes, P contexts, L tokens.
 """
@@ -23,7 +23,7 @@ class TextLayout:
 
     Attributes:
         rows: the prompts, from start token to end token, without padding.
-        n_ctx: contexts in each prompt, 0 for plain text.
+        n_ctx: contexts in each prompt, 0 for a prompt without contexts.
         class_specific: every class has contexts of its own, so that equal entries < 0 are not shared.
     """
 
@@ -37,7 +37,7 @@ class TextLayout:
         return max(len(row) for row in self.rows)
 
     def shared_prefix(self) -> int:
-        """How many leading tokens all prompts have in common; the end token is never among them."""
+        """How many leading tokens all prompts have in common, the end token excluded."""
         first, limit = self.rows[0], min(len(row) for row in self.rows) - 1
         for position in range(limit):
             entry = first[position]
@@ -53,7 +53,7 @@ def clean_class_names(class_names: Sequence[Any]) -> list[str]:
         PromptError: no names, or a name without letters.
     """
     if isinstance(class_names, str):
-        raise PromptError(f"Class names must be a list, not the single text {class_names!r}")
+        raise PromptError(f"Class names must be a list, not the single string {class_names!r}")
     names = [name if isinstance(name, str) else str(next(iter(name), "")) for name in class_names]
     if not names:
         raise PromptError("The list of class names is empty; a prompt needs at least one class")
@@ -65,13 +65,15 @@ def clean_class_names(class_names: Sequence[Any]) -> list[str]:
 
 
 def warn_of_duplicates(names: Sequence[str], ranges: Sequence[tuple[int, int]] | None = None) -> None:
-    """Warns of names that occur twice within a task; equal names in different tasks are ordinary."""
+    """Warns of names that occur more than once within a task; equal names in different tasks are normal."""
     for start, stop in ranges or [(0, len(names))]:
         seen: set[str] = set()
-        twice = sorted({name for name in names[start:stop] if name.lower() in seen or seen.add(name.lower())})
-        if twice:
+        duplicates = sorted({name for name in names[start:stop] if name.lower() in seen or seen.add(name.lower())})
+        if duplicates:
             where = f" in classes {start} to {stop - 1}" if ranges else ""
-            logger.warning("Class names occur more than once%s and cannot be told apart: %s", where, ", ".join(twice))
+            logger.warning(
+                "Class names occur more than once%s and cannot be told apart: %s", where, ", ".join(duplicates)
+            )
 
 
 def check_position(position: str) -> None:
@@ -96,7 +98,7 @@ def prompt_layout(
         tokenizer: open_clip's SimpleTokenizer.
         class_names: cleaned names.
         n_ctx: number P of learned contexts.
-        position: where the class name stands: ``end``, ``middle`` (contexts in halves around it) or ``front``.
+        position: of the class name: ``end``, ``middle`` (contexts in halves around it) or ``front``.
         context_length: the most tokens the model takes.
         class_specific: every class has contexts of its own.
         frozen_context: token ids that follow the last context: the rest of an initialisation in words.
@@ -130,14 +132,14 @@ def prompt_layout(
     return TextLayout(tuple(rows), n_ctx, class_specific)
 
 
-def plain_layout(tokenizer: Any, texts: Sequence[str], context_length: int) -> TextLayout:
-    """Lays out texts without contexts.
+def plain_layout(tokenizer: Any, prompts: Sequence[str], context_length: int) -> TextLayout:
+    """Lays out prompts without contexts.
 
     Raises:
-        PromptError: a text longer than the model takes.
+        PromptError: a prompt longer than the model takes.
     """
-    rows = [(tokenizer.sot_token_id, *tokenizer.encode(text), tokenizer.eot_token_id) for text in texts]
-    _check_lengths(rows, texts, context_length)
+    rows = [(tokenizer.sot_token_id, *tokenizer.encode(prompt), tokenizer.eot_token_id) for prompt in prompts]
+    _check_lengths(rows, prompts, context_length)
     return TextLayout(tuple(rows), 0)
 
 

@@ -20,8 +20,8 @@ class Chunk:
     """Classes that are encoded together, on the model's device.
 
     Attributes:
-        ids: (N, L) token ids after the shared prefix, 0 where a context stands or behind the end.
-        slots: (N, L) rows of the flattened contexts, -1 where a token stands; ``None`` if there are no contexts.
+        ids: (N, L) token ids after the shared prefix, 0 for contexts and padding.
+        slots: (N, L) rows of the flattened contexts, -1 for tokens; ``None`` if there are no contexts.
         ends: (N,) position of the end token.
         uniform: every row ends at its last position.
     """
@@ -41,7 +41,7 @@ class TextPlan:
         prefix_ids: (S,) their token ids.
         prefix_slots: (S,) their contexts or -1; ``None`` if there are none.
         chunks: the batches.
-        order: (K',) where the feature of each class stands among the chunks' features; ``None`` if in order.
+        order: (K',) index of each class among the chunks' features; ``None`` if they are in order.
     """
 
     prefix: int
@@ -86,8 +86,6 @@ def make_plan(
     for stop in groups:
         members = ordered[begin:stop]
         length = max(lengths[k] for k in members) if optimisations.text_cut and optimisations.text_buckets else full
-        if not optimisations.text_cut:
-            length = full
         step = max(1, chunk_tokens // length) if optimisations.text_chunks else len(members)
         for first in range(0, len(members), step):
             part = members[first : first + step]

@@ -1,4 +1,4 @@
-"""Steps through a frozen transformer block that compute only what somebody reads.
+"""Steps through a frozen transformer block that compute only what is used afterwards.
 
 The weights are read from open_clip's ``ResidualAttentionBlock`` at every call; nothing is copied or changed.
 
@@ -16,7 +16,7 @@ QUICK_GELU_SLOPE = 1.702
 
 
 def is_standard(block: nn.Module) -> bool:
-    """Whether the steps below know this block: packed self-attention and a two-layer MLP, batch first."""
+    """Whether the steps below can run this block: packed self-attention and a two-layer MLP, batch first."""
     return (
         type(block) is ResidualAttentionBlock
         and block.attn.batch_first
@@ -47,7 +47,7 @@ def first_token_step(block: nn.Module, x: Tensor, *, fused: bool, prompts: Tenso
 
 
 def prompted_step(block: nn.Module, x: Tensor, prompts: Tensor, *, fused: bool) -> Tensor:
-    """Tokens attend to each other and to prompts, whose own outputs nobody reads: (N, L, D) -> (N, L, D).
+    """Tokens attend to each other and to prompts, whose own outputs are not computed: (N, L, D) -> (N, L, D).
 
     Args:
         prompts: (P, D), the same for every sequence, or (N, P, D).
@@ -85,7 +85,7 @@ def end_token_step(
     """Only the token at ``ends`` of each sequence is computed: (N, L, D) -> (N, D).
 
     Args:
-        uniform: every sequence ends with its last token, so that nothing lies behind the end.
+        uniform: every sequence ends with its last token, so that there is no padding.
     """
     normed = block.ln_1(x)
     rows = torch.arange(x.shape[0], device=x.device)
@@ -93,8 +93,8 @@ def end_token_step(
         residual, query, mask = x[:, -1], normed[:, -1], None
     else:
         residual, query = x[rows, ends], normed[rows, ends]
-        behind = torch.arange(x.shape[1], device=x.device) > ends[:, None]
-        mask = torch.zeros(behind.shape, dtype=x.dtype, device=x.device).masked_fill(behind, float("-inf"))
+        padding = torch.arange(x.shape[1], device=x.device) > ends[:, None]
+        mask = torch.zeros(padding.shape, dtype=x.dtype, device=x.device).masked_fill(padding, float("-inf"))
         mask = mask[:, None]  # (N, 1, L)
     q = _project(block, query[:, None], 0, 1).unflatten(-1, (block.attn.num_heads, -1))
     k, v = _project(block, normed, 1, 3).unflatten(-1, (2, block.attn.num_heads, -1)).unbind(-3)
@@ -186,7 +186,7 @@ def _finish(block: nn.Module, residual: Tensor, attended: Tensor, fused: bool) -
 
 
 def _mlp(block: nn.Module, x: Tensor, fused: bool) -> Tensor:
-    """The block's MLP; QuickGELU(h) = SiLU(a h) / a, both factors riding on the matrix products."""
+    """The block's MLP; QuickGELU(h) = SiLU(a h) / a, both factors applied within the matrix products."""
     mlp = block.mlp
     if not (fused and type(mlp.gelu) is QuickGELU):
         return mlp(x)

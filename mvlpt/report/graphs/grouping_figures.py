@@ -17,11 +17,11 @@ def save_grouping_figures(result: GroupingResult, folder: Path) -> list[Path]:
     """Draws a grouping as ``similarity`` (or ``affinity``) and ``graph``, each as PNG and SVG.
 
     Args:
-        result: the groups, and the matrix (T, T) they were found in.
-        folder: where to.
+        result: the groups, and the matrix (T, T) that they were computed from.
+        folder: to write to.
 
     Returns:
-        The files; none where the grouping's options ask for no pictures.
+        The files written; none if the options of the grouping disable pictures.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -30,7 +30,7 @@ def save_grouping_figures(result: GroupingResult, folder: Path) -> list[Path]:
         return []
     grouping, graph = result.grouping, result.graph
     groups = dict(zip(grouping.names, grouping.groups, strict=True))
-    sizes = {task: known["classes"] for task, known in graph.attributes.items() if "classes" in known}
+    sizes = {task: values["classes"] for task, values in graph.attributes.items() if "classes" in values}
     kind = "affinity" if result.directed else "similarity"
     figures = {
         kind: draw_heatmap(

@@ -22,7 +22,7 @@ from mvlpt.report.graphs.figures import (
 from mvlpt.report.graphs.order import Branch, grouped_tree
 
 TREE, STRIP, MARGIN = 1.15, 0.22, 0.2  # inches
-VALUES_UP_TO = 12  # tasks whose values are written into the cells
+MAX_TASKS_WITH_VALUES = 12  # written into the cells
 
 
 def draw_heatmap(
@@ -34,21 +34,21 @@ def draw_heatmap(
     directed: bool = False,
     label: str = "similarity",
 ) -> Any:
-    """Draws all pairs of tasks, group beside group.
+    """Draws all pairs of tasks, ordered by group.
 
     Args:
-        matrix: (T, T); its diagonal is not shown, and nan is left white.
-        tasks: its rows.
-        groups: group name to tasks; every task once.
-        title: above the picture.
-        directed: an affinity, the row's task helping (above 0) or hurting the column's; else a similarity.
-        label: what the colours stand for.
+        matrix: (T, T); the diagonal is not shown, and NaN is grey.
+        tasks: names of the rows.
+        groups: group name to tasks; every task exactly once.
+        title: above the figure.
+        directed: whether it is an affinity, above 0 where the row's task helps the column's; else a similarity.
+        label: of the colour scale.
 
     Returns:
         A matplotlib figure.
 
     Raises:
-        GraphError: sizes do not fit.
+        GraphError: sizes do not match.
         MissingExtraError: matplotlib is not installed.
     """
     matrix = check_drawing(matrix, tasks, groups)
@@ -66,13 +66,13 @@ def draw_heatmap(
     figure = new_figure(width, height)
 
     def axes(x: float, y: float, w: float, h: float) -> Any:
-        made = figure.add_axes((x / width, y / height, w / width, h / height))
-        made.set_axis_off()
-        return made
+        added = figure.add_axes((x / width, y / height, w / width, h / height))
+        added.set_axis_off()
+        return added
 
     main = axes(left, bottom, side, side)
     image = _cells(main, shown, directed)
-    if count <= VALUES_UP_TO:
+    if count <= MAX_TASKS_WITH_VALUES:
         _values(main, shown, image, min(8.0, points))
     _names(main, tree.tasks, points)
     _borders(main, tree, groups, count)
@@ -97,7 +97,7 @@ def draw_heatmap(
 
 
 def _cells(axes: Any, shown: np.ndarray, directed: bool) -> Any:
-    """The coloured squares; a diverging scale round 0 for affinities, one from the least to the greatest pair else."""
+    """The coloured cells; the scale diverges from 0 for affinities, and spans all values for similarities."""
     import matplotlib
 
     known = shown[~np.isnan(shown)]
@@ -115,6 +115,7 @@ def _cells(axes: Any, shown: np.ndarray, directed: bool) -> Any:
 
 
 def _values(axes: Any, shown: np.ndarray, image: Any, points: float) -> None:
+    """The numbers in the cells."""
     for i, row in enumerate(shown):
         for j, value in enumerate(row):
             if not np.isnan(value):
@@ -125,29 +126,29 @@ def _values(axes: Any, shown: np.ndarray, image: Any, points: float) -> None:
 
 
 def _names(axes: Any, tasks: Sequence[str], points: float) -> None:
-    """Task names right of the rows and below the columns."""
+    """Task names to the right of the rows and below the columns."""
     last = len(tasks) - 0.5
-    for place, task in enumerate(tasks):
+    for row, task in enumerate(tasks):
         style = {"fontsize": points, "color": INK, "parse_math": False, "annotation_clip": False}
         style["textcoords"] = "offset points"
-        axes.annotate(task, (last, place), xytext=(4, 0), va="center", ha="left", **style)
-        axes.annotate(task, (place, last), xytext=(0, -4), va="top", ha="center", rotation=90, **style)
+        axes.annotate(task, (last, row), xytext=(4, 0), va="center", ha="left", **style)
+        axes.annotate(task, (row, last), xytext=(0, -4), va="top", ha="center", rotation=90, **style)
 
 
 def _spans(tree: Branch, groups: Mapping[str, Sequence[str]]) -> list[tuple[str, int, int]]:
-    """(group, first row, row after the last), from top to bottom."""
+    """(group, first row, last row + 1), from top to bottom."""
     of = {task: name for name, members in groups.items() for task in members}
     spans: list[tuple[str, int, int]] = []
-    for place, task in enumerate(tree.tasks):
+    for row, task in enumerate(tree.tasks):
         if spans and spans[-1][0] == of[task]:
-            spans[-1] = (of[task], spans[-1][1], place + 1)
+            spans[-1] = (of[task], spans[-1][1], row + 1)
         else:
-            spans.append((of[task], place, place + 1))
+            spans.append((of[task], row, row + 1))
     return spans
 
 
 def _borders(axes: Any, tree: Branch, groups: Mapping[str, Sequence[str]], count: int) -> None:
-    """A frame round each group, thin lines between them."""
+    """A frame around each group, thin lines between groups."""
     from matplotlib.patches import Rectangle
 
     for _, start, stop in _spans(tree, groups):
@@ -169,7 +170,7 @@ def _strips(
     colours: Mapping[str, str],
     cell: float,
 ) -> None:
-    """A coloured bar for each group left of the rows and above the columns, with its name where it has room."""
+    """A coloured bar for each group left of the rows and above the columns, with its name if it fits."""
     from matplotlib.patches import Rectangle
 
     count, inset = len(tree.tasks), 0.02 / cell
@@ -179,9 +180,9 @@ def _strips(
         length, middle = stop - start, (start + stop) / 2
         beside.add_patch(Rectangle((0, start + inset), 1, length - 2 * inset, color=colours[name], linewidth=0))
         above.add_patch(Rectangle((start + inset, 0), length - 2 * inset, 1, color=colours[name], linewidth=0))
-        room = length * cell
-        points = 8.0 if room > 0.2 else max(4.0, room * 72 * 0.6)
-        along = text_width([name], points) < room
+        space = length * cell
+        points = 8.0 if space > 0.2 else max(4.0, space * 72 * 0.6)
+        along = text_width([name], points) < space
         style = {"ha": "center", "va": "center", "fontsize": points, "color": text_colour(colours[name])}
         if along or text_width([name], points) < STRIP * 1.15:
             beside.text(0.5, middle, name, rotation=90 if along else 0, **style)
@@ -189,14 +190,14 @@ def _strips(
 
 
 def _dendrogram(axes: Any, tree: Branch, colours: Mapping[str, str]) -> None:
-    """The tree, its root on the left; branches inside a group in its colour."""
-    place = {task: row for row, task in enumerate(tree.tasks)}
+    """The tree with its root on the left; branches within a group have its colour."""
+    row_of = {task: row for row, task in enumerate(tree.tasks)}
     top = tree.height or 1.0
     axes.set(xlim=(top * 1.04, 0), ylim=(len(tree.tasks) - 0.5, -0.5))
 
     def draw(branch: Branch) -> float:
         if not branch.parts:
-            return place[branch.tasks[0]]
+            return row_of[branch.tasks[0]]
         rows = [draw(part) for part in branch.parts]
         colour = colours[branch.group] if branch.group else FAINT
         heights = [branch.parts[0].height, branch.height, branch.height, branch.parts[1].height]

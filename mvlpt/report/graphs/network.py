@@ -1,4 +1,4 @@
-"""The drawing of a task graph: tasks round a circle, group by group, joined to those they are nearest to.
+"""The network figure of a task graph: tasks on a circle, ordered by group, connected to their nearest tasks.
 
 Shapes: T tasks, M edges.
 """
@@ -22,9 +22,9 @@ from mvlpt.report.graphs.figures import (
 )
 from mvlpt.report.graphs.order import grouped_tree
 
-NEAREST = 3  # edges that every task has at least
-GAP = 0.6  # between groups, in parts of what a task takes
-BAND = 0.24  # inches: width of the ring that names the groups
+NEAREST = 3  # neighbours to which every task is connected
+GAP = 0.6  # between groups, relative to the angle of a task
+BAND = 0.24  # width in inches of the ring with the group names
 
 
 def draw_network(
@@ -37,25 +37,25 @@ def draw_network(
     label: str = "similarity",
     nearest: int = NEAREST,
 ) -> Any:
-    """Draws the graph with its groups; names stand round the circle, so they never cover each other.
+    """Draws the graph with its groups; names are outside the circle and never overlap.
 
-    An edge joins each task to the few that are nearest to it: coloured within a group, grey between groups, the wider
-    and darker the nearer. Both directions of an affinity are averaged, and what is not above 0 is left out.
+    Edges connect each task to its nearest tasks: coloured within a group, grey between groups, wider and darker for
+    higher values. Both directions of an affinity are averaged; values not above 0 are not drawn.
 
     Args:
-        matrix: (T, T) similarity or affinity; nan where unknown.
-        tasks: its rows.
-        groups: group name to tasks; every task once.
-        sizes: number of classes of each task, shown by the size of its dot.
-        title: above the picture.
-        label: what makes an edge wide.
-        nearest: neighbours of each task.
+        matrix: (T, T) similarity or affinity; NaN where unknown.
+        tasks: names of the rows.
+        groups: group name to tasks; every task exactly once.
+        sizes: number of classes of each task, shown as the size of its dot.
+        title: above the figure.
+        label: of the edge values.
+        nearest: neighbours to which each task is connected.
 
     Returns:
         A matplotlib figure.
 
     Raises:
-        GraphError: sizes do not fit.
+        GraphError: sizes do not match.
         MissingExtraError: matplotlib is not installed.
     """
     matrix = check_drawing(matrix, tasks, groups)
@@ -87,9 +87,9 @@ def draw_network(
 
 
 def nearest_edges(matrix: np.ndarray, tasks: Sequence[str], nearest: int) -> list[tuple[str, str, float]]:
-    """Each task with its nearest ones, both directions averaged: (task, task, value), the weakest first.
+    """Edges from each task to its nearest tasks, both directions averaged: (task, task, value), the weakest first.
 
-    Pairs whose value is not above 0, or unknown, are no edge; equal values are taken in the order of the names.
+    Pairs with an unknown value or one not above 0 are not connected; ties are broken by the order of the names.
     """
     both = np.where(np.isnan(matrix), matrix.T, matrix)
     both = (both + both.T) / 2
@@ -102,7 +102,7 @@ def nearest_edges(matrix: np.ndarray, tasks: Sequence[str], nearest: int) -> lis
 
 
 def _slot(order: Sequence[str], of: Mapping[str, str]) -> float:
-    """The angle of one task; between groups a part of it stays free."""
+    """The angle of one task; a part of it separates groups."""
     gaps = len({of[task] for task in order})
     return 2 * math.pi / (len(order) + (GAP * gaps if gaps > 1 else 0))
 
@@ -113,8 +113,8 @@ def _angles(order: Sequence[str], of: Mapping[str, str]) -> tuple[dict[str, floa
     angles: dict[str, float] = {}
     spans: list[tuple[str, float, float]] = []
     angle = math.pi / 2 - slot
-    for place, task in enumerate(order):
-        if place and of[order[place - 1]] != of[task]:
+    for i, task in enumerate(order):
+        if i and of[order[i - 1]] != of[task]:
             angle -= GAP * slot
         angles[task] = angle
         if spans and spans[-1][0] == of[task]:
@@ -126,6 +126,7 @@ def _angles(order: Sequence[str], of: Mapping[str, str]) -> tuple[dict[str, floa
 
 
 def _at(angle: float, radius: float) -> tuple[float, float]:
+    """The point at an angle and radius."""
     return radius * math.cos(angle), radius * math.sin(angle)
 
 
@@ -138,7 +139,7 @@ def _edges(
     colours: Mapping[str, str],
     radius: float,
 ) -> None:
-    """Curves that leave their tasks toward the centre: bent at the middle of a group, bundled between two."""
+    """Curves through the circle: bent within a group, bundled between two groups."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
@@ -169,11 +170,11 @@ def _dots(
     radius: float,
     sizes: Mapping[str, float],
 ) -> None:
-    """A dot for each task, its area growing with the number of classes."""
-    places = np.array([_at(angle, radius) for angle in angles.values()])
+    """A dot for each task, with an area that grows with the number of classes."""
+    points = np.array([_at(angle, radius) for angle in angles.values()])
     areas = [_area(task, sizes) for task in angles]
     fill = [colours[of[task]] for task in angles]
-    axes.scatter(*places.T, s=areas, c=fill, edgecolors="white", linewidths=0.8, zorder=4)
+    axes.scatter(*points.T, s=areas, c=fill, edgecolors="white", linewidths=0.8, zorder=4)
 
 
 def _area(task: str, sizes: Mapping[str, float]) -> float:
@@ -183,7 +184,7 @@ def _area(task: str, sizes: Mapping[str, float]) -> float:
 
 
 def _ring(axes: Any, spans: Sequence[tuple[str, float, float]], colours: Mapping[str, str], inner: float) -> None:
-    """A band round each group, with the group's name on it."""
+    """A band around each group, with the group's name."""
     from matplotlib.patches import Wedge
 
     for name, first, last in spans:
@@ -211,7 +212,7 @@ def _labels(axes: Any, angles: Mapping[str, float], radius: float, points: float
 
 
 def _upright(degrees: float) -> float:
-    """The same line, read from left to right."""
+    """The rotation that makes text at this angle readable from left to right."""
     turned = (degrees + 90) % 360 - 90
     return turned - 180 if turned > 90 else turned
 
@@ -224,7 +225,7 @@ def _legend(
     width: float,
     height: float,
 ) -> None:
-    """What lines and dots mean, in one row at the bottom."""
+    """The meaning of lines and dots, in one row at the bottom."""
     from matplotlib.lines import Line2D
 
     entries = []
@@ -238,9 +239,9 @@ def _legend(
         most = max(sizes.values())
         dot = {"linestyle": "none", "marker": "o", "color": INK, "markeredgewidth": 0}
         entries.append((Line2D([], [], markersize=math.sqrt(110), **dot), f"{most:g} classes"))
-    handles, texts = zip(*entries, strict=True) if entries else ((), ())
+    handles, labels = zip(*entries, strict=True) if entries else ((), ())
     legend = figure.legend(
-        handles, texts, loc="lower left", bbox_to_anchor=(0.1 / width, 0.04 / height), ncols=3, frameon=False,
+        handles, labels, loc="lower left", bbox_to_anchor=(0.1 / width, 0.04 / height), ncols=3, frameon=False,
         fontsize=8, handlelength=1.8, columnspacing=1.4, borderaxespad=0,
     )  # fmt: skip
     for text in legend.get_texts():

@@ -1,4 +1,4 @@
-"""The order in which a picture shows tasks: group by group, likes beside likes, with the tree that says so.
+"""The order of tasks in a figure: by group, similar tasks next to each other, with the dendrogram behind it.
 
 Shapes: T tasks.
 """
@@ -17,9 +17,9 @@ class Branch:
 
     Attributes:
         tasks: the leaves below, from top to bottom.
-        height: the distance at which its two parts meet; 0 for a leaf.
+        height: the distance at which its two parts are joined; 0 for a leaf.
         parts: two branches, or none for a leaf.
-        group: the group that holds all its tasks, ``""`` above groups.
+        group: the group that contains all its tasks, ``""`` above groups.
     """
 
     tasks: tuple[str, ...]
@@ -29,36 +29,36 @@ class Branch:
 
 
 def grouped_tree(matrix: np.ndarray, tasks: Sequence[str], groups: Mapping[str, Sequence[str]]) -> Branch:
-    """Average-linkage clustering that never splits a group: within each group first, then of the groups.
+    """Average-linkage clustering that never splits a group: first within each group, then of the groups.
 
     The distance of two tasks is the largest similarity minus theirs (both directions averaged); that of two groups is
-    the mean over their pairs. Where groups meet closer than tasks inside one of them, the tree is raised to that
-    height, so that it can be drawn. Missing values count as the mean of the others.
+    the mean over their pairs. A join is never drawn below its parts, even if two groups are closer than the tasks
+    within one. Missing values count as the mean of the others.
 
     Args:
-        matrix: (T, T) similarity or affinity; nan where unknown.
-        tasks: its rows.
-        groups: name to tasks; every task once.
+        matrix: (T, T) similarity or affinity; NaN where unknown.
+        tasks: names of the rows.
+        groups: name to tasks; every task exactly once.
     """
     distance = distances(matrix)
-    place = {task: index for index, task in enumerate(tasks)}
+    index = {task: row for row, task in enumerate(tasks)}
     branches = []
     for name, members in groups.items():
         ordered = sorted(members)
         leaves = [Branch((task,), group=name) for task in ordered]
-        rows = [place[task] for task in ordered]
+        rows = [index[task] for task in ordered]
         branches.append(_cluster(leaves, distance[np.ix_(rows, rows)], name))
     between = np.zeros((len(branches), len(branches)))
     for a, first in enumerate(branches):
         for b, second in enumerate(branches):
             if a != b:
-                rows, columns = ([place[task] for task in branch.tasks] for branch in (first, second))
+                rows, columns = ([index[task] for task in branch.tasks] for branch in (first, second))
                 between[a, b] = distance[np.ix_(rows, columns)].mean()
     return _cluster(branches, (between + between.T) / 2, "")
 
 
 def distances(matrix: np.ndarray) -> np.ndarray:
-    """(T, T), symmetric, 0 on the diagonal, above 0 elsewhere, so that every join of a tree can be seen."""
+    """(T, T) symmetric distances, 0 on the diagonal and above 0 elsewhere, so that every join is visible."""
     both = np.where(np.isnan(matrix), matrix.T, matrix)
     both = (both + both.T) / 2
     off = ~np.eye(len(both), dtype=bool)
@@ -71,7 +71,7 @@ def distances(matrix: np.ndarray) -> np.ndarray:
 
 
 def _cluster(items: Sequence[Branch], distance: np.ndarray, group: str) -> Branch:
-    """Joins branches two by two, the nearest first; the leaves are turned so that neighbours are alike."""
+    """Joins branches pairwise, the nearest first, and orders the leaves so that neighbours are similar."""
     if len(items) == 1:
         return items[0]
     from scipy.cluster.hierarchy import linkage

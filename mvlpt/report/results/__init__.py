@@ -1,1 +1,42 @@
 """Tables of results: methods on tasks, gains, ranks, paired tests, in several formats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mvlpt.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mvlpt.report.results.experiment_files import MARKDOWN, experiment_tables, looks_of
+    from mvlpt.report.results.formats import SHOWN, TABLES, as_csv, as_json, as_latex, as_markdown, rich_tables
+    from mvlpt.report.results.scores import Method, Scores
+    from mvlpt.report.results.selection import Selection
+    from mvlpt.report.results.table import ResultsTable, results_table
+
+_HOMES = {
+    "experiment_files": ("MARKDOWN", "experiment_tables", "looks_of"),
+    "formats": ("SHOWN", "TABLES", "as_csv", "as_json", "as_latex", "as_markdown", "rich_tables"),
+    "scores": ("Method", "Scores"),
+    "selection": ("Selection",),
+    "table": ("ResultsTable", "results_table"),
+}
+
+__all__ = [
+    "MARKDOWN",
+    "SHOWN",
+    "TABLES",
+    "Method",
+    "ResultsTable",
+    "Scores",
+    "Selection",
+    "as_csv",
+    "as_json",
+    "as_latex",
+    "as_markdown",
+    "experiment_tables",
+    "looks_of",
+    "results_table",
+    "rich_tables",
+]
+
+__getattr__ = lazy_exports(__name__, {name: home for home, names in _HOMES.items() for name in names})

@@ -1,4 +1,4 @@
-"""The trained part of CoOp: contexts that stand for the words around the class name."""
+"""The trained part of CoOp: contexts in place of words around the class name."""
 
 from __future__ import annotations
 

@@ -23,10 +23,10 @@ CONTEXTS = 16  # where N_CTX is 0
 
 @dataclass(frozen=True)
 class CoOpOptions(ContextOptions):
-    """How many contexts, how they start, where they stand.
+    """Number, initial values and position of the contexts.
 
     Attributes:
-        class_token_position: where the class name stands: ``end``, ``middle`` or ``front``.
+        class_token_position: of the class name: ``end``, ``middle`` or ``front``.
         csc: every class has contexts of its own; ignored where ``ctx_init`` gives words.
     """
 

@@ -1,4 +1,4 @@
-"""UPT: text and visual prompts that meet in a small network."""
+"""UPT: text and visual prompts that a small network transforms together."""
 
 from mvlpt.models.prompts.upt.learner import UnifiedPromptLearner
 from mvlpt.models.prompts.upt.method import UPT, UPTOptions

@@ -1,4 +1,4 @@
-"""The trained part of UPT: text and visual prompts, and the network in which they meet."""
+"""The trained part of UPT: text and visual prompts, and the small network that transforms both together."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class _PromptTransformer(nn.Module):
 class UnifiedPromptLearner(PromptLearner):
     """Holds ``vpt_embeddings``, ``vpt_embeddings_deep``, ``ctx`` and the ``mvlpt_proj`` family.
 
-    Contexts are brought to ``project_dim`` (``…_pre``), joined, passed through ``mvlpt_proj`` and brought back
+    Prompts are projected to ``project_dim`` (``…_pre``), joined, passed through ``mvlpt_proj`` and projected back
     (``…_post``); a side whose width already is ``project_dim`` has neither. ``identity`` leaves prompts as they are.
 
     Args:
@@ -60,7 +60,7 @@ class UnifiedPromptLearner(PromptLearner):
         first: initial visual prompts (1, P, Dv).
         deep: initial deep visual prompts (L - 1, P, Dv) or ``None``.
         method: ``transformer``, ``mlp`` or ``identity``.
-        project_dim: width in which the prompts meet.
+        project_dim: width of the network.
         dropout: probability of dropping each number of the visual prompts during training.
         legacy: see ``_PromptTransformer``.
     """
@@ -98,15 +98,15 @@ class UnifiedPromptLearner(PromptLearner):
         self.to(ctx.dtype)
 
     def forward(self) -> Prompts:
-        """The contexts of both sides after they have met."""
+        """The prompts of both towers, transformed together."""
         deep, dropout = self.vpt_embeddings_deep, self.vpt_dropout.p if self.training else 0.0
         if isinstance(self.mvlpt_proj, nn.Identity):
             return Prompts(self.ctx, self.vpt_embeddings[0], deep, dropout)
         visual = self.vpt_embeddings if deep is None else torch.cat([self.vpt_embeddings, deep])
         text_in = self.mvlpt_proj_ctx_coop_pre(self.ctx.flatten(0, -2)[None])
         visual_in = self.mvlpt_proj_ctx_vpt_pre(visual.flatten(0, 1)[None])
-        met = self.mvlpt_proj(torch.cat([text_in, visual_in], dim=1))
-        text_out, visual_out = met.split([text_in.shape[1], visual_in.shape[1]], dim=1)
+        joined = self.mvlpt_proj(torch.cat([text_in, visual_in], dim=1))
+        text_out, visual_out = joined.split([text_in.shape[1], visual_in.shape[1]], dim=1)
         text = self.mvlpt_proj_ctx_coop_post(text_out)[0].reshape(self.ctx.shape)
         visual = self.mvlpt_proj_ctx_vpt_post(visual_out)[0].reshape(visual.shape)
         return Prompts(text, visual[0], None if deep is None else visual[1:], dropout)

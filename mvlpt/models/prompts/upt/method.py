@@ -26,11 +26,11 @@ PROJECT_METHODS = ("transformer", "mlp", "identity")
 
 @dataclass(frozen=True)
 class UPTOptions(CoOpOptions, VPTOptions):
-    """The options of both prompts, and how the prompts meet.
+    """The options of both prompts, and of the network that transforms them together.
 
     Attributes:
-        project_method: ``transformer``, ``mlp`` or ``identity``.
-        project_dim: the width in which they meet.
+        project_method: kind of the network: ``transformer``, ``mlp`` or ``identity``.
+        project_dim: width of the network.
         legacy: as in upstream's code, every prompt is a sequence of its own in the transformer.
     """
 
@@ -55,7 +55,7 @@ class UPTOptions(CoOpOptions, VPTOptions):
 
 @register_prompt_method
 class UPT(PromptMethod):
-    """Text and visual prompts that meet in a small network before they go to their towers."""
+    """Text and visual prompts that a small network transforms together before they enter their towers."""
 
     name, options, learner = "upt", UPTOptions, UnifiedPromptLearner
     trains_text = True

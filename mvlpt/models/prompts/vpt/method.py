@@ -30,7 +30,7 @@ class VPTOptions:
         vpt_deep: prompts in every block, not in the first only.
         vpt_dropout: dropout on the prompts.
         vpt_project: train prompts of this width and project them; -1: at the vision width.
-        n_ctx: stands for ``vpt_n_ctx`` where that is not given.
+        n_ctx: the value of ``vpt_n_ctx`` where that is not given.
     """
 
     vpt_n_ctx: int | None = None

@@ -1,0 +1,103 @@
+"""Experiments as a library: stages, events, results; what a notebook sees."""
+
+import pytest
+
+from mvlpt.cli import main
+from mvlpt.errors import ConfigError, PlanError
+from mvlpt.experiment import (
+    Experiment,
+    JobsChanged,
+    JobsEnded,
+    NothingToRun,
+    PlanReady,
+    collect_experiment,
+    preview_experiment,
+    run_experiment,
+)
+from mvlpt.schedule import PLAN_FILE, RunOptions
+
+COOP = "configs/trainers/MVLPT-CoOp/embedded.yaml"
+
+
+def experiment(**changes):
+    fields = {
+        "tasks": ("toy-warm", "toy-cold"),
+        "trainers": (COOP,),
+        "arms": ("single",),
+        "seeds": (1,),
+        "options": {"OPTIM.MAX_EPOCH": 1},
+        "executor": {"name": "inline", "retries": 0},
+        **changes,
+    }
+    return Experiment(**fields)
+
+
+def run(root, **changes):
+    """The result and the events."""
+    events = []
+    result = run_experiment(experiment(**changes), root, on_event=events.append, run_command=main, measure=False)
+    return result, events
+
+
+@pytest.fixture(scope="module")
+def finished(toy_tasks, tmp_path_factory):
+    root = tmp_path_factory.mktemp("library")
+    return root, *run(root)
+
+
+def test_a_run_reports_its_stages_and_returns_its_scores(finished):
+    root, result, events = finished
+    assert result.state == "finished"
+    assert result.root == root
+    assert {(row["task"], row["arm"]) for row in result.rows} == {("toy-warm", "single"), ("toy-cold", "single")}
+    kinds = [type(event) for event in events]
+    assert (kinds[0], kinds[-1]) == (PlanReady, JobsEnded)
+    assert set(kinds[1:-1]) == {JobsChanged}
+    assert events[0].changed
+    assert events[-1].outcome.finished == len(result.plan) == 4  # features and a run for each task
+    assert not any("\n" in str(event) for event in events)
+    assert str(events[-1]) == "4 of 4 jobs have finished"
+
+
+def test_the_same_call_again_runs_nothing(finished):
+    root, before, _ = finished
+    result, events = run(root)
+    assert [type(event) for event in events] == [PlanReady, NothingToRun]
+    assert not events[0].changed
+    assert list(result.rows) == list(before.rows)
+    assert collect_experiment(experiment(), root).state == "finished"
+
+
+def test_other_options_are_kept_out_of_the_folder(finished):
+    root, _, _ = finished
+    with pytest.raises(PlanError, match="holds another experiment"):
+        run(root, options={"OPTIM.MAX_EPOCH": 2})
+
+
+def test_jobs_that_fail_leave_it_incomplete(toy_tasks, tmp_path):
+    options = {"OPTIM.MAX_EPOCH": 1, "TEST.FINAL_MODEL": "best_val"}  # which toy-noval cannot have
+    result, _ = run(tmp_path, tasks=("toy-warm", "toy-noval"), options=options)
+    assert result.state == "incomplete"
+    assert [row["task"] for row in result.rows] == ["toy-warm"]
+    assert collect_experiment(experiment(tasks=("toy-warm", "toy-noval")), tmp_path).state == "incomplete"
+
+
+def test_a_preview_writes_nothing(toy_tasks, tmp_path):
+    preview = preview_experiment(experiment(arms=("single", "grouped")), tmp_path / "out")
+    assert not preview.groups_known
+    assert len(preview.slots) == 1
+    assert preview.plan.metadata["speeds"]["embedded"].startswith("default of a ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_used_is_refused_before_anything_is_written(toy_tasks, tmp_path):
+    with pytest.raises(ConfigError, match="did you mean 'toy-warm'"):
+        run_experiment(experiment(tasks=("toy-wram", "toy-cold")), tmp_path / "out")
+    with pytest.raises(PlanError, match="No plan at"):
+        collect_experiment(experiment(), tmp_path / "out")
+    assert not (tmp_path / "out" / PLAN_FILE).exists()
+
+
+def test_options_of_the_call_win_over_the_experiments(toy_tasks, tmp_path):
+    options = RunOptions("slurm", {"jobs": 3})
+    assert len(preview_experiment(experiment(), tmp_path, options=options).slots) == 3
