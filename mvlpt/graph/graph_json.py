@@ -9,36 +9,39 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.checks import check_tasks
 
-if TYPE_CHECKING:
-    from mvlpt.graph.task_graph import TaskGraph
-
 FORMAT = "mvlpt-task-graph"
 VERSION = 1
 MAX_VALUES = 2**27  # 1 GiB of matrices
 
 
-def encode(graph: TaskGraph) -> Iterator[str]:
-    """The file in pieces: JSON with a line for each task and each edge."""
+def encode(
+    tasks: Sequence[str],
+    similarities: Mapping[str, np.ndarray],
+    affinities: Mapping[str, np.ndarray],
+    attributes: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Any],
+) -> Iterator[str]:
+    """The file in pieces: JSON with a line for each task and each edge; arguments as :class:`mvlpt.graph.TaskGraph`."""
     head = {
         "format": FORMAT,
         "version": VERSION,
-        "similarities": list(graph.similarities),
-        "affinities": list(graph.affinities),
-        "settings": graph.settings,
+        "similarities": list(similarities),
+        "affinities": list(affinities),
+        "settings": settings,
     }
     to_json = json.JSONEncoder(ensure_ascii=False).encode
     yield f'{{\n  "directed": false,\n  "multigraph": false,\n  "graph": {to_json(head)}'
     for key, items in (
-        ("nodes", ({"id": task, **values} for task, values in graph.attributes.items())),
-        ("edges", _edges(graph.tasks, graph.similarities)),
-        ("affinities", _arrows(graph.tasks, graph.affinities)),
+        ("nodes", ({"id": task, **values} for task, values in attributes.items())),
+        ("edges", _edges(tasks, similarities)),
+        ("affinities", _arrows(tasks, affinities)),
     ):
         yield f',\n  "{key}": ['
         for position, item in enumerate(items):

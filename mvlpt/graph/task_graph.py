@@ -192,7 +192,8 @@ class TaskGraph:
             RunFolderError: the file cannot be written.
         """
         with atomic_write(path) as handle:
-            handle.writelines(graph_json.encode(self))
+            content = self._tasks, self._similarities, self._affinities, self._attributes, self._settings
+            handle.writelines(graph_json.encode(*content))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TaskGraph:
