@@ -59,12 +59,21 @@ class OwnState:
         return found
 
     def restore(self, saved: list[list[Any]]) -> None:
-        """Puts back what :meth:`collect` returned; values whose owner is not there any more are left out."""
+        """Restores what :meth:`collect` returned, and nothing that it would not have collected.
+
+        Values whose owner no longer exists are left out.
+        """
         for path, value in saved:
+            if not all(isinstance(step, str) and not step.startswith("__") for step in path):
+                continue
+            if path[0] in ENGINE and path[0] != "_models":
+                continue
             owner = self._trainer
             for step in path[:-1]:
                 owner = owner.get(step) if isinstance(owner, dict) else getattr(owner, step, None)
-            if owner is not None:
+                if not isinstance(owner, (dict, nn.Module, *METERS)) and not _is_plugin_object(owner):
+                    break
+            else:
                 _put(owner, path[-1], value)
 
     def _values(self) -> Iterator[tuple[Path, Any]]:
@@ -227,7 +236,7 @@ def _has_state(value: Any) -> bool:
 
 
 def _stamp(value: Any) -> Any:
-    """What tells whether a value has changed: a tensor's version, a copy of anything else that is small."""
+    """What shows whether a value has changed: a tensor's version, a copy of anything else that is small."""
     if isinstance(value, torch.Tensor):
         return ("tensor", value, _version(value))
     if isinstance(value, dict):

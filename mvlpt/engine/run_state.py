@@ -1,4 +1,4 @@
-"""What a trainer must have back to go on: taken from it, put into it, and read from the folder of a Dassl run."""
+"""The state from which a trainer continues: collected, restored, and read from the folder of a Dassl run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def run_state(trainer: Any, epoch: int, next_batch: int) -> dict[str, Any]:
-    """The state of a trainer that goes on at ``next_batch`` of ``epoch`` (both from 0), without the random states."""
+    """The state from which a trainer continues at ``next_batch`` of ``epoch`` (from 0), without the random states."""
     models = {}
     for name in trainer.get_model_names():
         optim, sched = trainer._optims[name], trainer._scheds[name]
@@ -36,16 +36,18 @@ def run_state(trainer: Any, epoch: int, next_batch: int) -> dict[str, Any]:
 
 
 def apply_run_state(trainer: Any, state: dict[str, Any], directory: str | Path) -> None:
-    """Puts a state into a trainer, all but the random states.
+    """Restores a trainer's state, except the random states.
 
     Raises:
         CheckpointError: it belongs to another configuration or does not fit the models.
     """
     if state["identity"] != config_identity(trainer.cfg):
-        raise CheckpointError(f"The state in {directory} belongs to a run with other options; give its own options")
+        raise CheckpointError(f"The state in {directory} belongs to a run with other options; give that run's options")
     for name, saved in state["models"].items():
         if name not in trainer._models:
-            raise CheckpointError(f"The state in {directory} has a model '{name}', which this trainer does not")
+            raise CheckpointError(
+                f"The state in {directory} has a model '{name}', which this trainer lacks; resume with the same trainer"
+            )
         trainer.load_model_state(name, saved["state_dict"], f"the state in {directory}")
         if saved["optimizer"] is not None:
             trainer._optims[name].load_state_dict(saved["optimizer"])
@@ -58,9 +60,9 @@ def apply_run_state(trainer: Any, state: dict[str, Any], directory: str | Path) 
 
 
 def apply_dassl_checkpoints(trainer: Any, directory: str | Path) -> int:
-    """Takes weights, optimisers and schedules from the last checkpoints of a run of Dassl's.
+    """Restores weights, optimisers and schedules from the last checkpoints of a run of Dassl's.
 
-    Dassl saves neither random states nor the best score of its own; the best score is read from ``model-best``.
+    Dassl saves no random states, and its best score only in ``model-best``, where it is read.
 
     Returns:
         The epoch to start with.
@@ -94,11 +96,11 @@ def _continue_optimizer(optim: Any, saved: Any, path: Path) -> None:
     try:
         optim.load_state_dict(saved)
     except (ValueError, KeyError) as error:
-        log.warning("The optimiser in %s does not fit (%s); it starts afresh", path, error)
+        log.warning("The optimiser in %s does not fit (%s); it starts from the beginning", path, error)
 
 
 def _continue_schedule(sched: Any, epoch: int) -> None:
-    """Moves a schedule on by as many epochs as are done: Dassl's own record of it does not survive loading."""
+    """Advances a schedule by the epochs that are done, since Dassl's own record of it does not survive loading."""
     if isinstance(sched, EpochSchedule):
         sched.load_state_dict({"last_epoch": epoch, "base_lrs": sched.base_lrs})
     elif sched is not None:
