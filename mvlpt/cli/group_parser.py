@@ -124,7 +124,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--seed", type=int, help="of the few-shot sample and the prompt (default: the experiment's, or 1)"
     )
     what.add_argument(
-        "--plugin", action="append", default=[], metavar="FILE.py", help="a file that registers data sets"
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="a file that registers data sets or similarities",
     )
     for heading in (MATRIX, GROUPS):
         _add_options(parser.add_argument_group(heading), heading)

@@ -43,7 +43,7 @@ class Experiment:
             ``file``, a groups.yaml.
         executor: ``name`` (local, inline, ray, slurm), ``slots``, ``retries``, ``time_limit``, and its own options.
         features: keep image features of frozen towers on disk, for all runs that read them.
-        plugins: Python files that register trainers or data sets.
+        plugins: Python files that register trainers, data sets or similarities.
 
     Raises:
         ConfigError: something cannot be used; one sentence that lists every problem.

@@ -98,7 +98,7 @@ def grouping_requests(
         data: tasks and what is read of them.
         options: fields of :class:`GroupingOptions` by name; they replace those of an experiment's section ``grouping``.
         overrides: ``KEY, VALUE, ...`` on top of the configuration.
-        plugins: Python files that register trainers or data sets.
+        plugins: Python files that register trainers, data sets or similarities.
 
     Returns:
         One request; several for an experiment of several trainers that is grouped by affinity.
