@@ -1,7 +1,7 @@
 """The arms of an experiment: the ways in which tasks share prompts, each declared once.
 
 Configurations check ``RUN.ARM`` against this table, experiments their ``arms``, and tables of results take names and
-order from it. How the runs of an arm are made is a function of the same name in :mod:`mvlpt.experiment.arms`.
+order from it. A function in :mod:`mvlpt.experiment.arms`, registered under the same name, makes the runs of an arm.
 """
 
 from __future__ import annotations

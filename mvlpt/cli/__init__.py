@@ -11,7 +11,7 @@ import mvlpt
 COMMANDS = {
     "train": "tune or evaluate prompts on one task or many",
     "group": "build the task graph and pick the groups that should share a prompt",
-    "experiment": "the whole way: embed, group, plan, run, compare",
+    "experiment": "compare ways to share prompts: embed, group, plan, run, report",
     "schedule": "plan, run, watch, cancel and retry the jobs of an experiment",
     "results": "tables of results: mean and deviation, gains, ranks, paired tests",
     "features": "encode images once, for all runs that leave the image tower as it is",

@@ -29,7 +29,7 @@ def program_name(command: str) -> str:
 
 
 def command_parser(command: str, description: str, epilog: str) -> argparse.ArgumentParser:
-    """A parser without options yet; its help keeps the lines of description and epilog as they are."""
+    """A parser without options; its help keeps the lines of description and epilog as they are."""
     return argparse.ArgumentParser(
         prog=program_name(command),
         description=description,
@@ -39,7 +39,10 @@ def command_parser(command: str, description: str, epilog: str) -> argparse.Argu
 
 
 def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
-    """Turns what a user can fix into one sentence and status 2, or 12 or 28 where room is short, Ctrl-C into 130."""
+    """Turns errors that a user can fix into one sentence and an exit status.
+
+    2 for bad input, 12 or 28 where memory or disk space is short, 130 for Ctrl-C.
+    """
 
     @functools.wraps(program)
     def guarded(*args: Any, **kwargs: Any) -> int:
@@ -105,11 +108,11 @@ class _Output(Console):
 
 
 def show(*renderables: Any) -> None:
-    """Prints to the standard output: text as it is, brackets and all, and sheets as tables that are no wider."""
+    """Prints to the standard output: strings as they are, brackets and all, and sheets as tables that are no wider."""
     width = output_width()
     console = _Output(width=width)
     for item in renderables:
-        text = isinstance(item, str)
+        is_string = isinstance(item, str)
         for part in map(rich_table, item.parts(width)) if isinstance(item, Sheet) else (item,):
-            shown = clean_text(part, len(part) + 1, keep="\n\t") if text else part
-            console.print(shown, soft_wrap=text, markup=not text)  # a path is never broken into two lines
+            shown = clean_text(part, len(part) + 1, keep="\n\t") if is_string else part
+            console.print(shown, soft_wrap=is_string, markup=not is_string)  # a path is never broken into two lines

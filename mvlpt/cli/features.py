@@ -35,6 +35,6 @@ def main(argv: list[str] | None = None) -> int:
     setup_logging(cfg.VERBOSE)
     folder = run_config(cfg).folder
     images = read_json(folder / FEATURES_FILE)["images"]
-    told = ", ".join(f"{count:,} {split}" for split, count in images.items())
-    show(f"features of {told} images of {', '.join(task_names(cfg))} are in {cfg.DATALOADER.FEATURE_DIR}")
+    counts = ", ".join(f"{count:,} {split}" for split, count in images.items())
+    show(f"features of {counts} images of {', '.join(task_names(cfg))} are in {cfg.DATALOADER.FEATURE_DIR}")
     return 0

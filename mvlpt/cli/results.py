@@ -15,17 +15,18 @@ from mvlpt.cli.common import command_parser, exit_status, output_width, show
 from mvlpt.errors import ConfigError
 from mvlpt.experiment import collect_folder, read_scores
 from mvlpt.io import atomic_write
-from mvlpt.report.results.formats import (
+from mvlpt.report.results import (
     SHOWN,
     TABLES,
+    ResultsTable,
+    Selection,
     as_csv,
     as_json,
     as_latex,
     as_markdown,
+    results_table,
     rich_tables,
 )
-from mvlpt.report.results.selection import Selection
-from mvlpt.report.results.table import ResultsTable, results_table
 
 FORMATS = ("terminal", "markdown", "csv", "latex", "json")
 EXAMPLES = """\
@@ -57,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     out = parser.add_argument_group("output")
     out.add_argument("--format", choices=FORMATS, help="default: what --out ends in, else tables for the terminal")
-    out.add_argument("--out", metavar="FILE", help="write there instead: .md, .csv, .tex, .json or .txt")
+    out.add_argument("--out", metavar="FILE", help="write this file instead: .md, .csv, .tex, .json or .txt")
     out.add_argument("--table", nargs="+", choices=TABLES, metavar="NAME", help=f"which of {', '.join(TABLES)} (below)")
     out.add_argument("--digits", type=int, default=1, metavar="N", help="after the point (default: %(default)s)")
     out.add_argument("--collect", action="store_true", help="write PATH/results.jsonl from the runs below PATH")
@@ -71,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     which.add_argument("--seed", nargs="+", type=int, default=(), metavar="N")
     which.add_argument("--groups", metavar="YAML", help="a groups file: means over the tasks of each group too")
     which.add_argument(
-        "--split-groups", action="store_true", help="tell apart the groups (sources) that prompts were trained on"
+        "--split-groups", action="store_true", help="separate the groups (sources) that prompts were trained on"
     )
     which.add_argument(
         "--compare",
@@ -107,13 +108,13 @@ def main(argv: list[str] | None = None) -> int:
     if kind == "terminal" and not args.out:
         show(*rich_tables(results, tables, args.digits, output_width()))
         return 0
-    text = _text(results, kind, tables, args.digits)
+    content = _formatted(results, kind, tables, args.digits)
     if args.out:
         with atomic_write(args.out) as handle:
-            handle.write(text)
+            handle.write(content)
         show(f"{len(results.methods)} methods on {len(results.tasks)} tasks: {args.out}")
     else:
-        sys.stdout.write(text)
+        sys.stdout.write(content)
     return 0
 
 
@@ -150,14 +151,14 @@ def _format_of(out: str | None) -> str:
 
 def _read_groups(path: str) -> Mapping[str, str]:
     """Task to the name of its group, in the order of the file."""
-    from mvlpt.graph.grouping.groups_file import read_groups
+    from mvlpt.graph import read_groups
 
     grouping = read_groups(path)
     group_of = {task: grouping.group_of(task) for task in grouping.tasks}
     return {task: group_of[task] for task in sorted(group_of, key=lambda task: grouping.names.index(group_of[task]))}
 
 
-def _text(results: ResultsTable, kind: str, tables: tuple[str, ...], digits: int) -> str:
+def _formatted(results: ResultsTable, kind: str, tables: tuple[str, ...], digits: int) -> str:
     if kind == "markdown":
         return as_markdown(results, tables, digits)
     if kind == "latex":

@@ -12,8 +12,8 @@ from mvlpt.schedule.worker import WorkerLoop
 def main(argv: list[str] | None = None) -> int:
     """Serves the scheduler at the other end of two pipes; returns the exit status."""
     parser = argparse.ArgumentParser(prog="mvlpt worker", description=__doc__)
-    parser.add_argument("--requests", type=int, required=True, metavar="FD", help="where attempts come in")
-    parser.add_argument("--reports", type=int, required=True, metavar="FD", help="where endings go out")
+    parser.add_argument("--requests", type=int, required=True, metavar="FD", help="attempts to run")
+    parser.add_argument("--reports", type=int, required=True, metavar="FD", help="results of attempts")
     args = parser.parse_args(argv)
     return WorkerLoop(run_warm, args.requests, args.reports).run()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from mvlpt.experiment.averaging import average_runs, average_states
     from mvlpt.experiment.collect import SOURCE_FILE, collect_folder, collect_plan, read_scores
     from mvlpt.experiment.events import Event, GroupsFound, JobsChanged, JobsEnded, Note, NothingToRun, PlanReady
     from mvlpt.experiment.plan import build_plan, check_same_folder
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mvlpt.experiment.spec import Experiment, load_experiment
 
 _HOMES = {
+    "averaging": ("average_runs", "average_states"),
     "collect": ("SOURCE_FILE", "collect_folder", "collect_plan", "read_scores"),
     "events": ("Event", "GroupsFound", "JobsChanged", "JobsEnded", "Note", "NothingToRun", "PlanReady"),
     "plan": ("build_plan", "check_same_folder"),
@@ -44,6 +46,8 @@ __all__ = [
     "NothingToRun",
     "PlanPreview",
     "PlanReady",
+    "average_runs",
+    "average_states",
     "build_plan",
     "check_same_folder",
     "collect_experiment",

@@ -1,6 +1,6 @@
 """Events of an experiment: what a caller is notified of, so that the library itself prints and draws nothing.
 
-``str(event)`` is a line for people, so ``on_event=print`` follows an experiment in a notebook.
+``str(event)`` is a line for people: ``on_event=print`` shows the course of an experiment in a notebook.
 """
 
 from __future__ import annotations

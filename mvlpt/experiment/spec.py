@@ -33,7 +33,7 @@ class Experiment:
         seeds: of sampling, prompt and order.
         options: overrides for every run.
         arm_options: overrides for the runs of one arm.
-        backbone: ``name`` and, where given, ``pretrained``; in the place of the trainers' own.
+        backbone: ``name`` and, where given, ``pretrained``; instead of the trainers' own.
         root: folder of the data sets.
         sources: tasks on which source prompts are tuned; by default ``tasks``.
         source_prompts: ``together`` (one prompt for all sources) or ``alone`` (one for each).
@@ -118,7 +118,7 @@ def load_experiment(path: str | Path) -> Experiment:
     """Reads an experiment file.
 
     Raises:
-        ConfigError: missing, not YAML, or with keys and values that cannot be used, all told together.
+        ConfigError: missing, not YAML, or with keys and values that cannot be used, all in one message.
     """
     file = find_config(path)
     content = read_yaml(file)

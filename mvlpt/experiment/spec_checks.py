@@ -1,4 +1,4 @@
-"""What can be wrong with an experiment: every problem is found, and told with key, value and remedy."""
+"""Checks of an experiment file: every problem is found and reported with key, value and remedy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mvlpt.experiment.grouping.options import grouping_problems
 
 SELECTABLE = tuple(arm.name for arm in ARMS.values() if arm.selectable)
 SOURCE_PROMPTS = ("together", "alone")
-TEXTS = ("tasks", "trainers", "arms", "sources", "targets", "plugins")
+NAMES = ("tasks", "trainers", "arms", "sources", "targets", "plugins")
 NUMBERS = ("shots", "seeds")
 MAPPINGS = ("options", "arm_options", "source_options", "dataset_options", "grouping", "executor")
 BACKBONE = ("name", "pretrained")
@@ -40,14 +40,14 @@ def problems(content: Mapping[str, Any]) -> list[str]:
 
 def _types(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in content.items():
-        if key in (*TEXTS, *NUMBERS) and not isinstance(value, (list, tuple)):
+        if key in (*NAMES, *NUMBERS) and not isinstance(value, (list, tuple)):
             yield key, f"{key} takes a list, not {value!r}"
-        elif key in TEXTS and not all(isinstance(item, str) and item for item in value):
+        elif key in NAMES and not all(isinstance(item, str) and item for item in value):
             yield key, f"{key} must list names, not {list(value)}"
         elif key in MAPPINGS and not isinstance(value, Mapping):
             yield key, f"{key} takes a mapping (KEY: value), not {value!r}"
         elif key in ("zero_shot", "root", "source_prompts") and not isinstance(value, str):
-            yield key, f"{key} takes a text, not {value!r}"
+            yield key, f"{key} takes a string, not {value!r}"
         elif key == "features" and not isinstance(value, bool):
             yield key, f"features takes true or false, not {value!r}"
         elif key == "backbone" and not isinstance(value, (str, Mapping)):

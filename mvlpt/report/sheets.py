@@ -35,7 +35,7 @@ class Sheet:
     Attributes:
         title: above it.
         columns: the headings.
-        rows: as many entries as columns each; ``None`` in the place of a row is a rule.
+        rows: as many entries as columns each; ``None`` instead of a row is a rule.
         keys: how many columns at the left say what a row is.
     """
 
@@ -54,12 +54,12 @@ class Sheet:
             for i, column in enumerate(self.columns)
         ]
         keys = self.keys
-        room, cuts, used = max(width - 1 - sum(widths[:keys]), width // 2), [keys], 0
-        for place in range(keys, len(widths)):
-            if used and used + widths[place] > room:
-                cuts.append(place)
+        available, cuts, used = max(width - 1 - sum(widths[:keys]), width // 2), [keys], 0
+        for column in range(keys, len(widths)):
+            if used and used + widths[column] > available:
+                cuts.append(column)
                 used = 0
-            used += widths[place]
+            used += widths[column]
         if len(cuts) == 1:
             return [self]
         spans = itertools.pairwise([*cuts, len(widths)])
@@ -102,8 +102,8 @@ def markdown(sheet: Sheet) -> str:
     return "\n".join(lines)
 
 
-def _markdown_row(texts: Sequence[str], bold: Sequence[bool] = ()) -> str:
-    fields = [_markdown_escape(text) for text in texts]
+def _markdown_row(entries: Sequence[str], bold: Sequence[bool] = ()) -> str:
+    fields = [_markdown_escape(entry) for entry in entries]
     fields = [f"**{field}**" if mark and field else field for field, mark in itertools.zip_longest(fields, bold)]
     return "| " + " | ".join(fields) + " |"
 
@@ -121,7 +121,7 @@ def latex(sheet: Sheet, notes: Sequence[str] = ()) -> str:
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{latex_escape(sheet.title)}}}",
-        r"\smallskip",  # for classes that leave no room below a caption
+        r"\smallskip",  # for classes that leave no space below a caption
         rf"\begin{{tabular}}{{{''.join('l' if column.left else 'r' for column in columns)}}}",
         r"\toprule",
         *_latex_headings(columns),
@@ -147,20 +147,20 @@ def _latex_field(text: str, left: bool) -> str:
 
 
 def _latex_headings(columns: Sequence[Column]) -> list[str]:
-    """As many rows as the highest heading has; the others stand at the bottom, as on a terminal."""
+    """As many rows as the highest heading has; shorter headings are at the bottom, as on a terminal."""
     depth = max(len(column.lines) for column in columns)
     rows = []
     for level in range(depth):
         words = ["" if level < depth - len(c.lines) else c.lines[level - depth + len(c.lines)] for c in columns]
-        fields, rules, place = [], [], 1
-        for text, same in itertools.groupby(words):
+        fields, rules, first = [], [], 1
+        for heading, same in itertools.groupby(words):
             count = len(list(same))
-            if level == 0 and depth > 1 and text and count > 1:
-                fields.append(rf"\multicolumn{{{count}}}{{c}}{{{latex_escape(text)}}}")
-                rules.append(rf"\cmidrule(lr){{{place}-{place + count - 1}}}")
+            if level == 0 and depth > 1 and heading and count > 1:
+                fields.append(rf"\multicolumn{{{count}}}{{c}}{{{latex_escape(heading)}}}")
+                rules.append(rf"\cmidrule(lr){{{first}-{first + count - 1}}}")
             else:
-                fields += [latex_escape(text)] * count
-            place += count
+                fields += [latex_escape(heading)] * count
+            first += count
         rows.append(" & ".join(fields) + r" \\")
         rows += [" ".join(rules)] if rules else []
     return rows

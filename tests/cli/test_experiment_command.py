@@ -102,9 +102,9 @@ def test_the_same_command_again_only_reports(finished, capsys):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name in ("run.json", "journal.jsonl")}
     scores = rows_of(out)
     assert run(file, out) == 0
-    told = capsys.readouterr().out
-    assert "jobs have finished; nothing was run" in told
-    assert "zero-shot" in told
+    shown = capsys.readouterr().out
+    assert "jobs have finished; nothing was run" in shown
+    assert "zero-shot" in shown
     assert rows_of(out) == scores
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
@@ -126,9 +126,9 @@ def test_a_lost_result_is_made_again_and_nothing_else(finished, capsys):
 def test_the_demo_prints_its_table_of_any_experiment(finished, capsys):
     file, out = finished
     assert run(file, out, verb="demo") == 0
-    told = capsys.readouterr().out
+    shown = capsys.readouterr().out
     for expected in ("zero-shot", "single-task", "all-together", "grouped", "g1: ", "toy"):
-        assert expected in told
+        assert expected in shown
 
 
 def test_only_the_report(finished, capsys):
@@ -151,10 +151,10 @@ def test_another_experiment_is_kept_out_of_the_folder(finished, tmp_path, capsys
 def test_a_dry_run_shows_the_plan_and_writes_nothing(toy_tasks, tmp_path, capsys):
     file = write(tmp_path / "e.yaml")
     assert run(file, tmp_path / "out", "--dry-run", "--slots", 2) == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "no schedule needs less than" in told
-    assert f"the plan would go to {tmp_path}/out/plan.json" in told
-    assert "stand in for them" in told
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "no schedule needs less than" in shown
+    assert f"the plan would go to {tmp_path}/out/plan.json" in shown
+    assert "stand in for them" in shown
     assert not (tmp_path / "out").exists()
     assert (
         run(file, tmp_path / "out", "--dry-run", "--plan-file", tmp_path / "p.json", "--picture", tmp_path / "p.png")
@@ -236,8 +236,8 @@ def test_a_job_that_fails_leaves_the_others_and_status_1(toy_tasks, tmp_path, ca
     options = {"OPTIM.MAX_EPOCH": 1, "TEST.FINAL_MODEL": "best_val"}  # which toy-noval cannot have
     file = write(tmp_path / "e.yaml", tasks=["toy-warm", "toy-noval"], arms=["single"], seeds=[1], options=options)
     assert run(file, tmp_path / "out") == 1
-    told = capsys.readouterr()
-    assert "no validation split" in told.out + told.err
+    shown = capsys.readouterr()
+    assert "no validation split" in shown.out + shown.err
     tuned = [(row["arm"], row["task"]) for row in rows_of(tmp_path / "out")]
     assert sorted(tuned) == [("single", "toy-warm"), ("zero_shot", "toy-noval"), ("zero_shot", "toy-warm")]
 
@@ -275,10 +275,10 @@ WRONG = {
 def test_mistakes_are_one_sentence_with_status_2(toy_tasks, tmp_path, capsys, kind):
     flags, changes, expected = WRONG[kind]
     assert run(write(tmp_path / "e.yaml", **changes), tmp_path / "out", *flags) == 2
-    told = capsys.readouterr().err.strip().splitlines()[-1]
-    assert told.startswith("error: ")
-    assert expected in told
-    assert told.count(expected) == 1
+    shown = capsys.readouterr().err.strip().splitlines()[-1]
+    assert shown.startswith("error: ")
+    assert expected in shown
+    assert shown.count(expected) == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -286,9 +286,9 @@ def test_mistakes_are_one_sentence_with_status_2(toy_tasks, tmp_path, capsys, ki
 def test_a_dry_run_finds_the_same_mistakes(toy_tasks, tmp_path, capsys, kind):
     flags, changes, expected = WRONG[kind]
     assert run(write(tmp_path / "e.yaml", **changes), tmp_path / "out", *flags, "--dry-run") == 2
-    told = capsys.readouterr()
-    assert expected in told.err
-    assert not told.out
+    shown = capsys.readouterr()
+    assert expected in shown.err
+    assert not shown.out
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def test_published_sizes():
     assert architecture("embedded", 48).image.tokens == 37
 
 
-def test_sizes_of_tasks_are_told_without_their_data():
+def test_sizes_of_tasks_are_known_without_their_data():
     assert task_size("cifar-100", toy_config(".")) == TaskSize(100, SplitSizes(50000, 0, 10000), 18)
     assert task_size("toy-warm", toy_config(".")) == TaskSize(3, SplitSizes(9, 6, 12), 1)  # read from its files
 
@@ -198,13 +198,13 @@ def test_calibrated_estimates_are_near_real_runs_and_in_their_order(tmp_path):
 
 
 def test_speeds_are_measured_once_and_kept(tmp_path):
-    told = []
-    first = cost_model([("embedded", 48)], tmp_path, tell=told.append)
-    again = cost_model([("embedded", 48)], tmp_path, tell=told.append)
+    notes = []
+    first = cost_model([("embedded", 48)], tmp_path, on_measure=notes.append)
+    again = cost_model([("embedded", 48)], tmp_path, on_measure=notes.append)
     assert first == again
     assert first.rates["embedded"].source == "measured"
     assert 1e9 < first.rates["embedded"].flops < 1e13
-    assert len(told) == 1
+    assert len(notes) == 1
 
 
 def test_without_a_measurement_defaults_stand_in_and_nothing_is_written(tmp_path):

@@ -325,13 +325,13 @@ def test_a_configuration_of_the_user_is_named_by_its_whole_path(tmp_path, monkey
 # Mistakes ------------------------------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_planned_is_told_together():
+def test_what_cannot_be_planned_is_reported_together():
     wrong = experiment(
         tasks=("weather-plian", "tools-plain", "country-211"),
         options={"OPTIM.LRR": 1, "OPTIM.LR": "abc"},
         trainers=(VPT, "configs/trainers/absent.yaml"),
     )
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         build_plan(wrong, "out")
     for expected in (
         "did you mean 'weather-plain'",
@@ -340,11 +340,11 @@ def test_what_cannot_be_planned_is_told_together():
         "'abc'",
         "absent",
     ):
-        assert expected in str(told.value)
-    assert str(told.value).count("weather-plian") == 1
+        assert expected in str(caught.value)
+    assert str(caught.value).count("weather-plian") == 1
 
 
-def test_a_trainer_without_a_backbone_is_told(tmp_path):
+def test_a_trainer_without_a_backbone_is_reported(tmp_path):
     (tmp_path / "bare.yaml").write_text("TRAINER: {NAME: MVLPT-VPT}\n")
     with pytest.raises(ConfigError, match="names no backbone; set backbone in the experiment"):
         build_plan(experiment(trainers=(str(tmp_path / "bare.yaml"),)), "out")

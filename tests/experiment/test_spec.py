@@ -52,18 +52,18 @@ MISTAKES = {
 @pytest.mark.parametrize("kind", MISTAKES)
 def test_mistakes_are_named(tmp_path, kind):
     changes, expected = MISTAKES[kind]
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         load_experiment(write(tmp_path / "e.yaml", **changes))
-    assert expected in str(told.value)
-    assert "\n" not in str(told.value)
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_all_mistakes_are_told_together(tmp_path):
+def test_all_mistakes_are_reported_together(tmp_path):
     file = write(tmp_path / "e.yaml", seed=[1], arms=["alone"], shots=[0], tasks=["a", "a"])
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         load_experiment(file)
     for expected in ("e.yaml", "unknown key 'seed'", "arm 'alone'", "shots is [0]", "'a' is named twice"):
-        assert expected in str(told.value)
+        assert expected in str(caught.value)
 
 
 def test_an_experiment_in_python_is_checked_too():

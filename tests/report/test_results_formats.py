@@ -12,8 +12,8 @@ from rich.console import Console
 from support.scores import row, zero_shot
 
 from mvlpt.report import Column, Entry, Sheet, latex, latex_escape, markdown
-from mvlpt.report.results.formats import TABLES, as_csv, as_json, as_latex, as_markdown, records, rich_tables, sheets
-from mvlpt.report.results.table import results_table
+from mvlpt.report.results import TABLES, as_csv, as_json, as_latex, as_markdown, results_table, rich_tables, sheets
+from mvlpt.report.results.records import records
 
 
 @pytest.fixture
@@ -116,11 +116,11 @@ def test_csv_and_json_hold_unrounded_numbers(results):
     assert float(shared["a_1"]["gain_over_single"]) == pytest.approx(-0.02)
     assert (shared["b|2"]["mean"], shared["b|2"]["seeds"]) == ("", "")
     assert shared["a_1"]["seeds"] == "1 2"
-    told = json.loads(as_json(results))
-    assert told["scores"] == records(results)["scores"]
-    assert {"mean_low", "mean_high", "average_rank"} <= told["summary"][0].keys()
-    assert told["tests"][0]["p"] is not None
-    assert told["notes"]
+    parsed = json.loads(as_json(results))
+    assert parsed["scores"] == records(results)["scores"]
+    assert {"mean_low", "mean_high", "average_rank"} <= parsed["summary"][0].keys()
+    assert parsed["tests"][0]["p"] is not None
+    assert parsed["notes"]
     assert as_csv(results, "tests").startswith("first,second,tasks,differing,better,worse,mean_difference,")
 
 

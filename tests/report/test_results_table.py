@@ -8,10 +8,9 @@ from scipy.stats import rankdata
 from support.scores import row, zero_shot
 
 from mvlpt.errors import ConfigError, RunFolderError
+from mvlpt.report.results import Method, Selection, results_table
 from mvlpt.report.results.paired_test import holm, paired_test
-from mvlpt.report.results.scores import Method
-from mvlpt.report.results.selection import Selection, find_method
-from mvlpt.report.results.table import results_table
+from mvlpt.report.results.selection import find_method
 
 TASKS, SEEDS, ARMS = ("a", "b", "c", "d", "e", "f", "g"), (1, 2, 3), ("single", "all", "grouped")
 ZERO = Method("ZeroshotCLIP", "zero_shot", 0)
@@ -188,7 +187,7 @@ def test_a_selection_keeps_its_references(numbers, rows):
     assert results_table(rows, select=Selection(tasks=("b", "c"), seeds=(2,))).tasks == ("b", "c")
 
 
-def test_groups_of_a_transfer_study_are_told_apart():
+def test_groups_of_a_transfer_study_are_separated():
     values = (("s2", 3), ("s10", 4))
     table = results_table([row("a", value, arm="transfer", group=group) for group, value in values])
     assert [one.group for one in table.methods] == ["s2", "s10"]

@@ -14,7 +14,7 @@ from mvlpt.graph import Grouping
 
 @dataclass(frozen=True)
 class ArmSetting:
-    """What the runs of an arm are made for.
+    """What an arm makes runs for.
 
     Attributes:
         experiment: what to compare.

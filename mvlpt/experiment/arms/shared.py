@@ -83,7 +83,7 @@ def _tuned(
 ) -> Run:
     """A run that tunes a fresh prompt with the only seed of a setting."""
     (seed,) = setting.seeds
-    place = setting.folder(arm, seed)
-    name = f"{place}/{folder}" if folder else place
+    parent = setting.folder(arm, seed)
+    name = f"{parent}/{folder}" if folder else parent
     options = setting.experiment.overrides(arm)
     return Run(name, "train", setting.trainer, arm, tasks, setting.shots, seed, group, options, serves)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from mvlpt.experiment.arms.registry import ArmSetting, runs_of_arm
 from mvlpt.experiment.arms.runs import Run, StartPrompt, folder_name, hashed_name, seeds_name, shots_name
 
+TOGETHER = "together"  # the name of the prompt that all sources share
+
 
 @runs_of_arm("transfer", across_seeds=True)
 def transfer_runs(setting: ArmSetting) -> Iterator[Run]:
@@ -18,22 +20,19 @@ def transfer_runs(setting: ArmSetting) -> Iterator[Run]:
             tuned.setdefault(source, []).append(run)
             yield run
     for source, runs in tuned.items():
-        leaf = hashed_name(source, runs[0].tasks) if source == TOGETHER else source
-        mean = f"{setting.trainer_folder}/source/{shots_name(setting.shots)}/mean-of-{seeds_name(setting.seeds)}/{leaf}"
-        start = StartPrompt(tuple(runs), source, mean)
+        folder = hashed_name(source, runs[0].tasks) if source == TOGETHER else source
+        parent = f"{setting.trainer_folder}/source/{shots_name(setting.shots)}/mean-of-{seeds_name(setting.seeds)}"
+        start = StartPrompt(tuple(runs), source, f"{parent}/{folder}")
         for seed in setting.seeds:
             for target in experiment.targets:
                 yield _adaptation(setting, seed, source, target, start)
-
-
-TOGETHER = "together"  # the name of the prompt that all sources share
 
 
 def _source_runs(setting: ArmSetting, seed: int) -> Iterator[tuple[str, Run]]:
     """The runs that tune source prompts: (name of the source, run).
 
     A source that is tuned with the same tasks and options in the arm ``single`` or ``all`` is that very run; any other
-    is not tested, so that its scores do not stand beside those of the arms.
+    is not tested, so that its scores do not mix with those of the arms.
     """
     experiment = setting.experiment
     options = experiment.overrides("source")
@@ -45,9 +44,9 @@ def _source_runs(setting: ArmSetting, seed: int) -> Iterator[tuple[str, Run]]:
         arm, sources = "all", [(TOGETHER, hashed_name(TOGETHER, tasks), tasks)]
         tested = experiment.sources if experiment.sources == experiment.tasks else ()
     same_options = arm in experiment.arms and options == experiment.overrides(arm)
-    for source, leaf, tasks in sources:
+    for source, folder, tasks in sources:
         test = {} if same_options and set(tasks) <= set(tested) else {"TEST.NO_TEST": True}
-        name = f"{setting.folder('source', seed)}/{leaf}"
+        name = f"{setting.folder('source', seed)}/{folder}"
         run = Run(name, "train", setting.trainer, arm, tasks, setting.shots, seed, options={**options, **test})
         yield source, run
 
@@ -55,9 +54,9 @@ def _source_runs(setting: ArmSetting, seed: int) -> Iterator[tuple[str, Run]]:
 def _adaptation(setting: ArmSetting, seed: int, source: str, target: str, start: StartPrompt) -> Run:
     """The run that starts from a source prompt and adapts it to a target."""
     mean = f"from-{seeds_name(setting.seeds)}"
-    place = f"{setting.trainer_folder}/transfer/{shots_name(setting.shots)}/{mean}/seed{seed}"
+    parent = f"{setting.trainer_folder}/transfer/{shots_name(setting.shots)}/{mean}/seed{seed}"
     return Run(
-        name=f"{place}/{source}/{folder_name(target)}",
+        name=f"{parent}/{source}/{folder_name(target)}",
         kind="adapt",
         trainer=setting.trainer,
         arm="transfer",

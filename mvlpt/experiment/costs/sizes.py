@@ -1,4 +1,4 @@
-"""How large architectures and tasks are, told without weights and, for known tasks, without data.
+"""Sizes of architectures and tasks, found without weights and, for known tasks, without data.
 
 Shapes: L layers, D width.
 """
@@ -23,7 +23,7 @@ RESNET_FLOPS = 4.1e9 * 2 / 16  # of a bottleneck block at width 64 and 224 x 224
 
 @dataclass(frozen=True)
 class Tower:
-    """One transformer, or a ResNet told as one.
+    """One transformer, or a ResNet described as one.
 
     Attributes:
         layers: L.
@@ -111,7 +111,7 @@ def _text_tower(text: Mapping[str, Any]) -> Tower:
 
 
 def task_size(name: str, cfg: CfgNode) -> TaskSize:
-    """The size of a task: from the table of known tasks, or else from its files, which then must be there.
+    """The size of a task: from the table of known tasks, or else from its files.
 
     Args:
         name: the task.

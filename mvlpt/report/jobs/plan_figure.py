@@ -13,12 +13,12 @@ from typing import Any
 
 import networkx as nx
 
+from mvlpt.arms import arm_label
 from mvlpt.errors import ConfigError
 from mvlpt.io import atomic_write
 from mvlpt.report.durations import duration
 from mvlpt.report.graphs.figures import COLOURS, DPI, INK, new_figure, text_width
 from mvlpt.report.jobs.plan_table import category_of, critical_path
-from mvlpt.report.results.scores import ARM_NAMES
 from mvlpt.schedule import KINDS, Job, Plan
 
 LARGEST = 150  # jobs that are drawn one by one
@@ -83,7 +83,7 @@ def _lines(jobs: list[Job], single: bool) -> tuple[str, ...]:
         parts = jobs[0].name.split("/")
         head = "/".join(parts[:2]) if len(parts) > 2 else jobs[0].name
         return tuple(filter(None, (head, "/".join(parts[2:]) if len(parts) > 2 else "", f"{kind}, {seconds}")))
-    words = " ".join(filter(None, (trainer, ARM_NAMES.get(arm, arm))))
+    words = " ".join(filter(None, (trainer, arm_label(arm))))
     count = f"{len(jobs):,} job{'s' * (len(jobs) > 1)}"
     return tuple(filter(None, (f"{kind}: {count}", words, seconds)))
 

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mvlpt.arms import arm_label, arm_order
 from mvlpt.report.durations import duration, memory
-from mvlpt.report.results.scores import ARM_NAMES
 from mvlpt.report.sheets import Column, Entry, Sheet
 from mvlpt.schedule import KINDS, Job, JobRecord, Plan, Slot, lower_bound, simulate, upward_ranks
 
@@ -48,8 +48,7 @@ def category_of(job: Job) -> Category:
 def category_rank(category: Category) -> tuple[int, str, int, str]:
     """Sorts kinds in the order of the work, then trainers, then arms as the tables of results do."""
     kind, trainer, arm = category
-    known = list(ARM_NAMES)
-    return (KINDS.index(kind), trainer, known.index(arm) if arm in known else len(known), arm)
+    return (KINDS.index(kind), trainer, *arm_order(arm))
 
 
 def critical_path(plan: Plan, seconds: Mapping[str, float]) -> list[str]:
@@ -107,7 +106,7 @@ def _row(category: Category, jobs: list[Job], finished: int | None) -> tuple[Ent
     seconds = [job.seconds for job in jobs]
     peak = max((job.memory_mb for job in jobs), default=0.0)
     low, high = duration(min(seconds, default=0.0)), duration(max(seconds, default=0.0))
-    texts = [category[0], category[1], ARM_NAMES.get(category[2], category[2]), f"{len(jobs):,}"]
+    texts = [category[0], category[1], arm_label(category[2]), f"{len(jobs):,}"]
     texts += [] if finished is None else [f"{finished:,}"]
     texts += [low if low == high else f"{low} – {high}", duration(sum(seconds)), memory(peak)]
     return tuple(Entry(text, bold=category[0] == "all") for text in texts)

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mvlpt.arms import arm_label
 from mvlpt.report.durations import clock
 from mvlpt.report.jobs.changes import shorten
 from mvlpt.report.jobs.job_files import last_line, read_progress
 from mvlpt.report.jobs.plan_table import category_of, category_rank
-from mvlpt.report.results.scores import ARM_NAMES
 from mvlpt.report.sheets import Column, Entry, Sheet
 from mvlpt.schedule import OUTPUT, STATES, Job, JobRecord, Plan, attempt_folder
 
@@ -32,7 +32,7 @@ def status_sheet(plan: Plan, records: Records, title: str = "") -> Sheet:
     columns = [Column((name,), left=True) for name in ("kind", "trainer", "arm")]
     columns += [Column((state,)) for state in (*states, "all")]
     rows: list[tuple[Entry, ...] | None] = [
-        (*map(Entry, (kind, trainer, ARM_NAMES.get(arm, arm))), *_numbers(counts[kind, trainer, arm], states))
+        (*map(Entry, (kind, trainer, arm_label(arm))), *_numbers(counts[kind, trainer, arm], states))
         for kind, trainer, arm in sorted(counts, key=category_rank)
     ]
     rows += [None, (Entry("all", bold=True), Entry(), Entry(), *_numbers(total, states, bold=True))]

@@ -8,15 +8,19 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.report.results.experiment_files import MARKDOWN, experiment_tables, looks_of
-    from mvlpt.report.results.formats import SHOWN, TABLES, as_csv, as_json, as_latex, as_markdown, rich_tables
-    from mvlpt.report.results.scores import Method, Scores
+    from mvlpt.report.results.formats import as_csv, as_json, as_latex, as_markdown, rich_tables
+    from mvlpt.report.results.method import Method
+    from mvlpt.report.results.result_sheets import SHOWN, TABLES, sheets
+    from mvlpt.report.results.scores import Scores
     from mvlpt.report.results.selection import Selection
     from mvlpt.report.results.table import ResultsTable, results_table
 
 _HOMES = {
     "experiment_files": ("MARKDOWN", "experiment_tables", "looks_of"),
-    "formats": ("SHOWN", "TABLES", "as_csv", "as_json", "as_latex", "as_markdown", "rich_tables"),
-    "scores": ("Method", "Scores"),
+    "formats": ("as_csv", "as_json", "as_latex", "as_markdown", "rich_tables"),
+    "method": ("Method",),
+    "result_sheets": ("SHOWN", "TABLES", "sheets"),
+    "scores": ("Scores",),
     "selection": ("Selection",),
     "table": ("ResultsTable", "results_table"),
 }
@@ -37,6 +41,7 @@ __all__ = [
     "looks_of",
     "results_table",
     "rich_tables",
+    "sheets",
 ]
 
 __getattr__ = lazy_exports(__name__, {name: home for home, names in _HOMES.items() for name in names})

@@ -1,11 +1,12 @@
-"""What the reader of a table must mind: missing scores, unequal seeds, replaced test splits."""
+"""Notes below a table: missing scores, unequal seeds, replaced test splits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mvlpt.report.results.method import Method
 from mvlpt.report.results.paired_test import SMALL, PairedTest
-from mvlpt.report.results.scores import Method, Scores
+from mvlpt.report.results.scores import Scores
 
 NAMED = 8  # more names than this are counted
 
@@ -28,13 +29,13 @@ def notes_on(
 
 
 def small_tests(tests: Sequence[PairedTest]) -> list[str]:
-    """What cannot be told from so few tasks; one sentence for all tests."""
+    """What so few tasks cannot show; one sentence for all tests."""
     counts = sorted({test.nonzero for test in tests if 0 < test.nonzero < SMALL})
     if not counts:
         return []
-    told = ", ".join(f"with {count} p is at least {2 / 2**count:.2g}" for count in counts)
+    bounds = ", ".join(f"with {count} p is at least {2 / 2**count:.2g}" for count in counts)
     which = "All tests" if all(test.nonzero < SMALL for test in tests) else "Some tests"
-    return [f"{which} rest on few tasks that differ: {told}"]
+    return [f"{which} rest on few tasks that differ: {bounds}"]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -64,9 +65,9 @@ def _missing_scores(
 
 def _seeds(scores: Scores, methods: Sequence[Method]) -> list[str]:
     by_method = {method: scores.seeds(method) for method in methods if not method.zero_shot}
-    told = {method: ", ".join(map(str, seeds)) for method, seeds in by_method.items()}
+    listed = {method: ", ".join(map(str, seeds)) for method, seeds in by_method.items()}
     if len(set(by_method.values())) > 1:
-        return ["The seeds differ: " + "; ".join(f"{method}: {seeds}" for method, seeds in told.items())]
+        return ["The seeds differ: " + "; ".join(f"{method}: {seeds}" for method, seeds in listed.items())]
     if any(len(seeds) == 1 for seeds in by_method.values()):
         return ["One seed only: there is no deviation"]
     return []

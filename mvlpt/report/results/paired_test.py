@@ -22,7 +22,7 @@ class PairedTest:
         mean: mean difference, points.
         median: median difference, points.
         p: two-sided; ``None`` where no task differs.
-        note: what to mind when reading ``p``; empty if nothing.
+        note: a caveat about ``p``; empty if there is none.
     """
 
     n: int
@@ -85,7 +85,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     order = sorted((i for i, p in enumerate(p_values) if p is not None), key=lambda i: p_values[i])
     adjusted: list[float | None] = [None] * len(p_values)
     highest = 0.0
-    for place, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - place) * p_values[i]))
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * p_values[i]))
         adjusted[i] = highest
     return adjusted

@@ -9,7 +9,7 @@ from typing import Any
 
 from mvlpt.arms import ARMS, arm_label
 from mvlpt.errors import ConfigError, suggest
-from mvlpt.report.results.scores import Method
+from mvlpt.report.results.method import Method
 
 AUXILIARY = tuple(arm.name for arm in ARMS.values() if arm.auxiliary)  # shown on request
 
@@ -68,20 +68,20 @@ class Selection:
         return (not self.trainers or method.trainer in self.trainers) and (not self.shots or method.shots in self.shots)
 
 
-def find_method(text: str, methods: Sequence[Method]) -> Method:
-    """The only method that has all the parts of ``text``, such as ``MVLPT-VPT/grouped`` or ``MVLPT-VPT/single/4``.
+def find_method(name: str, methods: Sequence[Method]) -> Method:
+    """The only method that has all the parts of ``name``, such as ``MVLPT-VPT/grouped`` or ``MVLPT-VPT/single/4``.
 
     Raises:
         ConfigError: none or several have.
     """
-    parts = [part.strip().lower() for part in re.split("[/,]", text) if part.strip()]
+    parts = [part.strip().lower() for part in re.split("[/,]", name) if part.strip()]
     hits = [method for method in methods if parts and all(part in _names(method) for part in parts)]
     if len(hits) == 1:
         return hits[0]
     if hits:
-        raise ConfigError(f"'{text}' fits {len(hits)} methods ({'; '.join(map(str, hits))}); add trainer/arm/shots")
+        raise ConfigError(f"'{name}' fits {len(hits)} methods ({'; '.join(map(str, hits))}); add trainer/arm/shots")
     short = ["/".join(map(str, (m.trainer, m.arm, *([] if m.zero_shot else [m.shots])))) for m in methods]
-    raise ConfigError(f"No method of the results fits '{text}'{suggest(text, short)}")
+    raise ConfigError(f"No method of the results fits '{name}'{suggest(name, short)}")
 
 
 def _names(method: Method) -> set[str]:

@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mvlpt.report.results.scores import Method, Scores
+from mvlpt.report.results.method import Method
+from mvlpt.report.results.scores import Scores
 
 OVERALL = "all tasks"
 

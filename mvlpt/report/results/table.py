@@ -1,22 +1,22 @@
-"""Everything the tables of results show, as data: cells, means, gains, ranks, tests, and what to mind.
+"""Everything the tables of results show, as data: cells, means, gains, ranks, tests and notes.
 
 ``docs/results.md`` gives the formulas.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mvlpt.errors import ConfigError, RunFolderError
+from mvlpt.errors import RunFolderError
+from mvlpt.report.results.comparisons import Comparison, compare_methods, default_pairs, named_pair
+from mvlpt.report.results.method import Method
 from mvlpt.report.results.notes import notes_on, small_tests
-from mvlpt.report.results.paired_test import PairedTest, holm, paired_test
-from mvlpt.report.results.scores import Method, Scores
-from mvlpt.report.results.selection import AUXILIARY, Selection, find_method
+from mvlpt.report.results.scores import Scores
+from mvlpt.report.results.selection import AUXILIARY, Selection
 from mvlpt.report.results.summary import Cell, average
 
 
@@ -42,16 +42,6 @@ class MethodSummary:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A paired test between two methods over the tasks that both have; ``p_holm`` corrects for all tests shown."""
-
-    first: Method
-    second: Method
-    test: PairedTest
-    p_holm: float | None
-
-
-@dataclass(frozen=True)
 class ResultsTable:
     """What :func:`results_table` found.
 
@@ -64,7 +54,7 @@ class ResultsTable:
         zero_shot: the reference of the gains, if there is exactly one.
         summaries: one for each method shown.
         comparisons: the paired tests.
-        notes: what to mind when reading, a sentence each.
+        notes: what affects how the table reads, a sentence each.
     """
 
     scores: Scores
@@ -105,29 +95,29 @@ def results_table(
         rows: lines of ``results.jsonl``.
         groups: task to a group of tasks (looks, domains, ...), for means over each; tasks without one count among all.
         select: what to look at.
-        split_groups: tell apart the groups that prompts were trained on, such as the sources of a transfer study.
+        split_groups: separate the groups that prompts were trained on, such as the sources of a transfer study.
         compare: pairs of methods to test, as :func:`find_method` reads them; by default each method shown against
             zero-shot, and the arms of a trainer against each other.
 
     Raises:
         RunFolderError: rows contradict each other, or no test score is left.
-        ConfigError: the selection or a pair names what is not there.
+        ConfigError: the selection or a pair names something that has no scores.
     """
     select, rows = select or Selection(), list(rows)
     scores = Scores.of(select.rows(rows), split_groups)
     methods = tuple(method for method in scores.methods if select.shows(method))
     if not methods:
-        raise RunFolderError(_nothing(rows, select))
+        raise RunFolderError(_no_scores(rows, select))
     groups = {task: name for task, name in (groups or {}).items() if task in scores.tasks}
     shown = [task for task in scores.tasks if any((method, task) in scores.values for method in methods)]
     common = scores.common_tasks(methods)
     zero_shots = [method for method in scores.methods if method.zero_shot]
     zero_shot = zero_shots[0] if len(zero_shots) == 1 else None
     if compare is None:
-        pairs = _default_pairs(scores, methods, zero_shot)
+        pairs = default_pairs(scores, methods, zero_shot)
     else:
-        pairs = [_named_pair(scores, one, other) for one, other in compare]
-    comparisons = _compare(scores, pairs)
+        pairs = [named_pair(scores, one, other) for one, other in compare]
+    comparisons = compare_methods(scores, pairs)
     notes = notes_on(scores, methods, shown, common, zero_shots)
     notes += small_tests([one.test for one in comparisons])
     return ResultsTable(
@@ -143,7 +133,7 @@ def results_table(
     )
 
 
-def _nothing(rows: Iterable[Mapping[str, Any]], select: Selection) -> str:
+def _no_scores(rows: Iterable[Mapping[str, Any]], select: Selection) -> str:
     hidden = [] if select.arms else sorted({row["arm"] for row in rows} & set(AUXILIARY))
     if hidden:
         return f"The results hold scores of the arm '{hidden[0]}' only; name it with --arm"
@@ -157,14 +147,15 @@ def _summaries(
     common: Sequence[str],
     zero_shot: Method | None,
 ) -> tuple[MethodSummary, ...]:
-    ranks, made = _average_ranks(scores, methods, common), []
+    ranks = _average_ranks(scores, methods, common)
+    summaries = []
     for method in methods:
         over = common or scores.tasks_of(method)
         by_group = {
             name: average(scores, method, [task for task in over if groups.get(task) == name])
             for name in dict.fromkeys(groups.values())
         }
-        made.append(
+        summaries.append(
             MethodSummary(
                 method=method,
                 overall=average(scores, method, over),
@@ -174,7 +165,7 @@ def _summaries(
                 rank=ranks.get(method),
             )
         )
-    return tuple(made)
+    return tuple(summaries)
 
 
 def _by_group(tasks: Sequence[str], groups: Mapping[str, str]) -> list[str]:
@@ -195,7 +186,7 @@ def _mean_gain(scores: Scores, method: Method, other: Method | None, tasks: Sequ
 
 
 def _average_ranks(scores: Scores, methods: Sequence[Method], tasks: Sequence[str]) -> dict[Method, float]:
-    """Ranks of means over seeds, 1 for the best; methods that are equal share the mean of their places."""
+    """Ranks of means over seeds, 1 for the best; equal methods share the mean of their ranks."""
     from scipy.stats import rankdata
 
     if not tasks:
@@ -204,41 +195,3 @@ def _average_ranks(scores: Scores, methods: Sequence[Method], tasks: Sequence[st
     values = np.array([[scores.mean(method, task) for task in tasks] for method in methods])
     ranks = rankdata(np.round(values, 9) * signs, axis=0).mean(axis=1)
     return dict(zip(methods, map(float, ranks), strict=True))
-
-
-def _default_pairs(scores: Scores, methods: Sequence[Method], zero_shot: Method | None) -> list[tuple[Method, Method]]:
-    """The more shared arm first. Groups told apart are not tested against each other: there may be very many."""
-    trained = [method for method in methods if not method.zero_shot]
-    pairs = []
-    for earlier, later in itertools.combinations(trained, 2):
-        same = (earlier.trainer, earlier.shots) == (later.trainer, later.shots)
-        if same and (earlier.arm == "single" or not (earlier.group and later.group)):
-            pairs.append((later, earlier))
-    if zero_shot is not None:
-        pairs += [(method, zero_shot) for method in trained]
-    order = {method: place for place, method in enumerate(methods)}
-    return sorted(pairs, key=lambda pair: (order[pair[0]], order.get(pair[1], -1)))
-
-
-def _named_pair(scores: Scores, one: str, other: str) -> tuple[Method, Method]:
-    """Two methods that were named to be compared.
-
-    Raises:
-        ConfigError: a name fits no method, both are the same method, or no task has scores of both.
-    """
-    first, second = find_method(one, scores.methods), find_method(other, scores.methods)
-    if first == second:
-        raise ConfigError(f"'{one}' and '{other}' are one method, {' '.join(first.words)}; name two that differ")
-    if not scores.common_tasks((first, second)):
-        raise ConfigError(f"No task has scores of both '{one}' and '{other}', so they cannot be compared")
-    return first, second
-
-
-def _compare(scores: Scores, pairs: Sequence[tuple[Method, Method]]) -> tuple[Comparison, ...]:
-    tested = []
-    for first, second in pairs:
-        tasks = scores.common_tasks((first, second))
-        if tasks and first != second:
-            tested.append((first, second, paired_test([scores.gain(first, second, task) for task in tasks])))
-    corrected = holm([test.p for _, _, test in tested])
-    return tuple(Comparison(a, b, test, p) for (a, b, test), p in zip(tested, corrected, strict=True))

@@ -1,0 +1,85 @@
+"""The mean of the prompts of several runs, usually of several seeds."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mvlpt.engine import BEST_CHECKPOINT, find_checkpoint, load_checkpoint, save_checkpoint
+from mvlpt.errors import CheckpointError, RunFolderError
+from mvlpt.io import read_json, write_json
+from mvlpt.models import clean_prompt_state
+
+RECORD = "average.json"  # which runs and checkpoints were averaged
+
+
+def average_states(states: Mapping[str, Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of every tensor.
+
+    Args:
+        states: name of each state, for messages, to the state; all of the same keys and shapes.
+
+    Raises:
+        CheckpointError: they differ; the message says where and in what.
+    """
+    (first_name, first), *others = states.items()
+    for name, state in others:
+        for key in sorted(first.keys() | state.keys()):
+            shapes = [tuple(s[key].shape) if key in s else "absent" for s in (first, state)]
+            if shapes[0] != shapes[1]:
+                raise CheckpointError(
+                    f"These prompts cannot be averaged: {key} is {shapes[0]} in {first_name} and {shapes[1]} in {name}"
+                )
+    return {key: torch.stack([s[key].double() for s in states.values()]).mean(0).to(first[key]) for key in first}
+
+
+def average_runs(
+    runs: Sequence[str],
+    output: str | os.PathLike[str],
+    epoch: int = 0,
+    name: str = "prompt_learner",
+    resume: bool = False,
+) -> tuple[dict[str, Any], bool]:
+    """Averages checkpoints and writes the mean as the best checkpoint in ``output``.
+
+    Beside it, ``average.json`` keeps the runs and the SHA-256 of their checkpoints.
+
+    Args:
+        runs: output folders of runs.
+        output: folder for the mean.
+        epoch: whose checkpoints; 0 takes the best, or else the last.
+        name: folder of the checkpoints.
+        resume: accept a mean that ``output`` holds, if it is one of these checkpoints.
+
+    Returns:
+        The checkpoint of the mean, and whether ``output`` held it before.
+
+    Raises:
+        CheckpointError: a checkpoint is missing, broken or does not fit the others.
+        RunFolderError: ``output`` holds a prompt already; with ``resume``, another one.
+    """
+    folder = Path(output)
+    exists = (folder / name / BEST_CHECKPOINT).exists()
+    if exists and not resume:
+        raise RunFolderError(f"{folder} holds a prompt already; choose another folder")
+    paths = [find_checkpoint(run, name, epoch or None) for run in runs]
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise CheckpointError("A run is named twice; its prompt would count double")
+    hashes = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+    if exists:
+        known = read_json(folder / RECORD) if (folder / RECORD).exists() else {}
+        if not isinstance(known, dict) or known.get("checkpoints") != hashes:
+            raise RunFolderError(f"{folder} holds another prompt, not the mean of these; choose another folder")
+        return load_checkpoint(folder / name / BEST_CHECKPOINT), True
+    checkpoints = {str(path): load_checkpoint(path) for path in paths}
+    state = average_states({path: clean_prompt_state(content["state_dict"]) for path, content in checkpoints.items()})
+    epochs = [int(content.get("epoch", 0)) for content in checkpoints.values()]
+    mean = {"state_dict": state, "epoch": max(epochs), "optimizer": None, "scheduler": None, "val_result": None}
+    write_json({"runs": list(runs), "checkpoints": hashes}, folder / RECORD)  # before the mean, which it explains
+    save_checkpoint(mean, folder / name, model_name=BEST_CHECKPOINT)
+    return mean, False

@@ -1,0 +1,151 @@
+"""The tables of results, drawn as sheets: scores, summary, tests, gains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mvlpt.report.results.method import Method
+from mvlpt.report.results.summary import OVERALL, Cell
+from mvlpt.report.results.table import ResultsTable
+from mvlpt.report.sheets import Column, Entry, Sheet
+
+TABLES = ("scores", "summary", "tests", "gains")
+SHOWN = ("scores", "summary", "tests")  # by default
+
+
+def sheets(results: ResultsTable, tables: Sequence[str] = SHOWN, digits: int = 1) -> list[Sheet]:
+    """The tables to draw, each with at least one row; ``gains`` gives one for each reference there is."""
+    drawn = []
+    for name in tables:
+        if name == "scores":
+            drawn.append(_scores_sheet(results, digits))
+        elif name == "summary":
+            drawn.append(_summary_sheet(results, digits))
+        elif name == "tests":
+            drawn.append(_tests_sheet(results, digits))
+        else:
+            drawn += [
+                _gains_sheet(results, "zero-shot", lambda _: results.zero_shot, digits),
+                _gains_sheet(results, "single-task", results.single, digits),
+            ]
+    return [sheet for sheet in drawn if sheet.rows]
+
+
+def _entry(cell: Cell | None, digits: int, best: float | None = None) -> Entry:
+    if cell is None:
+        return Entry()
+    return Entry(cell.text(digits), bold=best is not None and round(cell.mean, digits) == round(best, digits))
+
+
+def _signed(value: float | None, digits: int) -> str:
+    if value is None:
+        return ""
+    number = f"{value:+.{digits}f}"
+    return number[1:] if float(number) == 0 else number
+
+
+def _best(cells: Sequence[Cell | None], higher_is_better: bool = True) -> float | None:
+    """The best mean of several; ``None`` where there is nothing to compare."""
+    means = [cell.mean for cell in cells if cell is not None]
+    return (max if higher_is_better else min)(means) if len(means) > 1 else None
+
+
+def _many_shots(results: ResultsTable) -> bool:
+    return len({method.shots for method in results.methods if not method.zero_shot}) > 1
+
+
+def _heading(results: ResultsTable, method: Method) -> Column:
+    """With the shots where they differ; otherwise they are in the title."""
+    shots = () if method.zero_shot or not _many_shots(results) else (f"{method.shots}-shot",)
+    return Column((*method.words, *shots))
+
+
+def _shots_title(results: ResultsTable) -> str:
+    shots = {method.shots for method in results.methods if not method.zero_shot}
+    return f", {min(shots)}-shot" if len(shots) == 1 else ""
+
+
+def _scores_sheet(results: ResultsTable, digits: int) -> Sheet:
+    columns = [Column(("task",), left=True), *(_heading(results, method) for method in results.methods)]
+    rows: list[tuple[Entry, ...] | None] = []
+    before = None
+    for task in results.tasks:
+        if rows and results.groups and results.groups.get(task) != before:
+            rows.append(None)
+        before = results.groups.get(task)
+        cells = [results.cell(method, task) for method in results.methods]
+        best = _best(cells, results.scores.higher_is_better[task])
+        rows.append((Entry(task), *(_entry(cell, digits, best) for cell in cells)))
+    overall = [row.overall for row in results.summaries]
+    if len(results.tasks) > 1 and results.common and any(overall):
+        best = _best(overall, results.scores.higher_is_better[results.common[0]])
+        name = "mean" if results.common == results.tasks else f"mean of {len(results.common)}"
+        rows += [None, (Entry(name), *(_entry(cell, digits, best) for cell in overall))]
+    metrics = ", ".join(sorted({results.scores.metric[task] for task in results.tasks}))
+    title = f"Test score % ({metrics}){_shots_title(results)}: mean ± sd over seeds"
+    return Sheet(title, tuple(columns), tuple(rows))
+
+
+def _summary_sheet(results: ResultsTable, digits: int) -> Sheet:
+    names, many = results.group_names, _many_shots(results)
+    columns = [Column((name,), left=True) for name in ("trainer", "arm", *(["shots"] if many else []))]
+    keys = len(columns)
+    columns += [Column((name,)) for name in (*names, OVERALL)]
+    columns += [Column(("over", "zero-shot")), Column(("over", "single")), Column(("average", "rank"))]
+    columns += [] if results.common else [Column(("tasks",))]
+    higher = all(results.scores.higher_is_better[task] for task in results.tasks)
+    best = [_best([row.by_group[name] for row in results.summaries], higher) for name in names]
+    best.append(_best([row.overall for row in results.summaries], higher))
+    best = best if results.common else [None] * len(best)
+    rows = []
+    for row in results.summaries:
+        trainer, *arm = row.method.words
+        cells = [*(row.by_group[name] for name in names), row.overall]
+        rows.append(
+            (
+                *map(Entry, (trainer, " ".join(arm))),
+                *([Entry(str(row.method.shots or ""))] if many else []),
+                *(_entry(cell, digits, top) for cell, top in zip(cells, best, strict=True)),
+                Entry(_signed(row.over_zero_shot, digits)),
+                Entry(_signed(row.over_single, digits)),
+                Entry("" if row.rank is None else f"{row.rank:.2f}"),
+                *([] if results.common else [Entry(str(len(results.scores.tasks_of(row.method))))]),
+            )
+        )
+    count = len(results.common)
+    over = f"{count} task{'s' * (count != 1)}" if count else "each method's own tasks"
+    title = f"Mean test score % over {over}{_shots_title(results)}, ± sd over seeds; gains in points"
+    return Sheet(title, tuple(columns), tuple(rows), keys)
+
+
+def _tests_sheet(results: ResultsTable, digits: int) -> Sheet:
+    columns = [Column(("first",), left=True), Column(("second",), left=True), Column(("tasks",))]
+    columns += [Column(("better",)), Column(("worse",)), Column(("mean", "gain")), Column(("median", "gain"))]
+    columns += [Column(("p",)), Column(("p", "(Holm)"))]
+    rows = []
+    for comparison in results.comparisons:
+        test = comparison.test
+        fields = [" ".join(_heading(results, method).lines) for method in (comparison.first, comparison.second)]
+        fields += [str(test.n), str(test.better), str(test.worse)]
+        fields += [_signed(test.mean, digits), _signed(test.median, digits)]
+        fields += ["equal", ""] if test.p is None else [_p(test.p), _p(comparison.p_holm)]
+        rows.append(tuple(map(Entry, fields)))
+    title = f"First against second over tasks{_shots_title(results)}: Wilcoxon signed-rank test, two-sided"
+    return Sheet(title, tuple(columns), tuple(rows), keys=2)
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
+def _gains_sheet(results: ResultsTable, over: str, reference: Callable[[Method], Method | None], digits: int) -> Sheet:
+    others = {m: other for m in results.methods if (other := reference(m)) is not None and other != m}
+    columns = (Column(("task",), left=True), *(_heading(results, method) for method in others))
+    rows = [
+        (
+            Entry(task),
+            *(Entry(_signed(results.scores.gain(method, other, task), digits)) for method, other in others.items()),
+        )
+        for task in results.tasks
+    ]
+    return Sheet(f"Gain over {over}, points (positive is better)", columns, tuple(rows) if others else ())
