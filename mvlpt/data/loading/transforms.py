@@ -37,6 +37,7 @@ AVAI_CHOICES = [
     "randomgrayscale",
     "gaussian_blur",
 ]
+LONGEST_RATIO = 16
 DETERMINISTIC_CHOICES = frozenset({"normalize", "instance_norm", "center_crop"})
 
 INTERPOLATION_MODES = {
@@ -83,7 +84,10 @@ def transform_of(transform: Any, domain: int) -> Any:
 
 
 class Random2DTranslation:
-    """With probability ``p`` resizes to 9/8 of the size and crops a random window; else resizes to the size."""
+    """With probability ``p`` resizes to 9/8 of the size and crops a random window; else resizes to the size.
+
+    The offsets are rounded uniform numbers, as Dassl draws them: the first and last have half the weight of the others.
+    """
 
     def __init__(
         self, height: int, width: int, p: float = 0.5, interpolation: InterpolationMode = InterpolationMode.BILINEAR
@@ -98,9 +102,29 @@ class Random2DTranslation:
             return F.resize(img, [self.height, self.width], self.interpolation)
         tall, wide = round(self.height * 1.125), round(self.width * 1.125)
         resized = F.resize(img, [tall, wide], self.interpolation)
-        top = int(torch.randint(tall - self.height + 1, ()))
-        left = int(torch.randint(wide - self.width + 1, ()))
+        top, left = (round(float(torch.rand(())) * slack) for slack in (tall - self.height, wide - self.width))
         return F.crop(resized, top, left, self.height, self.width)
+
+
+class ResizeShorterSide(T.Resize):
+    """Resizes the shorter side, as ``T.Resize(size)``, before a centre crop; a very long image is cropped first.
+
+    An image of 1 x 100,000 pixels would become one of 224 x 22,400,000. Of an image longer than ``LONGEST_RATIO`` times
+    its shorter side only the centre of that length is resized, which contains all that the crop keeps.
+    """
+
+    def __repr__(self) -> str:
+        return f"Resize{super().__repr__()[len(type(self).__name__) :]}"  # part of the names of kept features
+
+    def forward(self, img: Image.Image) -> Image.Image:
+        width, height = img.size
+        longest = LONGEST_RATIO * min(width, height)
+        if max(width, height) > longest + 1:
+            longest += (max(width, height) - longest) % 2  # an even number is cut off, so that the centre stays
+            box = [min(length, longest) for length in (width, height)]
+            left, top = (width - box[0]) // 2, (height - box[1]) // 2
+            img = img.crop((left, top, left + box[0], top + box[1]))
+        return super().forward(img)
 
 
 class InstanceNormalization:
@@ -241,7 +265,7 @@ def build_test_transform(cfg: Any, center_crops: Sequence[bool]) -> Pipeline | T
 
 def _test_steps(node: Any, chosen: set[str], cropped: bool) -> list[Callable]:
     size, mode = list(node.SIZE), INTERPOLATION_MODES[node.INTERPOLATION]
-    fit = [T.Resize(max(size), mode), T.CenterCrop(size)] if cropped else [T.Resize(size, mode)]
+    fit = [ResizeShorterSide(max(size), mode), T.CenterCrop(size)] if cropped else [T.Resize(size, mode)]
     steps = [*fit, T.ToTensor()]
     if "normalize" in chosen:
         steps.append(T.Normalize(node.PIXEL_MEAN, node.PIXEL_STD))

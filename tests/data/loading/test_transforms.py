@@ -7,8 +7,10 @@ import pytest
 import torch
 from PIL import Image
 from torchvision import transforms as T
+from torchvision.transforms.functional import InterpolationMode
 
 from mvlpt.data.loading import AVAI_CHOICES, INTERPOLATION_MODES, Cutout, build_transform, is_random
+from mvlpt.data.loading.transforms import LONGEST_RATIO, Random2DTranslation, ResizeShorterSide
 from mvlpt.errors import ConfigError
 
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
@@ -36,6 +38,50 @@ def test_test_transform_resizes_the_short_side_and_crops_the_centre(make_cfg):
     expected = torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 255
     expected = (expected - torch.tensor([0.5, 0.4, 0.3])[:, None, None]) / torch.tensor([0.2, 0.3, 0.4])[:, None, None]
     assert torch.allclose(got, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 60_000), (60_001, 2), (7, 5000)])
+def test_extreme_aspect_ratios_stay_small(make_cfg, size, monkeypatch):
+    """The centre of a very long image is cropped before it is resized, not after."""
+    largest = []
+    real = Image.Image.resize
+
+    def resize(image, *args, **kwargs):
+        result = real(image, *args, **kwargs)
+        largest.append(result.width * result.height)
+        return result
+
+    monkeypatch.setattr(Image.Image, "resize", resize)
+    ramp = np.linspace(0, 255, max(size)).astype(np.uint8)
+    ramp = ramp[:, None] if size[1] > size[0] else ramp[None]
+    image = Image.fromarray(np.broadcast_to(ramp[:, :, None], (size[1], size[0], 3)).copy())
+    view = build_transform(make_cfg(INPUT__INTERPOLATION="bicubic", INPUT__TRANSFORMS=()), is_train=False)(image)
+    assert view.shape == (3, 16, 16)
+    assert max(largest) <= 16 * 16 * (LONGEST_RATIO + 2)
+    span = min(size) / max(size)  # the view covers a square at the centre of the ramp
+    assert view.mean().item() == pytest.approx(0.5, abs=0.01)
+    assert (view.max() - view.min()).item() <= span + 0.02
+
+
+@pytest.mark.parametrize("size", [(120, 9), (9, 120)])
+def test_long_images_look_as_if_they_were_resized_whole(make_cfg, size):
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    plain = T.Compose([T.Resize(16, InterpolationMode.BICUBIC), T.CenterCrop(16), T.ToTensor()])
+    ours = ResizeShorterSide(16, InterpolationMode.BICUBIC)
+    assert repr(ours) == repr(plain.transforms[0])
+    whole = T.Compose([ours, *plain.transforms[1:]])(image)
+    assert torch.equal(whole, plain(image))  # up to a ratio of 16 nothing changes
+
+
+def test_translation_draws_offsets_as_dassl_does():
+    """round(uniform(0, 2)): of the offsets 0, 1 and 2 the borders have half the weight of the middle."""
+    columns = np.broadcast_to((np.arange(18, dtype=np.uint8) * 10)[None, :, None], (18, 18, 3))
+    image, counts = Image.fromarray(columns.copy()), [0, 0, 0]
+    step = Random2DTranslation(16, 16, p=1.0)
+    torch.manual_seed(0)
+    for _ in range(2000):
+        counts[step(image).getpixel((0, 0))[0] // 10] += 1
+    assert np.allclose(np.array(counts) / 2000, [0.25, 0.5, 0.25], atol=0.04)
 
 
 def test_training_without_a_random_crop_resizes_to_the_size(make_cfg):
