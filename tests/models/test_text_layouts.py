@@ -95,7 +95,7 @@ def test_features_do_not_depend_on_other_classes():
     assert torch.allclose(alone, together[:1], atol=1e-5)
 
 
-def test_zero_shot_features_equal_open_clips_for_every_economy():
+def test_zero_shot_features_equal_open_clips_with_and_without_optimisations():
     backbone = tiny_backbone()
     templates = ["a photo of a {}.", "itap of {}.", "a bad photo of the {} {}."]
     cleaned = clean_class_names(NAMES)
