@@ -30,7 +30,8 @@ def read_bytes(
         remedy: ends every other sentence.
 
     Raises:
-        MvlptError: of type ``error``; the file is missing, a folder, a device, a pipe, too large, or unreadable.
+        MvlptError: of type ``error``; the file is missing, a folder, a device, a pipe, too large, or unreadable. Its
+            cause is an ``OSError`` only where the system could not read it, which may pass.
     """
     try:
         with open(path, "rb", opener=_open_regular) as handle:
@@ -40,6 +41,8 @@ def read_bytes(
             content = handle.read(largest + 1)
     except MvlptError:
         raise
+    except _NotRegularError:
+        raise error(f"{path} is not a regular file; {remedy}") from None
     except FileNotFoundError:
         raise error(missing or f"{path} does not exist; {remedy}") from None
     except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
@@ -49,11 +52,15 @@ def read_bytes(
     return content
 
 
+class _NotRegularError(Exception):
+    """A folder, a device, a pipe or a socket."""
+
+
 def _open_regular(path: str, flags: int) -> int:
     number = os.open(path, flags | os.O_NONBLOCK)  # a pipe without a writer would block
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise OSError("it is not a regular file")
+        raise _NotRegularError
     return number
 
 

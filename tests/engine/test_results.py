@@ -1,4 +1,4 @@
-"""The results file: whole lines, no doubles, and arms told from the run."""
+"""The results file: whole lines, no duplicates, and arms inferred from the run."""
 
 import json
 

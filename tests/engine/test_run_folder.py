@@ -41,7 +41,7 @@ def test_states_are_kept_true(tmp_path, cfg):
 
 
 class Killed(BaseException):
-    """Stands for kill -9: nothing is tidied up after it."""
+    """Simulates kill -9: nothing is cleaned up after it."""
 
 
 @pytest.mark.parametrize("writes", range(3))
