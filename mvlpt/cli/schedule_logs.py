@@ -16,21 +16,21 @@ SECONDS = 0.3  # between two reads of a log that is followed
 READS = 10  # after this many without news the journal is read, too
 
 
-def print_log(plan: Plan, root: Path, word: str, *, attempt: int | None = None, follow: bool = False) -> int:
+def print_log(plan: Plan, root: Path, name: str, *, attempt: int | None = None, follow: bool = False) -> int:
     """Writes a job's ``output.log`` to the standard output as it is.
 
     Args:
         plan: the jobs.
         root: the plan's folder.
-        word: the job's name or the beginning of its id.
+        name: the job's name or the beginning of its id.
         attempt: which one; by default the last.
-        follow: go on until the attempt ends, and then with the next one, if there is one and none was named.
+        follow: continue until the attempt ends, and with the next one, where no attempt is named.
 
     Raises:
         PlanError: no such job.
-        ScheduleError: it has not started yet, or not so often, or printed nothing that was kept.
+        ScheduleError: it has not started yet, has fewer attempts, or has no log.
     """
-    job = plan.find(word)
+    job = plan.find(name)
     record = read_records(root, plan)[job.id]
     number = record.attempts if attempt is None else attempt
     if not record.attempts and not follow:

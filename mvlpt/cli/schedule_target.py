@@ -37,11 +37,11 @@ class Target:
         return self.root
 
 
-def find_target(word: str, output_dir: str | None = None, groups: str | None = None) -> Target:
+def find_target(target: str, output_dir: str | None = None, groups: str | None = None) -> Target:
     """Reads the plan of a folder or file, or builds that of an experiment file.
 
     Args:
-        word: folder, ``plan.json`` or YAML.
+        target: folder, ``plan.json`` or YAML.
         output_dir: where the plan of an experiment file will live.
         groups: a groups file, for the experiment's arm ``grouped``.
 
@@ -50,37 +50,35 @@ def find_target(word: str, output_dir: str | None = None, groups: str | None = N
         ScheduleError: options of an experiment file are given with a folder.
         ConfigError: the experiment cannot be used.
     """
-    path = Path(word)
+    path = Path(target)
     if path.suffix.lower() in (".yaml", ".yml"):
-        return _build(word, output_dir, groups)
+        return _build(target, output_dir, groups)
     if output_dir or groups:
-        raise ScheduleError(f"--output-dir and --groups go with an experiment file (.yaml), and {word} is none")
+        raise ScheduleError(f"--output-dir and --groups go with an experiment file (.yaml), and {target} is none")
     if path.is_dir():
         return Target(load_plan(path / PLAN_FILE), path.resolve().name, path)
     if path.suffix == ".json":
         if path.name != PLAN_FILE:
             raise PlanError(f"{path}: a plan is kept as {PLAN_FILE} in a folder of its own; rename it")
         return Target(load_plan(path), path.resolve().parent.name, path.parent)
-    raise PlanError(f"No folder at {word}; make a plan with `mvlpt schedule plan EXPERIMENT.yaml --output-dir DIR`")
+    raise PlanError(f"No folder at {target}; make a plan with `mvlpt schedule plan EXPERIMENT.yaml --output-dir DIR`")
 
 
-def _build(word: str, output_dir: str | None, groups: str | None) -> Target:
+def _build(target: str, output_dir: str | None, groups: str | None) -> Target:
     from mvlpt.experiment.plan import build_plan, check_same_folder
     from mvlpt.experiment.spec import load_experiment
 
-    experiment = load_experiment(word)
+    experiment = load_experiment(target)
     grouping = None
     if groups:
         from mvlpt.experiment.grouping import read_groups_of
 
         grouping = read_groups_of(experiment, groups)
     elif experiment.needs_groups:
-        raise PlanError(
-            f"{word} has the arm 'grouped': name its groups with --groups, or use `mvlpt experiment`, which picks them"
-        )
-    name = Path(word).stem
+        raise PlanError(f"{target} has the arm 'grouped': give --groups, or use `mvlpt experiment`, which makes them")
+    name = Path(target).stem
     root = Path(output_dir) if output_dir else None
-    plan = build_plan(experiment, root or Path("output") / name, grouping, experiment_file=word)
+    plan = build_plan(experiment, root or Path("output") / name, grouping, experiment_file=target)
     if root is not None and (root / PLAN_FILE).exists():
         check_same_folder(plan, load_plan(root / PLAN_FILE), root)
     return Target(plan, name, root, built=True, executor=experiment.executor)

@@ -75,7 +75,7 @@ __all__ = [
     "upward_ranks",
 ]
 
-# Former names of what is above this room now: found by name when somebody asks, since nothing here imports upwards.
+# Former names, now in a room above this one: imported by name only when they are used, as nothing here depends on them.
 _MOVED = {"Experiment": "mvlpt.experiment", "load_experiment": "mvlpt.experiment"}
 
 

@@ -118,13 +118,18 @@ def read_result(attempt: Attempt) -> AttemptResult | None:
         if (result.job_id, result.number) == attempt.key and all(0 <= number < math.inf for number in numbers):
             return result
     except ScheduleError as error:
-        if isinstance(error.__cause__, OSError):  # a file system that is not well may answer the next time
+        if may_pass(error):
             return None
     except (KeyError, TypeError, ValueError, OverflowError):
         pass
     log.warning("%s is not the result of this attempt; it is passed over", path)
     quarantine(path)
     return None
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether a file could not be read because of its file system, which may answer the next time."""
+    return getattr(error.__cause__, "errno", None) is not None
 
 
 def quarantine(path: Path) -> None:

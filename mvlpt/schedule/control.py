@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mvlpt.errors import ScheduleError, suggest
 from mvlpt.io import read_json, write_json
-from mvlpt.schedule.attempts import quarantine
+from mvlpt.schedule.attempts import may_pass, quarantine
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.journal import Journal, apply, mark_blocked, read_records
 from mvlpt.schedule.lock import FolderTakenError, SchedulerLock
@@ -82,7 +82,7 @@ def pending_requests(root: Path) -> list[Request]:
         try:
             found.append(_read_request(path))
         except ScheduleError as error:
-            if os.path.lexists(path) and not isinstance(error.__cause__, OSError):  # else it is gone, or may be later
+            if os.path.lexists(path) and not may_pass(error):  # another process may have handled it meanwhile
                 log.warning("%s", error)
                 quarantine(path)
     return found

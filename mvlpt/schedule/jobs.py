@@ -111,18 +111,18 @@ class Plan:
     def __contains__(self, ident: object) -> bool:
         return ident in self._jobs
 
-    def find(self, text: str) -> Job:
+    def find(self, name: str) -> Job:
         """The job with this id, beginning of an id, or name.
 
         Raises:
             PlanError: none, or several.
         """
-        hits = [job for job in self if job.name == text] or [job for job in self if job.id.startswith(text)]
+        hits = [job for job in self if job.name == name] or [job for job in self if job.id.startswith(name)]
         if len(hits) != 1:
             raise PlanError(
-                f"'{text}' is the beginning of {len(hits)} job ids ({', '.join(job.id for job in hits[:5])}, ...)"
+                f"'{name}' is the beginning of {len(hits)} job ids ({', '.join(job.id for job in hits[:5])}, ...)"
                 if hits
-                else f"The plan holds no job '{text}'; give an id or a name that `status` shows"
+                else f"The plan holds no job '{name}'; give an id or a name that `status` shows"
             )
         return hits[0]
 

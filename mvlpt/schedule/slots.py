@@ -63,7 +63,7 @@ def local_slots(slots: int = 0, gpu_share: int = 1, device: str = "auto") -> lis
     """What this machine offers: its GPUs, or the CPU cores that this process may use.
 
     Args:
-        slots: at most so many (CPU: exactly so many); 0 takes all there are.
+        slots: their number at most (on CPUs: exactly); 0 takes all there are.
         gpu_share: most jobs that run on one GPU at once.
         device: ``cpu``, ``gpu``, or ``auto``, which takes GPUs where there are any.
 

@@ -83,12 +83,12 @@ def test_tables_break_no_word_at_80_columns(tmp_path, capsys, monkeypatch):
 
 def test_a_run_tells_what_failed_and_goes_on_after_a_retry(root, capfd):
     assert run(root) == 1
-    told = capfd.readouterr()
-    assert "1 of 3 finished, 1 failed, 1 blocked in" in told.err
-    assert "\x1b" not in told.out + told.err
-    assert "failed: bad/one" in told.out
-    assert "  command: cd '" in told.out
-    assert "mvlpt schedule retry" in told.out
+    printed = capfd.readouterr()
+    assert "1 of 3 finished, 1 failed, 1 blocked in" in printed.err
+    assert "\x1b" not in printed.out + printed.err
+    assert "failed: bad/one" in printed.out
+    assert "  command: cd '" in printed.out
+    assert "mvlpt schedule retry" in printed.out
     assert schedule("status", root) == 1
     assert "needs" not in capfd.readouterr().err
     assert schedule("retry", root) == 0

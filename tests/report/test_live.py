@@ -128,29 +128,29 @@ def test_the_last_line_of_a_log(tmp_path):
     assert last_line(tmp_path) == "Error: café \ufffd"
 
 
-def test_changes_are_told_once(tmp_path):
+def test_changes_are_reported_once(tmp_path):
     plan = plan_of("a", "b", "c", "d", needs={"c": ["b"], "d": ["c"]})
     changes = Changes()
 
-    def told(**states):
+    def reported(**states):
         return [(one.what, one.text) for one in changes(snapshot(plan, tmp_path, states))]
 
     over = {"state": "finished", "attempts": 1, "ended": 1.0}
-    assert told(a=over) == []  # of an earlier run
-    assert told(a=over, b=running("cpu1")) == [("started", "b on cpu1")]
-    assert told(a=over, b=running("cpu1")) == []
+    assert reported(a=over) == []  # of an earlier run
+    assert reported(a=over, b=running("cpu1")) == [("started", "b on cpu1")]
+    assert reported(a=over, b=running("cpu1")) == []
     folder = write_progress(tmp_path, "b", 1, 2, "")
     (folder / "output.log").write_text("no disk\n")
     again = {"state": "waiting", "attempts": 1, "ended": 2.0, "seconds": 3.0, "reason": "ended with status 1"}
-    assert told(a=over, b=again) == [
+    assert reported(a=over, b=again) == [
         ("again", f"b after 3.0 s: ended with status 1; last output: no disk (log: {folder}/output.log)")
     ]
-    assert told(a=over, b=running(attempts=2)) == [("started", "b on cpu0, attempt 2")]
+    assert reported(a=over, b=running(attempts=2)) == [("started", "b on cpu0, attempt 2")]
     failed = {"state": "failed", "attempts": 2, "ended": 4.0, "status": 1}
     blocked = {"state": "blocked", "reason": "needs 'b', which failed"}
-    assert [what for what, _ in told(a=over, b=failed, c=blocked, d=blocked)] == ["failed", "blocked"]
-    assert told(a=over, b=failed, c=blocked, d=blocked) == []
-    assert told(a=over, b=over, c=blocked, d=blocked) == [("finished", "b in 0.0 s")]
+    assert [what for what, _ in reported(a=over, b=failed, c=blocked, d=blocked)] == ["failed", "blocked"]
+    assert reported(a=over, b=failed, c=blocked, d=blocked) == []
+    assert reported(a=over, b=over, c=blocked, d=blocked) == [("finished", "b in 0.0 s")]
 
 
 def test_blocked_jobs_make_one_change(tmp_path):

@@ -62,7 +62,7 @@ def alive(root):
 def until(ready, seconds=60.0):
     limit = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < limit, "waited in vain"
+        assert time.monotonic() < limit, "waited too long"
         time.sleep(0.005)
 
 
@@ -101,22 +101,28 @@ def check_journal(root):
 @pytest.mark.slow
 def test_twenty_kills_anywhere_change_nothing(tmp_path, unbroken):
     rng = random.Random(5)
-    kills, trials = Counter(), 0
-    while sum(kills.values()) < KILLS:
+    kills, trials = Counter(scheduler=0, any=0, both=0), 0
+
+    def enough():
+        return sum(kills.values()) >= KILLS and min(kills.values()) >= 3  # of each kind, however slow the machine
+
+    while not enough():
         root = tmp_path / f"trial{trials}"
         root.mkdir()
         trials += 1
         save_plan(thirty_jobs(), root / "plan.json")
         scheduler = start(root, scheduler={"retries": 1000, "backoff": 0.01})
         while True:
-            if sum(kills.values()) >= KILLS:
+            if enough():
                 assert scheduler.wait(60) == 0
                 break
             time.sleep(rng.uniform(0.05, 0.9))
             if scheduler.poll() is not None:
                 assert scheduler.returncode == 0
                 break
-            target = rng.choice(["scheduler", "any", "both"])
+            target = (
+                rng.choice(["scheduler", "any", "both"]) if sum(kills.values()) < KILLS else min(kills, key=kills.get)
+            )
             others = alive(root)
             if target != "scheduler" and others and kill(rng.choice(others)):
                 kills[target] += 1
@@ -129,7 +135,6 @@ def test_twenty_kills_anywhere_change_nothing(tmp_path, unbroken):
         assert results(root) == unbroken
         check_journal(root)
         assert alive(root) == []
-    assert min(kills.values()) >= 3, kills
 
 
 def test_no_process_outlives_a_killed_scheduler(tmp_path):

@@ -45,7 +45,7 @@ def output(one):
 def until(ready, seconds=20.0):
     limit = time.monotonic() + seconds
     while not ready():
-        assert time.monotonic() < limit, "waited in vain"
+        assert time.monotonic() < limit, "waited too long"
         time.sleep(0.01)
 
 

@@ -73,14 +73,14 @@ def test_a_plan_of_shell_commands_is_made_by_hand(tmp_path):
 )
 def test_what_is_wrong_is_a_sentence(tmp_path, jobs, changes, expected):
     path = write(tmp_path / "plan.json", *jobs, **changes)
-    with pytest.raises(PlanError) as told:
+    with pytest.raises(PlanError) as error:
         load_plan(path)
-    assert expected in str(told.value)
-    assert str(path) in str(told.value)
-    assert "\n" not in str(told.value)
+    assert expected in str(error.value)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
 
 
-def test_all_wrong_jobs_are_told_together(tmp_path):
+def test_all_wrong_jobs_are_reported_together(tmp_path):
     path = write(tmp_path / "plan.json", job("a", kind="x"), job("b", seconds=-1))
     with pytest.raises(PlanError, match=r"job 'a': kind is 'x'.*job 'b': seconds is -1"):
         load_plan(path)

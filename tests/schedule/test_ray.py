@@ -48,14 +48,14 @@ def test_diamond_runs_in_order(cluster, tmp_path):
 def test_failures_are_retried_by_the_scheduler_and_deaths_by_ray(cluster, tmp_path):
     second = shell_job("second time", "echo x >> tries; test $(wc -l < tries) = 2")
     script = "echo x >> deaths; test $(wc -l < deaths) = 3 || { kill -9 $PPID; sleep 60; }"
-    murder = shell_job("its worker dies", script)
-    hopeless = shell_job("hopeless", "exit 3")
-    after = shell_job("after", "true", [hopeless])
+    dying = shell_job("its worker dies", script)
+    failing = shell_job("failing", "exit 3")
+    after = shell_job("after", "true", [failing])
     slow = shell_job("slow", "sleep 60")
-    outcome = schedule([second, murder, hopeless, after, slow], tmp_path, retries=1, time_limit=4)
+    outcome = schedule([second, dying, failing, after, slow], tmp_path, retries=1, time_limit=4)
     assert (outcome.finished, outcome.failed, outcome.blocked) == (2, 2, 1)
-    assert not (tmp_path / "jobs" / murder.id / "2").exists(), "Ray has started it again, not the scheduler"
-    assert json.loads((tmp_path / "jobs" / hopeless.id / "2" / "result.json").read_text())["status"] == 3
+    assert not (tmp_path / "jobs" / dying.id / "2").exists(), "Ray has started it again, not the scheduler"
+    assert json.loads((tmp_path / "jobs" / failing.id / "2" / "result.json").read_text())["status"] == 3
 
 
 def test_a_job_whose_worker_always_dies_fails_with_the_reason(cluster, tmp_path):
@@ -146,7 +146,7 @@ def test_commands_of_mvlpt_share_a_warm_process(cluster, tmp_path):
     assert schedule([training_job(tmp_path / "t")], tmp_path / "t", run_command=run_command).finished == 1
 
 
-def test_impossible_wishes_are_refused(cluster):
+def test_options_that_no_cluster_meets_are_refused(cluster):
     with pytest.raises(ScheduleError, match="A job asks for 64 CPU, but the Ray cluster has 4"):
         RayExecutor(RayOptions(cpus=64))
     with pytest.raises(ScheduleError, match="A job asks for 1 disk, but the Ray cluster has 0"):
@@ -167,7 +167,7 @@ def test_no_cluster_at_the_address(monkeypatch):
 
 
 @pytest.mark.parametrize("form", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "127.0.0.1:{}x"])
-def test_an_address_where_nobody_answers_is_told_at_once(monkeypatch, form):
+def test_an_address_where_nobody_answers_is_reported_at_once(monkeypatch, form):
     """Ray would wait: after ten minutes it was still trying."""
 
     def hang(**options):

@@ -81,15 +81,15 @@ def test_without_arrays_each_job_is_submitted_alone(slurm, tmp_path):
 
 def test_failures_are_retried_and_deaths_explained(slurm, tmp_path):
     second = shell_job("second time", "echo x >> tries; test $(wc -l < tries) = 2")
-    murder = shell_job(
+    dying = shell_job(
         "its process dies", "echo x >> deaths; test $(wc -l < deaths) = 2 || { kill -9 $PPID; sleep 60; }"
     )
-    hopeless = shell_job("hopeless", "exit 3")
-    after = shell_job("after", "true", [hopeless])
+    failing = shell_job("failing", "exit 3")
+    after = shell_job("after", "true", [failing])
     slow = shell_job("slow", "sleep 60")
-    outcome = schedule([second, murder, hopeless, after, slow], tmp_path, retries=1, time_limit=3)
+    outcome = schedule([second, dying, failing, after, slow], tmp_path, retries=1, time_limit=3)
     assert (outcome.finished, outcome.failed, outcome.blocked) == (2, 2, 1)
-    assert result(tmp_path, hopeless, 2)["status"] == 3
+    assert result(tmp_path, failing, 2)["status"] == 3
     assert result(tmp_path, slow)["reason"] == "ran over its time limit of 3 s"
     assert len(lines(tmp_path / "deaths")) == 2
     assert "ended without a result" in (tmp_path / "journal.jsonl").read_text()
@@ -173,7 +173,7 @@ def test_job_that_nears_slurms_limit_saves_its_state_and_is_put_back(slurm, tmp_
     assert not (tmp_path / "jobs" / job.id / "2").exists()
 
 
-def test_options_that_slurm_refuses_are_told_at_once(slurm, tmp_path):
+def test_options_that_slurm_refuses_are_reported_at_once(slurm, tmp_path):
     with pytest.raises(ScheduleError, match=r"SLURM does not take the job 'one': .*invalid partition"):
         schedule([shell_job("one", "true")], tmp_path, {"partition": "nowhere"})
 

@@ -20,11 +20,11 @@ class NoOptions:
 
 
 def read_options(kind: Callable[..., T], given: Mapping[str, Any], executor: str) -> T:
-    """Options from text or values.
+    """Options from strings or values.
 
     Args:
         kind: one of the dataclasses of this module.
-        given: option to value; text is read as the option's type.
+        given: option to value; strings are read as the option's type.
         executor: its name, for messages.
 
     Raises:

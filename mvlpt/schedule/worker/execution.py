@@ -85,7 +85,7 @@ def run_attempt(
         absent = missing_outputs(attempt)
         if absent:
             status, reason = FAILED, f"ended with status 0 but did not write {', '.join(absent)}"
-    elif stop.requested or (inside and status == INTERRUPTED):  # a run inside takes the signal in our place
+    elif stop.requested or (inside and status == INTERRUPTED):  # a command inside has taken the signal
         status, reason = INTERRUPTED, reason or "stopped"
     return finish(status, reason or describe_exit_status(status), peak)
 

@@ -35,7 +35,7 @@ def command_environment(attempt: Attempt) -> Iterator[None]:
 def output_to(path: Path) -> Iterator[None]:
     """Sends what this process and its children print to a file, after what it holds."""
     target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    kept = [os.dup(number) for number in (1, 2)]
+    saved = [os.dup(number) for number in (1, 2)]
     _flush()
     try:
         for number in (1, 2):
@@ -49,7 +49,7 @@ def output_to(path: Path) -> Iterator[None]:
             yield
     finally:
         _flush()
-        for number, descriptor in zip((1, 2), kept, strict=True):
+        for number, descriptor in zip((1, 2), saved, strict=True):
             os.dup2(descriptor, number)
             os.close(descriptor)
         os.close(target)

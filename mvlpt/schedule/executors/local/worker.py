@@ -101,7 +101,7 @@ class LocalWorker:
 
     def kill(self) -> None:
         """Ends the process and everything it started."""
-        if self.process.returncode is None:  # nobody else can have its id
+        if self.process.returncode is None:  # no other process can have its id
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
         kill_marked(lambda value: value == self.mark)

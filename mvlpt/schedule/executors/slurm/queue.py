@@ -25,7 +25,7 @@ class QueuedJob:
     Attributes:
         id: ``17``, or ``17_3`` for a job of an array.
         name: of the job.
-        state: SLURM's word, such as ``RUNNING``.
+        state: such as ``RUNNING``.
         why: SLURM's reason for it, such as ``Resources``; may be ``None``.
     """
 
