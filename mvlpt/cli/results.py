@@ -67,7 +67,13 @@ def build_parser() -> argparse.ArgumentParser:
     which.add_argument("--arm", nargs="+", default=(), metavar="NAME", help=", ".join(ARMS))
     which.add_argument("--shots", nargs="+", type=int, default=(), metavar="N", help="training images per class")
     which.add_argument("--metric", nargs="+", default=(), metavar="NAME")
-    which.add_argument("--split", nargs="+", default=(), metavar="NAME", help="test or torchvision")
+    which.add_argument(
+        "--split",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="test, torchvision or val; by default test scores, or val where there are none",
+    )
     which.add_argument("--task", nargs="+", default=(), metavar="NAME")
     which.add_argument("--seed", nargs="+", type=int, default=(), metavar="N")
     which.add_argument("--groups", metavar="YAML", help="a groups file: means over the tasks of each group too")

@@ -14,6 +14,7 @@ from mvlpt.experiment import (
     preview_experiment,
     run_experiment,
 )
+from mvlpt.report.results import experiment_tables
 from mvlpt.schedule import PLAN_FILE, RunOptions
 
 COOP = "configs/trainers/MVLPT-CoOp/embedded.yaml"
@@ -80,6 +81,17 @@ def test_jobs_that_fail_leave_it_incomplete(toy_tasks, tmp_path):
     assert result.state == "incomplete"
     assert [row["task"] for row in result.rows] == ["toy-warm"]
     assert collect_experiment(experiment(tasks=("toy-warm", "toy-noval")), tmp_path).state == "incomplete"
+
+
+def test_validation_scores_have_tables_that_say_so(toy_tasks, tmp_path):
+    options = {"OPTIM.MAX_EPOCH": 1, "TEST.SPLIT": "val"}
+    result, _ = run(tmp_path, arms=("single", "all"), options=options)
+    assert (result.state, {row["split"] for row in result.rows}) == ("finished", {"val"})
+    experiment_tables(result.rows, ("toy-warm", "toy-cold"), tmp_path)
+    page = (tmp_path / "results.md").read_text()
+    assert "Validation score %" in page
+    assert "est score %" not in page
+    assert ",val," in (tmp_path / "results.csv").read_text()
 
 
 def test_a_preview_writes_nothing(toy_tasks, tmp_path):

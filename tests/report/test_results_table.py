@@ -216,8 +216,8 @@ CONTRADICTIONS = {
     "two splits": ([row("a", 1), row("a", 2, split="torchvision")], "choose one with --split"),
     "not a number": ([row("a", "12")], "is '12', not a number"),
     "not finite": ([row("a", float("nan"))], "is nan, not a number"),
-    "no test score": ([row("a", 1, split="val")], "no test score"),
-    "nothing": ([], "no test score"),
+    "no test score": ([row("a", 1, split="train")], "no score"),
+    "nothing": ([], "no score"),
 }
 
 
@@ -226,6 +226,24 @@ def test_rows_that_cannot_be_used(kind):
     rows, said = CONTRADICTIONS[kind]
     with pytest.raises(RunFolderError, match=said):
         results_table(rows)
+
+
+def test_validation_and_test_scores_are_kept_apart():
+    validated = [row("a", 10, split="val"), row("b", 20, split="val"), row("a", 70, arm="all", split="val")]
+    table = results_table(validated)
+    assert table.scores.kind == "validation"
+    assert {str(cell.method): cell.overall.mean for cell in table.summaries} == {
+        "MVLPT-VPT single-task 1-shot": 10,
+        "MVLPT-VPT all-together 1-shot": 70,
+    }
+    both = [*validated, row("a", 30), row("b", 50)]
+    table = results_table(both)
+    assert (table.scores.kind, [cell.overall.mean for cell in table.summaries]) == ("test", [40])
+    assert any("left out: MVLPT-VPT all-together 1-shot; --split val" in note for note in table.notes)
+    chosen = results_table(both, select=Selection(splits=("val",)))
+    assert (chosen.scores.kind, chosen.cell(method("single"), "b").mean) == ("validation", 20)
+    with pytest.raises(ConfigError, match="do not compare; give --split val by itself"):
+        results_table(both, select=Selection(splits=("val", "test")))
 
 
 def test_the_same_row_twice_is_one(rows):

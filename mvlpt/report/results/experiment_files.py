@@ -18,13 +18,15 @@ MARKDOWN, CSV = "results.md", "results.csv"
 def experiment_tables(rows: Sequence[Mapping[str, Any]], tasks: Sequence[str], root: Path) -> ResultsTable:
     """The tables of all scores, with means by look; writes them as Markdown and CSV.
 
+    They show test scores, or validation scores where the experiment has ``TEST.SPLIT val``.
+
     Args:
         rows: of the experiment.
         tasks: names of all its tasks.
         root: the experiment's folder.
 
     Raises:
-        RunFolderError: scores contradict each other, or none is of a test split.
+        RunFolderError: scores contradict each other, or there are none.
     """
     table = results_table(rows, groups=looks_of(tasks))
     for name, content in ((MARKDOWN, as_markdown(table)), (CSV, as_csv(table, "scores"))):

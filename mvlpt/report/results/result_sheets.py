@@ -82,7 +82,7 @@ def _scores_sheet(results: ResultsTable, digits: int) -> Sheet:
         name = "mean" if results.common == results.tasks else f"mean of {len(results.common)}"
         rows += [None, (Entry(name), *(_entry(cell, digits, best) for cell in overall))]
     metrics = ", ".join(sorted({results.scores.metric[task] for task in results.tasks}))
-    title = f"Test score % ({metrics}){_shots_title(results)}: mean ± sd over seeds"
+    title = f"{results.scores.kind.capitalize()} score % ({metrics}){_shots_title(results)}: mean ± sd over seeds"
     return Sheet(title, tuple(columns), tuple(rows))
 
 
@@ -114,7 +114,7 @@ def _summary_sheet(results: ResultsTable, digits: int) -> Sheet:
         )
     count = len(results.common)
     over = f"{count} task{'s' * (count != 1)}" if count else "each method's own tasks"
-    title = f"Mean test score % over {over}{_shots_title(results)}, ± sd over seeds; gains in points"
+    title = f"Mean {results.scores.kind} score % over {over}{_shots_title(results)}, ± sd over seeds; gains in points"
     return Sheet(title, tuple(columns), tuple(rows), keys)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from mvlpt.engine import TEST_SPLITS
 from mvlpt.errors import RunFolderError
 from mvlpt.experiment import SOURCE_FILE
 from mvlpt.report.results.method import Method
+from mvlpt.report.results.split import VALIDATION
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Scores:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]], split_groups: bool = False) -> Scores:
-        """Sorts rows of ``results.jsonl``; rows of other splits than :data:`TEST_SPLITS` are passed over.
+        """Sorts rows of ``results.jsonl`` of one split; see :func:`mvlpt.report.results.split.one_split`.
 
         Raises:
             RunFolderError: two rows contradict each other, a value is not a finite number, or a task was measured in
@@ -47,8 +47,6 @@ class Scores:
         found: dict[tuple[Method, str], dict[int, Mapping[str, Any]]] = defaultdict(dict)
         first: dict[str, Mapping[str, Any]] = {}
         for row in rows:
-            if row["split"] not in TEST_SPLITS:
-                continue
             method, task = Method.of(row, split_groups), row["task"]
             if isinstance(row["value"], bool) or not isinstance(row["value"], (int, float)) or not _finite(row):
                 raise RunFolderError(f"The value of {_described(row, method)} is {row['value']!r}, not a number")
@@ -66,6 +64,11 @@ class Scores:
             higher_is_better={task: bool(row["higher_is_better"]) for task, row in first.items()},
             split={task: row["split"] for task, row in first.items()},
         )
+
+    @property
+    def kind(self) -> str:
+        """``test`` or ``validation``, for titles."""
+        return "validation" if VALIDATION in self.split.values() else "test"
 
     def mean(self, method: Method, task: str) -> float | None:
         """Over seeds; ``None`` where there is no score."""

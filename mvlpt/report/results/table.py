@@ -17,6 +17,7 @@ from mvlpt.report.results.method import Method
 from mvlpt.report.results.notes import notes_on, small_tests
 from mvlpt.report.results.scores import Scores
 from mvlpt.report.results.selection import AUXILIARY, Selection
+from mvlpt.report.results.split import one_split
 from mvlpt.report.results.summary import Cell, average
 
 
@@ -89,7 +90,7 @@ def results_table(
     split_groups: bool = False,
     compare: Sequence[tuple[str, str]] | None = None,
 ) -> ResultsTable:
-    """Works out all tables.
+    """Works out all tables: of test scores, or of validation scores where there are no others.
 
     Args:
         rows: lines of ``results.jsonl``.
@@ -100,11 +101,12 @@ def results_table(
             zero-shot, and the arms of a trainer against each other.
 
     Raises:
-        RunFolderError: rows contradict each other, or no test score is left.
+        RunFolderError: rows contradict each other, or no score is left.
         ConfigError: the selection or a pair names something that has no scores.
     """
     select, rows = select or Selection(), list(rows)
-    scores = Scores.of(select.rows(rows), split_groups)
+    chosen, left_out = one_split(select.rows(rows), select.splits)
+    scores = Scores.of(chosen, split_groups)
     methods = tuple(method for method in scores.methods if select.shows(method))
     if not methods:
         raise RunFolderError(_no_scores(rows, select))
@@ -120,6 +122,9 @@ def results_table(
     comparisons = compare_methods(scores, pairs)
     notes = notes_on(scores, methods, shown, common, zero_shots)
     notes += small_tests([one.test for one in comparisons])
+    if left_out:
+        named = "; ".join(map(str, left_out))
+        notes.append(f"Without test scores, so left out: {named}; --split val shows validation scores")
     return ResultsTable(
         scores=scores,
         methods=methods,
@@ -137,7 +142,7 @@ def _no_scores(rows: Iterable[Mapping[str, Any]], select: Selection) -> str:
     hidden = [] if select.arms else sorted({row["arm"] for row in rows} & set(AUXILIARY))
     if hidden:
         return f"The results hold scores of the arm '{hidden[0]}' only; name it with --arm"
-    return "The results hold no test score of what was asked for; has a run of it finished?"
+    return "The results hold no score of what was asked for; has a run of it finished?"
 
 
 def _summaries(
