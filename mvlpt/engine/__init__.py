@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         save_checkpoint,
     )
     from mvlpt.engine.evaluation import EVALUATOR_REGISTRY, EvaluatorBase, TaskScore, build_evaluator
+    from mvlpt.engine.feature_nets import BACKBONE_REGISTRY, HEAD_REGISTRY, NETWORK_REGISTRY
     from mvlpt.engine.identity import config_differences, config_identity, result_affecting_options
     from mvlpt.engine.predictions import (
         PREDICTIONS_FOLDER,
@@ -57,6 +58,7 @@ _HOMES = {
     "backbone": ("configured_backbone", "pretrained_weights"),
     "checkpoints": ("BEST_CHECKPOINT", "find_checkpoint", "load_checkpoint", "save_checkpoint"),
     "evaluation": ("EVALUATOR_REGISTRY", "EvaluatorBase", "TaskScore", "build_evaluator"),
+    "feature_nets": ("BACKBONE_REGISTRY", "HEAD_REGISTRY", "NETWORK_REGISTRY"),
     "identity": ("config_differences", "config_identity", "result_affecting_options"),
     "predictions": (
         "PREDICTIONS_FOLDER",
@@ -94,10 +96,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "BACKBONE_REGISTRY",
     "BEST_CHECKPOINT",
     "CONFIG_FILE",
     "EVALUATOR_REGISTRY",
     "FEATURES_FILE",
+    "HEAD_REGISTRY",
+    "NETWORK_REGISTRY",
     "PREDICTIONS_FOLDER",
     "PREDICTIONS_FORMAT",
     "PREDICTIONS_INDEX",

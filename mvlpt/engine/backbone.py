@@ -39,7 +39,7 @@ def pretrained_weights(name: str, pretrained: bool | str) -> str:
     ``True`` takes the weights that belong to the name (the embedded model's, a folder's, OpenAI's for CoOp's spelling).
 
     Raises:
-        ConfigError: ``True``, and the name stands for an architecture of which open_clip knows several weights.
+        ConfigError: ``True``, but open_clip has several weights for an architecture of this name.
     """
     if isinstance(pretrained, str):
         return pretrained

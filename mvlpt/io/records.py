@@ -26,7 +26,7 @@ def check_head(
         content: what the file holds.
         where: what messages call the file.
         kind: what the file should be, with its article: ``"a plan"``.
-        format: the value of ``format``; a number stands for a version.
+        format: the value of ``format``, a name or, in records without one, a version number.
         version: the value of ``version``, where the record has one.
         error: the type to raise.
         remedy: ends the sentence.
