@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.dassl.names import provide_dassl_names
-from mvlpt.dassl.no_gpu import accept_gpu_calls
 from mvlpt.dassl.options import add_options
 from mvlpt.dassl.repository import MAIN, ROOMS, Repository, repository_root
 from mvlpt.engine.registries import TRAINER_REGISTRY, register_options
@@ -145,6 +144,8 @@ def load_plugin(path: str | Path) -> None:
     root = repository_root(file)
     whole = file.is_dir() or (file.name == MAIN and any((root / room).is_dir() for room in ROOMS[:2]))
     provide_dassl_names()
+    from mvlpt.dassl.no_gpu import accept_gpu_calls  # torch is loaded for plugins only
+
     accept_gpu_calls()
     plugin = _plugins.get(root)
     if plugin is None:

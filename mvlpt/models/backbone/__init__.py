@@ -1,9 +1,23 @@
-"""Frozen CLIP models: names, weights, loading."""
+"""Frozen CLIP models: names, weights, loading. Names are known without torch."""
 
-from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
-from mvlpt.models.backbone.loading import load_backbone
-from mvlpt.models.backbone.names import COOP_NAMES, EMBEDDED, embedded_folder, known_architecture, resolve_name
-from mvlpt.models.backbone.suppress_logging import suppress_logging
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mvlpt.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
+    from mvlpt.models.backbone.loading import load_backbone
+    from mvlpt.models.backbone.names import COOP_NAMES, EMBEDDED, embedded_folder, known_architecture, resolve_name
+    from mvlpt.models.backbone.library_logs import suppress_logging
+
+_HOMES = {
+    "backbone": ("Backbone", "fingerprint_state"),
+    "loading": ("load_backbone",),
+    "names": ("COOP_NAMES", "EMBEDDED", "embedded_folder", "known_architecture", "resolve_name"),
+    "library_logs": ("suppress_logging",),
+}
 
 __all__ = [
     "COOP_NAMES",
@@ -16,3 +30,5 @@ __all__ = [
     "resolve_name",
     "suppress_logging",
 ]
+
+__getattr__ = lazy_exports(__name__, {name: home for home, names in _HOMES.items() for name in names})

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mvlpt.errors import BackboneError, suggest
 from mvlpt.io import is_script_archive, read_script_archive
-from mvlpt.models.backbone.suppress_logging import suppress_logging
+from mvlpt.models.backbone.library_logs import suppress_logging
 
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 
