@@ -12,8 +12,8 @@ from mvlpt.config import OPTIONS, flatten
 
 
 def result_affecting_options(cfg: CfgNode) -> dict[str, Any]:
-    """The options that affect results, flat, with tuples as lists."""
-    kept = {key: value for key, value in flatten(cfg) if key not in OPTIONS or OPTIONS[key].affects_results}
+    """The options that affect results, flat, with tuples as lists; newer ones only where they are set."""
+    kept = {key: value for key, value in flatten(cfg) if key not in OPTIONS or OPTIONS[key].identifies(value)}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in sorted(kept.items())}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mvlpt.config import OPTIONS, check_config, flatten, get_cfg_default
+from mvlpt.config import OPTIONS, Option, check_config, flatten, get_cfg_default
 from mvlpt.engine.identity import config_differences, config_identity
 from mvlpt.errors import ConfigError
 
@@ -49,6 +49,16 @@ def test_a_value_that_is_not_allowed_is_refused_by_name(key):
 
 
 @pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.key)
+def test_a_newer_option_at_its_default_leaves_a_run_what_it_was(monkeypatch):
+    before = config_identity(get_cfg_default())
+    monkeypatch.setitem(OPTIONS, "OPTIM.NEW", Option("OPTIM.NEW", 1, "an option of a later version", since="0.2.0"))
+    later = get_cfg_default()
+    assert later.OPTIM.NEW == 1
+    assert config_identity(later) == before
+    later.OPTIM.NEW = 2
+    assert config_identity(later) != before
+
+
 def test_a_run_is_another_run_exactly_where_results_may_differ(option):
     changed = with_value(option.key, another(option))
     same = config_identity(changed) == config_identity(get_cfg_default())

@@ -8,9 +8,9 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
+    from mvlpt.models.backbone.library_logs import suppress_logging
     from mvlpt.models.backbone.loading import load_backbone
     from mvlpt.models.backbone.names import COOP_NAMES, EMBEDDED, embedded_folder, known_architecture, resolve_name
-    from mvlpt.models.backbone.library_logs import suppress_logging
 
 _HOMES = {
     "backbone": ("Backbone", "fingerprint_state"),

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from mvlpt.errors import BackboneError
 from mvlpt.io import compare_states, not_finite, read_json
 from mvlpt.models.backbone.backbone import Backbone
-from mvlpt.models.backbone.names import EMBEDDED, BackboneName, resolve_name
 from mvlpt.models.backbone.library_logs import suppress_logging
+from mvlpt.models.backbone.names import EMBEDDED, BackboneName, resolve_name
 from mvlpt.models.backbone.weights import find_cached, preprocessing_of, read_weights
 
 logger = logging.getLogger(__name__)
