@@ -71,11 +71,7 @@ def run_config(cfg: CfgNode) -> RunOutcome:
         return RunOutcome([], folder.path)
     if cfg.RUN.MODE == "features":
         return _features(trainer, cfg)
-    if cfg.RUN.INIT_FROM:
-        names = trainer.get_model_names()
-        trainer.load_model(cfg.RUN.INIT_FROM, epoch=cfg.RUN.INIT_EPOCH or epoch_to_load(cfg.RUN.INIT_FROM, names))
-    elif cfg.RUN.MODE == "eval" and trainer.get_model_names():
-        raise ConfigError("--eval-only needs --model-dir, the folder of the run whose prompt is evaluated")
+    _load_initial_model(trainer, cfg)
     if cfg.RUN.MODE == "train":
         _check_can_train(trainer)
     if cfg.RUN.MODE == "train" and trainer.get_model_names() and trainer.train_loader_x is None:
@@ -102,6 +98,15 @@ def run_config(cfg: CfgNode) -> RunOutcome:
         if skipped:
             folder.add_metadata(skipped_images=skipped)
     return RunOutcome(rows, folder.path)
+
+
+def _load_initial_model(trainer: Any, cfg: CfgNode) -> None:
+    """Loads the models of ``RUN.INIT_FROM``, which an evaluation needs."""
+    names = trainer.get_model_names()
+    if cfg.RUN.INIT_FROM:
+        trainer.load_model(cfg.RUN.INIT_FROM, epoch=cfg.RUN.INIT_EPOCH or epoch_to_load(cfg.RUN.INIT_FROM, names))
+    elif cfg.RUN.MODE == "eval" and names:
+        raise ConfigError("--eval-only needs --model-dir, the folder of the run whose prompt is evaluated")
 
 
 def _features(trainer: Any, cfg: CfgNode) -> RunOutcome:
