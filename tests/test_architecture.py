@@ -70,12 +70,17 @@ def test_no_circles_between_files():
     assert not circles, circles
 
 
-def test_exports_exist():
+def test_exports_exist_and_no_module_hides_one():
+    """A module of the same name would take an export's place as soon as something imports it."""
     for module, path in MODULES.items():
         if path.name == "__init__.py":
             loaded = importlib.import_module(module)
             missing = [name for name in exports(module) if not hasattr(loaded, name)]
             assert not missing, f"{module} exports {missing}, which it does not have"
+            hidden = [name for name in exports(module) if f"{module}.{name}" in MODULES]
+            hidden = [name for name in hidden if exports(module)[name] != f"{module}.{name}"]
+            lazily = "lazy_exports" in path.read_text(encoding="utf-8")
+            assert not (hidden and lazily), f"{module} exports {hidden}, and has modules of the same names"
 
 
 def test_modules_are_small():
