@@ -25,6 +25,7 @@ class Arm:
         grouped: its runs follow groups of tasks, which are picked first.
         transfers: it adapts prompts of source tasks to target tasks.
         per_group: a task has a score for each group or source, not one for each seed.
+        adapts: it goes on from the prompts of other arms, and ``RUN.GROUP`` is the arm that it starts from.
         auxiliary: its scores serve other runs; tables show them only on request.
     """
 
@@ -37,6 +38,7 @@ class Arm:
     grouped: bool = False
     transfers: bool = False
     per_group: bool = False
+    adapts: bool = False
     auxiliary: bool = False
 
 
@@ -45,17 +47,38 @@ _TABLE = (
     Arm("single", "single-task", "one prompt for each task"),
     Arm("all", "all-together", "one prompt for all tasks"),
     Arm("grouped", "grouped", "one prompt for each group of tasks", several_tasks=True, grouped=True),
+    Arm(
+        "adapted",
+        "adapted",
+        "the prompt of all tasks or of a task's group, adapted to each task",
+        several_tasks=True,
+        per_group=True,
+        adapts=True,
+    ),
     Arm("pair", "pair", "one prompt for each pair of tasks", several_tasks=True, per_group=True, auxiliary=True),
     Arm("source", "source", "prompts of source tasks", selectable=False, in_results=False, auxiliary=True),
     Arm("transfer", "transfer", "source prompts adapted to each target task", transfers=True, per_group=True),
 )
 ARMS: Mapping[str, Arm] = MappingProxyType({arm.name: arm for arm in _TABLE})
 """Every arm by name, in the order of tables."""
+ADAPT_FROM = ("all", "grouped")
+"""The arms whose prompts the arm ``adapted`` may start from."""
 
 
-def arm_label(name: str) -> str:
-    """The name of an arm in tables; that of an unknown arm is its own."""
-    return ARMS[name].label if name in ARMS else name
+def arm_label(name: str, start: str = "") -> str:
+    """The name of an arm in tables, such as ``all-together → adapted``; that of an unknown arm is its own.
+
+    Args:
+        name: of the arm.
+        start: for an arm that adapts, the arm that it starts from.
+    """
+    label = ARMS[name].label if name in ARMS else name
+    return f"{arm_label(start)} → {label}" if start else label
+
+
+def adapts(name: str) -> bool:
+    """Whether an arm goes on from the prompts of other arms."""
+    return name in ARMS and ARMS[name].adapts
 
 
 def arm_order(name: str) -> tuple[int, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mvlpt.arms import ARMS
+from mvlpt.arms import ADAPT_FROM, ARMS
 from mvlpt.config import read_yaml
 from mvlpt.config.shipped import find_config
 from mvlpt.errors import ConfigError
@@ -27,12 +27,14 @@ class Experiment:
         trainers: configuration files of trainers, each run in every arm.
         zero_shot: configuration file of the untrained baseline, ``""`` for none.
         arms: ``single`` (each task alone), ``all`` (one prompt for all tasks), ``grouped`` (one prompt for each group),
-            ``pair`` (one for each two tasks: measured affinity), ``transfer`` (source prompts, averaged over the seeds,
-            are adapted to each target).
+            ``adapted`` (the prompt of another arm, adapted to each task), ``pair`` (one for each two tasks: measured
+            affinity), ``transfer`` (source prompts, averaged over the seeds, are adapted to each target).
         shots: training images per class.
         seeds: of sampling, prompt and order.
         options: overrides for every run.
         arm_options: overrides for the runs of one arm.
+        adapt_from: the arms whose prompts the arm ``adapted`` starts from, ``all`` and ``grouped``; by default those of
+            the two that are compared, or else ``all``.
         backbone: ``name`` and, where given, ``pretrained``; instead of the trainers' own.
         root: folder of the data sets.
         sources: tasks on which source prompts are tuned; by default ``tasks``.
@@ -57,6 +59,7 @@ class Experiment:
     seeds: tuple[int, ...] = (1, 2, 3)
     options: Mapping[str, Any] = field(default_factory=dict)
     arm_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    adapt_from: tuple[str, ...] = ()
     backbone: Mapping[str, Any] = field(default_factory=dict)
     root: str = ""
     sources: tuple[str, ...] = ()
@@ -76,6 +79,10 @@ class Experiment:
             raise ConfigError("The experiment cannot be used: " + "; ".join(found))
         if isinstance(self.backbone, str):
             set_field("backbone", {"name": self.backbone} if self.backbone else {})
+        if any(ARMS[arm].adapts for arm in self.arms):
+            set_field(
+                "adapt_from", tuple(self.adapt_from or [arm for arm in ADAPT_FROM if arm in self.arms] or ("all",))
+            )
         if any(ARMS[arm].transfers for arm in self.arms):
             set_field("sources", tuple(self.sources or self.tasks))
             set_field("targets", tuple(self.targets or self.tasks))
@@ -88,11 +95,13 @@ class Experiment:
     @property
     def needs_groups(self) -> bool:
         """Whether an arm follows groups of tasks."""
-        return any(ARMS[arm].grouped for arm in self.arms)
+        return any(ARMS[arm].grouped for arm in (*self.arms, *self.adapt_from))
 
     def without_groups(self) -> Experiment:
         """The same experiment without the arms that follow groups."""
-        return dataclasses.replace(self, arms=tuple(arm for arm in self.arms if not ARMS[arm].grouped))
+        starts = tuple(arm for arm in self.adapt_from if not ARMS[arm].grouped)
+        arms = [arm for arm in self.arms if not ARMS[arm].grouped and (starts or not ARMS[arm].adapts)]
+        return dataclasses.replace(self, arms=tuple(arms), adapt_from=starts)
 
     def overrides(self, arm: str = "") -> dict[str, Any]:
         """The options that the runs of an arm set on top of their trainer's file; ``source`` stands for sources."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mvlpt.arms import ARMS
+from mvlpt.arms import ADAPT_FROM, ARMS
 from mvlpt.errors import suggest
 from mvlpt.experiment.grouping.options import grouping_problems
 
 SELECTABLE = tuple(arm.name for arm in ARMS.values() if arm.selectable)
 SOURCE_PROMPTS = ("together", "alone")
-NAMES = ("tasks", "trainers", "arms", "sources", "targets", "plugins")
+NAMES = ("tasks", "trainers", "arms", "sources", "targets", "plugins", "adapt_from")
 NUMBERS = ("shots", "seeds")
 MAPPINGS = ("options", "arm_options", "source_options", "dataset_options", "grouping", "executor")
 BACKBONE = ("name", "pretrained")
@@ -78,6 +78,9 @@ def _arms(content: Mapping[str, Any]) -> Iterator[str]:
     for arm, given in options.items():
         if not isinstance(given, Mapping):
             yield f"arm_options.{arm} takes a mapping (KEY: value), not {given!r}"
+    for start in content.get("adapt_from", ()):
+        if start not in ADAPT_FROM:
+            yield f"adapt_from names the arm '{start}'{suggest(str(start), ADAPT_FROM)}"
     where = content.get("source_prompts", SOURCE_PROMPTS[0])
     if where not in SOURCE_PROMPTS:
         yield f"source_prompts is '{where}'{suggest(where, SOURCE_PROMPTS)}"
@@ -123,5 +126,7 @@ def _needs(content: Mapping[str, Any]) -> Iterator[str]:
     chosen = [ARMS[arm] for arm in arms if arm in SELECTABLE]
     if ("tasks" in content or "targets" in content) and len(tasks) == 1:
         yield from (f"arm {arm.name} needs at least two tasks, not 1" for arm in chosen if arm.several_tasks)
+    if not any(arm.adapts for arm in chosen) and content.get("adapt_from"):
+        yield "adapt_from is given, but nothing is adapted; add adapted to arms, or leave adapt_from out"
     if not any(arm.transfers for arm in chosen) and content.get("sources"):
         yield "sources are named, but nothing is transferred; add transfer to arms, or leave the sources out"

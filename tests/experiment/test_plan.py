@@ -79,6 +79,49 @@ def test_eleven_sources_to_twelve_targets_by_hand():
     }  # fmt: skip
 
 
+def test_a_shared_prompt_is_adapted_to_each_task_with_its_own_seed():
+    plan = build_plan(experiment(arms=("adapted", "all", "grouped"), trainers=(VPT,), zero_shot=""), "out", GROUPS)
+    assert count(plan) == {("train", "all"): 2, ("train", "grouped"): 4, ("adapt", "adapted"): 2 * 2 * 4}
+    jobs = {job.id: job for job in plan}
+    for job in plan:
+        if job.kind == "adapt":
+            (source,) = (jobs[need] for need in job.needs)
+            assert source.labels["arm"] == job.labels["group"]
+            assert source.labels["seed"] == job.labels["seed"]
+            assert job.labels["task"] in source.labels["tasks"]
+            assert option(job, "--model-dir").endswith(source.name)
+            assert f"{source.name}/results.jsonl" in source.outputs  # the arm's own run, which is tested
+    assert names(plan, "train") == names(
+        build_plan(experiment(arms=("all", "grouped"), trainers=(VPT,), zero_shot=""), "out", GROUPS)
+    )
+
+
+def test_a_prompt_that_is_only_adapted_is_not_tested():
+    changes = {"trainers": (VPT,), "zero_shot": "", "seeds": (1,), "arm_options": {"adapted": {"OPTIM.LR": 0.5}}}
+    plan = build_plan(experiment(arms=("single", "adapted"), **changes), "out")
+    assert count(plan) == {("train", "single"): 4, ("train", "all"): 1, ("adapt", "adapted"): 4}
+    (source,) = (job for job in plan if job.labels["arm"] == "all")
+    assert cfg_of(source).TEST.NO_TEST
+    assert not any(output.endswith("results.jsonl") for output in source.outputs)
+    rates = {(job.labels["arm"], cfg_of(job).OPTIM.LR) for job in plan}
+    assert len(rates) == 3
+    assert ("adapted", 0.5) in rates
+    both = build_plan(experiment(arms=("single", "adapted", "all"), **changes), "out")
+    check_same_folder(both, plan, Path("out"))  # the arm added later has a folder of its own
+
+
+def test_where_groups_overlap_a_task_is_adapted_from_the_group_that_serves_it():
+    groups = Grouping((TASKS[:3], TASKS[1:]), serves=dict(zip(TASKS, ("g1", "g1", "g1", "g2"), strict=True)))
+    one = experiment(arms=("adapted",), adapt_from=("grouped",), trainers=(VPT,), zero_shot="", seeds=(1,))
+    assert one.needs_groups
+    assert one.without_groups().arms == ()
+    plan = build_plan(one, "out", groups)
+    starts = {job.labels["task"]: option(job, "--model-dir") for job in plan if job.kind == "adapt"}
+    assert len(starts) == 4
+    assert len({starts[task] for task in TASKS[:3]}) == 1
+    assert len(set(starts.values())) == 2
+
+
 def test_grouped_adaptation_of_twenty_tasks_by_hand():
     tasks = load_experiment("configs/experiments/grouped_elevater.yaml").tasks
     groups = Grouping((tasks[:7], tasks[7:14], tasks[14:]))

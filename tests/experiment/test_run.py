@@ -14,7 +14,8 @@ from mvlpt.experiment import (
     preview_experiment,
     run_experiment,
 )
-from mvlpt.report.results import experiment_tables
+from mvlpt.report.results import experiment_tables, results_table
+from mvlpt.report.results.selection import find_method
 from mvlpt.schedule import PLAN_FILE, RunOptions
 
 COOP = "configs/trainers/MVLPT-CoOp/embedded.yaml"
@@ -92,6 +93,28 @@ def test_validation_scores_have_tables_that_say_so(toy_tasks, tmp_path):
     assert "Validation score %" in page
     assert "est score %" not in page
     assert ",val," in (tmp_path / "results.csv").read_text()
+
+
+def test_an_adapted_prompt_starts_from_the_shared_one(toy_tasks, tmp_path):
+    """At a learning rate of zero the adapted prompt is the shared prompt, and scores the same."""
+    result, _ = run(
+        tmp_path,
+        arms=("all", "grouped", "adapted"),
+        arm_options={"adapted": {"OPTIM.LR": 0.0}},
+        grouping={"groups": 1},
+    )
+    assert result.state == "finished"
+    scores = {(row["arm"], row["group"] or "", row["task"]): row["value"] for row in result.rows}
+    for task in ("toy-warm", "toy-cold"):
+        assert scores["adapted", "all", task] == scores["all", "", task]
+        assert scores["adapted", "grouped", task] == scores["grouped", "g1", task]
+    table = results_table(result.rows)
+    labels = [" ".join(method.words[1:]) for method in table.methods]
+    assert labels == ["all-together", "grouped", "all-together → adapted", "grouped → adapted"]
+    pairs = {(one.first.start, one.second.start) for one in table.comparisons}
+    assert ("grouped", "all") in pairs
+    assert find_method("MVLPT-CoOp/grouped", table.methods).arm == "grouped"
+    assert find_method("MVLPT-CoOp/adapted/from-grouped", table.methods).start == "grouped"
 
 
 def test_a_preview_writes_nothing(toy_tasks, tmp_path):

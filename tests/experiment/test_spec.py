@@ -45,6 +45,10 @@ MISTAKES = {
     "time limit": ({"executor": {"time_limit": 0}}, "executor.time_limit is 0; give a number above 0"),
     "pair of one": ({"tasks": ["a"], "arms": ["pair"]}, "arm pair needs at least two tasks"),
     "sources for nothing": ({"sources": ["a"]}, "nothing is transferred"),
+    "adapted from": ({"arms": ["adapted"], "adapt_from": ["groupd"]}, "'groupd'; did you mean 'grouped'"),
+    "adapted from text": ({"arms": ["adapted"], "adapt_from": "all"}, "adapt_from takes a list, not 'all'"),
+    "adapted for nothing": ({"adapt_from": ["all"]}, "nothing is adapted; add adapted to arms"),
+    "adapted alone": ({"tasks": ["a"], "arms": ["adapted"]}, "arm adapted needs at least two tasks"),
     "source prompts": ({"source_prompts": "apart"}, "source_prompts is 'apart'"),
 }
 
@@ -56,6 +60,16 @@ def test_mistakes_are_named(tmp_path, kind):
         load_experiment(write(tmp_path / "e.yaml", **changes))
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_adapted_arm_starts_from_the_arms_that_are_compared(tmp_path):
+    def starts(**changes):
+        return load_experiment(write(tmp_path / "e.yaml", **changes)).adapt_from
+
+    assert starts(arms=["adapted", "single"]) == ("all",)
+    assert starts(arms=["grouped", "adapted", "all"]) == ("all", "grouped")
+    assert starts(arms=["all", "adapted"], adapt_from=["grouped"]) == ("grouped",)
+    assert starts(arms=["all"]) == ()
 
 
 def test_all_mistakes_are_reported_together(tmp_path):

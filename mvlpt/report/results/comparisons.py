@@ -32,7 +32,8 @@ def default_pairs(scores: Scores, methods: Sequence[Method], zero_shot: Method |
     pairs = []
     for earlier, later in itertools.combinations(trained, 2):
         same = (earlier.trainer, earlier.shots) == (later.trainer, later.shots)
-        if same and (earlier.arm == "single" or not (earlier.group and later.group)):
+        both_groups = all(method.group and not method.start for method in (earlier, later))
+        if same and (earlier.arm == "single" or not both_groups):
             pairs.append((later, earlier))
     if zero_shot is not None:
         pairs += [(method, zero_shot) for method in trained]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mvlpt.arms import ARMS, arm_label, arm_order
+from mvlpt.arms import ARMS, adapts, arm_label, arm_order
 
 PER_GROUP = tuple(arm.name for arm in ARMS.values() if arm.per_group)
 
@@ -19,7 +19,8 @@ class Method:
         trainer: its name, such as ``MVLPT-VPT``.
         arm: ``zero_shot``, ``single``, ``all``, ``grouped``, ... as in the rows.
         shots: training images per class; 0 without training.
-        group: the group or source that a prompt was trained on, where these are separated; else empty.
+        group: the group or source that a prompt was trained on, where these are separated; in an arm that adapts, the
+            arm that it starts from; else empty.
     """
 
     trainer: str
@@ -39,8 +40,15 @@ class Method:
         return self.arm == "zero_shot"
 
     @property
+    def start(self) -> str:
+        """The arm whose prompts an arm that adapts starts from; empty for other arms."""
+        return self.group if adapts(self.arm) else ""
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The parts of its name without the shots, for the lines of a heading."""
+        if self.start:
+            return (self.trainer, arm_label(self.arm, self.start))
         arm = arm_label(self.arm)
         return (self.trainer, arm, self.group) if self.group else (self.trainer, arm)
 
