@@ -21,8 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from mvlpt.engine import run_config
-from mvlpt.engine.resources import shared_resources
+from mvlpt.engine import run_config, shared_resources
 from mvlpt.experiment import load_experiment, register
 from mvlpt.experiment.grouping import (
     GroupingOptions,
@@ -35,7 +34,7 @@ from mvlpt.experiment.grouping import (
 )  # fmt: skip
 from mvlpt.graph.affinity import gradient_affinity, lookahead_affinity, measured_gains
 from mvlpt.graph.similarity import spearman
-from mvlpt.runtime.progress import counting
+from mvlpt.runtime import counting
 
 EXPERIMENT = "configs/experiments/demo.yaml"
 MAX_SHARE = 0.1  # of the time of all pair runs

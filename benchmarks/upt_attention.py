@@ -23,14 +23,10 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mvlpt.config import get_cfg_default
-from mvlpt.config.shipped import find_config
-from mvlpt.engine import run_config
-from mvlpt.engine.registries import load_shipped
-from mvlpt.engine.resources import shared_resources
+from mvlpt.config import find_config, get_cfg_default
+from mvlpt.engine import load_shipped, run_config, shared_resources
 from mvlpt.experiment import load_experiment
-from mvlpt.runtime.log import setup_logging
-from mvlpt.runtime.progress import counting
+from mvlpt.runtime import counting, setup_logging
 
 CONFIG = "configs/trainers/MVLPT-UPT/embedded.yaml"
 ARMS = {"alone": {}, "together": {"DATALOADER.TASK_BATCHES": "single"}}

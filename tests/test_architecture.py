@@ -70,6 +70,23 @@ def test_no_circles_between_files():
     assert not circles, circles
 
 
+OUTSIDE = [path for folder in ("tools", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def test_rooms_are_entered_by_their_doors():
+    """Other rooms import what a package exports, and nothing from the modules behind it."""
+    users = [(room(module), path) for module, path in MODULES.items()] + [("", path) for path in OUTSIDE]
+    wrong = []
+    for here, path in users:
+        for one in imports_of(path):
+            there = room(one.module)
+            if there in ("", here) or (one.module == f"mvlpt.{there}" and not is_package(one.module)):
+                continue
+            if not is_package(one.module) or (one.name and one.name not in exports(one.module)):
+                wrong.append(f"{path.relative_to(ROOT)}:{one.line} imports {one.module} {one.name}")
+    assert not wrong, names(wrong)
+
+
 def test_exports_exist_and_no_module_hides_one():
     """A module of the same name would take an export's place as soon as something imports it."""
     for module, path in MODULES.items():

@@ -10,14 +10,12 @@ from typing import Any
 import torch
 
 from mvlpt.data import EpochLoader
-from mvlpt.data.features.loader import FeatureLoader, build_feature_loader
-from mvlpt.data.loading.transforms import is_random
-from mvlpt.engine import TrainerX
-from mvlpt.engine.backbone import configured_backbone
-from mvlpt.engine.resources import current_resources
+from mvlpt.data.features import FeatureLoader, build_feature_loader
+from mvlpt.data.loading import is_random
+from mvlpt.engine import TrainerX, configured_backbone, current_resources
 from mvlpt.errors import ConfigError
 from mvlpt.models import Backbone
-from mvlpt.runtime.progress import counting
+from mvlpt.runtime import counting
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,8 @@ import sys
 
 import mvlpt
 
+__all__ = ["COMMANDS", "main"]
+
 COMMANDS = {
     "train": "tune or evaluate prompts on one task or many",
     "group": "build the task graph and pick the groups that should share a prompt",

@@ -7,12 +7,12 @@ import dataclasses
 import json
 
 from mvlpt.cli.common import command_parser, exit_status, show
-from mvlpt.report import markdown
-from mvlpt.report.options import (
+from mvlpt.report import (
     differences_sheet,
     explain_option,
     find_option,
     find_options,
+    markdown,
     options_page,
     options_sheet,
 )

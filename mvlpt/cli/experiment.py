@@ -23,8 +23,7 @@ from mvlpt.experiment import (
     run_experiment,
 )
 from mvlpt.experiment.grouping import GROUPS_FOLDER
-from mvlpt.runtime.log import setup_logging
-from mvlpt.runtime.progress import counting
+from mvlpt.runtime import counting, setup_logging
 
 STATUS = {"grouped": 0, "finished": 0, "incomplete": SOME_FAILED, "interrupted": INTERRUPTED}
 EXAMPLES = """\

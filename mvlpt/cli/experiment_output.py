@@ -21,11 +21,9 @@ from mvlpt.experiment import (
     PlanReady,
 )
 from mvlpt.report.graphs import save_grouping_figures
-from mvlpt.report.jobs.plan_figure import save_plan_figure
-from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
-from mvlpt.report.jobs.watch import Watch
+from mvlpt.report.jobs import Watch, plan_sheet, plan_times, save_plan_figure
 from mvlpt.report.results import MARKDOWN, experiment_tables, rich_tables
-from mvlpt.runtime.console import stderr_console
+from mvlpt.runtime import stderr_console
 from mvlpt.schedule import PLAN_FILE, read_records, save_plan
 
 PICTURE = "plan.png"

@@ -6,7 +6,7 @@ from mvlpt.cli.common import exit_status, program_name, show
 from mvlpt.cli.train import build_parser, setup_cfg
 from mvlpt.config import task_names
 from mvlpt.io import read_json
-from mvlpt.runtime.log import setup_logging
+from mvlpt.runtime import setup_logging
 
 EXAMPLES = """\
 example:

@@ -17,7 +17,7 @@ from mvlpt.cli.group_parser import (
     refuse_beside_measured,
 )  # fmt: skip
 from mvlpt.cli.group_tables import fit_line, groups_table, objective_line, selection_line, selection_table
-from mvlpt.engine.resources import shared_resources
+from mvlpt.engine import shared_resources
 from mvlpt.errors import ConfigError
 from mvlpt.experiment.grouping import (
     GroupingOptions,
@@ -28,8 +28,7 @@ from mvlpt.experiment.grouping import (
     regroup,
 )  # fmt: skip
 from mvlpt.report.graphs import save_grouping_figures
-from mvlpt.runtime.log import setup_logging
-from mvlpt.runtime.progress import counting
+from mvlpt.runtime import counting, setup_logging
 
 
 @exit_status

@@ -10,10 +10,16 @@ from mvlpt.cli.schedule_logs import print_log
 from mvlpt.cli.schedule_run import SOME_FAILED, add_run_options, read_run_options, run_plan
 from mvlpt.cli.schedule_target import Target, find_target
 from mvlpt.errors import ScheduleError
-from mvlpt.report.jobs.changes import counts_text
-from mvlpt.report.jobs.plan_figure import save_plan_figure
-from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
-from mvlpt.report.jobs.status import failure_lines, running_sheet, status_record, status_sheet
+from mvlpt.report.jobs import (
+    counts_text,
+    failure_lines,
+    plan_sheet,
+    plan_times,
+    running_sheet,
+    save_plan_figure,
+    status_record,
+    status_sheet,
+)
 from mvlpt.schedule import PLAN_FILE, cpu_slots, holder, is_running, local_slots, read_records, request, save_plan
 
 EXAMPLES = """\

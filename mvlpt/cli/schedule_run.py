@@ -10,11 +10,8 @@ from typing import Any
 from mvlpt.cli.common import INTERRUPTED, show
 from mvlpt.cli.warm import run_warm
 from mvlpt.errors import ScheduleError
-from mvlpt.report.jobs.changes import counts_text
-from mvlpt.report.jobs.status import failure_lines, status_sheet
-from mvlpt.report.jobs.watch import Watch
-from mvlpt.runtime.console import stderr_console
-from mvlpt.runtime.log import setup_logging
+from mvlpt.report.jobs import Watch, counts_text, failure_lines, status_sheet
+from mvlpt.runtime import setup_logging, stderr_console
 from mvlpt.schedule import EXECUTORS, Outcome, Plan, RunOptions, read_records
 from mvlpt.schedule import run_plan as run_scheduler
 

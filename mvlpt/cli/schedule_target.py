@@ -65,8 +65,8 @@ def find_target(target: str, output_dir: str | None = None, groups: str | None =
 
 
 def _build(target: str, output_dir: str | None, groups: str | None) -> Target:
+    from mvlpt.experiment import load_experiment
     from mvlpt.experiment.plan import build_plan, check_same_folder
-    from mvlpt.experiment.spec import load_experiment
 
     experiment = load_experiment(target)
     grouping = None

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mvlpt.cli.common import command_parser, exit_status, results_table, show
-from mvlpt.config import Config, check_config, flatten, get_cfg_default, read_yaml, task_names
-from mvlpt.config.shipped import find_config
+from mvlpt.config import Config, check_config, find_config, flatten, get_cfg_default, read_yaml, task_names
 from mvlpt.dassl import load_plugin, offer_installed, plugin_roots
 from mvlpt.engine import arm_of, extend_config, load_entry_points, load_shipped
 from mvlpt.errors import ConfigError
-from mvlpt.runtime.log import setup_logging
+from mvlpt.runtime import setup_logging
 
 EXAMPLES = """\
 examples (CONFIG stands for configs/trainers/MVLPT-CoOp/embedded.yaml):

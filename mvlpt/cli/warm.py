@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mvlpt import cli
 
 if TYPE_CHECKING:
-    from mvlpt.engine.resources import Resources
+    from mvlpt.engine import Resources
 
 _resources: Resources | None = None  # of this process
 
@@ -24,7 +24,7 @@ def run_warm(arguments: Sequence[str]) -> int:
         The exit status.
     """
     global _resources
-    from mvlpt.engine.resources import Resources, shared_resources  # imports torch
+    from mvlpt.engine import Resources, shared_resources
 
     first = _resources is None
     if _resources is None:

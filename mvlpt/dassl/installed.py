@@ -15,8 +15,7 @@ from typing import Any
 
 from mvlpt.dassl.names import installed_folder, provide_dassl_names
 from mvlpt.data.datasets import DATASET_REGISTRY
-from mvlpt.engine import TRAINER_REGISTRY
-from mvlpt.engine.feature_nets import BACKBONE_REGISTRY, NETWORK_REGISTRY
+from mvlpt.engine import BACKBONE_REGISTRY, NETWORK_REGISTRY, TRAINER_REGISTRY
 from mvlpt.errors import ConfigError
 from mvlpt.registry import Registry
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.dassl.surface import SURFACE, VERSION, names_of
-from mvlpt.data.datum import Datum
+from mvlpt.data import Datum
 
 TAG = "__mvlpt__"  # the attribute by which our module named dassl is known
 FALLBACKS = {"dassl.engine": ("dg", "da", "ssl"), "dassl.data.datasets": ("dg", "da", "ssl")}

@@ -13,7 +13,7 @@ from typing import Any
 from mvlpt.dassl.names import provide_dassl_names
 from mvlpt.dassl.options import add_options
 from mvlpt.dassl.repository import MAIN, ROOMS, Repository, repository_root
-from mvlpt.engine.registries import TRAINER_REGISTRY, register_options
+from mvlpt.engine import TRAINER_REGISTRY, register_options
 from mvlpt.errors import ConfigError, MvlptError
 from mvlpt.registry import Registry, watched_registrations
 

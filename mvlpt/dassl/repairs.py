@@ -23,7 +23,7 @@ import numpy as np
 from torch.optim.lr_scheduler import LRScheduler
 
 from mvlpt.data import read_image
-from mvlpt.engine.utils import load_checkpoint
+from mvlpt.engine import load_checkpoint
 
 MARK = "__mvlpt_repaired__"
 

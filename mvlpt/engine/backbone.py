@@ -8,7 +8,7 @@ from mvlpt.config import Config
 from mvlpt.engine.resources import Resources, current_resources
 from mvlpt.errors import ConfigError
 from mvlpt.models import Backbone
-from mvlpt.models.backbone.names import COOP_NAMES, known_architecture
+from mvlpt.models.backbone import COOP_NAMES, known_architecture
 
 
 def configured_backbone(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from mvlpt.data.features.cache import FeatureCache
+from mvlpt.data.features import FeatureCache
 from mvlpt.models import Backbone, load_backbone
 
 FEATURE_MB = 2048

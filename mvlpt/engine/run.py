@@ -12,7 +12,7 @@ from yacs.config import CfgNode
 
 from mvlpt.config import check_config, task_names
 from mvlpt.data import Datum
-from mvlpt.data.features.cache import fingerprint_items
+from mvlpt.data.features import fingerprint_items
 from mvlpt.engine.checkpoints import epoch_to_load
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.results import RESULTS_FILE, read_results, result_rows, write_results

@@ -7,8 +7,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.config import Config, check_config, get_cfg_default
-from mvlpt.config.shipped import find_config
+from mvlpt.config import Config, check_config, find_config, get_cfg_default
 from mvlpt.engine import extend_config
 from mvlpt.errors import ConfigError, MvlptError
 from mvlpt.experiment.arms import Run

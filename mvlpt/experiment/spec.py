@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.arms import ADAPT_FROM, ARMS
-from mvlpt.config import read_yaml
-from mvlpt.config.shipped import find_config
+from mvlpt.config import find_config, read_yaml
 from mvlpt.errors import ConfigError
 from mvlpt.experiment.spec_checks import problems, unknown_keys
 

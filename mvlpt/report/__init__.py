@@ -8,6 +8,14 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.report.durations import clock, duration, memory
+    from mvlpt.report.options import (
+        differences_sheet,
+        explain_option,
+        find_option,
+        find_options,
+        options_page,
+        options_sheet,
+    )
     from mvlpt.report.sheets import Column, Entry, Sheet, latex, latex_escape, markdown, rich_table
 
 __all__ = [
@@ -15,11 +23,17 @@ __all__ = [
     "Entry",
     "Sheet",
     "clock",
+    "differences_sheet",
     "duration",
+    "explain_option",
+    "find_option",
+    "find_options",
     "latex",
     "latex_escape",
     "markdown",
     "memory",
+    "options_page",
+    "options_sheet",
     "rich_table",
 ]
 
@@ -36,5 +50,11 @@ __getattr__ = lazy_exports(
         "markdown": "sheets",
         "memory": "durations",
         "rich_table": "sheets",
+        "differences_sheet": "options",
+        "explain_option": "options",
+        "find_option": "options",
+        "find_options": "options",
+        "options_page": "options",
+        "options_sheet": "options",
     },
 )

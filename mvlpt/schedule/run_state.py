@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from mvlpt.errors import PlanError
-from mvlpt.runtime.progress import FILE_VARIABLE
+from mvlpt.runtime import FILE_VARIABLE
 from mvlpt.schedule.attempts import PROGRESS, Attempt, AttemptResult, attempt_folder
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import Journal, apply, mark_blocked, read_records

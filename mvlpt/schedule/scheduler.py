@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from mvlpt.errors import INTERRUPTED
-from mvlpt.runtime.interrupts import StopRequest
+from mvlpt.runtime import StopRequest
 from mvlpt.schedule.attempts import OUTPUT, Attempt, AttemptResult, missing_outputs, read_result
 from mvlpt.schedule.control import Request, apply_request, pending_requests
 from mvlpt.schedule.estimates import Estimates

@@ -16,7 +16,7 @@ from mvlpt.errors import RunFolderError
 from mvlpt.experiment.costs.model import BACKWARD, CostModel, Rates
 from mvlpt.experiment.costs.sizes import architecture
 from mvlpt.io import read_json, write_json
-from mvlpt.models.backbone.library_logs import suppress_logging
+from mvlpt.models.backbone import suppress_logging
 
 FILE = "calibration.json"
 FORMAT, VERSION = "mvlpt-calibration", 1

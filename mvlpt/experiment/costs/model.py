@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from yacs.config import CfgNode
 
 from mvlpt.config import task_names
-from mvlpt.data.loading.transforms import is_random
+from mvlpt.data.loading import is_random
 from mvlpt.experiment.costs.sizes import Architecture, TaskSize, Tower, architecture, task_size
 from mvlpt.experiment.costs.tuning import Tuning, tuning_of
 

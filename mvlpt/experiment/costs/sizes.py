@@ -16,7 +16,7 @@ from mvlpt.data import SplitSizes
 from mvlpt.data.sources import task_metadata
 from mvlpt.errors import BackboneError, UnknownNameError
 from mvlpt.io import read_json
-from mvlpt.models.backbone.names import resolve_name
+from mvlpt.models.backbone import resolve_name
 
 RESNET_FLOPS = 4.1e9 * 2 / 16  # of a bottleneck block at width 64 and 224 x 224 pixels; ResNet-50 has 16 of them
 
@@ -131,7 +131,7 @@ def task_size(name: str, cfg: CfgNode) -> TaskSize:
 def _read_size(name: str, root: str, source: str) -> TaskSize:
     from mvlpt.config import get_cfg_default
     from mvlpt.data import DATASET_REGISTRY, TaskInfo, build_dataset
-    from mvlpt.engine.registries import load_entry_points, load_shipped
+    from mvlpt.engine import load_entry_points, load_shipped
 
     load_shipped()
     load_entry_points()

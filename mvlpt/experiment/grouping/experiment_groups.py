@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mvlpt.engine.resources import shared_resources
+from mvlpt.engine import shared_resources
 from mvlpt.experiment.costs.sizes import task_size
 from mvlpt.experiment.events import Event, GroupsFound
 from mvlpt.experiment.grouping.checks import check_options

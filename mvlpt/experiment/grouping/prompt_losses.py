@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from mvlpt.config import Config, check_config
-from mvlpt.data import Datum
-from mvlpt.data.datum import labels_of
+from mvlpt.data import Datum, labels_of
 from mvlpt.engine import TRAINER_REGISTRY, build_trainer
 from mvlpt.engine.optim import build_optimizer
 from mvlpt.errors import ConfigError, DataError

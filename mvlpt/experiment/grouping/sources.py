@@ -8,7 +8,7 @@ import torch
 
 from mvlpt.config import Config, task_names
 from mvlpt.data import DataManager, DatasetWrapper
-from mvlpt.data.loading.transforms import transform_of
+from mvlpt.data.loading import transform_of
 from mvlpt.engine import configured_backbone
 from mvlpt.errors import ConfigError
 from mvlpt.graph.embeddings import TaskSource

@@ -9,7 +9,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.engine.identity import result_affecting_options
+from mvlpt.engine import result_affecting_options
 from mvlpt.experiment.arms import Run, StartPrompt, planned_runs
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import CostModel

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mvlpt
-from mvlpt.config.shipped import find_config
+from mvlpt.config import find_config
 from mvlpt.experiment.arms import Run
 
 STORE = "features/store"  # below the experiment's folder: image features that several runs read

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from yacs.config import CfgNode
 
-from mvlpt.engine.identity import result_affecting_options
+from mvlpt.engine import result_affecting_options
 from mvlpt.experiment.arms import Run, folder_name
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import CostModel

@@ -11,7 +11,7 @@ import traceback
 from contextlib import ExitStack
 
 from mvlpt.errors import INTERRUPTED
-from mvlpt.runtime.interrupts import StopRequest
+from mvlpt.runtime import StopRequest
 from mvlpt.schedule.attempts import (
     FAILED,
     OUTPUT,
