@@ -13,12 +13,13 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mvlpt.errors import PlanError, suggest
 from mvlpt.io import atomic_write, check_head, read_json
 from mvlpt.schedule.jobs import KINDS, Job, Plan, job_id
+from mvlpt.schedule.moved import relocated
 
 FILE = "plan.json"
 FORMAT, VERSION = "mvlpt-plan", 1
@@ -41,6 +42,8 @@ def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
 def load_plan(path: str | os.PathLike[str]) -> Plan:
     """Reads a plan and checks all of it.
 
+    Commands that name the folder in which the plan was made name the one in which it lies now.
+
     Raises:
         PlanError: missing, not a plan of a known version, or with jobs that cannot be used; everything that is wrong
             with single jobs is reported together.
@@ -60,7 +63,7 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
         more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
         raise PlanError(f"{path} cannot be used: {'; '.join(problems[:10])}{more}")
     try:
-        return Plan(_jobs(rows), metadata)
+        return relocated(Plan(_jobs(rows), metadata), Path(path).parent)
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from None
 

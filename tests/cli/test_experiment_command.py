@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,6 +122,21 @@ def test_a_lost_result_is_made_again_and_nothing_else(finished, capsys):
     assert (lost / "results.jsonl").exists()
     assert other.stat().st_mtime_ns == stamp
     assert sorted(map(str, rows_of(out))) == sorted(map(str, scores))
+
+
+@pytest.mark.parametrize("command", ["schedule run", "experiment"])
+def test_an_experiment_in_another_place_leaves_the_old_one_alone(finished, tmp_path, command):
+    file, out = finished
+    copy = shutil.copytree(out, tmp_path / "moved")
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    lost = "MVLPT-CoOp/single/1shot/seed2/toy-cold/run.json"
+    (copy / lost).unlink()
+    words = ["--executor", "inline"]
+    assert (main(["schedule", "run", str(copy), *words]) if command == "schedule run" else run(file, copy)) == 0
+    assert (copy / lost).exists()
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+    assert str(out) not in (copy / "plan.json").read_text() or command == "schedule run"
+    assert sorted(map(str, rows_of(copy))) == sorted(map(str, rows_of(out)))
 
 
 def test_the_demo_prints_its_table_of_any_experiment(finished, capsys):

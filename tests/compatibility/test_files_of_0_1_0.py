@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from mvlpt.cli import main
 from mvlpt.config import read_yaml
+from mvlpt.schedule import load_plan
 
 ARCHIVE = Path(__file__).parent / "v0.1.0.tar.gz"
 TEXT = {".json", ".jsonl", ".yaml", ".txt", ".log", ".md"}
@@ -102,3 +103,15 @@ def test_results_are_tabulated(old, capsys):
 def test_the_status_of_an_old_plan_is_shown(old, capsys):
     assert main(["schedule", "status", "experiment"]) in (0, 1)
     assert "11 of 24 finished" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_commands_of_an_old_plan_follow_its_folder(tmp_path):
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    path = tmp_path / "experiment" / "plan.json"
+    assert "/srv/mvlpt-0.1.0/experiment" in path.read_text()
+    plan = load_plan(path)
+    words = [word for job in plan for word in job.command]
+    assert not [word for word in words if word.startswith("/srv/mvlpt-0.1.0/experiment")]
+    named = [job.command[job.command.index("--output-dir") + 1] for job in plan if job.kind != "report"]
+    assert named == [str(tmp_path / "experiment" / job.name) for job in plan if job.kind != "report"]

@@ -96,3 +96,32 @@ def test_a_file_that_is_no_plan(tmp_path, text):
 def test_no_file(tmp_path):
     with pytest.raises(PlanError, match="No plan at"):
         load_plan(tmp_path / "plan.json")
+
+
+def moved_plan(root, metadata):
+    root.mkdir()
+    words = ("mvlpt", "train", "--dataset", f"{root}-data/birds", "--output-dir", f"{root}/runs/one", "--resume")
+    first = Job("a1", "train", "runs/one", (*words, "DATALOADER.FEATURE_DIR", f"{root}/features"))
+    last = Job("a2", "report", "report", ("mvlpt", "experiment", "--output-dir", str(root), "--only-report"), ("a1",))
+    save_plan(Plan([first, last], metadata), root / "plan.json")
+    return root.rename(root.with_name("new"))
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_commands_follow_a_folder_that_was_moved(tmp_path, recorded):
+    old = tmp_path / "old"
+    new = moved_plan(old, {"experiment": "e.yaml", **({"root": str(old)} if recorded else {})})
+    plan = load_plan(new / "plan.json")
+    assert [job.id for job in plan] == ["a1", "a2"]
+    words = plan["a1"].command
+    assert words[3] == f"{old}-data/birds", "what lies beside the folder stays there"
+    assert (words[5], words[-1]) == (f"{new}/runs/one", f"{new}/features")
+    assert plan["a2"].command[3] == str(new)
+    save_plan(plan, new / "plan.json")
+    again = new.rename(tmp_path / "third")
+    assert load_plan(again / "plan.json")["a1"].command[5] == f"{again}/runs/one"
+
+
+def test_a_plan_written_by_hand_keeps_its_paths(tmp_path):
+    new = moved_plan(tmp_path / "old", {})
+    assert load_plan(new / "plan.json")["a1"].command[5] == f"{tmp_path}/old/runs/one"

@@ -54,6 +54,7 @@ def build_plan(
     if experiment_file:
         builder.add_report(experiment_file)
     metadata = {"experiment": experiment_file, "tasks": list(experiment.all_tasks), "seeds": list(experiment.seeds)}
+    metadata["root"] = str(builder.root)
     return Plan(list(builder.jobs.values()), metadata)
 
 
