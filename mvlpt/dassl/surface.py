@@ -31,6 +31,8 @@ _TRAINERS = {
     "mvlpt.engine.trainer_x": "TrainerX",
     "mvlpt.engine.trainer_xu": "TrainerXU",
 }
+# Dassl's modules named build also have these two.
+_WITH_BUILD = {"mvlpt.registry": "Registry", "mvlpt.engine.utils": "check_availability"}
 _TRAINER_BUILD = {"mvlpt.engine.registries": "TRAINER_REGISTRY build_trainer"}
 _DATASET_BUILD = {"mvlpt.data.datasets": "DATASET_REGISTRY build_dataset"}
 _DATASET_BASE = {"mvlpt.data.datasets.base_dataset": "DatasetBase", "mvlpt.data.datum": "Datum"}
@@ -61,8 +63,8 @@ SURFACE: dict[str, dict[str, str]] = {
         "mvlpt.engine.utils": "read_image",
     },
     "dassl.data.datasets": {**_DATASET_BUILD, **_DATASET_BASE},
-    "dassl.data.datasets.build": _DATASET_BUILD,
-    "dassl.data.datasets.base_dataset": _DATASET_BASE,
+    "dassl.data.datasets.build": {**_DATASET_BUILD, **_WITH_BUILD},
+    "dassl.data.datasets.base_dataset": {**_DATASET_BASE, "mvlpt.engine.utils": "check_isfile"},
     "dassl.data.samplers": {
         "mvlpt.data.sampling.samplers": "build_sampler",
         "mvlpt.data.sampling.domain_samplers": "RandomDomainSampler SeqDomainSampler RandomClassSampler",
@@ -76,7 +78,7 @@ SURFACE: dict[str, dict[str, str]] = {
         )
     },
     "dassl.engine": {**_TRAINER_BUILD, **_TRAINERS},
-    "dassl.engine.build": _TRAINER_BUILD,
+    "dassl.engine.build": {**_TRAINER_BUILD, **_WITH_BUILD},
     "dassl.engine.trainer": {
         **_TRAINERS,
         **_METERS,
@@ -84,10 +86,12 @@ SURFACE: dict[str, dict[str, str]] = {
         **_MANAGER,
         **_EVALUATION_BUILD,
         **_TENSORBOARD,
+        "mvlpt.engine.utils": _TORCHTOOLS["mvlpt.engine.utils"] + " mkdir_if_missing tolist_if_not",
+        "mvlpt.engine.feature_nets": "build_backbone build_head",
         "mvlpt.engine.optim": "build_optimizer build_lr_scheduler",
     },
     "dassl.evaluation": {"mvlpt.engine.evaluation": "EVALUATOR_REGISTRY build_evaluator EvaluatorBase Classification"},
-    "dassl.evaluation.build": _EVALUATION_BUILD,
+    "dassl.evaluation.build": {**_EVALUATION_BUILD, **_WITH_BUILD},
     "dassl.evaluation.evaluator": {
         "mvlpt.engine.evaluation": "EVALUATOR_REGISTRY EvaluatorBase Classification",
     },
@@ -102,18 +106,18 @@ SURFACE: dict[str, dict[str, str]] = {
         )
     },
     "dassl.modeling.backbone": _BACKBONES,
-    "dassl.modeling.backbone.build": {"mvlpt.engine.feature_nets": "BACKBONE_REGISTRY build_backbone"},
+    "dassl.modeling.backbone.build": {"mvlpt.engine.feature_nets": "BACKBONE_REGISTRY build_backbone", **_WITH_BUILD},
     "dassl.modeling.backbone.backbone": {"mvlpt.engine.feature_nets": "Backbone"},
-    "dassl.modeling.head": _HEADS,
-    "dassl.modeling.head.build": _HEADS,
+    "dassl.modeling.head": {"mvlpt.engine.feature_nets": "HEAD_REGISTRY build_head mlp"},
+    "dassl.modeling.head.build": {**_HEADS, **_WITH_BUILD},
     "dassl.modeling.network": _NETWORKS,
-    "dassl.modeling.network.build": _NETWORKS,
+    "dassl.modeling.network.build": {**_NETWORKS, **_WITH_BUILD},
     "dassl.optim": {"mvlpt.engine.optim": "build_optimizer build_lr_scheduler"},
-    "dassl.optim.optimizer": {"mvlpt.engine.optim": "build_optimizer AVAI_OPTIMS"},
+    "dassl.optim.optimizer": {"mvlpt.engine.optim": "build_optimizer AVAI_OPTIMS", "torch.optim": "RAdam"},
     "dassl.optim.lr_scheduler": {
         "mvlpt.engine.optim": "build_lr_scheduler AVAI_SCHEDS ConstantWarmupScheduler LinearWarmupScheduler"
     },
-    "dassl.optim.radam": {"torch.optim": "RAdam"},
+    "dassl.optim.radam": {"torch.optim": "RAdam AdamW"},
     "dassl.utils": {
         "mvlpt.engine.utils": " ".join(
             (_TOOLS["mvlpt.engine.utils"], _LOGGER["mvlpt.engine.utils"], _TORCHTOOLS["mvlpt.engine.utils"])
@@ -123,10 +127,13 @@ SURFACE: dict[str, dict[str, str]] = {
         "mvlpt.engine.layers": _TORCHTOOLS["mvlpt.engine.layers"],
     },
     "dassl.utils.tools": _TOOLS,
-    "dassl.utils.logger": _LOGGER,
+    "dassl.utils.logger": {"mvlpt.engine.utils": "Logger setup_logger mkdir_if_missing"},
     "dassl.utils.meters": _METERS,
     "dassl.utils.registry": _REGISTRY,
-    "dassl.utils.torchtools": _TORCHTOOLS,
+    "dassl.utils.torchtools": {
+        **_TORCHTOOLS,
+        "mvlpt.engine.utils": _TORCHTOOLS["mvlpt.engine.utils"] + " mkdir_if_missing",
+    },
 }
 
 LEFT_OUT: dict[str, str] = {
@@ -135,6 +142,7 @@ LEFT_OUT: dict[str, str] = {
     "dassl.modeling.backbone.*, .network.*, .ops": "architectures and layers of Dassl's own; torchvision's ResNets, "
     "VGG and AlexNet are here, the rest comes from an installed Dassl",
     "dassl.data.datasets.da, .dg, .ssl": "data sets of Dassl's own, likewise",
+    "DatasetBase.download_data": "it says what to download and where to place it; nothing is fetched from Google Drive",
     "dassl.data.transforms.autoaugment, .randaugment": "they use np.int, which NumPy no longer has; the transforms are "
     "available by name in INPUT.TRANSFORMS",
 }

@@ -101,7 +101,12 @@ BACKBONE_REGISTRY.register_family(
     lambda: TORCHVISION,
     lambda name: lambda pretrained=True, **_: TorchvisionBackbone(name, pretrained),
 )
-HEAD_REGISTRY.register(MLP, name="mlp")
+
+
+@HEAD_REGISTRY.register()
+def mlp(**kwargs: Any) -> MLP:
+    """An :class:`MLP` with these options."""
+    return MLP(**kwargs)
 
 
 def build_backbone(name: str, verbose: bool = True, **kwargs: Any) -> nn.Module:

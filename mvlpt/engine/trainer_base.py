@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from mvlpt.engine.checkpoints import find_checkpoint, load_checkpoint, save_checkpoint
+from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, load_checkpoint, save_checkpoint
+from mvlpt.engine.run_state import apply_dassl_checkpoints
 from mvlpt.errors import CheckpointError, TrainingError
 from mvlpt.io import compare_states
 
@@ -58,6 +59,10 @@ class TrainerBase:
             if name not in self._models:
                 raise KeyError(f"No model is registered as '{name}'; there are {list(self._models)}")
         return asked
+
+    def resume_model_if_exist(self, directory: str | Path) -> int:
+        """Goes on from the last checkpoints in ``directory``; returns the epoch to start with, 0 if there are none."""
+        return apply_dassl_checkpoints(self, directory) if holds_dassl_checkpoints(directory) else 0
 
     def set_model_mode(self, mode: str = "train", names: str | Sequence[str] | None = None) -> None:
         """Puts models into ``train`` or ``eval`` (also ``test``) mode."""

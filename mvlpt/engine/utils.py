@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import nn
 
-from mvlpt.data import read_image
+from mvlpt import data, io
 from mvlpt.engine.checkpoints import last_checkpoint, load_checkpoint, save_checkpoint
 from mvlpt.engine.layers import (
     adjust_learning_rate,
@@ -26,7 +27,6 @@ from mvlpt.engine.layers import (
 from mvlpt.engine.meters import AverageMeter, MetricMeter
 from mvlpt.engine.seeding import set_random_seed
 from mvlpt.errors import CheckpointError, suggest
-from mvlpt.io import read_json, write_json
 from mvlpt.registry import Registry
 from mvlpt.runtime import setup_logging
 
@@ -75,6 +75,22 @@ def listdir_nohidden(path: str | os.PathLike[str], sort: bool = False) -> list[s
     """Names in a folder, without hidden ones."""
     names = [name for name in os.listdir(path) if not name.startswith(".")]
     return sorted(names) if sort else names
+
+
+def read_image(path: str) -> Image.Image:
+    """An image in RGB; ``path`` may lead into an archive."""
+    return data.read_image(path)
+
+
+def read_json(fpath: str | os.PathLike[str]) -> Any:
+    """What a JSON file holds."""
+    return io.read_json(fpath)
+
+
+def write_json(obj: Any, fpath: str | os.PathLike[str]) -> None:
+    """Writes a JSON file, and makes its folder."""
+    mkdir_if_missing(Path(fpath).parent)
+    io.write_json(obj, fpath)
 
 
 def tolist_if_not(x: Any) -> list[Any]:

@@ -71,7 +71,7 @@ PUBLIC = [
     ),
     Public("ProGrad/ProGrad.public", "prograd.py", "ProGrad", "ProGrad/rn50.yaml", prec("COOP")),
     Public("TCP", "tcp.py", "TCP", "TCP/vit_b16_ep100_ctxv1.yaml", prec("COOP")),
-    Public("TCP", "cocoop.py", "CoCoOp", COCOOP, prec("COCOOP")),
+    Public("TCP", "cocoop.py", "CoCoOp", "TCP/vit_b16_ep100_ctxv1.yaml", prec("COCOOP")),
     Public("CoPrompt", "coprompt.py", "CoPrompt", "coprompt.yaml", prec("CoPrompt")),
     Public("MVLPT", "mvlpt.py", "MVLPT", "MVLPT/vit_b16.yaml", ("TRAINER.MVLPT.PREC", "fp32", "DATASET.COOP", "True")),
     Public("MVLPT", "coop.py", "CoOp", "CoOp/vit_b16.yaml", prec("COOP")),

@@ -157,6 +157,14 @@ class DatasetBase:
             mapping.setdefault(item.label, item.classname)
         return mapping, [mapping[label] for label in sorted(mapping)]
 
+    def download_data(self, url: str, dst: str, from_gdrive: bool = True) -> None:
+        """Dassl downloads here; this engine asks for the file.
+
+        Raises:
+            DataError: says what to place where.
+        """
+        raise DataError(f"The data set '{self.name}' needs {url}; download it to {dst} and unpack it there")
+
     def check_input_domains(self, source_domains: Sequence[str], target_domains: Sequence[str]) -> None:
         """Checks the configured domains.
 
