@@ -41,8 +41,10 @@ def join_dassl() -> None:
         )
     if importlib.machinery.PathFinder.find_spec("dassl.engine", _folder()) is None:
         raise MissingExtraError("Dassl is not installed: pip install 'mvlpt[dassl]'")
+    disabled = logging.root.manager.disable
     engine = importlib.import_module("dassl.engine")
     datasets = importlib.import_module("dassl.data.datasets")
+    logging.disable(disabled)  # a package that Dassl imports turns all messages off
     repair_dassl()
     load_shipped()
     load_entry_points()
