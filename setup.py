@@ -29,7 +29,11 @@ EXTRAS = {
     "report": ["matplotlib>=3.8", "tensorboard>=2.16"],
     "ray": ["ray>=2.40"],
     "slurm": ["submitit>=1.5"],
-    "dassl": ["wilds>=2.0", "tabulate", "gdown", "ftfy", "regex", "tqdm"],
+    # Dassl is on no package index; its setup.py imports NumPy, so install with --no-build-isolation.
+    "dassl": [
+        "dassl @ git+https://github.com/KaiyangZhou/Dassl.pytorch@c61a1b570ac6333bd50fb5ae06aea59002fb20bb",
+        *("wilds==1.2.2", "tabulate", "gdown", "tensorboard>=2.16"),
+    ],
     "torchvision": ["h5py>=3.8"],
     "embedded": ["resvg_py>=0.5"],
 }

@@ -49,6 +49,7 @@ def prec(*sections: str) -> tuple[str, ...]:
     return tuple(word for section in sections for word in (f"TRAINER.{section}.PREC", "fp32"))
 
 
+BASE = ("DATASET.SUBSAMPLE_CLASSES", "base")  # its trainers train on base classes only
 COCOOP = "CoCoOp/vit_b16_c4_ep10_batch1.yaml"
 PROGRAD = (*prec("COOP"), "LOSS.NAME", "prograd")
 PUBLIC = [
@@ -78,7 +79,7 @@ PUBLIC = [
     Public("DePT", "coop.py", "CoOp", "CoOp/vit_b16_ep10_bs4_lr35.yaml", prec("COOP")),
     Public("DePT", "kgcoop.py", "KgCoOp", "KgCoOp/vit_b16_ep10_ctxv1_bs4_lr35.yaml", prec("COOP")),
     Public("DePT", "maple.py", "MaPLe", "MaPLe/vit_b16_c2_ep10_batch4_2ctx.yaml", prec("MAPLE")),
-    Public("DePT", "elp_coop.py", "ExtrasLinearProbeCoOp", "CoOp/vit_b16_ep10_bs4_lr35.yaml", prec("COOP")),
+    Public("DePT", "elp_coop.py", "ExtrasLinearProbeCoOp", "CoOp/vit_b16_ep10_bs4_lr35.yaml", (*prec("COOP"), *BASE)),
     Public(
         "DePT", "elp_cocoop.py", "ExtrasLinearProbeCoCoOp", "CoCoOp/vit_b16_c4_ep10_batch1_ctxv1.yaml", prec("COCOOP")
     ),

@@ -119,8 +119,7 @@ def test_helpers_for_layers_and_rates():
 
 def test_what_is_left_out_is_listed_in_the_docs():
     page = (Path(__file__).parents[2] / "docs" / "dassl.md").read_text()
-    for part in LEFT_OUT:
-        assert part.split(",")[0].split(".*")[0] in page
+    assert all(part in page for part in LEFT_OUT)
     for module in SURFACE:
         assert f"`{module}`" in page
 
