@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         by_domain,
     )
     from mvlpt.data.sampling.fewshot import FewShotSplit, few_shot_indices, few_shot_split, stream_seed
+    from mvlpt.data.sampling.folds import fold_split, fold_unit, make_folds
     from mvlpt.data.sampling.joint import joint_sample
     from mvlpt.data.sampling.protocols import SplitIndices, elevater_sample, elevater_split, mvlpt_split, select_fewshot
     from mvlpt.data.sampling.sample_files import sample_record, save_sample
@@ -39,7 +40,10 @@ __all__ = [
     "elevater_split",
     "few_shot_indices",
     "few_shot_split",
+    "fold_split",
+    "fold_unit",
     "joint_sample",
+    "make_folds",
     "mvlpt_split",
     "sample_record",
     "save_sample",
@@ -67,7 +71,10 @@ __getattr__ = lazy_exports(
         "elevater_split": "protocols",
         "few_shot_indices": "fewshot",
         "few_shot_split": "fewshot",
+        "fold_split": "folds",
+        "fold_unit": "folds",
         "joint_sample": "joint",
+        "make_folds": "folds",
         "mvlpt_split": "protocols",
         "sample_record": "sample_files",
         "save_sample": "sample_files",

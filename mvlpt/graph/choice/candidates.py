@@ -1,0 +1,157 @@
+"""Candidates: the ways to serve tasks with prompts, among which one is chosen for each task.
+
+Shapes: T tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mvlpt.errors import GraphError, suggest
+from mvlpt.graph.checks import check_tasks
+from mvlpt.graph.grouping.groups import canonical_groups
+from mvlpt.graph.grouping.partition import group_tasks
+
+SINGLE, ALL = "single", "all"
+COUNTS = (2, 3, 4, 6, 8)  # numbers of groups that are tried beside the one that the objective prefers
+ADAPTED_PREFIX = "adapted-"
+
+
+@dataclass(frozen=True)
+class PromptSource:
+    """A prompt that can serve a task: which tasks it is tuned on, and whether it is then adapted to the task.
+
+    Attributes:
+        tasks: that share the prompt, sorted.
+        adapted: tuned further on the one task that it serves.
+    """
+
+    tasks: tuple[str, ...]
+    adapted: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tasks", tuple(sorted(self.tasks)))
+        if len(self.tasks) == 1 and self.adapted:  # the prompt of one task is tuned on nothing else
+            object.__setattr__(self, "adapted", False)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to serve all tasks.
+
+    Attributes:
+        name: such as ``single``, ``all``, ``visual-3`` or ``adapted-visual-3``.
+        groups: a partition of the tasks; each group shares a prompt.
+        adapted: each group's prompt is then adapted to each of its tasks.
+    """
+
+    name: str
+    groups: tuple[tuple[str, ...], ...]
+    adapted: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "groups", canonical_groups(self.groups))
+
+    @property
+    def arm(self) -> str:
+        """``single``, ``all``, ``grouped`` or ``adapted``."""
+        if self.adapted:
+            return "adapted"
+        if all(len(group) == 1 for group in self.groups):
+            return SINGLE
+        return ALL if len(self.groups) == 1 else "grouped"
+
+    @property
+    def simplicity(self) -> tuple[int, int, str]:
+        """Sorts simple candidates first: alone, together, groups; then those with adaptation; fewer groups first."""
+        order = {SINGLE: 0, ALL: 1, "grouped": 2, "adapted": 3}
+        return order[self.arm], 0 if self.arm == SINGLE else len(self.groups), self.name
+
+    def source_of(self, task: str) -> PromptSource:
+        """The prompt that serves a task.
+
+        Raises:
+            GraphError: the task is in no group.
+        """
+        for group in self.groups:
+            if task in group:
+                return PromptSource(group, self.adapted)
+        known = [name for group in self.groups for name in group]
+        raise GraphError(f"Candidate '{self.name}' has no task '{task}'{suggest(task, known)}")
+
+
+def propose_candidates(
+    tasks: Iterable[str],
+    similarities: Mapping[str, Any] | None = None,
+    affinities: Mapping[str, Any] | None = None,
+    *,
+    counts: Sequence[int] = COUNTS,
+    adapted: bool = True,
+    **limits: Any,
+) -> tuple[Candidate, ...]:
+    """Alone, all together, the best groups by each matrix for several numbers of groups, and each of them adapted.
+
+    Equal partitions are proposed once, under the first name.
+
+    Args:
+        tasks: names of the rows.
+        similarities: (T, T) symmetric matrices by name.
+        affinities: (T, T) directed matrices by name.
+        counts: numbers of groups to try; those that are not below T are left out.
+        adapted: also propose to adapt every shared prompt to each of its tasks.
+        **limits: for :func:`mvlpt.graph.group_tasks`, such as ``max_size``.
+
+    Returns:
+        Candidates, ``single`` and ``all`` first; their order does not depend on the order of the tasks.
+
+    Raises:
+        GraphError: a matrix cannot be used, or no partition satisfies the limits.
+    """
+    names = check_tasks(tasks)
+    found: dict[tuple[tuple[str, ...], ...], Candidate] = {}
+
+    def add(name: str, groups: Iterable[Iterable[str]]) -> None:
+        candidate = Candidate(name, tuple(map(tuple, groups)))
+        found.setdefault(candidate.groups, candidate)
+
+    add(SINGLE, ([name] for name in names))
+    add(ALL, [names])
+    matrices = [("similarity", similarities or {}), ("affinity", affinities or {})]
+    for kind, named in matrices:
+        for name in sorted(named):
+            for count in (None, *(count for count in sorted(set(counts)) if 1 < count < len(names))):
+                grouping = group_tasks(named[name], names, kind=kind, groups=count, **limits)
+                add(f"{name}-{len(grouping.groups)}", grouping.groups)
+    shared = [one for one in found.values() if one.arm != SINGLE] if adapted else []
+    return (*found.values(), *(Candidate(ADAPTED_PREFIX + one.name, one.groups, True) for one in shared))
+
+
+def check_candidates(candidates: Sequence[Candidate], tasks: Iterable[str]) -> tuple[Candidate, ...]:
+    """The candidates, once each of them serves exactly the tasks.
+
+    Raises:
+        GraphError: no candidate, a name used twice, or groups with an unknown, missing or repeated task.
+    """
+    names = check_tasks(tasks)
+    if not candidates:
+        raise GraphError("There is no candidate to choose from")
+    seen: set[str] = set()
+    for candidate in candidates:
+        if candidate.name in seen:
+            raise GraphError(f"Two candidates are named '{candidate.name}'; rename one")
+        seen.add(candidate.name)
+        members = [task for group in candidate.groups for task in group]
+        unknown = next((task for task in members if task not in names), None)
+        if unknown is not None:
+            raise GraphError(
+                f"Candidate '{candidate.name}' names the unknown task '{unknown}'{suggest(unknown, names)}"
+            )
+        missing = next((task for task in names if task not in members), None)
+        if missing is not None:
+            raise GraphError(f"Candidate '{candidate.name}' leaves out the task '{missing}'; put it into a group")
+        if len(set(members)) < len(members):
+            twice = next(task for task in members if members.count(task) > 1)
+            raise GraphError(f"Candidate '{candidate.name}' has the task '{twice}' in two groups; remove one")
+    return tuple(candidates)

@@ -1,0 +1,131 @@
+"""Which candidate serves which task: a one-standard-error rule that prefers simple candidates.
+
+Shapes: C candidates, T tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mvlpt.errors import GraphError
+from mvlpt.graph.choice.candidates import Candidate, PromptSource, check_candidates
+from mvlpt.graph.choice.estimates import Estimates, pooled_difference
+
+
+@dataclass(frozen=True)
+class TaskChoice:
+    """What serves one task.
+
+    Attributes:
+        task: its name.
+        candidate: the name of the chosen candidate.
+        source: the prompt of that candidate that serves the task.
+        best: the name of the candidate with the highest estimate.
+        behind: by how many points the chosen one is estimated to be below the best; 0 if it is the best.
+        error: the standard error of that difference.
+        gain: over the simplest candidate, in points.
+        gain_error: the standard error of the gain.
+        reason: one sentence.
+    """
+
+    task: str
+    candidate: str
+    source: PromptSource
+    best: str
+    behind: float
+    error: float
+    gain: float
+    gain_error: float
+    reason: str
+
+
+def choose_candidates(
+    candidates: Sequence[Candidate], tasks: Sequence[str], scores: Any, errors: Any, *, tolerance: float = 1.0
+) -> tuple[TaskChoice, ...]:
+    """Chooses a candidate for each task.
+
+    For every task, the candidate with the highest estimate is found, where each estimate is the pooled difference to
+    the simplest candidate. The simplest candidate that is at most ``tolerance`` standard errors of their difference
+    below it is chosen.
+
+    Args:
+        candidates: C ways to serve the tasks.
+        tasks: in the order of the columns.
+        scores: (C, T) points, higher is better; NaN where not measured.
+        errors: (C, T) standard errors; NaN where not measured.
+        tolerance: in standard errors; 0 always takes the highest estimate.
+
+    Returns:
+        A choice for each task, in the order of ``tasks``. It does not depend on the order of candidates or tasks.
+
+    Raises:
+        GraphError: candidates do not serve exactly the tasks, shapes do not match, an error is negative, or the
+            simplest candidate was measured on no task.
+    """
+    known = check_candidates(candidates, tasks)
+    values, spread = _checked(scores, errors, (len(known), len(tasks)))
+    order = sorted(range(len(known)), key=lambda row: known[row].simplicity)
+    columns = sorted(range(len(tasks)), key=tasks.__getitem__)  # sums do not depend on the order of the tasks
+    estimates = [Estimates(values[row, columns], spread[row, columns]) for row in order]
+    ordered = [known[row] for row in order]
+    if np.isnan(estimates[0].scores).all():
+        raise GraphError(f"Candidate '{ordered[0].name}', the simplest, was measured on no task; measure it first")
+    measured = [row for row, one in enumerate(estimates) if not np.isnan(one.scores).all()]
+    gains = {row: pooled_difference(estimates[row], estimates[0]) for row in measured}
+    gains = {row: gain for row, gain in gains.items() if not np.isnan(gain.scores).any()}
+    chosen: dict[str, TaskChoice] = {}
+    differences: dict[tuple[int, int], Estimates] = {}
+    for column, position in enumerate(columns):
+        best = max(gains, key=lambda row: (round(gains[row].scores[column], 9), -row))
+        for row in sorted(gains):
+            if row == best:
+                behind, error = 0.0, 0.0
+                break
+            if (best, row) not in differences:
+                differences[best, row] = pooled_difference(estimates[best], estimates[row])
+            behind = float(differences[best, row].scores[column])
+            error = float(differences[best, row].errors[column])
+            if np.isfinite(behind) and behind <= tolerance * error:
+                break
+        gain = Estimates(gains[row].scores[column], gains[row].errors[column])
+        chosen[tasks[position]] = _choice(tasks[position], ordered, row, best, (behind, error), gain)
+    return tuple(chosen[task] for task in tasks)
+
+
+def _choice(
+    task: str, ordered: Sequence[Candidate], row: int, best: int, behind: tuple[float, float], gain: Estimates
+) -> TaskChoice:
+    """The choice with its reason."""
+    candidate, top, simplest = ordered[row], ordered[best], ordered[0]
+    points, error = float(gain.scores), float(gain.errors)
+    gained = f"{points:+.1f} ± {error:.1f} points compared with {simplest.name}"
+    if row == best == 0:
+        reason = f"{candidate.name} has the highest estimate, and is the simplest."
+    elif row == best:
+        reason = f"{candidate.name} has the highest estimate, {gained}, and no simpler candidate is within its error."
+    else:
+        reason = (
+            f"{candidate.name} is simpler than {top.name}, whose estimate is only {behind[0]:.1f} ± {behind[1]:.1f} "
+            "points higher"
+        )
+        reason += "." if row == 0 else f"; it has {gained}."
+    return TaskChoice(task, candidate.name, candidate.source_of(task), top.name, *behind, points, error, reason)
+
+
+def _checked(scores: Any, errors: Any, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and errors as arrays of the shape candidates x tasks."""
+    values, spread = np.array(scores, dtype=np.float64), np.array(errors, dtype=np.float64)
+    if values.shape != shape or spread.shape != shape:
+        raise GraphError(
+            f"Scores have shape {values.shape} and errors {spread.shape}; there are {shape[0]} candidates and "
+            f"{shape[1]} tasks"
+        )
+    if np.isinf(values).any() or np.isinf(spread).any() or (spread < 0).any():
+        raise GraphError("Scores must be finite and standard errors at least 0; NaN stands for what was not measured")
+    if (np.isnan(values) != np.isnan(spread)).any():
+        raise GraphError("Every score needs a standard error, and every standard error a score")
+    return values, spread
