@@ -13,7 +13,7 @@ from yacs.config import CfgNode
 
 from mvlpt.config import task_names
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
-from mvlpt.errors import ConfigError, TrainingError
+from mvlpt.errors import ConfigError, PromptError, TrainingError
 from mvlpt.models import TEXT_CHUNK, Outputs, build_prompted_clip, load_prompt_state, save_prompt
 from mvlpt.models.prompts import PromptMethod, prompt_method
 from mvlpt.randomness import derive_seed
@@ -48,8 +48,17 @@ class PromptTrainer(FrozenCLIPTrainer):
             PromptError: there is no such method, or the options do not fit.
         """
         method = prompt_method(cls.choose_method(cfg)[0])
+        if cls.private_rank(cfg) and method.conditional:
+            raise PromptError(
+                f"TRAINER.MVLPT.PRIVATE.RANK must be 0 for '{method.name}', whose prompts every image has"
+            )
         unbuilt = cls.__new__(cls)  # options follow from the configuration alone
         return method, method.make_options(**unbuilt.prompt_options(cfg))
+
+    @classmethod
+    def private_rank(cls, cfg: CfgNode) -> int:
+        """The rank of the tasks' private parts; 0 for trainers that do not read ``TRAINER.MVLPT``."""
+        return cfg.TRAINER.MVLPT.PRIVATE.RANK if cls.section == "MVLPT" else 0
 
     def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
         """The options of the prompt, as :func:`mvlpt.models.build_prompted_clip` takes them."""
@@ -73,6 +82,8 @@ class PromptTrainer(FrozenCLIPTrainer):
             label_space="per_task" if cfg.DATASET.MULTITASK_LABEL_PERTASK else "joint",
             legacy=cfg.TRAINER.LEGACY,
             seed=derive_seed("prompt", method, cfg.SEED),
+            private_rank=self.private_rank(cfg),
+            task_names=[task.name for task in self.dm.tasks],
             **self.prompt_options(cfg),
             **chunk,
         )
@@ -80,10 +91,24 @@ class PromptTrainer(FrozenCLIPTrainer):
         self.scaler = torch.amp.GradScaler(self.device.type) if precision in ("fp16", "amp") else None
         self._autocast = torch.float16 if precision == "amp" else None
         self._outputs = torch.compile(self.model.outputs) if cfg.TRAINER.COMPILE else self.model.outputs
-        self.optim = build_optimizer(self.model.prompt_learner, cfg.OPTIM)
+        self.optim = build_optimizer(self.model.prompt_learner, cfg.OPTIM, self._parameter_groups())
         self.sched = build_lr_scheduler(self.optim, cfg.OPTIM)
         self.register_model("prompt_learner", self.model.prompt_learner, self.optim, self.sched)
         self.task_meter = TaskMeter([task.name for task in self.dm.tasks], self.device)
+
+    def _parameter_groups(self) -> list[dict[str, Any]] | None:
+        """The shared prompt, and the private parts at a learning rate of their own; ``None`` without private parts.
+
+        Private parts do not decay: their random side would, before the other side has left zero.
+        """
+        learner = self.model.prompt_learner
+        if learner.private is None:
+            return None
+        private = list(learner.private.parameters())
+        own = {id(parameter) for parameter in private}
+        shared = [parameter for parameter in learner.parameters() if id(parameter) not in own]
+        rate = self.cfg.OPTIM.LR * self.cfg.TRAINER.MVLPT.PRIVATE.LR_MULT
+        return [{"params": shared}, {"params": private, "lr": rate, "weight_decay": 0.0}]
 
     def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
         """One step; the schedule moves on after the last batch of an epoch.

@@ -14,6 +14,7 @@ from mvlpt.engine import BEST_CHECKPOINT, find_checkpoint, load_checkpoint, save
 from mvlpt.errors import CheckpointError, RunFolderError
 from mvlpt.io import read_json, write_json
 from mvlpt.models import clean_prompt_state
+from mvlpt.models.prompts import shared_state
 
 RECORD = "average.json"  # which runs and checkpoints were averaged
 
@@ -47,7 +48,8 @@ def average_runs(
 ) -> tuple[dict[str, Any], bool]:
     """Averages checkpoints and writes the mean as the best checkpoint in ``output``.
 
-    Beside it, ``average.json`` keeps the runs and the SHA-256 of their checkpoints.
+    The private parts of tasks are left out: they are factors of random values, which differ from run to run, so that
+    only the shared prompts have a mean. ``average.json`` keeps the runs and the SHA-256 of their checkpoints.
 
     Args:
         runs: output folders of runs.
@@ -77,7 +79,8 @@ def average_runs(
             raise RunFolderError(f"{folder} holds another prompt, not the mean of these; choose another folder")
         return load_checkpoint(folder / name / BEST_CHECKPOINT), True
     checkpoints = {str(path): load_checkpoint(path) for path in paths}
-    state = average_states({path: clean_prompt_state(content["state_dict"]) for path, content in checkpoints.items()})
+    states = {path: clean_prompt_state(content["state_dict"]) for path, content in checkpoints.items()}
+    state = average_states({path: shared_state(one) for path, one in states.items()})
     epochs = [int(content.get("epoch", 0)) for content in checkpoints.values()]
     mean = {"state_dict": state, "epoch": max(epochs), "optimizer": None, "scheduler": None, "val_result": None}
     write_json({"runs": list(runs), "checkpoints": hashes}, folder / RECORD)  # before the mean, which it explains

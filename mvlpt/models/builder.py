@@ -14,7 +14,7 @@ from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.label_space import LabelSpace
 from mvlpt.models.optimisations import ComputeOptimisations, resolve_optimisations
 from mvlpt.models.prompted_clip import PromptedCLIP
-from mvlpt.models.prompts import PROMPT_METHODS, prompt_method
+from mvlpt.models.prompts import PROMPT_METHODS, PrivateParts, PromptLearner, prompt_method
 from mvlpt.models.towers.text_layout import clean_class_names, warn_of_duplicates
 
 TEXT_CHUNK = 8192
@@ -31,6 +31,8 @@ def build_prompted_clip(
     optimisations: ComputeOptimisations | None = None,
     text_chunk: int = TEXT_CHUNK,
     seed: int | None = None,
+    private_rank: int = 0,
+    task_names: Sequence[str] | None = None,
     economy: ComputeOptimisations | None = None,
     **options: Any,
 ) -> PromptedCLIP:
@@ -47,6 +49,9 @@ def build_prompted_clip(
         optimisations: which to use, all by default.
         text_chunk: most text tokens that are encoded at once.
         seed: of the random prompt; ``None`` draws from torch's global generator.
+        private_rank: rank of what each task changes in the prompt that it shares with the others, 0 for nothing; see
+            :mod:`mvlpt.models.prompts.private`.
+        task_names: of the tasks, under which their private parts are saved; by default their numbers.
         economy: former name of ``optimisations``.
         options: of the method, such as ``n_ctx``; ``docs/models.md`` lists them. Those that only other methods have
             are ignored, so that methods can be compared by changing ``method`` alone.
@@ -65,8 +70,13 @@ def build_prompted_clip(
     space = LabelSpace(label_space, tuple(ranges), len(names), legacy)
     warn_of_duplicates(names, ranges)
     chosen.check_backbone(backbone)
+    if private_rank and chosen.conditional:
+        raise PromptError(f"Prompts of the method '{method}' differ for every image and take no private parts of tasks")
     with _seeded(seed):
         learner, layout = chosen.build(backbone, names, arguments)
+        if private_rank:
+            tasks = [str(number) for number in range(len(ranges))] if task_names is None else list(task_names)
+            learner.private = _private_parts(learner, tasks, ranges, private_rank, seed)
     return PromptedCLIP(
         backbone,
         chosen,
@@ -76,8 +86,24 @@ def build_prompted_clip(
         optimisations=resolve_optimisations(optimisations, economy),
         text_chunk=text_chunk,
         class_names=names,
-        options={"method": method, **asdict(arguments), "legacy": legacy, "label_space": label_space},
+        options={
+            "method": method,
+            **asdict(arguments),
+            "legacy": legacy,
+            "label_space": label_space,
+            **({"private_rank": private_rank} if private_rank else {}),
+        },
     )
+
+
+def _private_parts(
+    learner: PromptLearner, tasks: Sequence[str], ranges: Sequence[tuple[int, int]], rank: int, seed: int | None
+) -> PrivateParts:
+    if len(tasks) != len(ranges):
+        raise PromptError(f"There are names for {len(tasks)} tasks, but {len(ranges)} ranges of classes")
+    drawn = int(torch.randint(2**62, ())) if seed is None else seed
+    with torch.no_grad():
+        return PrivateParts(tasks, learner(), rank, drawn)
 
 
 def _refuse_unknown(options: dict[str, Any]) -> None:

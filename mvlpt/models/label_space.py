@@ -60,6 +60,12 @@ class LabelSpace:
         """The classes of some tasks."""
         return [k for task in tasks for k in range(*self.ranges[task])]
 
+    def by_task(self, classes: Sequence[int] | None) -> list[tuple[int, list[int]]]:
+        """Some classes, in ascending order, or all, as (task, its classes)."""
+        wanted = range(self.n_classes) if classes is None else classes
+        parts = [(task, [k for k in wanted if start <= k < stop]) for task, (start, stop) in enumerate(self.ranges)]
+        return [(task, own) for task, own in parts if own]
+
     def restrict(self, logits: Tensor, task: Tensor, classes: Sequence[int] | None = None) -> Tensor:
         """Excludes the classes of other tasks.
 

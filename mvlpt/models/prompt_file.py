@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from mvlpt.errors import CheckpointError
+from mvlpt.errors import CheckpointError, suggest
 from mvlpt.io import check_head, not_finite, parse_json, write_file
 from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
 from mvlpt.models.builder import build_prompted_clip
@@ -85,20 +86,48 @@ class PromptFile:
             raise CheckpointError(f"{source} holds class-specific contexts of other classes")
         load_prompt_state(prompted.prompt_learner, self.tensors, source=source)
 
-    def build(self, backbone: Backbone, class_names: Sequence[str] | None = None) -> PromptedCLIP:
+    def build(
+        self, backbone: Backbone, class_names: Sequence[str] | None = None, task: str | None = None
+    ) -> PromptedCLIP:
         """A model that carries the prompt.
 
         Args:
             backbone: the backbone that it was trained with.
-            class_names: other classes; the prompt's own by default.
+            class_names: other classes; the task's, or else the prompt's own by default. Without a task, other classes
+                get the prompt that all tasks share, without private parts.
+            task: the task whose prompt is wanted; by default all, each with its own where there are private parts.
 
         Raises:
-            CheckpointError: the header's options are damaged, or the prompt does not fit.
+            CheckpointError: the header's options are damaged, the prompt does not fit, or there is no such task.
         """
         options = {**self._checked_options(), "label_space": "joint"}
-        prompted = build_prompted_clip(backbone, self.class_names if class_names is None else class_names, **options)
+        listed = self.class_names
+        if task is None and class_names is not None:
+            options.pop("private_rank", None)
+        elif task is not None or options.get("private_rank"):
+            tasks = self._tasks(task)
+            listed = tuple(name for _, names in tasks for name in names)
+            options |= {"task_names": [name for name, _ in tasks]}
+            options |= {"task_ranges": _ranges([len(names) for _, names in tasks])} if len(tasks) > 1 else {}
+        prompted = build_prompted_clip(backbone, listed if class_names is None else class_names, **options)
         self.load_into(prompted)
         return prompted.eval()
+
+    def _tasks(self, wanted: str | None) -> list[tuple[str, list[str]]]:
+        """Names and class names of all tasks, or of one."""
+        tasks = []
+        for task in self.tasks:
+            name, classes = (task.get("name"), task.get("class_names")) if isinstance(task, dict) else (None, None)
+            if not isinstance(name, str) or not isinstance(classes, list) or not classes:
+                raise CheckpointError(f"The prompt file's list of tasks is damaged: {task!r}")
+            tasks.append((name, [str(one) for one in classes]))
+        if wanted is None:
+            return tasks
+        chosen = [task for task in tasks if task[0] == wanted]
+        if not chosen:
+            known = [name for name, _ in tasks]
+            raise CheckpointError(f"The prompt was not trained on task '{wanted}'{suggest(wanted, known)}")
+        return chosen[:1]
 
     def _checked_options(self) -> dict[str, Any]:
         """The header's options, for ``build_prompted_clip``.
@@ -109,6 +138,7 @@ class PromptFile:
         method = prompt_method(self.method)
         own = asdict(method.make_options())
         kinds = {name: type(value) for name, value in {"method": "", **LISTED_OPTIONS, **own}.items()}
+        kinds |= {"private_rank": int} if "private_rank" in self.options else {}
         longest = max((size for tensor in self.tensors.values() for size in tensor.shape), default=0)
         for name, kind in kinds.items():
             value = self.options.get(name)
@@ -117,7 +147,7 @@ class PromptFile:
         unknown = set(self.options) - set(kinds)
         if unknown:
             raise CheckpointError(f"The prompt file has unknown options: {', '.join(sorted(unknown))}")
-        names = {"method", "legacy", "label_space", *method.option_names()}
+        names = {"method", "legacy", "label_space", "private_rank", *method.option_names()}
         return {name: value for name, value in self.options.items() if name in names}
 
 
@@ -144,8 +174,11 @@ def save_prompt(
     path = Path(path)
     tensors = {key: value.detach().cpu().contiguous() for key, value in prompted.prompt_learner.state_dict().items()}
     ranges = prompted.label_space.ranges
+    private = prompted.prompt_learner.private
+    names = private.tasks if private is not None else [""] * len(ranges)
     listed = [dict(task) for task in tasks] or [
-        {"name": "", "class_names": list(prompted.class_names[start:stop])} for start, stop in ranges
+        {"name": name, "class_names": list(prompted.class_names[start:stop])}
+        for name, (start, stop) in zip(names, ranges, strict=True)
     ]
     header = {
         "format": FORMAT,
@@ -198,6 +231,12 @@ def load_prompt(path: str | Path) -> PromptFile:
         sha256=header["sha256"],
         extra=header["extra"],
     )
+
+
+def _ranges(counts: Sequence[int]) -> list[tuple[int, int]]:
+    """The (start, stop) of each task's classes, one task after the other."""
+    stops = list(accumulate(counts))
+    return list(zip([0, *stops[:-1]], stops, strict=True))
 
 
 def hash_tensors(tensors: Mapping[str, Tensor]) -> str:

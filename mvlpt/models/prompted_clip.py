@@ -99,11 +99,21 @@ class PromptedCLIP(nn.Module):
 
     # -- features -------------------------------------------------------------------------------------------------
 
-    def image_features(self, images: Tensor) -> Tensor:
-        """Normalised image features, fp32 or better: (B, 3, height, width) -> (B, E)."""
-        return self._image_features(images, self.prompt_learner() if self.trains_image else Prompts())
+    def image_features(self, images: Tensor, task: Tensor | None = None) -> Tensor:
+        """Normalised image features, fp32 or better: (B, 3, height, width) -> (B, E).
 
-    def _image_features(self, images: Tensor, prompts: Prompts) -> Tensor:
+        Args:
+            images: see :meth:`forward`.
+            task: (B,) the task of every image; needed where tasks have private parts of the visual prompt.
+        """
+        return self._image_features(images, task, self.prompt_learner() if self.trains_image else Prompts())
+
+    def _image_features(self, images: Tensor, task: Tensor | None, prompts: Prompts) -> Tensor:
+        private = self.prompt_learner.private
+        if private is not None and prompts.first is not None:
+            if task is None and len(private.tasks) > 1:
+                raise PromptError("Tasks have private parts of the visual prompt: name the task of each image")
+            prompts = private.prompts_of(prompts, 0) if task is None else private.prompts_of_images(prompts, task)
         features = self.image_tower.encode(images, prompts.first, prompts.deep, prompts.dropout)
         return unit(features)
 
@@ -128,6 +138,16 @@ class PromptedCLIP(nn.Module):
         return features if classes is None else features[torch.tensor(classes, device=features.device)]
 
     def _encode_text(self, prompts: Prompts | None, classes: Sequence[int] | None, copies: int = 1) -> Tensor:
+        """Features of some classes, each with the prompt of its own task."""
+        private = self.prompt_learner.private
+        if private is None or prompts is None:
+            return self._encode_classes(prompts, classes, copies)
+        parts = self.label_space.by_task(classes)
+        copies *= len(parts)
+        features = [self._encode_classes(private.prompts_of(prompts, task), own, copies) for task, own in parts]
+        return torch.cat(features)
+
+    def _encode_classes(self, prompts: Prompts | None, classes: Sequence[int] | None, copies: int) -> Tensor:
         contexts, deep = (None, None) if prompts is None else (prompts.text, prompts.text_deep)
         return unit(self.text_tower.encode(self.layout, contexts, classes, deep=deep, copies=copies))
 
@@ -138,7 +158,7 @@ class PromptedCLIP(nn.Module):
 
         Args:
             images: (B, 3, height, width), normalised as the backbone wants them.
-            task: (B,) the task of every image; needed under ``per_task``.
+            task: (B,) the task of every image; needed under ``per_task``, and for private parts of a visual prompt.
         """
         return self.outputs(images, task).logits
 
@@ -153,7 +173,7 @@ class PromptedCLIP(nn.Module):
     def outputs(self, images: Tensor, task: Tensor | None = None) -> Outputs:
         """Logits and the features they come from; arguments as :meth:`forward`'s."""
         prompts = Prompts() if self.method.conditional else self.prompt_learner()
-        return self._classify(self._image_features(images, prompts), task, prompts)
+        return self._classify(self._image_features(images, task, prompts), task, prompts)
 
     def outputs_of_features(self, image_features: Tensor, task: Tensor | None = None) -> Outputs:
         """As :meth:`outputs`, from features; arguments and errors as :meth:`forward_features`'."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mvlpt.errors import CheckpointError
 from mvlpt.io import compare_states, listed, not_finite
-from mvlpt.models.prompts import PROMPT_METHODS, PromptLearner
+from mvlpt.models.prompts import PROMPT_METHODS, PromptLearner, explain_private, fitting_state
 
 
 def clean_prompt_state(
@@ -49,6 +49,9 @@ def load_prompt_state(
 ) -> None:
     """Copies a state dict, ours or upstream's, into a prompt learner; nothing is changed if it does not fit.
 
+    Of private parts of tasks (:mod:`mvlpt.models.prompts.private`) those are copied whose tasks the learner has; a task
+    that the state lacks keeps its own, which change nothing while they are fresh.
+
     Args:
         prompt_learner: ``PromptedCLIP.prompt_learner``.
         state: parameters by name.
@@ -59,8 +62,12 @@ def load_prompt_state(
     """
     cleaned = clean_prompt_state(state, [type(prompt_learner)])
     own = dict(prompt_learner.state_dict())
+    cleaned = fitting_state(own, cleaned)
     if differences := compare_states(own, cleaned):
-        reasons = (prompt_learner.explain_mismatch(key, *pair) for key, pair in differences.shapes.items())
+        reasons = (
+            explain_private(key, *pair) or prompt_learner.explain_mismatch(key, *pair)
+            for key, pair in differences.shapes.items()
+        )
         raise CheckpointError(f"The prompt in {source} does not fit: {differences}{next(filter(None, reasons), '')}")
     if broken := not_finite(cleaned):
         raise CheckpointError(f"The prompt in {source} holds values that are not finite in {listed(broken)}")

@@ -80,6 +80,22 @@ add(
     choices=("transformer", "mlp", "identity"),
 )
 add("MVLPT.PROJECT_DIM", 128, "the width in which they are joined", minimum=1)
+add(
+    "MVLPT.PRIVATE.RANK",
+    0,
+    "rank of the factor by which each task changes the shared prompt; 0: tasks share the whole prompt",
+    minimum=0,
+    ours=True,
+    since="0.2.0",
+)
+add(
+    "MVLPT.PRIVATE.LR_MULT",
+    1.0,
+    "learning rate of the private parts, as a multiple of OPTIM.LR",
+    minimum=0,
+    ours=True,
+    since="0.2.0",
+)
 add("MVLPT.VPT.N_CTX", 0, "visual prompts in a block; 0: none for MVLPT, the trainer's default elsewhere", minimum=0)
 add("MVLPT.VPT.CSC", False, "accepted for the paper's files and without effect")
 add("MVLPT.VPT.CTX_INIT", "", "accepted for the paper's files and without effect")

@@ -47,6 +47,7 @@ def affinity_config(cfg: Config) -> Config:
     section = getattr(kind, "section", "")
     if section:
         changed.TRAINER[section].PREC = "fp32"
+    changed.TRAINER.MVLPT.PRIVATE.RANK = 0  # affinities are of the prompt that tasks share
     changed.VERBOSE = False
     check_config(changed)
     changed.freeze()

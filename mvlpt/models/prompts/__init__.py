@@ -12,6 +12,7 @@ from mvlpt.models.prompts.method import (
     prompt_method,
     register_prompt_method,
 )
+from mvlpt.models.prompts.private import PrivateParts, explain_private, fitting_state, shared_state
 from mvlpt.models.prompts.upt import UPT, UPTOptions
 from mvlpt.models.prompts.vpt import VPT, VisualPromptLearner, VPTOptions, read_visual_section
 
@@ -23,6 +24,7 @@ __all__ = [
     "CoOp",
     "CoOpOptions",
     "ContextOptions",
+    "PrivateParts",
     "PromptCost",
     "PromptLearner",
     "PromptMethod",
@@ -31,6 +33,8 @@ __all__ = [
     "UPTOptions",
     "VPTOptions",
     "VisualPromptLearner",
+    "explain_private",
+    "fitting_state",
     "initial_contexts",
     "learned_contexts",
     "parameter_dtype",
@@ -39,4 +43,5 @@ __all__ = [
     "read_context_section",
     "read_visual_section",
     "register_prompt_method",
+    "shared_state",
 ]

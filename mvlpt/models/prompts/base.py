@@ -7,9 +7,12 @@ vision tokens, E width of features.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from mvlpt.models.prompts.private import PrivateParts
 
 
 class Prompts(NamedTuple):
@@ -17,8 +20,9 @@ class Prompts(NamedTuple):
 
     Attributes:
         text: (P, Dt) contexts of the class prompts, or class-specific (K, P, Dt).
-        first: (P, Dv) visual prompts of the first block.
-        deep: (J, P, Dv) visual prompts that replace the former ones before blocks 2 to J + 1; J <= L - 1.
+        first: (P, Dv) visual prompts of the first block, or (B, P, Dv) where images differ in them.
+        deep: (J, P, Dv) or (J, B, P, Dv) visual prompts that replace the former ones before blocks 2 to J + 1;
+            J <= L - 1.
         dropout: probability of dropping each number of the visual prompts in this pass.
         text_deep: (J, P, Dt) or (J, K, P, Dt) contexts that replace the former ones before blocks 2 to J + 1.
     """
@@ -38,13 +42,18 @@ class PromptLearner(nn.Module):
     Attributes:
         old_names: how parameters began in older checkpoints, to how they begin now.
         derived: tensors in checkpoints that follow from the class names and are not loaded.
+        private: what each task changes in the prompt that it shares with others; ``None`` where all share the whole.
     """
 
     old_names: ClassVar[Mapping[str, str]] = {}
     derived: ClassVar[tuple[str, ...]] = ("token_prefix", "token_suffix")  # CoOp and the code built on it save these
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.private: PrivateParts | None = None
+
     def forward(self) -> Prompts:
-        """The prompts of this pass."""
+        """The shared prompts of this pass."""
         raise NotImplementedError(f"{type(self).__name__} does not compute its prompts")
 
     def contexts_for(self, image_features: Tensor) -> Tensor:

@@ -45,9 +45,9 @@ class ImageTower:
 
         Args:
             images: (B, 3, height, width).
-            first: (P, D) prompts of the first block; ``None``: no visual prompts.
-            deep: (J, P, D) prompts that replace the former ones before blocks 2 to J + 1; those of the last such block,
-                or without ``deep`` the first ones, pass through the blocks that follow.
+            first: (P, D), or (B, P, D), prompts of the first block; ``None``: no visual prompts.
+            deep: (J, P, D), or (J, B, P, D), prompts that replace the former ones before blocks 2 to J + 1; those of
+                the last such block, or without ``deep`` the first ones, pass through the blocks that follow.
             dropout: probability with which each number of each image's prompts is dropped.
 
         Returns:
@@ -117,7 +117,7 @@ class ImageTower:
 
 
 def _for_batch(prompts: Tensor, batch: int, dropout: float) -> Tensor:
-    """The prompts (P, D); under dropout each image's own (B, P, D)."""
+    """The prompts (P, D) or (B, P, D); under dropout each image's own (B, P, D)."""
     return F.dropout(prompts.expand(batch, -1, -1), dropout) if dropout else prompts
 
 
