@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from mvlpt.errors import CheckpointError
-from mvlpt.io import not_finite, read_tensors, read_text, write_file, write_tensors
+from mvlpt.io import not_finite, read_tensors, read_text, strip_wrappers, write_file, write_tensors
 
 BEST_CHECKPOINT = "model-best.pth.tar"
 NUMBERED = "model.pth.tar-"
@@ -35,7 +35,7 @@ def save_checkpoint(
         state: holds at least ``state_dict`` and ``epoch`` (epochs done).
         save_dir: the model's own folder.
         is_best: also write the state as the best so far.
-        remove_module_from_keys: drop the ``module.`` that ``nn.DataParallel`` puts before names.
+        remove_module_from_keys: drop the prefixes of wrappers, such as the ``module.`` of ``nn.DataParallel``.
         model_name: file name; by default ``model.pth.tar-<epoch>``.
 
     Returns:
@@ -44,7 +44,7 @@ def save_checkpoint(
     folder = Path(save_dir)
     content = dict(state)
     if remove_module_from_keys:
-        content["state_dict"] = {key.removeprefix("module."): value for key, value in state["state_dict"].items()}
+        content["state_dict"] = strip_wrappers(state["state_dict"])
     path = folder / (model_name or f"{NUMBERED}{state['epoch']}")
     write_tensors(content, path)
     if path.name != BEST_CHECKPOINT:

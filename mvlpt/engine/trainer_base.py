@@ -14,7 +14,7 @@ from torch import nn
 from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, load_checkpoint, save_checkpoint
 from mvlpt.engine.run_state import apply_dassl_checkpoints
 from mvlpt.errors import CheckpointError, TrainingError
-from mvlpt.io import compare_states
+from mvlpt.io import compare_states, strip_wrappers
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +122,7 @@ class TrainerBase:
             CheckpointError: names or shapes differ; the message lists them.
         """
         own = self._models[name].state_dict()
+        state = strip_wrappers(state, own, source=origin)
         if differences := compare_states(own, state):
             raise CheckpointError(f"{origin} does not fit the model '{name}': {differences}")
         self._models[name].load_state_dict(state)

@@ -27,6 +27,7 @@ from mvlpt.engine.layers import (
 from mvlpt.engine.meters import AverageMeter, MetricMeter
 from mvlpt.engine.seeding import set_random_seed
 from mvlpt.errors import CheckpointError, suggest
+from mvlpt.io import strip_wrappers
 from mvlpt.registry import Registry
 from mvlpt.runtime import setup_logging
 
@@ -189,7 +190,7 @@ def load_pretrained_weights(model: nn.Module, weight_path: str | os.PathLike[str
     """
     own = model.state_dict()
     given = load_checkpoint(weight_path)["state_dict"]
-    names = {key.removeprefix("module."): value for key, value in given.items()}
+    names = strip_wrappers(given, own, source=str(weight_path))
     fitting = {
         key: value
         for key, value in names.items()
@@ -215,7 +216,7 @@ def resume_from_checkpoint(
     if path is None:
         raise CheckpointError(f"No file 'checkpoint' in {fdir}; name the folder of a model's checkpoints")
     content = load_checkpoint(path)
-    model.load_state_dict(content["state_dict"])
+    model.load_state_dict(strip_wrappers(content["state_dict"], model.state_dict(), source=str(path)))
     for part, key in ((optimizer, "optimizer"), (scheduler, "scheduler")):
         if part is not None and content.get(key) is not None:
             part.load_state_dict(content[key])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mvlpt.io.reading import decode_text, read_bytes, read_text
     from mvlpt.io.records import check_head
     from mvlpt.io.script_archive import is_script_archive, read_script_archive
-    from mvlpt.io.state_dicts import StateDifferences, compare_states, listed, not_finite
+    from mvlpt.io.state_dicts import StateDifferences, compare_states, listed, not_finite, strip_wrappers
     from mvlpt.io.torch_files import read_tensors, write_tensors
     from mvlpt.io.yaml_files import parse_yaml, read_yaml
 
@@ -31,7 +31,7 @@ _HOMES = {
     "reading": ("decode_text", "read_bytes", "read_text"),
     "records": ("check_head",),
     "script_archive": ("is_script_archive", "read_script_archive"),
-    "state_dicts": ("StateDifferences", "compare_states", "listed", "not_finite"),
+    "state_dicts": ("StateDifferences", "compare_states", "listed", "not_finite", "strip_wrappers"),
     "torch_files": ("read_tensors", "write_tensors"),
     "yaml_files": ("parse_yaml", "read_yaml"),
 }
@@ -61,6 +61,7 @@ __all__ = [
     "read_text",
     "read_yaml",
     "rich_text",
+    "strip_wrappers",
     "sweep_leftovers",
     "write_file",
     "write_json",

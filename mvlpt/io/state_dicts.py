@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from mvlpt.errors import CheckpointError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 LISTED = 6
+# of nn.DataParallel, torch.compile, FSDP and activation checkpointing; only DataParallel's is also an ordinary name,
+# so that it counts at the beginning alone
+_OTHERS = r"_orig_mod\.|_fsdp_wrapped_module\.|_checkpoint_wrapped_module\."
+_WRAPPERS = re.compile(rf"^(?:module\.|{_OTHERS})+|(?<=\.)(?:{_OTHERS})+")
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,30 @@ def compare_states(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> St
             if key in given and given[key].shape != own[key].shape
         },
     )
+
+
+def strip_wrappers(
+    state: Mapping[str, Any], own: Container[str] = (), *, source: str = "The state dict"
+) -> dict[str, Any]:
+    """A state dict without the prefixes that wrappers of a model add to its names, in any combination.
+
+    Args:
+        state: values by name.
+        own: names that the model itself has, which stay as they are.
+        source: what to call the state in the message, such as the file's name.
+
+    Raises:
+        CheckpointError: two entries have the same name without their prefixes.
+    """
+    stripped: dict[str, Any] = {}
+    for key, value in state.items():
+        name = str(key) if key in own else _WRAPPERS.sub("", str(key))
+        if name in stripped:
+            raise CheckpointError(
+                f"{source} holds '{name}' twice, with and without a wrapper's prefix; keep one of them"
+            )
+        stripped[name] = value
+    return stripped
 
 
 def not_finite(state: Mapping[str, Tensor]) -> list[str]:

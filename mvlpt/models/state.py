@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mvlpt.errors import CheckpointError
-from mvlpt.io import compare_states, listed, not_finite
+from mvlpt.io import compare_states, listed, not_finite, strip_wrappers
 from mvlpt.models.prompts import PROMPT_METHODS, PromptLearner, explain_private, fitting_state
 
 
@@ -30,8 +30,9 @@ def clean_prompt_state(
     derived = {name for learner in learners for name in learner.derived}
     old_names = {old: new for learner in learners for old, new in learner.old_names.items()}
     cleaned = {}
-    for key, value in state.items():
-        name = str(key).removeprefix("module.").removeprefix("prompt_learner.")
+    # the model may have been wrapped, and the prompt learner in it too
+    unwrapped = {key.removeprefix("prompt_learner."): value for key, value in strip_wrappers(state).items()}
+    for name, value in strip_wrappers(unwrapped).items():
         if name in derived:
             continue
         if not isinstance(value, Tensor):

@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from mvlpt.errors import BackboneError, CheckpointError
-from mvlpt.io import compare_states, inert_pickle, not_finite, read_script_archive, read_tensors, write_tensors
+from mvlpt.io import (
+    compare_states,
+    inert_pickle,
+    not_finite,
+    read_script_archive,
+    read_tensors,
+    strip_wrappers,
+    write_tensors,
+)
 
 STATE = {"ctx": torch.arange(6.0).view(2, 3)}
 
@@ -163,3 +171,25 @@ def test_states_are_compared_by_name_and_shape():
     assert str(many) == "it lacks k0, k1, k2, k3, k4, k5 and 3 more"
     state = {"a": torch.tensor([1.0, float("inf")]), "b": torch.tensor([1]), "c": torch.tensor([float("nan")])}
     assert not_finite(state) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "_fsdp_wrapped_module._orig_mod.module."],
+)
+def test_prefixes_of_wrappers_are_stripped_in_any_combination(prefix):
+    state = {f"{prefix}a.weight": 1, f"{prefix}blocks.0._orig_mod.b": 2, f"{prefix}blocks.module.c": 3}
+    assert strip_wrappers(state) == {"a.weight": 1, "blocks.0.b": 2, "blocks.module.c": 3}
+
+
+def test_names_that_a_model_itself_has_are_kept_and_two_of_one_name_refused():
+    assert strip_wrappers({"module.a": 1, "module.b": 2}, {"module.a"}) == {"module.a": 1, "b": 2}
+    with pytest.raises(CheckpointError, match=r"x.pth holds 'a' twice, with and without a wrapper's prefix"):
+        strip_wrappers({"module.a": 1, "_orig_mod.a": 2}, source="x.pth")
+
+
+def test_states_that_wrapped_modules_save_load_into_bare_ones():
+    bare = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
+    compiled = torch.compile(torch.nn.DataParallel(torch.nn.Sequential(torch.compile(bare[0]), bare[1])))
+    assert set(compiled.state_dict()) != set(bare.state_dict())
+    assert set(strip_wrappers(compiled.state_dict())) == set(bare.state_dict())

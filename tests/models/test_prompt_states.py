@@ -148,3 +148,13 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
         save_prompt(path, build(seed=2))
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["p.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "prefix", ["_orig_mod.", "module._orig_mod.prompt_learner.", "module.prompt_learner._orig_mod."]
+)
+def test_prompts_saved_by_wrapped_models_load(prefix):
+    source, target = build(seed=1), build(seed=2)
+    state = {f"{prefix}{name}": value for name, value in source.prompt_learner.state_dict().items()}
+    load_prompt_state(target.prompt_learner, state)
+    assert torch.equal(source.prompt_learner.ctx, target.prompt_learner.ctx)

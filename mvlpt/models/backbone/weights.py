@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mvlpt.errors import BackboneError, suggest
-from mvlpt.io import is_script_archive, read_script_archive
+from mvlpt.io import is_script_archive, read_script_archive, strip_wrappers
 from mvlpt.models.backbone.library_logs import suppress_logging
 
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
@@ -57,9 +57,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], bool]:
     tensors = {str(key): value for key, value in state.items() if key not in _NOT_WEIGHTS}
     if not all(isinstance(value, Tensor) for value in tensors.values()):
         raise BackboneError(f"{path} holds values that are not tensors")
-    if all(key.startswith("module.") for key in tensors):
-        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
-    return tensors, from_openai
+    return strip_wrappers(tensors, source=str(path)), from_openai
 
 
 def find_cached(arch: str, tag: str, asked: str) -> Path:
