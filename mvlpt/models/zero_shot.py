@@ -30,7 +30,7 @@ def zero_shot_text_features(
 
     Args:
         backbone: the frozen model.
-        class_names: the classes; ``_`` is read as a space.
+        class_names: the classes; ``_`` is read as a space, and a full stop at the end is kept.
         templates: sentences with ``{}`` where the name goes.
         optimisations: which to use, all by default.
         economy: former name of ``optimisations``.
@@ -45,7 +45,7 @@ def zero_shot_text_features(
         templates = [templates]
     if not templates:
         raise PromptError("Zero-shot classification needs at least one template such as 'a photo of a {}.'")
-    names = clean_class_names(class_names)
+    names = clean_class_names(class_names, keep_full_stop=True)
     chosen = resolve_optimisations(optimisations, economy)
     total = 0
     for template in templates:

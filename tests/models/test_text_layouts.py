@@ -110,6 +110,18 @@ def test_zero_shot_features_equal_open_clips_with_and_without_optimisations():
         assert torch.allclose(ours, expected, atol=1e-5)
 
 
+def test_names_that_are_sentences_keep_their_full_stop_in_templates():
+    import open_clip
+
+    backbone = tiny_backbone()
+    sentences = ["a photo i took of a car on my left or right side.", "a photo i took with no car."]
+    tokens = open_clip.tokenize(sentences)  # the same tokens as the benchmark's own program
+    expected = torch.nn.functional.normalize(backbone.model.encode_text(tokens), dim=-1)
+    assert torch.allclose(zero_shot_text_features(backbone, sentences, ["{}"]), expected, atol=1e-5)
+    without = zero_shot_text_features(backbone, [name.rstrip(".") for name in sentences], ["{}"])
+    assert not torch.allclose(without, expected, atol=1e-2)
+
+
 def test_templates_that_cannot_be_used():
     with pytest.raises(PromptError, match="at least one template"):
         zero_shot_text_features(tiny_backbone(), NAMES, [])

@@ -46,8 +46,13 @@ class TextLayout:
         return limit
 
 
-def clean_class_names(class_names: Sequence[Any]) -> list[str]:
+def clean_class_names(class_names: Sequence[Any], *, keep_full_stop: bool = False) -> list[str]:
     """Names as they are put into a prompt: of synonyms the first, ``_`` read as a space, no full stop at the end.
+
+    Args:
+        class_names: the names; several synonyms of a class as a list.
+        keep_full_stop: leave a full stop at the end of a name, as for templates, which bring no full stop of their own
+            where names are sentences.
 
     Raises:
         PromptError: no names, or a name without letters.
@@ -61,6 +66,8 @@ def clean_class_names(class_names: Sequence[Any]) -> list[str]:
     for position, name in enumerate(cleaned):
         if not name.rstrip(". "):
             raise PromptError(f"Class name {position} is empty: {names[position]!r}")
+    if keep_full_stop:
+        return cleaned
     return [name.rstrip(". ") if name.endswith(".") else name for name in cleaned]
 
 
