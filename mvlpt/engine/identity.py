@@ -11,15 +11,34 @@ from yacs.config import CfgNode
 from mvlpt.config import OPTIONS, flatten
 
 
-def result_affecting_options(cfg: CfgNode) -> dict[str, Any]:
-    """The options that affect results, flat, with tuples as lists; newer ones only where they are set."""
-    kept = {key: value for key, value in flatten(cfg) if key not in OPTIONS or OPTIONS[key].identifies(value)}
+def result_affecting_options(cfg: CfgNode, *, pinned: bool = True) -> dict[str, Any]:
+    """The options that affect results, flat, with tuples as lists; newer ones only where they are set.
+
+    Args:
+        cfg: a configuration.
+        pinned: options on which results do not depend, but which were listed by version 0.1.0, have their defaults;
+            otherwise the values that they have in ``cfg``, as in that version.
+    """
+    kept = {}
+    for key, value in flatten(cfg):
+        option = OPTIONS.get(key)
+        if option is None or option.identifies(value):
+            kept[key] = option.default if pinned and option is not None and option.pinned else value
     return {key: list(value) if isinstance(value, tuple) else value for key, value in sorted(kept.items())}
 
 
 def config_identity(cfg: CfgNode) -> str:
     """A hash of :func:`result_affecting_options`, 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(result_affecting_options(cfg)).encode()).hexdigest()[:16]
+    return _hash(result_affecting_options(cfg))
+
+
+def former_identity(cfg: CfgNode) -> str:
+    """The hash by which version 0.1.0 knew a run."""
+    return _hash(result_affecting_options(cfg, pinned=False))
+
+
+def _hash(options: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(options).encode()).hexdigest()[:16]
 
 
 def config_differences(there: CfgNode, here: CfgNode) -> list[str]:

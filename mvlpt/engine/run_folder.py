@@ -21,7 +21,7 @@ import torch
 from yacs.config import CfgNode
 
 import mvlpt
-from mvlpt.config import Config, read_yaml
+from mvlpt.config import OPTIONS, Config, flatten, read_yaml
 from mvlpt.engine.checkpoints import holds_dassl_checkpoints
 from mvlpt.engine.identity import config_differences, config_identity
 from mvlpt.errors import RunFolderError
@@ -81,7 +81,8 @@ class RunFolder:
                 f"OUTPUT_DIR {self.path} holds {', '.join(present)} of a run this program did not write; "
                 "choose another folder, or add --resume if it is a run of Dassl's"
             )
-        differences = config_differences(Config(read_yaml(self.path / CONFIG_FILE)), cfg)
+        recorded = Config(read_yaml(self.path / CONFIG_FILE))
+        differences = config_differences(recorded, cfg)
         if differences:
             more = f"; and {len(differences) - 5} more" if len(differences) > 5 else ""
             raise RunFolderError(
@@ -96,6 +97,7 @@ class RunFolder:
             state, self.path / STATE_FILE, "the record of a run", format=FORMAT, error=RunFolderError, remedy=remedy
         )
         if state.get("state") == "finished":
+            self._check_outputs(recorded, cfg)
             return True
         if not cfg.RESUME:
             raise RunFolderError(
@@ -103,6 +105,16 @@ class RunFolder:
                 f"{state.get('updated', 'an unknown time')}; add --resume to continue, or choose another folder"
             )
         return False
+
+    def _check_outputs(self, recorded: CfgNode, cfg: CfgNode) -> None:
+        """Refuses to call a run finished that was not asked for a file or table that is asked for now."""
+        before = dict(flatten(recorded))
+        for key, value in flatten(cfg):
+            if key in OPTIONS and OPTIONS[key].pinned and value is True and not before.get(key):
+                raise RunFolderError(
+                    f"OUTPUT_DIR {self.path} holds this run, finished without {key}; evaluate its prompt with"
+                    f" --eval-only --model-dir {self.path}, another --output-dir, and {key} True"
+                )
 
     @contextmanager
     def open(self, cfg: CfgNode, metadata: dict[str, Any]) -> Iterator[RunFolder]:

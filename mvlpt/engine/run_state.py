@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.engine.checkpoints import BEST_CHECKPOINT, find_checkpoint, last_checkpoint, load_checkpoint
-from mvlpt.engine.identity import config_identity
+from mvlpt.engine.identity import config_identity, former_identity
 from mvlpt.engine.optim import EpochSchedule
 from mvlpt.errors import CheckpointError
 
@@ -41,7 +41,7 @@ def apply_run_state(trainer: Any, state: dict[str, Any], directory: str | Path) 
     Raises:
         CheckpointError: it belongs to another configuration or does not fit the models.
     """
-    if state["identity"] != config_identity(trainer.cfg):
+    if state["identity"] not in (config_identity(trainer.cfg), former_identity(trainer.cfg)):
         raise CheckpointError(f"The state in {directory} belongs to a run with other options; give that run's options")
     for name, saved in state["models"].items():
         if name not in trainer._models:

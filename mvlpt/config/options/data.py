@@ -87,7 +87,15 @@ add(
     affects_results=False,
     ours=True,
 )
-add("ON_BAD_IMAGE", "error", "an unreadable image ends the run, or is skipped", choices=("error", "skip"), ours=True)
+add(
+    "ON_BAD_IMAGE",
+    "error",
+    "an unreadable image ends the run, or is skipped",
+    choices=("error", "skip"),
+    affects_results=False,
+    pinned=True,
+    ours=True,
+)
 
 DATALOADER = Section("DATALOADER")
 add = DATALOADER.add

@@ -21,6 +21,8 @@ class Option:
         minimum: the smallest number allowed; ``None`` for any.
         affects_results: whether two runs that differ in it may differ in their results. An option that does not is no
             part of a run's identity: a run may be resumed with another value of it.
+        pinned: results do not depend on it, but version 0.1.0 had it in a run's identity. There it counts with its
+            default, whatever its value, so that identities stay what they were.
         ours: known to this framework only, not to Dassl and not to the paper's code.
         since: the version that added it; empty for 0.1.0. At its default such an option is no part of a run's identity,
             so that runs and plans of older versions, which do not know it, are the same runs still.
@@ -32,12 +34,13 @@ class Option:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     affects_results: bool = True
+    pinned: bool = False
     ours: bool = False
     since: str = ""
 
     def identifies(self, value: Any) -> bool:
         """Whether a value of this option is part of a run's identity."""
-        return self.affects_results and not (self.since and value == self.default)
+        return (self.affects_results or self.pinned) and not (self.since and value == self.default)
 
     def problem(self, value: Any) -> str:
         """What is wrong with a value of the right type, as part of a sentence; empty if nothing is."""

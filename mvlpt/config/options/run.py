@@ -28,12 +28,19 @@ add(
 TEST = Section("TEST")
 add = TEST.add
 add("EVALUATOR", "Classification", "a registered evaluator")
-add("PER_CLASS_RESULT", False, "report the accuracy of each class")
-add("COMPUTE_CMAT", False, "write the confusion matrix")
+add("PER_CLASS_RESULT", False, "report the accuracy of each class", affects_results=False, pinned=True)
+add("COMPUTE_CMAT", False, "write the confusion matrix", affects_results=False, pinned=True)
 add("NO_TEST", False, "skip evaluation after training")
 add("SPLIT", "test", "the split that is evaluated after training", choices=("val", "test"))
 add("FINAL_MODEL", "last_step", "which epoch is evaluated", choices=("last_step", "best_val"))
-add("PREDICTIONS", False, "write the probabilities of the test images to OUTPUT_DIR/predictions", ours=True)
+add(
+    "PREDICTIONS",
+    False,
+    "write the probabilities of the test images to OUTPUT_DIR/predictions",
+    affects_results=False,
+    pinned=True,
+    ours=True,
+)
 
 RUN = Section("RUN")
 add = RUN.add

@@ -73,7 +73,8 @@ class _Builder:
         start = self._start_job(run.start) if run.start is not None else None
         labels = {"RUN.ARM": run.arm, **({"RUN.GROUP": run.group} if run.group else {})}
         cfg = self.configurations.of_run(run, labels)
-        identity = {key: value for key, value in result_affecting_options(cfg).items() if key not in START_OPTIONS}
+        identity = result_affecting_options(cfg, pinned=False)  # a file that is asked for makes another job
+        identity = {key: value for key, value in identity.items() if key not in START_OPTIONS}
         ident = job_id([run.kind, identity, [start.id] if start else []])
         if ident not in self.jobs:
             features = self._features.of_run(run, cfg)  # before the run that needs them

@@ -45,7 +45,9 @@ class FeatureJobs:
 
         The untrained baseline reads features that other runs read, too; for it alone none are kept.
         """
-        identity = {key: value for key, value in result_affecting_options(cfg).items() if key.startswith(SECTIONS)}
+        identity = {
+            key: value for key, value in result_affecting_options(cfg, pinned=False).items() if key.startswith(SECTIONS)
+        }
         identity |= {"INPUT.TRANSFORMS": None, "precision": tuning_of(cfg).precision, "task": task}
         ident = job_id(["features", identity])
         if ident in self._jobs or not run.shots:
