@@ -33,6 +33,10 @@ class DataError(MvlptError, ValueError):
     """A data set, split, image or index file cannot be used."""
 
 
+class EvaluationError(DataError):
+    """A task cannot be scored; the scores of the other tasks are kept."""
+
+
 class BackboneError(MvlptError, ValueError):
     """A backbone or its weights cannot be loaded, or cannot carry the requested prompt."""
 

@@ -28,12 +28,14 @@ class Metric:
         function: (labels, scores) to a number.
         higher_is_better: the direction of improvement.
         percent: it is shown times 100.
+        of_probabilities: the benchmark computes it from the softmax over the task's classes, not from logits.
     """
 
     name: str
     function: Callable[[ArrayLike, ArrayLike], float]
     higher_is_better: bool = True
     percent: bool = True
+    of_probabilities: bool = False
 
     def __call__(self, labels: ArrayLike, scores: ArrayLike) -> float:
         return self.function(labels, scores)
@@ -158,10 +160,10 @@ METRICS: dict[str, Metric] = {
     for metric in (
         Metric("accuracy", accuracy),
         Metric("mean-per-class", mean_per_class),
-        Metric("11point_mAP", map_11_point),
-        Metric("roc_auc", roc_auc),
+        Metric("11point_mAP", map_11_point, of_probabilities=True),
+        Metric("roc_auc", roc_auc, of_probabilities=True),
         Metric("macro_f1", macro_f1),
-        Metric("calibration_error", expected_calibration_error, higher_is_better=False),
+        Metric("calibration_error", expected_calibration_error, higher_is_better=False, of_probabilities=True),
     )
 }
 _ALIASES = {"mean_per_class": "mean-per-class", "map_11_point": "11point_mAP", "ece": "calibration_error"}
@@ -186,6 +188,24 @@ def metric_problem(name: str, num_classes: int, *, multi_label: bool) -> str:
         return f"{name} needs one class per image, but images have several; use 11point_mAP"
     if name == "roc_auc" and not multi_label and num_classes != 2:
         return f"roc_auc needs two classes, but there are {num_classes}; use accuracy"
+    return ""
+
+
+def label_problem(name: str, counts: ArrayLike, images: int) -> str:
+    """Why a metric is not defined on a split, which shows before any score is known; ``""`` if it is defined.
+
+    Args:
+        name: of the metric.
+        counts: (K,) images of each class; an image with several labels counts for each.
+        images: images of the split.
+    """
+    name, counts = get_metric(name).name, np.asarray(counts)
+    if name == "11point_mAP" and not counts.any():
+        return "11point_mAP is not defined where no image has a label"
+    if len(counts) == 2:
+        counts = counts[:1]  # the first of two classes decides which one an image has
+    if name == "roc_auc" and ((counts == 0) | (counts == images)).any():
+        return "roc_auc is not defined where every image, or none, belongs to a class"
     return ""
 
 

@@ -14,6 +14,7 @@ from mvlpt.metrics import (
     confusion_matrix,
     expected_calibration_error,
     get_metric,
+    label_problem,
     macro_f1,
     map_11_point,
     mean_per_class,
@@ -154,3 +155,28 @@ def test_scores_may_be_infinite():
     scores = np.array([[0.0, -np.inf], [-np.inf, 1.0], [2.0, np.inf]])
     assert accuracy([0, 1, 1], scores) == 1.0
     assert roc_auc([0, 1, 1], scores) == 1.0
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_every_metric_refuses_nan(name):
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [np.nan, 0.5]])
+    with pytest.raises(DataError, match="NaN"):
+        METRICS[name]([0, 1, 1], scores)
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "images", "problem"),
+    [
+        ("roc_auc", [3, 0], 3, "every image, or none"),
+        ("roc_auc", [0, 3], 3, "every image, or none"),
+        ("roc_auc", [2, 1], 3, ""),
+        ("roc_auc", [2, 1, 3], 3, "every image, or none"),  # several labels: the third class has no negative
+        ("11point_mAP", [0, 0, 0], 4, "no image has a label"),
+        ("11point_mAP", [0, 1, 0], 4, ""),
+        ("accuracy", [4, 0], 4, ""),
+    ],
+)
+def test_labels_show_whether_a_metric_is_defined(name, counts, images, problem):
+    found = label_problem(name, counts, images)
+    assert problem in found
+    assert bool(problem) == bool(found)

@@ -182,9 +182,8 @@ class PromptTrainer(FrozenCLIPTrainer):
         with self._precision_context():
             return self.model.image_features(images)
 
-    def after_train(self) -> None:
-        """Evaluates, then writes the tuned prompt for use outside this framework."""
-        super().after_train()
+    def export_model(self) -> None:
+        """Writes the tuned prompt for use outside this framework."""
         self.export_prompt(Path(self.output_dir) / "prompt.safetensors")
 
     def export_prompt(self, path: Path) -> None:

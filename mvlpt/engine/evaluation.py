@@ -16,7 +16,7 @@ import torch
 from yacs.config import CfgNode
 
 from mvlpt.data import SplitSizes, TaskInfo
-from mvlpt.errors import DataError
+from mvlpt.errors import DataError, EvaluationError, UnknownNameError
 from mvlpt.io import atomic_write
 from mvlpt.metrics import count_pairs, f1_of_counts, get_metric
 from mvlpt.registry import Registry
@@ -70,6 +70,9 @@ class EvaluatorBase:
 class Classification(EvaluatorBase):
     """Scores one task or many.
 
+    Metrics that the benchmark computes from probabilities (``roc_auc``, ``11point_mAP``) get the softmax over the
+    task's classes, the numbers that ``TEST.PREDICTIONS`` writes; with ``TRAINER.LEGACY`` the raw scores, as upstream.
+
     Scores are kept per task and only for its own classes, as float32 on the CPU: ``4 * images * classes`` bytes; where
     the metric is accuracy and no per-class table is requested, only the predicted classes are kept.
 
@@ -96,14 +99,22 @@ class Classification(EvaluatorBase):
         self.task_scores: list[TaskScore] = []
         self._scores: dict[int, list[np.ndarray]] = {}
         self._labels: dict[int, list[np.ndarray]] = {}
+        self._not_numbers: dict[int, str] = {}
 
-    def process(self, mo: torch.Tensor, gt: torch.Tensor, task: torch.Tensor | None = None) -> None:
+    def process(
+        self,
+        mo: torch.Tensor,
+        gt: torch.Tensor,
+        task: torch.Tensor | None = None,
+        images: Sequence[str] | None = None,
+    ) -> None:
         """Takes a batch.
 
         Args:
             mo: scores (B, K) over the union of classes.
             gt: labels (B,) in the union's numbering, or multi-hot rows (B, K).
             task: task ids (B,); without them, all images belong to the first task.
+            images: their files, for messages.
         """
         scores, labels = mo.detach().float().cpu(), gt.detach().cpu()
         ids = torch.zeros(len(scores), dtype=torch.long) if task is None else task.detach().cpu()
@@ -111,6 +122,7 @@ class Classification(EvaluatorBase):
             rows = ids == identity
             info = self._task(identity, scores.shape[1])
             own = scores[rows][:, info.start : info.stop]
+            self._look_for_nan(identity, own, rows, images)
             kept = own if self._keeps_scores(info) else own.argmax(dim=1)
             self._scores.setdefault(identity, []).append(kept.numpy())
             chosen = labels[rows]
@@ -122,23 +134,41 @@ class Classification(EvaluatorBase):
                 chosen = chosen - info.start
             self._labels.setdefault(identity, []).append(chosen.numpy())
 
+    def _look_for_nan(self, identity: int, own: torch.Tensor, rows: torch.Tensor, images: Sequence[str] | None) -> None:
+        """Remembers a task's first image with a score that is NaN: any choice among its classes would be arbitrary."""
+        broken = own.isnan().any(dim=1)
+        if identity in self._not_numbers or not broken.any():
+            return
+        position = int(rows.nonzero()[broken][0])
+        seen = sum(len(part) for part in self._labels.get(identity, ())) + int(broken.nonzero()[0])
+        self._not_numbers[identity] = str(images[position]) if images is not None else f"image {seen + 1}"
+
     def evaluate(self) -> OrderedDict[str, float]:
         """Scores every task that was seen.
 
         Returns:
             One task: its metric, then for single labels ``error_rate`` and ``macro_f1``. Many: the mean over tasks as
             ``average``, then each task's metric under its name; ``DATASET.MULTITASK_EVALKEY`` moves to the front.
+
+        Raises:
+            DataError: no image was processed.
+            EvaluationError: a task cannot be scored; ``task_scores`` holds the scores of the others.
         """
         if not self._labels:
             raise DataError("There is nothing to evaluate: the split holds no image; choose another TEST.SPLIT")
         several = len(self._tasks or ()) > 1
         results: OrderedDict[str, float] = OrderedDict()
         self.task_scores = []
+        failed = []
         for identity in sorted(self._labels):
             labels = np.concatenate(self._labels[identity])
             scores = np.concatenate(self._scores[identity])
             info = self._task(identity, scores.shape[-1])
-            score = self._score(info, labels, scores)
+            try:
+                score = self._score(identity, info, labels, scores)
+            except (DataError, UnknownNameError) as error:
+                failed.append(f"{info.name} cannot be scored: {error}")
+                continue
             self.task_scores.append(score)
             results[info.name if several else score.metric] = score.value
             if not several and not info.multi_label:
@@ -147,6 +177,9 @@ class Classification(EvaluatorBase):
                 results["macro_f1"] = 100 * f1_of_counts(_counts(info, labels, scores))
             if not info.multi_label:
                 self._show_classes(info, _counts(info, labels, scores))
+        if failed:
+            kept = f"; the scores of the other {len(self.task_scores)} tasks are kept" if self.task_scores else ""
+            raise EvaluationError("; ".join(failed) + kept)
         if several:
             results["average"] = float(np.mean([score.value for score in self.task_scores]))
             key = self.cfg.DATASET.MULTITASK_EVALKEY
@@ -177,9 +210,15 @@ class Classification(EvaluatorBase):
     def _keeps_scores(self, info: TaskInfo) -> bool:
         return info.multi_label or info.metric != "accuracy"
 
-    @staticmethod
-    def _score(info: TaskInfo, labels: np.ndarray, scores: np.ndarray) -> TaskScore:
+    def _score(self, identity: int, info: TaskInfo, labels: np.ndarray, scores: np.ndarray) -> TaskScore:
         metric = get_metric(info.metric)
+        if identity in self._not_numbers:
+            raise DataError(
+                f"the model's scores of {self._not_numbers[identity]} are not numbers (NaN), so {metric.name} is not"
+                " defined; lower OPTIM.LR or compute in fp32"
+            )
+        if metric.of_probabilities and info.num_classes > 1 and not self.cfg.TRAINER.LEGACY:
+            scores = torch.from_numpy(scores).softmax(dim=1).numpy()
         value = float(np.mean(scores == labels)) if scores.ndim == 1 else metric(labels, scores)
         return TaskScore(info.name, info.metric, 100 * value, metric.higher_is_better, len(labels), info.split_origin)
 
@@ -220,12 +259,11 @@ def build_evaluator(cfg: CfgNode, **kwargs: Any) -> EvaluatorBase:
     return build(cfg, **{name: value for name, value in kwargs.items() if _takes(build, name)})
 
 
-def process_batch(evaluator: Any, output: Any, label: Any, task: torch.Tensor | None) -> None:
-    """Gives an evaluator a batch, with the images' tasks where it takes them."""
-    if task is not None and _takes(evaluator.process, "task"):
-        evaluator.process(output, label, task=task)
-    else:
-        evaluator.process(output, label)
+def process_batch(evaluator: Any, output: Any, label: Any, batch: Mapping[str, Any]) -> None:
+    """Gives an evaluator a batch's output and labels, with the images' tasks and files where it takes them."""
+    offered = {"task": batch.get("task"), "images": batch.get("impath")}
+    known = {name: value for name, value in offered.items() if value is not None and _takes(evaluator.process, name)}
+    evaluator.process(output, label, **known)
 
 
 def scores_of(evaluator: Any, results: Any, task: str, images: int) -> list[TaskScore]:

@@ -20,7 +20,7 @@ from mvlpt.engine.run_folder import RunFolder
 from mvlpt.engine.seeding import set_random_seed
 from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.engine.trainer_base import TrainerBase
-from mvlpt.errors import ConfigError, DataError
+from mvlpt.errors import ConfigError, DataError, EvaluationError
 from mvlpt.io import write_json
 
 FEATURES_FILE = "features.json"
@@ -51,6 +51,7 @@ def run_config(cfg: CfgNode) -> RunOutcome:
     Nothing is written before data and model are built. ``cfg`` should be frozen.
 
     Raises:
+        EvaluationError: a task cannot be scored; the prompt and the other tasks' scores are written.
         MvlptError: the options, the data or the folder cannot be used.
         Interrupted: the user asked to stop; the state is saved for ``--resume``.
     """
@@ -83,17 +84,18 @@ def run_config(cfg: CfgNode) -> RunOutcome:
         if keep_samples is not None and cfg.RUN.MODE == "train" and trainer.get_model_names():
             keep_samples(folder.path / "samples")
         epoch = 0
-        if cfg.RUN.MODE == "eval":
-            trainer.test()
-        else:
-            trainer.train()
-            epoch = trainer.final_epoch
-        rows = [
-            row for split, scores in trainer.task_scores.items() for row in result_rows(cfg, scores, split, epoch)
-            if split == cfg.TEST.SPLIT
-        ]  # fmt: skip
-        if rows:
-            write_results(rows, folder.path / RESULTS_FILE)
+        try:
+            if cfg.RUN.MODE == "eval":
+                trainer.test()
+            else:
+                trainer.train()
+                epoch = trainer.final_epoch
+        except EvaluationError:
+            final = getattr(trainer, "final_epoch", None)
+            if cfg.RUN.MODE == "eval" or final is not None:  # not while a validation split selected the epoch
+                _write_rows(trainer, cfg, folder.path, final or 0)
+            raise
+        rows = _write_rows(trainer, cfg, folder.path, epoch)
         skipped = _skipped_images(trainer)
         if skipped:
             folder.add_metadata(skipped_images=skipped)
@@ -107,6 +109,14 @@ def _load_initial_model(trainer: Any, cfg: CfgNode) -> None:
         trainer.load_model(cfg.RUN.INIT_FROM, epoch=cfg.RUN.INIT_EPOCH or epoch_to_load(cfg.RUN.INIT_FROM, names))
     elif cfg.RUN.MODE == "eval" and names:
         raise ConfigError("--eval-only needs --model-dir, the folder of the run whose prompt is evaluated")
+
+
+def _write_rows(trainer: Any, cfg: CfgNode, folder: Path, epoch: int) -> list[dict[str, Any]]:
+    """Adds the scores on ``TEST.SPLIT`` to the run's results; returns them as rows."""
+    rows = result_rows(cfg, trainer.task_scores.get(cfg.TEST.SPLIT, ()), cfg.TEST.SPLIT, epoch)
+    if rows:
+        write_results(rows, folder / RESULTS_FILE)
+    return rows
 
 
 def _features(trainer: Any, cfg: CfgNode) -> RunOutcome:

@@ -17,6 +17,7 @@ from mvlpt.config import task_names
 from mvlpt.data import DataManager
 from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, load_checkpoint
 from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
+from mvlpt.engine.metric_checks import check_metrics
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.engine.own_state import OwnState
 from mvlpt.engine.predictions import record_predictions
@@ -25,7 +26,7 @@ from mvlpt.engine.run_state import apply_dassl_checkpoints, apply_run_state, run
 from mvlpt.engine.simple_net import SimpleNet
 from mvlpt.engine.trainer_base import TrainerBase
 from mvlpt.engine.utils import load_pretrained_weights
-from mvlpt.errors import ConfigError
+from mvlpt.errors import ConfigError, EvaluationError
 from mvlpt.runtime import Interrupted, StopRequest, TrainingProgress
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class SimpleTrainer(TrainerBase):
         self._progress: TrainingProgress | None = None
         self.build_data_loader()
         self._check_validation()
+        self._check_metrics()
         self.build_model()
         self.evaluator = build_evaluator(cfg, lab2cname=self.lab2cname, tasks=getattr(self.dm, "tasks", None))
         self._own_state = OwnState(self)
@@ -205,14 +207,18 @@ class SimpleTrainer(TrainerBase):
         if last or (frequency > 0 and (self.epoch + 1) % frequency == 0):
             self.save_model(self.epoch, self.output_dir)
 
+    def export_model(self) -> None:
+        """Hook that writes the final model for other programs; called before the test, which may fail."""
+
     def after_train(self) -> None:
-        """Evaluates the final model."""
+        """Exports the final model, then evaluates it."""
         self.final_epoch = self.max_epoch
+        if self._selects_on_validation():
+            self.load_model(self.output_dir)
+            self.final_epoch = self._best_epoch_on_disk()
+            log.info("Testing the model of epoch %d, the best on validation", self.final_epoch)
+        self.export_model()
         if not self.cfg.TEST.NO_TEST:
-            if self._selects_on_validation():
-                self.load_model(self.output_dir)
-                self.final_epoch = self._best_epoch_on_disk()
-                log.info("Testing the model of epoch %d, the best on validation", self.final_epoch)
             self.test()
         elapsed = datetime.timedelta(seconds=round(time.monotonic() - self.time_start))
         log.info("Trained %d epochs in %s", self.max_epoch - self.start_epoch, elapsed)
@@ -226,6 +232,7 @@ class SimpleTrainer(TrainerBase):
 
         Raises:
             ConfigError: the validation split is asked for and there is none.
+            EvaluationError: a task cannot be scored; ``task_scores`` holds the others' scores.
         """
         self.set_model_mode("eval")
         self.evaluator.reset()
@@ -237,10 +244,14 @@ class SimpleTrainer(TrainerBase):
             for batch in self.evaluation_batches(split):
                 input, label = self.parse_batch_test(batch)
                 output = self.model_inference(input)
-                process_batch(self.evaluator, output, label, batch.get("task"))
+                process_batch(self.evaluator, output, label, batch)
                 record(output, batch)
                 images += len(label)
-        results = self.evaluator.evaluate()
+        try:
+            results = self.evaluator.evaluate()
+        except EvaluationError:
+            self.task_scores[split] = list(self.evaluator.task_scores)
+            raise
         self.task_scores[split] = scores_of(self.evaluator, results, self._task_name(), images)
         for name, value in results.items():
             self.write_scalar(f"{split}/{name}", value, self.epoch)
@@ -323,3 +334,11 @@ class SimpleTrainer(TrainerBase):
                 f"TEST.FINAL_MODEL is best_val, but {tasks} has no validation split; test data never selects a model:"
                 " set TEST.FINAL_MODEL last_step, or take a task with a validation split"
             )
+
+    def _check_metrics(self) -> None:
+        """Refuses a run that would train and then find that a task cannot be scored."""
+        if self.cfg.RUN.MODE not in ("train", "build") or self.cfg.TEST.NO_TEST:
+            return
+        splits = {self.cfg.TEST.SPLIT} | ({"val"} if self._selects_on_validation() else set())
+        loaders = {split: self.val_loader if split == "val" else self.test_loader for split in sorted(splits)}
+        check_metrics(self.cfg, getattr(self.dm, "tasks", None) or (), loaders)

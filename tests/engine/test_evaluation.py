@@ -2,13 +2,14 @@
 
 import csv
 
+import numpy as np
 import pytest
 import torch
 
 from mvlpt.config import get_cfg_default
 from mvlpt.data import SplitSizes, TaskInfo
 from mvlpt.engine.evaluation import build_evaluator
-from mvlpt.errors import DataError
+from mvlpt.errors import DataError, EvaluationError
 
 SIZES = SplitSizes(0, 0, 0)
 PETS = TaskInfo("pets", ("cat", "dog"), 0, 2, "accuracy", False, (), SIZES)
@@ -85,3 +86,77 @@ def test_without_tasks_all_classes_are_one_task_as_in_dassl():
     judge = evaluator()
     judge.process(torch.eye(3), torch.tensor([0, 1, 1]))
     assert judge.evaluate()["accuracy"] == pytest.approx(200 / 3)
+
+
+MEMES = TaskInfo("memes", ("kind", "hateful"), 0, 2, "roc_auc", False, (), SIZES)
+
+
+def benchmark_map(labels, logits):
+    """11-point mAP by the benchmark's recipe, from scikit-learn's curves of softmax probabilities."""
+    from sklearn.metrics import precision_recall_curve
+
+    e = np.exp(logits - logits.max(1, keepdims=True))
+    probabilities, means = e / e.sum(1, keepdims=True), []
+    for k in range(labels.shape[1]):
+        precision, recall, _ = precision_recall_curve(labels[:, k], probabilities[:, k])
+        means.append(np.mean([precision[recall >= t].max() for t in np.linspace(1, 0, 11)]))
+    return 100 * np.mean(means)
+
+
+def test_areas_and_precisions_are_those_of_the_softmax_over_the_tasks_classes():
+    from sklearn.metrics import roc_auc_score
+
+    generator = torch.Generator().manual_seed(5)
+    logits = 3 * torch.randn(40, 7, generator=generator)
+    truth = torch.arange(40) % 2
+    judge = evaluator(MEMES)
+    judge.process(logits[:, :2], truth)
+    probability = logits[:, :2].softmax(1)[:, 1]
+    assert judge.evaluate()["roc_auc"] == pytest.approx(100 * roc_auc_score(truth, probability))
+    assert abs(roc_auc_score(truth, probability) - roc_auc_score(truth, logits[:, 1])) > 0.02  # the raw score differs
+
+    labels = (torch.rand(40, 7, generator=generator) < 0.4).float()
+    voc = TaskInfo("voc", tuple("abcdefg"), 0, 7, "11point_mAP", True, (), SIZES)
+    judge = evaluator(voc)
+    judge.process(logits, labels)
+    assert judge.evaluate()["11point_mAP"] == pytest.approx(benchmark_map(labels.numpy(), logits.numpy()), abs=1e-4)
+
+
+def test_legacy_scores_raw_logits_as_upstream():
+    from sklearn.metrics import roc_auc_score
+
+    logits, truth = torch.tensor([[5.0, 1], [0, 0.5], [9, 2], [0, 1.5]]), torch.tensor([0, 1, 0, 1])
+    for legacy, scores in ((True, logits[:, 1]), (False, logits.softmax(1)[:, 1])):
+        judge = evaluator(MEMES, TRAINER__LEGACY=legacy)
+        judge.process(logits, truth)
+        assert judge.evaluate()["roc_auc"] == pytest.approx(100 * roc_auc_score(truth, scores))
+
+
+@pytest.mark.parametrize("task", [PETS, MEMES, TaskInfo("pets", ("a", "b"), 0, 2, "mean-per-class", False, (), SIZES)])
+def test_nan_names_the_task_and_the_image(task):
+    judge = evaluator(task)
+    judge.process(torch.eye(2), torch.tensor([0, 1]), images=["a.png", "b.png"])
+    broken = torch.eye(2)
+    broken[1, 0] = float("nan")
+    judge.process(broken, torch.tensor([0, 1]), images=["c.png", "d.png"])
+    with pytest.raises(EvaluationError, match=rf"{task.name} cannot be scored: .* of d.png are not numbers"):
+        judge.evaluate()
+    judge.reset()
+    judge.process(torch.eye(2), torch.tensor([0, 1]))
+    judge.process(broken, torch.tensor([0, 1]))
+    with pytest.raises(EvaluationError, match="of image 4 are not numbers"):
+        judge.evaluate()
+
+
+def test_nan_of_other_tasks_classes_does_not_count():
+    judge = evaluator(PETS, CARS)
+    judge.process(torch.tensor([[1.0, 2, float("nan"), 0, 0]]), torch.tensor([1]), task=torch.tensor([0]))
+    assert judge.evaluate()["pets"] == 100
+
+
+def test_a_task_that_cannot_be_scored_leaves_the_others_their_scores():
+    judge = evaluator(MEMES, CARS)
+    judge.process(torch.eye(5)[[0, 0, 2, 3]], torch.tensor([0, 0, 2, 3]), task=torch.tensor([0, 0, 1, 1]))
+    with pytest.raises(EvaluationError, match=r"memes cannot be scored: .*one of the two classes; the scores of"):
+        judge.evaluate()
+    assert [(score.task, score.value) for score in judge.task_scores] == [("cars", 100.0)]

@@ -1,0 +1,48 @@
+"""Whether every task can be scored, found before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from yacs.config import CfgNode
+
+from mvlpt.data import Datum, TaskInfo, labels_of
+from mvlpt.errors import DataError
+from mvlpt.metrics import label_problem, metric_problem
+
+
+def check_metrics(cfg: CfgNode, tasks: Sequence[TaskInfo], loaders: Mapping[str, Any]) -> None:
+    """Refuses a split whose labels leave a task's metric undefined; looks at labels only.
+
+    Args:
+        cfg: the configuration; evaluators of plugins define scores of their own and are not checked.
+        tasks: the tasks.
+        loaders: name of each split that will be evaluated to its loader.
+
+    Raises:
+        DataError: names the tasks, the splits and a remedy.
+    """
+    if cfg.TEST.EVALUATOR != "Classification":
+        return
+    problems = []
+    for split, loader in loaders.items():
+        items = getattr(loader, "data_source", None) or ()
+        if not all(isinstance(item, Datum) for item in items):
+            continue
+        owner = [item.domain if len(tasks) > 1 else 0 for item in items]
+        for identity, task in enumerate(tasks):
+            own = [item for item, number in zip(items, owner, strict=True) if number == identity]
+            if not own:
+                continue
+            labels = [label - task.start for item in own for label in labels_of(item)]
+            counts = np.bincount(np.asarray(labels, dtype=np.int64), minlength=task.num_classes)
+            problem = metric_problem(task.metric, task.num_classes, multi_label=task.multi_label)
+            problem = problem or label_problem(task.metric, counts, len(own))
+            if problem:
+                problems.append(f"{task.name} cannot be scored on its {len(own)} {split} images: {problem}")
+    if problems:
+        raise DataError(
+            "; ".join(problems) + "; give the task another metric or other images, or set TEST.NO_TEST True"
+        )
