@@ -34,6 +34,7 @@ def test_text_is_read_as_the_type_of_the_option():
     [
         (SlurmOptions, {"partitoin": "x"}, "no option 'partitoin'; did you mean 'partition'"),
         (SlurmOptions, {"minutes": "1.5"}, "minutes=1.5 is not a whole number"),
+        (SlurmOptions, {"pack": "0"}, "pack=0 is too small; give 1"),
         (SlurmOptions, {"minutes": "0"}, "minutes=0 is too small; give 1"),
         (SlurmOptions, {"memory_gb": "nan"}, "memory_gb=nan is not finite"),
         (SlurmOptions, {"arrays": "maybe"}, "arrays=maybe is neither true nor false"),
@@ -82,6 +83,17 @@ def test_slurm_gives_an_attempt_more_time_than_its_own_limit():
     minutes, limited = time_limit(attempt(time_limit=61.0, grace=30.0), SlurmOptions(signal_seconds=90))
     assert limited
     assert minutes * 60 >= 61 + 30 + 90 + 60  # SLURM may warn a job a minute too early
+
+
+def test_attempts_are_dealt_out_to_allocations_and_get_the_time_of_all():
+    limited = [attempt(time_limit=60.0, grace=30.0) for _ in range(7)]
+    options = SlurmOptions(pack=3, signal_seconds=60)
+    batch = Batch(time_limit(limited[0], options)[0], True, limited, pack=3)
+    assert [len(pack) for pack in batch.packs()] == [3, 2, 2]
+    assert [batch.index(number) for number in range(7)] == [0, 1, 2, 0, 1, 2, 0]
+    assert 3 * (60 + 30) + 60 + 60 <= 60 * parameters(batch, options)["time"] <= 3 * (60 + 30) + 60 + 120
+    assert [half.jobs for half in batch.halved()] == [1, 2]
+    assert parameters(Batch(20, False, [attempt()] * 3, pack=3), options)["time"] == options.minutes
 
 
 def test_two_batches_never_share_a_name():

@@ -11,10 +11,12 @@ from support.slurm import Slurm, missing
 from mvlpt.cli import main
 from mvlpt.errors import ScheduleError
 from mvlpt.schedule.attempts import Attempt
+from mvlpt.schedule.control import request
 from mvlpt.schedule.executors.registry import make_executor
 from mvlpt.schedule.executors.slurm import executor as slurm_executor
 from mvlpt.schedule.executors.slurm.options import SlurmOptions
 from mvlpt.schedule.jobs import Plan
+from mvlpt.schedule.plan_file import save_plan
 
 pytest.importorskip("submitit", reason="submitit is not installed (pip install 'mvlpt[slurm]')")
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(bool(missing()), reason=missing())]
@@ -207,7 +209,7 @@ def test_an_attempt_that_never_reached_slurm_is_not_adopted(slurm, tmp_path):
     assert not executor.adopt(attempt, "")
     executor.start(attempt, executor.slots()[0])  # and the scheduler dies before it polls
     assert not SlurmExecutor().adopt(attempt, "")
-    SlurmJob(attempt)()  # if its submission comes late, it does nothing
+    SlurmJob([attempt])()  # if its submission comes late, it does nothing
     assert not (attempt.folder / "output.log").exists()
 
 
@@ -236,3 +238,82 @@ def test_training_runs_on_slurm(slurm, tmp_path):
     assert outcome.finished == 1, (tmp_path / "jobs" / job.id / "1" / "output.log").read_text()
     progress = json.loads((tmp_path / "jobs" / job.id / "1" / "progress.json").read_text())
     assert progress["done"] == progress["total"]
+
+
+def test_short_jobs_share_allocations_and_the_most_urgent_run_first(slurm, tmp_path):
+    jobs = [shell_job(f"j{n}", f"echo {n} $SLURM_JOB_ID >> ran", seconds=10.0 - n) for n in range(8)]
+    assert schedule(jobs, tmp_path, {"pack": 4}).finished == 8
+    assert len(sent(tmp_path)) == 1
+    ran = [line.split() for line in lines(tmp_path / "ran")]
+    by_job = {ident: [int(number) for number, other in ran if other == ident] for _, ident in ran}
+    assert sorted(by_job.values()) == [[0, 2, 4, 6], [1, 3, 5, 7]], "in two allocations, the longest chains first"
+    assert [result(tmp_path, job)["status"] for job in jobs] == [0] * 8
+
+
+def test_jobs_of_one_allocation_fail_run_out_of_time_and_die_by_themselves(slurm, tmp_path):
+    failing = shell_job("failing", "exit 3", seconds=9)
+    slow = shell_job("slow", "sleep 60", seconds=8)
+    dying = shell_job(
+        "its process dies", "echo x >> deaths; test $(wc -l < deaths) = 2 || { kill -9 $PPID; sleep 60; }", seconds=7
+    )
+    last = shell_job("last", "echo x >> last", seconds=6)
+    outcome = schedule([failing, slow, dying, last], tmp_path, {"pack": 4}, retries=1, time_limit=3)
+    assert (outcome.finished, outcome.failed) == (2, 2)
+    assert result(tmp_path, failing, 2)["status"] == 3
+    assert result(tmp_path, slow)["reason"] == "ran over its time limit of 3 s"
+    assert len(lines(tmp_path / "deaths")) == 2
+    assert lines(tmp_path / "last") == ["x"]
+    assert not (tmp_path / "jobs" / last.id / "2").exists(), "the death of another job is no failure of this one"
+
+
+def test_a_job_that_is_cancelled_leaves_the_others_of_its_allocation(slurm, tmp_path):
+    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; sleep 60 & wait"
+    running, waiting, last = shell_job("a", script, seconds=9), shell_job("b", "echo x >> b"), shell_job("c", "sleep 1")
+    save_plan(Plan([running, waiting, last]), tmp_path / "plan.json")
+    asked = []
+
+    def cancel(snapshot):
+        if lines(tmp_path / "log") and not asked:
+            asked.extend(request(tmp_path, "cancel", job.id) for job in (waiting, running))
+
+    outcome = schedule([running, waiting, last], tmp_path, {"pack": 3}, cancel)
+    assert (outcome.finished, outcome.cancelled) == (1, 2)
+    assert lines(tmp_path / "log") == ["started", "saved"]
+    assert not (tmp_path / "b").exists()
+    assert len(sent(tmp_path)) == 1
+
+
+def test_an_allocation_that_is_put_back_goes_on_with_the_job_that_it_stopped(slurm, tmp_path):
+    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; test -e again || { sleep 60 & wait; }"
+    first, long, after = (
+        shell_job("first", "echo x >> first", seconds=9),
+        shell_job("long", script, seconds=8),
+        shell_job("after", "echo x >> after", seconds=7),
+    )
+    warned, again = [], []
+
+    def warn(snapshot):
+        running = slurm.command("squeue", "--noheader", "--states=RUNNING", "--format=%A").split()
+        if running and lines(tmp_path / "log") == ["started"] and not warned:
+            warned.append(slurm.command("scancel", "--signal=USR2", *running))
+        if "saved" in lines(tmp_path / "log"):
+            (tmp_path / "again").touch()
+            again.append(time.monotonic())
+        if again and time.monotonic() - again[0] > 5:
+            for waiting in slurm.command("squeue", "--noheader", "--states=PENDING", "--format=%A").split():
+                slurm.command("scontrol", "update", f"jobid={waiting}", "StartTime=now")
+
+    assert schedule([first, long, after], tmp_path, {"pack": 3}, warn).finished == 3
+    assert lines(tmp_path / "log") == ["started", "saved", "started"]
+    assert (lines(tmp_path / "first"), lines(tmp_path / "after")) == (["x"], ["x"])
+    assert len(sent(tmp_path)) == 1
+
+
+def test_a_killed_scheduler_finds_the_jobs_of_an_allocation_again(slurm, tmp_path):
+    jobs = [shell_job(name, f"echo {name} >> count; sleep 2; echo {name} >> done") for name in "abc"]
+    scheduler = start_scheduler(jobs, tmp_path, "slurm", json.dumps({**QUICK, "pack": 3}))
+    wait_for(lambda: lines(tmp_path / "count"))
+    scheduler.kill()
+    scheduler.wait()
+    assert schedule(jobs, tmp_path, {"pack": 3}).finished == 3
+    assert sorted(lines(tmp_path / "count")) == sorted(lines(tmp_path / "done")) == ["a", "b", "c"]

@@ -31,33 +31,49 @@ class Batch:
     Attributes:
         minutes: their time limit.
         limited: the limit is the jobs' own, so that one that reaches it has failed.
-        attempts: in the order of their indices in the array.
+        attempts: the most urgent first.
+        pack: most attempts that one job runs.
         name: of the SLURM job; unique, so that the batch is found in the queue whatever happens to the scheduler.
     """
 
     minutes: int
     limited: bool
     attempts: list[Attempt] = field(default_factory=list)
+    pack: int = 1
     name: str = field(default_factory=lambda: PREFIX + secrets.token_hex(6))
+
+    @property
+    def jobs(self) -> int:
+        """Jobs of SLURM's: 1, or those of an array."""
+        return math.ceil(len(self.attempts) / self.pack)
+
+    def index(self, number: int) -> int:
+        """Index of the job that runs the attempt of this number; the most urgent ones go to different jobs."""
+        return number % self.jobs
+
+    def packs(self) -> list[list[Attempt]]:
+        """The attempts of each job, in the order in which it runs them."""
+        return [self.attempts[index :: self.jobs] for index in range(self.jobs)]
 
     def halved(self) -> list[Batch]:
         """Two batches with new names, each with one half of the attempts."""
         middle = len(self.attempts) // 2
-        return [Batch(self.minutes, self.limited, part) for part in (self.attempts[:middle], self.attempts[middle:])]
+        parts = (self.attempts[:middle], self.attempts[middle:])
+        return [Batch(self.minutes, self.limited, part, self.pack) for part in parts]
 
 
-def time_limit(attempt: Attempt, options: SlurmOptions) -> tuple[int, bool]:
-    """Minutes that SLURM gives the attempt, and whether they follow from a limit of its own.
+def time_limit(attempt: Attempt, options: SlurmOptions, count: int = 1) -> tuple[int, bool]:
+    """Minutes that SLURM gives a job of ``count`` such attempts, and whether they follow from a limit of the attempts.
 
-    The attempt keeps its own limit to the second; SLURM counts in minutes and only ends what outlives that.
+    An attempt keeps its own limit to the second; SLURM counts in minutes and only ends what outlives that.
     """
     if attempt.time_limit is None:
         return options.minutes, False
-    return math.ceil((attempt.time_limit + attempt.grace + options.signal_seconds) / 60) + 1, True
+    return math.ceil((count * (attempt.time_limit + attempt.grace) + options.signal_seconds) / 60) + 1, True
 
 
 def submit(batch: Batch, options: SlurmOptions, run_command: RunCommand | None = None) -> list[str]:
-    """Hands a batch to SLURM; returns the ids of its jobs, in the order of its attempts.
+    """Hands a batch to SLURM; returns for each attempt the id of the job that runs it.
 
     Raises:
         ScheduleError: SLURM refuses it.
@@ -76,11 +92,11 @@ def submit(batch: Batch, options: SlurmOptions, run_command: RunCommand | None =
         try:
             executor.update_parameters(**parameters(batch, options, str(folder)))
             with executor.batch():
-                jobs = [executor.submit(SlurmJob(attempt, run_command)) for attempt in batch.attempts]
+                jobs = [executor.submit(SlurmJob(pack, run_command)) for pack in batch.packs()]
         except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError, OSError) as error:
             text = " ".join(str(error).split())
             raise ScheduleError(f"SLURM does not take the job '{batch.attempts[0].job.name}': {text}") from error
-        return [job.job_id for job in jobs]
+        return [jobs[batch.index(number)].job_id for number in range(len(batch.attempts))]
 
 
 def is_temporary(error: ScheduleError) -> bool:
@@ -114,16 +130,18 @@ def parameters(batch: Batch, options: SlurmOptions, folder: str = "") -> dict[st
     further["requeue" if options.requeue else "no-requeue"] = True
     srun = [f"--cpus-per-task={options.cpus}"]  # since SLURM 22.05 srun does not take it from sbatch
     if "%" in folder:
-        job = "%A_%a" if len(batch.attempts) > 1 else "%j"
+        job = "%A_%a" if batch.jobs > 1 else "%j"
         logs = {
             name: f"{folder.replace('%', '%%')}/{job}_0_log.{end}"
             for name, end in (("output", "out"), ("error", "err"))
         }
         further.update(logs)
         srun += [f"--{name}={path}" for name, path in logs.items()]
+    longest = len(batch.packs()[0])
+    limits = [time_limit(attempt, options, longest)[0] for attempt in batch.attempts] if longest > 1 else []
     wanted: Mapping[str, Any] = {
         "job_name": batch.name,
-        "time": batch.minutes,
+        "time": max(limits, default=batch.minutes),
         "partition": options.partition,
         "account": options.account,
         "qos": options.qos,

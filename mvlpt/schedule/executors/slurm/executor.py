@@ -19,7 +19,7 @@ from mvlpt.schedule.executors.slurm.batches import (
     submit,
     time_limit,
 )
-from mvlpt.schedule.executors.slurm.job import staged, withdraw
+from mvlpt.schedule.executors.slurm.job import has_begun, staged, withdraw
 from mvlpt.schedule.executors.slurm.options import SlurmOptions
 from mvlpt.schedule.executors.slurm.queue import QueuedJob, cancel, largest_array, read_queue, require_slurm
 from mvlpt.schedule.slots import Slot
@@ -77,6 +77,7 @@ class SlurmExecutor:
         self._open: list[Batch] = []
         self._submitted: dict[tuple[str, int], _Submitted] = {}
         self._results: list[AttemptResult] = []
+        self._active: set[str] = set()  # ids of jobs of which an attempt has ended
         self._accepted = False  # SLURM has taken a job
         self._array_size = 0  # jobs of an array at most; 0 before it is known
         self._full_until = -float("inf")
@@ -86,23 +87,24 @@ class SlurmExecutor:
     def slots(self) -> Sequence[Slot]:
         """As many as may be queued or running."""
         device = "cuda:0" if self.options.gpus else "cpu"
-        return [Slot(f"slurm{index}", device) for index in range(self.options.jobs)]
+        return [Slot(f"slurm{index}", device) for index in range(self.options.jobs * self.options.pack)]
 
     def start(self, attempt: Attempt, slot: Slot) -> str:
-        """Puts the attempt into a batch that the next poll submits; returns ``batch name/index in it``."""
+        """Puts the attempt into a batch that the next poll submits; returns ``batch name/number in it``."""
         minutes, limited = time_limit(attempt, self.options)
         self._array_size = self._array_size or (largest_array() if self.options.arrays else 1)
+        most = self._array_size * self.options.pack
         fitting = (
             batch
             for batch in self._open
-            if (batch.minutes, batch.limited) == (minutes, limited) and len(batch.attempts) < self._array_size
+            if (batch.minutes, batch.limited) == (minutes, limited) and len(batch.attempts) < most
         )
         batch = next(fitting, None)
         if batch is None:
-            batch = Batch(minutes, limited)
+            batch = Batch(minutes, limited, pack=self.options.pack)
             self._open.append(batch)
         batch.attempts.append(attempt)
-        _write_indices(batch)
+        _write_index(batch, len(batch.attempts) - 1)
         return f"{batch.name}/{len(batch.attempts) - 1}"
 
     def poll(self) -> list[AttemptResult]:
@@ -112,6 +114,7 @@ class SlurmExecutor:
             result = self._result(submitted)
             if result is not None:
                 del self._submitted[key]
+                self._active.add(submitted.id)
                 self._results.append(result)
                 self._full_until = -float("inf")  # there is room for another job
         results, self._results = self._results, []
@@ -136,12 +139,16 @@ class SlurmExecutor:
         if submitted is None:
             return
         submitted.stopped = True
-        withdraw(attempt)
-        if now:
-            cancel([submitted.id], "KILL")
-            cancel([submitted.id])
-        else:
-            cancel([submitted.id], waiting=True)  # one that runs sees by itself that it is withdrawn
+        withdraw(attempt, now=now)
+        if all(other.stopped for other in self._of_job(submitted.id)):  # not while it has others to run
+            if now:
+                cancel([submitted.id], "KILL")
+                cancel([submitted.id])
+            else:
+                cancel([submitted.id], waiting=True)  # one that runs sees by itself that it is withdrawn
+        elif not has_begun(attempt):
+            del self._submitted[attempt.key]
+            self._results.append(AttemptResult(*attempt.key, INTERRUPTED, 0.0, "stopped"))
         self._queue_read_at = -float("inf")
 
     def adopt(self, attempt: Attempt, handle: str) -> bool:
@@ -168,6 +175,10 @@ class SlurmExecutor:
         self._open.clear()
         self._submitted.clear()
 
+    def _of_job(self, ident: str) -> list[_Submitted]:
+        """The attempts that a job of SLURM's has not ended yet."""
+        return [submitted for submitted in self._submitted.values() if submitted.id == ident]
+
     def _submit(self) -> None:
         """Submits the open batches. One that exceeds the limit of the user's jobs is halved, and a single job waits.
 
@@ -180,11 +191,13 @@ class SlurmExecutor:
             batch = self._open.pop(0)
             if not batch.attempts:
                 continue
+            if batch.pack > 1:
+                _write_indices(batch)  # they depend on how many attempts there are
             try:
                 ids = submit(batch, self.options, self._run_command)
             except ScheduleError as error:
                 if (is_user_limit(error) or is_cluster_full(error)) and self._make_room(batch, error):
-                    if len(batch.attempts) == 1:
+                    if batch.jobs == 1:
                         return
                     continue
                 self._refuse(batch, error)
@@ -200,7 +213,7 @@ class SlurmExecutor:
         Returns:
             False where the user is at the limit without any job, so that no wait would help.
         """
-        if len(batch.attempts) > 1:
+        if batch.jobs > 1:
             halves = batch.halved()
             for half in halves:
                 _write_indices(half)
@@ -244,7 +257,8 @@ class SlurmExecutor:
         state = job.state if job is not None else "UNKNOWN"
         left = read_result(staged(submitted.attempt))
         # A job on its way back into the queue is shown as failed for a moment; it has left a result, but only staged.
-        may_return = state in ("COMPLETED", "UNKNOWN") or (state == "FAILED" and left is not None)
+        saved = any(read_result(staged(other.attempt)) is not None for other in self._of_job(submitted.id))
+        may_return = state in ("COMPLETED", "UNKNOWN") or (state == "FAILED" and saved)
         patience = _LATE_SECONDS if may_return and not submitted.stopped else self.options.poll_seconds
         if time.monotonic() - submitted.gone < patience:
             return None
@@ -253,9 +267,18 @@ class SlurmExecutor:
         seconds = time.monotonic() - submitted.since
         if submitted.stopped:
             return AttemptResult(*submitted.attempt.key, INTERRUPTED, seconds, "stopped")
+        if self._was_left_over(submitted):
+            del self._submitted[submitted.attempt.key]
+            self.start(submitted.attempt, Slot(""))
+            return None
         status = OUT_OF_MEMORY if state == "OUT_OF_MEMORY" else FAILED
         reason = f"SLURM job {submitted.id} {_STATES.get(state, f'ended as {state}')}"
         return AttemptResult(*submitted.attempt.key, status, seconds, reason)
+
+    def _was_left_over(self, submitted: _Submitted) -> bool:
+        """Whether another attempt of its job brought the job to its end before this one began."""
+        ran = submitted.id in self._active or any(has_begun(other.attempt) for other in self._of_job(submitted.id))
+        return ran and not has_begun(submitted.attempt)
 
     def _read_queue(self) -> dict[str, QueuedJob] | None:
         """The queue, read again once the last answer is too old."""
@@ -268,8 +291,13 @@ class SlurmExecutor:
 
 def _write_indices(batch: Batch) -> None:
     """Writes into the folder of each attempt where it will be found in the queue."""
-    for index, attempt in enumerate(batch.attempts):
-        write_json({"batch": batch.name, "place": index}, attempt.folder / _FILE)
+    for number in range(len(batch.attempts)):
+        _write_index(batch, number)
+
+
+def _write_index(batch: Batch, number: int) -> None:
+    """Writes it for one attempt."""
+    write_json({"batch": batch.name, "place": batch.index(number)}, batch.attempts[number].folder / _FILE)
 
 
 def _read_index(attempt: Attempt) -> tuple[str, int] | None:

@@ -21,6 +21,7 @@ class SlurmOptions:
         gpus: GPUs per job.
         memory_gb: main memory per job.
         jobs: queued or running at most.
+        pack: attempts that one job of SLURM's runs at most, one after the other; for many short ones.
         arrays: jobs that are started together are submitted as one array.
         array_parallelism: jobs of one array that run at once.
         requeue: a job that is preempted, or whose node is lost, goes back into the queue.
@@ -41,6 +42,7 @@ class SlurmOptions:
     gpus: int = 0
     memory_gb: float = 0.0
     jobs: int = 64
+    pack: int = 1
     arrays: bool = True
     array_parallelism: int = 256
     requeue: bool = True
@@ -51,6 +53,6 @@ class SlurmOptions:
     sbatch: str = ""
 
     def __post_init__(self) -> None:
-        require_at_least("slurm", self, minutes=1, cpus=1, gpus=0, memory_gb=0, jobs=1, array_parallelism=1)
-        require_at_least("slurm", self, continuations=0, signal_seconds=1, poll_seconds=0)
+        require_at_least("slurm", self, minutes=1, cpus=1, gpus=0, memory_gb=0, jobs=1, pack=1)
+        require_at_least("slurm", self, array_parallelism=1, continuations=0, signal_seconds=1, poll_seconds=0)
         pairs(self.sbatch, "slurm: sbatch", "=", ";")
