@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mvlpt.errors import BAD_INPUT, DISK_FULL, INTERRUPTED, OUT_OF_MEMORY, MvlptError, is_disk_full, is_out_of_memory
-from mvlpt.io import clean_text, rich_text
+from mvlpt.io import clean_text, rich_text, sentence
 from mvlpt.report import Sheet, rich_table
 from mvlpt.runtime import Interrupted
 
@@ -49,7 +49,7 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
         try:
             return program(*args, **kwargs) or 0
         except MvlptError as error:
-            print(f"error: {clean_text(error, keep=NEWLINE)}", file=sys.stderr)
+            print(f"error: {sentence(error, keep=NEWLINE)}", file=sys.stderr)
             return DISK_FULL if is_disk_full(error) else BAD_INPUT
         except Interrupted as stopped:
             print(f"{clean_text(stopped)}; the state is saved, add --resume to continue", file=sys.stderr)

@@ -15,11 +15,12 @@ from typing import Any
 import torch
 
 from mvlpt.errors import CheckpointError
-from mvlpt.io import not_finite, read_tensors, read_text, strip_wrappers, write_file, write_tensors
+from mvlpt.io import clean_text, not_finite, read_tensors, read_text, strip_wrappers, write_file, write_tensors
 
 BEST_CHECKPOINT = "model-best.pth.tar"
 NUMBERED = "model.pth.tar-"
 POINTER = "checkpoint"
+MOST_EPOCHS = 10**6
 
 
 def save_checkpoint(
@@ -66,7 +67,12 @@ def load_checkpoint(fpath: str | os.PathLike[str]) -> dict[str, Any]:
         raise CheckpointError(f"{fpath} is not a checkpoint of this kind: it has no 'state_dict'")
     for name, value in state.items():
         if not isinstance(value, torch.Tensor):
-            raise CheckpointError(f"{fpath}: '{name}' in its state_dict is not a tensor; do not trust the file")
+            raise CheckpointError(
+                f"{fpath}: '{clean_text(name, 100)}' in its state_dict is not a tensor; do not trust the file"
+            )
+    epoch = content.get("epoch", 0)
+    if type(epoch) is not int or not 0 <= epoch <= MOST_EPOCHS:
+        raise CheckpointError(f"{fpath}: its epoch is {clean_text(repr(epoch), 60)}, not a number of epochs")
     if broken := not_finite(state):
         raise CheckpointError(
             f"{fpath}: '{broken[0]}' holds values that are not finite; the run that wrote it diverged"

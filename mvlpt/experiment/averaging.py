@@ -12,7 +12,7 @@ import torch
 
 from mvlpt.engine import BEST_CHECKPOINT, find_checkpoint, load_checkpoint, save_checkpoint
 from mvlpt.errors import CheckpointError, RunFolderError
-from mvlpt.io import read_json, write_json
+from mvlpt.io import clean_text, read_json, write_json
 from mvlpt.models import clean_prompt_state
 from mvlpt.models.prompts import shared_state
 
@@ -26,7 +26,7 @@ def average_states(states: Mapping[str, Mapping[str, torch.Tensor]]) -> dict[str
         states: name of each state, for messages, to the state; all of the same keys and shapes.
 
     Raises:
-        CheckpointError: they differ; the message says where and in what.
+        CheckpointError: they differ, or are not floating-point numbers; the message says where and in what.
     """
     (first_name, first), *others = states.items()
     for name, state in others:
@@ -36,6 +36,12 @@ def average_states(states: Mapping[str, Mapping[str, torch.Tensor]]) -> dict[str
                 raise CheckpointError(
                     f"These prompts cannot be averaged: {key} is {shapes[0]} in {first_name} and {shapes[1]} in {name}"
                 )
+    whole = next((key for key, value in first.items() if not value.is_floating_point()), None)
+    if whole is not None:
+        raise CheckpointError(
+            f"{first_name} cannot be averaged: '{clean_text(whole, 100)}' is of {first[whole].dtype}, and prompts are"
+            " floating-point numbers"
+        )
     return {key: torch.stack([s[key].double() for s in states.values()]).mean(0).to(first[key]) for key in first}
 
 

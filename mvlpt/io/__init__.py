@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from mvlpt.io.display import clean_text, rich_text
+    from mvlpt.io.display import clean_text, first_line, rich_text, sentence
     from mvlpt.io.files import atomic_write, sweep_leftovers, write_file, write_json
     from mvlpt.io.json_files import parse_json, read_json, read_json_lines
     from mvlpt.io.json_stream import JsonStream
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mvlpt.io.yaml_files import parse_yaml, read_yaml
 
 _HOMES = {
-    "display": ("clean_text", "rich_text"),
+    "display": ("clean_text", "first_line", "rich_text", "sentence"),
     "files": ("atomic_write", "sweep_leftovers", "write_file", "write_json"),
     "json_files": ("parse_json", "read_json", "read_json_lines"),
     "json_stream": ("JsonStream",),
@@ -47,6 +47,7 @@ __all__ = [
     "compare_states",
     "decode_text",
     "file_lock",
+    "first_line",
     "is_locked",
     "is_script_archive",
     "listed",
@@ -61,6 +62,7 @@ __all__ = [
     "read_text",
     "read_yaml",
     "rich_text",
+    "sentence",
     "strip_wrappers",
     "sweep_leftovers",
     "write_file",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 LONGEST = 4000
+LONGEST_SENTENCE = 1200
+_LONG_WORD = re.compile(r"[^\s]{300,}")
 # C0 and C1 controls, line and paragraph separators, marks that reverse the reading order, halves of surrogate pairs
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -35,3 +37,15 @@ def rich_text(text: object, longest: int = LONGEST, keep: str = "") -> str:
 
 def _escape(character: str, keep: str) -> str:
     return character if character in keep else character.encode("unicode_escape").decode("ascii")
+
+
+def sentence(text: object, longest: int = LONGEST_SENTENCE, keep: str = "") -> str:
+    """:func:`clean_text` for messages: a word of many characters, such as a name from outside, shows its two ends."""
+    words = _LONG_WORD.sub(lambda found: f"{found[0][:160]}…{found[0][-100:]}", str(text))
+    return clean_text(words, longest, keep)
+
+
+def first_line(problem: BaseException, longest: int = 300) -> str:
+    """What an exception says, in one line that is safe to print; its type where it says nothing."""
+    lines = str(problem).strip().splitlines()
+    return clean_text(lines[0] if lines else type(problem).__name__, longest)

@@ -15,8 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mvlpt.errors import BackboneError
+from mvlpt.errors import BackboneError, is_out_of_memory
+from mvlpt.io.display import first_line
 from mvlpt.io.inert_pickle import Inert, InertUnpickler
+from mvlpt.io.torch_bounds import check_archive, check_content, check_tensor
 
 _STORAGES = {
     "FloatStorage": torch.float32,
@@ -49,7 +51,9 @@ class _StorageType:
 
 
 def _rebuild_tensor(storage: Tensor, offset: int, size: tuple, stride: tuple, *_: Any) -> Tensor:
-    return torch.as_strided(storage, tuple(size), tuple(stride), offset).clone()
+    tensor = torch.as_strided(storage, tuple(size), tuple(stride), offset)
+    check_tensor(tensor)
+    return tensor
 
 
 def _first(value: Any, *_: Any) -> Any:
@@ -111,17 +115,23 @@ def read_script_archive(path: Path) -> dict[str, Any]:
     Raises:
         BackboneError: the archive holds something else than modules and tensors.
     """
-    with zipfile.ZipFile(path) as archive:
-        root = next(name for name in archive.namelist() if name.endswith("/data.pkl")).removesuffix("/data.pkl")
-        try:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_archive(archive, path)
+            root = next(name for name in archive.namelist() if name.endswith("/data.pkl")).removesuffix("/data.pkl")
             top = _Reader(archive, root).load()
-        except BackboneError as error:
-            raise BackboneError(f"{path} cannot be read: {error}") from error
+    except Exception as error:  # of a damaged pickle: any
+        reason = "it asks for more memory than there is" if is_out_of_memory(error) else first_line(error)
+        raise BackboneError(f"{path} cannot be read: {reason}") from error
     if not isinstance(top, _Record):
         raise BackboneError(f"{path} holds no module")
     state: dict[str, Any] = {}
     _collect(top, "", state, depth=0)
-    return state
+    try:
+        check_content(state)
+    except ValueError as error:
+        raise BackboneError(f"{path} cannot be read: {error}") from error
+    return {name: value.clone() if isinstance(value, Tensor) else value for name, value in state.items()}
 
 
 def _collect(record: _Record, prefix: str, state: dict[str, Any], depth: int) -> None:

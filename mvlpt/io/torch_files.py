@@ -6,17 +6,17 @@ import os
 import pickle
 import warnings
 import zipfile
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mvlpt.errors import CheckpointError, MvlptError, RunFolderError
+from mvlpt.errors import CheckpointError, MvlptError, RunFolderError, is_out_of_memory
 from mvlpt.io import inert_pickle
-from mvlpt.io.display import clean_text
+from mvlpt.io.display import first_line
 from mvlpt.io.files import atomic_write
+from mvlpt.io.torch_bounds import check_archive, check_content, check_legacy
 
 
 def write_tensors(
@@ -35,7 +35,7 @@ def read_tensors(path: str | os.PathLike[str], *, error: type[MvlptError] = Chec
     before torch 1.6, in which torch does not list the classes, is read by :mod:`mvlpt.io.inert_pickle`.
 
     Raises:
-        MvlptError: of type ``error``; the file is missing or broken.
+        MvlptError: of type ``error``; the file is missing or broken, or asks for more memory than it is long.
     """
     file = Path(path)
     if not file.is_file():
@@ -46,18 +46,24 @@ def read_tensors(path: str | os.PathLike[str], *, error: type[MvlptError] = Chec
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch, about odd but readable files
             content = _load(file)
-        _strip_attributes(content)
+        check_content(content)
         return content
     except Exception as problem:
         raise error(f"{file} is not a readable checkpoint: {_reason(problem)}") from problem
 
 
 def _load(file: Path) -> Any:
+    is_archive = zipfile.is_zipfile(file)
+    if is_archive:
+        with zipfile.ZipFile(file) as archive:
+            check_archive(archive, file)
+    else:
+        check_legacy(file)
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         pass  # it names more than tensors
-    if zipfile.is_zipfile(file):
+    if is_archive:
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(file)
         allowed = [(inert_pickle.NUMBERS.get(name, inert_pickle.Inert), name) for name in foreign]
         try:
@@ -68,23 +74,9 @@ def _load(file: Path) -> Any:
     return torch.load(file, map_location="cpu", weights_only=False, pickle_module=inert_pickle)
 
 
-def _strip_attributes(content: Any) -> None:
-    """Takes attributes off a file's ordered dicts, except a state dict's ``_metadata``: they could hide methods."""
-    waiting, seen = [content], set()
-    while waiting:
-        value = waiting.pop()
-        if id(value) in seen or not isinstance(value, dict | list | tuple):
-            continue
-        seen.add(id(value))
-        if isinstance(value, OrderedDict):
-            metadata = vars(value).get("_metadata")
-            vars(value).clear()
-            if isinstance(metadata, dict):
-                value._metadata = metadata
-        waiting += dict.values(value) if isinstance(value, dict) else value
-
-
 def _reason(problem: Exception) -> str:
     if isinstance(problem, zipfile.BadZipFile | EOFError):
         return "it is cut short or damaged"
-    return clean_text((str(problem).strip() or type(problem).__name__).splitlines()[0], 300)
+    if is_out_of_memory(problem):
+        return "it asks for more memory than there is"
+    return first_line(problem)

@@ -4,7 +4,6 @@ import struct
 from pathlib import Path
 
 import pytest
-
 from support import hostile_pickles as p
 from support.attacks import Attack, check
 
@@ -126,7 +125,7 @@ MEMORY = [
     Attack("bytes_cut_short", plain(b"\x80\x05\x8e" + struct.pack("<Q", 2**40) + p.STOP), "model.pth.tar"),
     Attack("string_cut_short", plain(b"\x80\x05\x8d" + struct.pack("<Q", 2**62) + p.STOP), "model.pth.tar"),
     Attack("frame", plain(b"\x80\x05\x95" + struct.pack("<Q", 2**61) + p.EMPTY_DICT + p.STOP), "model.pth.tar"),
-    Attack("integer_cut_short", plain(b"\x80\x02\x8b" + struct.pack("<i", 2**31 - 1) + b"\1" + p.STOP), "model.pth.tar"),
+    Attack("integer_cut_short", plain(b"\x80\x02\x8b\xff\xff\xff\x7f\1" + p.STOP), "model.pth.tar"),
     Attack("integer_negative", plain(b"\x80\x02\x8b" + struct.pack("<i", -5) + p.STOP), "model.pth.tar"),
     Attack("legacy_storage", plain(
         b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02"
@@ -165,11 +164,12 @@ def test_checkpoints_and_weights(attack, attack_server, tmp_path):
 
 KEYS = {"stranger": "\x1b]0;pwned\x07\x1b[2J", "long": "x" * 10_000, "markup": "[/b][red]"}
 TENSORS = {
-    **{f"key_{name}": p.checkpoint(GOOD, key) for name, key in KEYS.items()},
     "not_a_tensor": p.checkpoint(p.text("weights")),
     "inert": p.checkpoint(INERT),
     "stride_zero": p.checkpoint(p.tensor((2 * 10**9,), (0,), 6)),
     "integers": p.checkpoint(p.tensor((1, 3), (3, 1), 3, kind="LongStorage")),
+    "epoch_of_many_digits": p.checkpoint(GOOD)[:-1] + p.text("epoch") + p.number(10**300) + p.SETITEM + p.STOP,
+    "epoch_none": p.checkpoint(GOOD)[:-1] + p.text("epoch") + p.NONE + p.SETITEM + p.STOP,
     "no_state_dict": p.PROTO + p.EMPTY_DICT + p.STOP,
     "a_list": p.PROTO + b"]" + p.STOP,
     "sparse": p.checkpoint(p.called(
@@ -188,5 +188,16 @@ def test_prompts_through_the_commands(name, attack_server, spoiled_run, tmp_path
         p.archive(path, TENSORS[name], {"0": bytes(24)})
         return ["average", "run", "--output-dir", "out"]
 
-    outcome = check(attack_server, Attack(name, make), tmp_path)
-    assert "model.pth.tar-1" in outcome.err
+    check(attack_server, Attack(name, make, "model.pth.tar-1"), tmp_path)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_names_of_tensors_through_train(name, attack_server, spoiled_run, tmp_path):
+    def make(folder: Path):
+        p.archive(folder / "run/prompt_learner/model.pth.tar-1", p.checkpoint(GOOD, KEYS[name]), {"0": bytes(24)})
+        return [
+            "train", "--config-file", "configs/trainers/MVLPT-CoOp/embedded.yaml", "--dataset", "weather-plain",
+            "--shots", 1, "--seed", 1, "--quiet", "--model-dir", "run", "--eval-only", "--output-dir", "out",
+        ]  # fmt: skip
+
+    check(attack_server, Attack(name, make, "model.pth.tar-1"), tmp_path)

@@ -37,8 +37,9 @@ def checkpoint(path: str) -> int:
 
 def weights(path: str) -> int:
     """Reads the weights of a backbone."""
-    from mvlpt.models.backbone import weights as module
     from pathlib import Path
+
+    from mvlpt.models.backbone import weights as module
 
     module.read_weights(Path(path))
     return 0

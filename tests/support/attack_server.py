@@ -9,6 +9,7 @@ connections that it opened and files outside the sandbox that it wrote or remove
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -66,7 +67,7 @@ def _child(asked: dict[str, Any], report: int) -> int:
         os.dup2(target, number)
         os.close(target)
     sys.stdin, sys.stdout, sys.stderr = (
-        open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False)
+        open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115 - open to the end
         for number, mode in ((0, "r"), (1, "w"), (2, "w"))
     )
     os.chdir(asked["cwd"])
@@ -120,10 +121,8 @@ def _attend(asked: dict[str, Any]) -> dict[str, Any]:
                 os.killpg(pid, signal.SIGKILL)
             time.sleep(0.003)
     seconds = time.monotonic() - started
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)  # what it left behind
-    except ProcessLookupError:
-        pass
     with open(reading, "rb") as handle:
         lines = handle.read().decode(errors="replace").splitlines()
     grown = [int(line[1:]) for line in lines if line.startswith("#")]

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 MARK, STOP, EMPTY_DICT, EMPTY_TUPLE, NONE, TRUE = b"(", b".", b"}", b")", b"N", b"\x88"
-TUPLE1, TUPLE2, TUPLE3, TUPLE, REDUCE, BUILD, SETITEM, PERSISTENT = b"\x85", b"\x86", b"\x87", b"t", b"R", b"b", b"s", b"Q"
+TUPLE1, TUPLE2, TUPLE3, TUPLE, REDUCE, BUILD, SETITEM, PERSISTENT = (
+    b"\x85",
+    b"\x86",
+    b"\x87",
+    b"t",
+    b"R",
+    b"b",
+    b"s",
+    b"Q",
+)
 PROTO = b"\x80\x02"
 
 
@@ -27,7 +36,7 @@ def text(value: str) -> bytes:
 def number(value: int) -> bytes:
     """Pushes an integer."""
     size = value.bit_length() // 8 + 1
-    return b"\x8b" + struct.pack("<i", size) + value.to_bytes(size, "little", signed=True)
+    return b"\x8a" + bytes([size]) + value.to_bytes(size, "little", signed=True)
 
 
 def numbers(values: tuple[int, ...]) -> bytes:

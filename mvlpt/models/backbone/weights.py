@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import pickle
 import socket
-import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import torch
 from torch import Tensor
 
 from mvlpt.errors import BackboneError, suggest
-from mvlpt.io import is_script_archive, read_script_archive, strip_wrappers
+from mvlpt.io import first_line, is_script_archive, read_script_archive, read_tensors, strip_wrappers
 from mvlpt.models.backbone.library_logs import suppress_logging
 
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
@@ -32,23 +29,15 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], bool]:
     Raises:
         BackboneError: not a readable weight file.
     """
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
 
+        try:
             state = load_file(str(path))
-        elif is_script_archive(path):
-            state = read_script_archive(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except BackboneError:
-        raise
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise BackboneError(f"{path} is not a weight file that can be read safely ({_first_line(error)})") from error
-    except Exception as error:
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise BackboneError(f"{path} is not a readable safetensors file ({_first_line(error)})") from error
+        except Exception as error:  # its own errors, the system's, and those of strings that are not UTF-8
+            raise BackboneError(f"{path} is not a readable safetensors file ({first_line(error, 160)})") from error
+    else:
+        state = read_script_archive(path) if is_script_archive(path) else read_tensors(path, error=BackboneError)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not state:
@@ -139,11 +128,7 @@ def _how_to_get(asked: str, tag: str, entry: dict, by_hand: Path | None, error: 
     source = entry.get("url") or f"https://huggingface.co/{entry.get('hf_hub', '').strip('/')}"
     target = f"at {by_hand}" if by_hand is not None else "anywhere"
     return (
-        f"The weights '{tag}' of backbone '{asked}' are not on this machine and cannot be downloaded "
-        f"({_first_line(error)}); place {source} {target}, or set MODEL.BACKBONE.PRETRAINED to the path of that file"
+        f"The weights '{tag}' of backbone '{asked}' are not on this machine and cannot be downloaded"
+        f" ({first_line(error, 160)}); place {source} {target}, or"
+        " set MODEL.BACKBONE.PRETRAINED to the path of that file"
     )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:160]
