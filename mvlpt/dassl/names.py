@@ -24,6 +24,7 @@ from mvlpt.dassl.surface import SURFACE, VERSION, names_of
 from mvlpt.data import Datum
 
 TAG = "__mvlpt__"  # the attribute by which our module named dassl is known
+DATUM_MODULE = "dassl.data.datasets.base_dataset"  # where Dassl has its class of that name
 FALLBACKS = {"dassl.engine": ("dg", "da", "ssl"), "dassl.data.datasets": ("dg", "da", "ssl")}
 _modules: dict[str, types.ModuleType] = {}
 
@@ -38,7 +39,6 @@ def dassl_modules() -> dict[str, types.ModuleType]:
             parent, _, leaf = name.rpartition(".")
             if parent:
                 setattr(_modules[parent], leaf, module)
-        Datum.__module__ = "dassl.data.datasets.base_dataset"  # so that pickles of items can be read by Dassl
     return _modules
 
 
@@ -57,6 +57,7 @@ def provide_dassl_names() -> bool:
     present = sys.modules.get("dassl")
     if present is not None and not getattr(present, TAG, False):
         return False
+    Datum.__module__ = DATUM_MODULE  # so that pickles of items can be read by Dassl
     sys.modules.update({name: module for name, module in dassl_modules().items() if name not in sys.modules})
     return True
 

@@ -54,13 +54,20 @@ class Datum:
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         """Pickles as Dassl's class where code for Dassl may write and read the file, else as this one."""
+        if type(self) is not Datum:
+            return super().__reduce_ex__(protocol)
         dassl_class = getattr(sys.modules.get(DASSL_MODULE), "Datum", None)
-        if dassl_class is None or type(self) is not Datum or get_spawning_popen() is not None:
-            return type(self), (self._impath, self._label, self._domain, self._classname)
+        if dassl_class is None or get_spawning_popen() is not None:
+            return _rebuild, (self._impath, self._label, self._domain, self._classname)
         return copyreg.__newobj__, (dassl_class,), self.__dict__
 
     def __repr__(self) -> str:
         return f"Datum({self._impath!r}, label={self._label}, domain={self._domain}, classname={self._classname!r})"
+
+
+def _rebuild(*fields: Any) -> Datum:
+    """What pickles of this package name, whatever name the class goes by."""
+    return Datum(*fields)
 
 
 def labels_of(item: Datum) -> tuple[int, ...]:

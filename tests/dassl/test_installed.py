@@ -78,7 +78,7 @@ def test_our_trainers_inside_dassl(name, python, tmp_path):
 def test_a_trainer_of_dassls_own_inside_it_and_here(python, tmp_path):
     out = python(INSIDE, "Vanilla", "resnet18", tmp_path / "theirs", 2)
     assert "dassl.engine.dg.vanilla" in out
-    line = ["-m", "mvlpt", "train", "--trainer", "Vanilla", "--backbone", "resnet18", "--dataset", "weather-plain"]
+    line = ["-m", "mvlpt.cli", "train", "--trainer", "Vanilla", "--backbone", "resnet18", "--dataset", "weather-plain"]
     line += ["--shots", 1, "--seed", 1, "--quiet"]
     options = ["MODEL.BACKBONE.PRETRAINED", "False", "INPUT.SIZE", "(48,48)", "OPTIM.MAX_EPOCH", 2]
     options += ["OPTIM.WARMUP_EPOCH", 1, "OPTIM.LR_SCHEDULER", "cosine", "DATALOADER.NUM_WORKERS", 0]

@@ -13,6 +13,11 @@ FOLDER = Path(os.environ.get("MVLPT_PUBLIC_CODE", ""))
 SIZE = ("INPUT.SIZE", "(32,32)", "DATALOADER.NUM_WORKERS", "0", "RUN.TENSORBOARD", "False", "RUN.THREADS", "1")
 
 
+FORK = "it calls prograd_backward_and_update (trainers/prograd.py:382), which only a private fork of Dassl has"
+VISION = "vision_benchmark/evaluation/feature.py:22 imports VISION_DATASET_STORAGE, which common/constants.py lacks"
+LABELS = "trainers/cocoop.py:177 iterates over the labels, which are None in evaluation"
+
+
 @dataclass(frozen=True)
 class Public:
     """A public trainer.
@@ -69,13 +74,14 @@ PUBLIC = [
         "ProGrad",
         "KgCoOp/vit_b16_ep100_ctxv1.yaml",
         (*prec("COOP"), "LOSS.NAME", "prograd"),
+        obstacle=FORK,
     ),
-    Public("ProGrad/ProGrad.public", "prograd.py", "ProGrad", "ProGrad/rn50.yaml", prec("COOP")),
+    Public("ProGrad/ProGrad.public", "prograd.py", "ProGrad", "ProGrad/rn50.yaml", prec("COOP"), obstacle=FORK),
     Public("TCP", "tcp.py", "TCP", "TCP/vit_b16_ep100_ctxv1.yaml", prec("COOP")),
-    Public("TCP", "cocoop.py", "CoCoOp", "TCP/vit_b16_ep100_ctxv1.yaml", prec("COCOOP")),
+    Public("TCP", "cocoop.py", "CoCoOp", "TCP/vit_b16_ep100_ctxv1.yaml", prec("COCOOP"), obstacle=LABELS),
     Public("CoPrompt", "coprompt.py", "CoPrompt", "coprompt.yaml", prec("CoPrompt")),
-    Public("MVLPT", "mvlpt.py", "MVLPT", "MVLPT/vit_b16.yaml", ("TRAINER.MVLPT.PREC", "fp32", "DATASET.COOP", "True")),
-    Public("MVLPT", "coop.py", "CoOp", "CoOp/vit_b16.yaml", prec("COOP")),
+    Public("MVLPT", "mvlpt.py", "MVLPT", "MVLPT/vit_b16.yaml", ("TRAINER.MVLPT.PREC", "fp32"), obstacle=VISION),
+    Public("MVLPT", "coop.py", "CoOp", "CoOp/vit_b16.yaml", prec("COOP"), obstacle=VISION),
     Public("DePT", "coop.py", "CoOp", "CoOp/vit_b16_ep10_bs4_lr35.yaml", prec("COOP")),
     Public("DePT", "kgcoop.py", "KgCoOp", "KgCoOp/vit_b16_ep10_ctxv1_bs4_lr35.yaml", prec("COOP")),
     Public("DePT", "maple.py", "MaPLe", "MaPLe/vit_b16_c2_ep10_batch4_2ctx.yaml", prec("MAPLE")),
