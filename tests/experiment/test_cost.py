@@ -143,6 +143,20 @@ def test_features_that_are_kept_save_the_test_images(tmp_path):
     assert prompts[0] == prompts[1]  # a visual prompt changes them
 
 
+def test_validation_images_are_those_that_are_drawn(tmp_path):
+    """toy-warm has 3 classes with 4 test and 2 validation images each; 2 shots draw both of these."""
+    options = {"TEST__SPLIT": "val", "DATASET__NUM_SHOTS": 1}
+    assert work_of(config(tmp_path), "evaluate").images == 12
+    assert work_of(config(tmp_path, **options), "evaluate").images == 3
+    assert work_of(config(tmp_path, **{**options, "DATASET__NUM_SHOTS": 20}), "evaluate").images == 6
+
+
+def test_private_parts_cost_what_the_shared_prompt_costs(tmp_path):
+    for trainer in ("MVLPT-CoOp", "MVLPT-VPT"):
+        private = config(tmp_path, trainer, TRAINER__MVLPT__PRIVATE__RANK=4)
+        assert work_of(private, "train") == work_of(config(tmp_path, trainer), "train")
+
+
 def test_memory_grows_with_the_batch_and_shrinks_in_parts(tmp_path):
     options = {"MODEL__BACKBONE__NAME": "ViT-B/16", "INPUT__SIZE": (224, 224), "DATASET__NUM_SHOTS": 3}
     options |= {"DATALOADER__TEST__BATCH_SIZE": 1, "DATASET__DATASET": "toy-all"}

@@ -115,7 +115,7 @@ def work_of(cfg: CfgNode, kind: str, features_kept: bool = False) -> Work:
     sizes = [task_size(name, cfg) for name in task_names(cfg)]
     shape = architecture(cfg.MODEL.BACKBONE.NAME or "ViT-B-16", cfg.INPUT.SIZE[0])
     tuning = tuning_of(cfg)
-    tested = 0 if cfg.TEST.NO_TEST else sum(size.images.test for size in sizes)
+    tested = 0 if cfg.TEST.NO_TEST else sum(_tested(size, cfg) for size in sizes)
     encoded = 0 if features_kept and not tuning.image else tested
     one_image = shape.image.flops(shape.image.tokens + tuning.prompt.image_tokens)
     classes = sum(size.classes for size in sizes)
@@ -134,6 +134,14 @@ def work_of(cfg: CfgNode, kind: str, features_kept: bool = False) -> Work:
         images=encoded + trained.images,
         memory_mb=max(memory, FIXED_MB + 4 * shape.parameters / MB + trained.memory_mb),
     )
+
+
+def _tested(size: TaskSize, cfg: CfgNode) -> int:
+    """Images of a task that a run is tested on; of those for validation at most four a class are drawn."""
+    shots = cfg.DATASET.NUM_SHOTS
+    if cfg.TEST.SPLIT != "val":
+        return size.images.test
+    return min(size.images.val, min(shots, 4) * size.classes) if shots > 0 else size.images.val
 
 
 def _training(cfg: CfgNode, sizes: list[TaskSize], shape: Architecture, tuning: Tuning) -> Work:
