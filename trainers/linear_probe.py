@@ -25,6 +25,7 @@ class LinearProbe(FrozenCLIPTrainer):
     """
 
     trains_images = False
+    class_bound = True
 
     def build_model(self) -> None:
         """A linear layer, initialised from a random stream of its own."""

@@ -12,6 +12,7 @@ import torch
 from yacs.config import CfgNode
 
 from mvlpt.config import task_names
+from mvlpt.engine import origin_of
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.errors import ConfigError, PromptError, TrainingError
 from mvlpt.models import TEXT_CHUNK, Outputs, build_prompted_clip, load_prompt_state, save_prompt
@@ -177,6 +178,11 @@ class PromptTrainer(FrozenCLIPTrainer):
         with self._precision_context():
             return self._forward(input).logits
 
+    @property
+    def class_bound(self) -> bool:
+        """Whether the prompt belongs to its classes: each has contexts, or other parameters, of its own."""
+        return self.model.layout.class_specific or self.model.prompt_learner.class_bound
+
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """Image features (B, D) of length one, with the visual prompt, if there is one."""
         with self._precision_context():
@@ -188,11 +194,17 @@ class PromptTrainer(FrozenCLIPTrainer):
 
     def export_prompt(self, path: Path) -> None:
         """Writes the prompt with a header that says what it belongs to."""
+        record = origin_of(self).as_record()
         save_prompt(
             path,
             self.model,
             tasks=[{"name": task.name, "class_names": list(task.classnames)} for task in self.dm.tasks],
-            extra={"trainer": self.cfg.TRAINER.NAME, "shots": self.cfg.DATASET.NUM_SHOTS, "seed": self.cfg.SEED},
+            extra={
+                "trainer": self.cfg.TRAINER.NAME,
+                "shots": self.cfg.DATASET.NUM_SHOTS,
+                "seed": self.cfg.SEED,
+                **{key: record[key] for key in ("class_bound", "precision", "preprocessing", "sampling")},
+            },
         )
 
     def load_model_state(self, name: str, state: dict[str, torch.Tensor], origin: str) -> None:

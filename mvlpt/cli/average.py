@@ -33,6 +33,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model-name", default="prompt_learner", help="folder of the checkpoints (default: %(default)s)"
     )
+    parser.add_argument(
+        "--force", action="store_true", help="average prompts even of different backbones, or of different classes"
+    )
     parser.add_argument("--resume", action="store_true", help="report an existing mean of these prompts")
     return parser
 
@@ -42,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     args = build_parser().parse_args(argv)
     output = Path(args.output_dir)
-    mean, was_there = average_runs(args.runs, output, args.load_epoch, args.model_name, args.resume)
+    mean, was_there = average_runs(args.runs, output, args.load_epoch, args.model_name, args.resume, args.force)
     values = sum(tensor.numel() for tensor in mean["state_dict"].values())
     note = "; it was there already" if was_there else ""
     path = output / args.model_name / BEST_CHECKPOINT

@@ -71,6 +71,9 @@ def build_parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--load-epoch", type=int, default=0, metavar="N", help="its checkpoint of epoch N; default: best, or else last"
     )
+    where.add_argument(
+        "--force", action="store_true", help="load it even if it was trained on other classes or another backbone"
+    )
     mode = parser.add_argument_group("how")
     mode.add_argument("--eval-only", action="store_true", help="evaluate the prompt in --model-dir; train nothing")
     mode.add_argument(
@@ -170,6 +173,7 @@ def _apply_options(cfg: Config, args: argparse.Namespace) -> None:
         "DATASET.RANDOM_SEED_SAMPLING": args.seed,
         "RUN.INIT_FROM": args.model_dir,
         "RUN.INIT_EPOCH": args.load_epoch or None,
+        "RUN.FORCE": args.force or None,
         "RUN.MODE": "eval" if args.eval_only else "build" if args.no_train else "",
         "VERBOSE": False if args.quiet else None,
     }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mvlpt.engine.evaluation import EVALUATOR_REGISTRY, EvaluatorBase, TaskScore, build_evaluator
     from mvlpt.engine.feature_nets import BACKBONE_REGISTRY, HEAD_REGISTRY, NETWORK_REGISTRY
     from mvlpt.engine.identity import config_differences, config_identity, result_affecting_options
+    from mvlpt.engine.origins import ORIGIN, origin_of, saved_origin
     from mvlpt.engine.predictions import (
         PREDICTIONS_FOLDER,
         PREDICTIONS_FORMAT,
@@ -60,6 +61,7 @@ _HOMES = {
     "evaluation": ("EVALUATOR_REGISTRY", "EvaluatorBase", "TaskScore", "build_evaluator"),
     "feature_nets": ("BACKBONE_REGISTRY", "HEAD_REGISTRY", "NETWORK_REGISTRY"),
     "identity": ("config_differences", "config_identity", "result_affecting_options"),
+    "origins": ("ORIGIN", "origin_of", "saved_origin"),
     "predictions": (
         "PREDICTIONS_FOLDER",
         "PREDICTIONS_FORMAT",
@@ -103,6 +105,7 @@ __all__ = [
     "FEATURES_FILE",
     "HEAD_REGISTRY",
     "NETWORK_REGISTRY",
+    "ORIGIN",
     "PREDICTIONS_FOLDER",
     "PREDICTIONS_FORMAT",
     "PREDICTIONS_INDEX",
@@ -133,6 +136,7 @@ __all__ = [
     "load_checkpoint",
     "load_entry_points",
     "load_shipped",
+    "origin_of",
     "parameter_counts",
     "pretrained_weights",
     "read_results",
@@ -142,6 +146,7 @@ __all__ = [
     "result_rows",
     "run_config",
     "save_checkpoint",
+    "saved_origin",
     "set_random_seed",
     "shared_resources",
     "write_results",

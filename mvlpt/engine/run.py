@@ -14,6 +14,7 @@ from mvlpt.config import check_config, task_names
 from mvlpt.data import Datum
 from mvlpt.data.features import fingerprint_items
 from mvlpt.engine.checkpoints import epoch_to_load
+from mvlpt.engine.origins import ORIGIN, origin_of
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.results import RESULTS_FILE, read_results, result_rows, write_results
 from mvlpt.engine.run_folder import RunFolder
@@ -159,6 +160,8 @@ def _metadata(trainer: Any) -> dict[str, Any]:
     items = getattr(trainer.dm.dataset, "train_x", None)
     if items and isinstance(items[0], Datum):
         metadata["data"] = fingerprint_items(items)
+    if trainer.get_model_names():
+        metadata[ORIGIN] = origin_of(trainer).as_record()
     models = [trainer._models[name] for name in trainer.get_model_names()]
     metadata["trained_parameters"] = sum(p.numel() for m in models for p in m.parameters() if p.requires_grad)
     return metadata

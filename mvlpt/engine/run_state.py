@@ -9,6 +9,7 @@ from typing import Any
 from mvlpt.engine.checkpoints import BEST_CHECKPOINT, find_checkpoint, last_checkpoint, load_checkpoint
 from mvlpt.engine.identity import config_identity, former_identity
 from mvlpt.engine.optim import EpochSchedule
+from mvlpt.engine.origins import ORIGIN, check_checkpoint, origin_of
 from mvlpt.errors import CheckpointError
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ def run_state(trainer: Any, epoch: int, next_batch: int) -> dict[str, Any]:
         }
     return {
         "identity": config_identity(trainer.cfg),
+        ORIGIN: origin_of(trainer).as_record(),
         "epoch": epoch,
         "next_batch": next_batch,
         "best": [float(trainer.best_result), trainer.best_epoch],
@@ -43,6 +45,7 @@ def apply_run_state(trainer: Any, state: dict[str, Any], directory: str | Path) 
     """
     if state["identity"] not in (config_identity(trainer.cfg), former_identity(trainer.cfg)):
         raise CheckpointError(f"The state in {directory} belongs to a run with other options; give that run's options")
+    check_checkpoint(trainer, state, Path(directory) / "resume.pth.tar")
     for name, saved in state["models"].items():
         if name not in trainer._models:
             raise CheckpointError(

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, load_checkpoint, save_checkpoint
+from mvlpt.engine.origins import ORIGIN, check_checkpoint, origin_of
 from mvlpt.engine.run_state import apply_dassl_checkpoints
 from mvlpt.errors import CheckpointError, TrainingError
 from mvlpt.io import compare_states, strip_wrappers
@@ -82,6 +83,7 @@ class TrainerBase:
         model_name: str = "",
     ) -> None:
         """Writes a checkpoint of every model; ``epoch`` counts from 0, the file says how many are done."""
+        origin = origin_of(self).as_record()
         for name in self.get_model_names():
             optim, sched = self._optims[name], self._scheds[name]
             state = {
@@ -90,6 +92,7 @@ class TrainerBase:
                 "optimizer": optim.state_dict() if optim is not None else None,
                 "scheduler": sched.state_dict() if sched is not None else None,
                 "val_result": None if val_result is None else float(val_result),
+                ORIGIN: origin,
             }
             save_checkpoint(state, Path(directory) / name, is_best=is_best, model_name=model_name)
 
@@ -97,7 +100,7 @@ class TrainerBase:
         """Loads the weights of every model from a run's folder: of ``epoch``, or else the best, or else the last.
 
         Raises:
-            CheckpointError: a file is missing, broken, or does not fit the model.
+            CheckpointError: a file is missing, broken, or does not fit the model, its classes or its backbone.
         """
         if not directory:
             log.warning("load_model() was given no folder; the models keep the weights they have")
@@ -105,6 +108,7 @@ class TrainerBase:
         for name in self.get_model_names():
             path = find_checkpoint(directory, name, epoch)
             checkpoint = load_checkpoint(path)
+            check_checkpoint(self, checkpoint, path)
             self.load_model_state(name, checkpoint["state_dict"], str(path))
             result = checkpoint.get("val_result")
             found = f", validation {result:.1f}" if isinstance(result, (int, float)) else ""

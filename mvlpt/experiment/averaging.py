@@ -5,15 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mvlpt.engine import BEST_CHECKPOINT, find_checkpoint, load_checkpoint, save_checkpoint
+from mvlpt.engine import (
+    BEST_CHECKPOINT,
+    ORIGIN,
+    find_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+    saved_origin,
+)
 from mvlpt.errors import CheckpointError, RunFolderError
 from mvlpt.io import clean_text, read_json, write_json
-from mvlpt.models import clean_prompt_state
+from mvlpt.models import Origin, check_origin, clean_prompt_state
 from mvlpt.models.prompts import shared_state
 
 RECORD = "average.json"  # which runs and checkpoints were averaged
@@ -51,6 +59,7 @@ def average_runs(
     epoch: int = 0,
     name: str = "prompt_learner",
     resume: bool = False,
+    force: bool = False,
 ) -> tuple[dict[str, Any], bool]:
     """Averages checkpoints and writes the mean as the best checkpoint in ``output``.
 
@@ -62,13 +71,15 @@ def average_runs(
         output: folder for the mean.
         epoch: whose checkpoints; 0 takes the best, or else the last.
         name: folder of the checkpoints.
+        force: average prompts even if they belong to different classes or backbones.
         resume: accept a mean that ``output`` holds, if it is one of these checkpoints.
 
     Returns:
         The checkpoint of the mean, and whether ``output`` held it before.
 
     Raises:
-        CheckpointError: a checkpoint is missing, broken or does not fit the others.
+        CheckpointError: a checkpoint is missing, broken or does not fit the others, or it was trained with another
+            backbone or, where the prompts are class-specific, on other classes.
         RunFolderError: ``output`` holds a prompt already; with ``resume``, another one.
     """
     folder = Path(output)
@@ -85,10 +96,30 @@ def average_runs(
             raise RunFolderError(f"{folder} holds another prompt, not the mean of these; choose another folder")
         return load_checkpoint(folder / name / BEST_CHECKPOINT), True
     checkpoints = {str(path): load_checkpoint(path) for path in paths}
+    origin = _common_origin({path: saved_origin(checkpoints[str(path)], path) for path in paths}, force)
     states = {path: clean_prompt_state(content["state_dict"]) for path, content in checkpoints.items()}
     state = average_states({path: shared_state(one) for path, one in states.items()})
     epochs = [int(content.get("epoch", 0)) for content in checkpoints.values()]
     mean = {"state_dict": state, "epoch": max(epochs), "optimizer": None, "scheduler": None, "val_result": None}
+    mean |= {ORIGIN: origin.as_record()} if origin is not None else {}
     write_json({"runs": list(runs), "checkpoints": hashes}, folder / RECORD)  # before the mean, which it explains
     save_checkpoint(mean, folder / name, model_name=BEST_CHECKPOINT)
     return mean, False
+
+
+def _common_origin(origins: Mapping[Path, Origin | None], force: bool) -> Origin | None:
+    """The origin of the first prompt that has one, after a comparison with the others'.
+
+    Raises:
+        CheckpointError: they belong to different backbones, or class-specific ones to different classes.
+    """
+    known = {path: origin for path, origin in origins.items() if origin is not None}
+    if not known:
+        return None
+    first = next(iter(known.values()))
+    for path, origin in known.items():
+        # a mean of prompts of two backbones means nothing, whatever the prompts
+        bound = origin if origin.class_bound else replace(origin, class_names=(), class_bound=True)
+        check_origin(bound, first, f"The prompt in {path}, unlike the first,", force=force)
+    same = all(origin.class_names == first.class_names for origin in known.values())
+    return first if same else replace(first, class_names=(), tasks=())

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mvlpt.models.builder import TEXT_CHUNK, build_prompted_clip
     from mvlpt.models.label_space import LabelSpace
     from mvlpt.models.optimisations import ComputeOptimisations
+    from mvlpt.models.origin import Mismatch, Origin, check_origin, compare_origins
     from mvlpt.models.prompt_file import PromptFile, load_prompt, save_prompt
     from mvlpt.models.prompted_clip import Outputs, PromptedCLIP
     from mvlpt.models.state import clean_prompt_state, load_prompt_state
@@ -22,11 +23,15 @@ __all__ = [
     "Backbone",
     "ComputeOptimisations",
     "LabelSpace",
+    "Mismatch",
+    "Origin",
     "Outputs",
     "PromptFile",
     "PromptedCLIP",
     "build_prompted_clip",
+    "check_origin",
     "clean_prompt_state",
+    "compare_origins",
     "load_backbone",
     "load_prompt",
     "load_prompt_state",
@@ -42,6 +47,10 @@ __getattr__ = lazy_exports(
         "Backbone": "backbone.backbone",
         "ComputeOptimisations": "optimisations",
         "LabelSpace": "label_space",
+        "Mismatch": "origin",
+        "Origin": "origin",
+        "check_origin": "origin",
+        "compare_origins": "origin",
         "PromptFile": "prompt_file",
         "Outputs": "prompted_clip",
         "PromptedCLIP": "prompted_clip",

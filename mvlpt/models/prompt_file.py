@@ -13,9 +13,10 @@ from typing import Any
 from torch import Tensor
 
 from mvlpt.errors import CheckpointError, suggest
-from mvlpt.io import check_head, not_finite, parse_json, write_file
+from mvlpt.io import check_head, listed, not_finite, parse_json, write_file
 from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
 from mvlpt.models.builder import build_prompted_clip
+from mvlpt.models.origin import Origin
 from mvlpt.models.prompted_clip import PromptedCLIP
 from mvlpt.models.prompts import prompt_method
 from mvlpt.models.state import load_prompt_state
@@ -67,8 +68,35 @@ class PromptFile:
     sha256: str
     extra: dict[str, Any] = field(default_factory=dict)
 
-    def load_into(self, prompted: PromptedCLIP, *, source: str = "the prompt file") -> None:
+    @property
+    def origin(self) -> Origin:
+        """What the prompt was trained with."""
+        saved = {key: self.extra.get(key) for key in ("preprocessing", "sampling")}
+        precision, space = self.extra.get("precision", ""), self.options.get("label_space", "")
+        return Origin(
+            class_names=tuple(str(name) for name in self.class_names),
+            class_bound=self.extra.get("class_bound") is True or self._class_specific(),
+            tasks=tuple(str(task.get("name", "")) for task in self.tasks if isinstance(task, dict)),
+            label_space=space if isinstance(space, str) else "",
+            backbone=self.backbone,
+            pretrained=self.pretrained,
+            fingerprint=self.fingerprint,
+            precision=precision if isinstance(precision, str) else "",
+            **{key: value for key, value in saved.items() if isinstance(value, dict)},
+        )
+
+    def _class_specific(self) -> bool:
+        """Whether it has contexts for each class, (K, P, D); the option alone does not say, since words replace it."""
+        ctx = self.tensors.get("ctx")
+        return ctx is not None and ctx.ndim == 3 and len(ctx) == len(self.class_names)
+
+    def load_into(self, prompted: PromptedCLIP, *, source: str = "the prompt file", force: bool = False) -> None:
         """Copies the prompt into a model.
+
+        Args:
+            prompted: the model.
+            source: what to call the file in messages.
+            force: copy it even if it belongs to another backbone, or to other classes.
 
         Raises:
             CheckpointError: the prompt belongs to another method, backbone or, if class-specific, other classes.
@@ -77,17 +105,26 @@ class PromptFile:
             raise CheckpointError(
                 f"{source} holds a prompt of method '{self.method}', not '{prompted.options['method']}'"
             )
-        if self.fingerprint and self.fingerprint != prompted.backbone.fingerprint:
+        if not force and self.fingerprint and self.fingerprint != prompted.backbone.fingerprint:
             raise CheckpointError(
                 f"{source} was trained with backbone '{self.backbone}' ({self.pretrained or 'random weights'}); "
                 f"the weights of '{prompted.backbone.name}' are not the same"
             )
-        if prompted.layout.class_specific and self.class_names != prompted.class_names:
-            raise CheckpointError(f"{source} holds class-specific contexts of other classes")
+        bound = prompted.layout.class_specific or self.origin.class_bound
+        if not force and bound and self.class_names != prompted.class_names:
+            raise CheckpointError(
+                f"{source} holds class-specific contexts of other classes, or in another order:"
+                f" {listed(self.class_names)}, not {listed(prompted.class_names)}"
+            )
         load_prompt_state(prompted.prompt_learner, self.tensors, source=source)
 
     def build(
-        self, backbone: Backbone, class_names: Sequence[str] | None = None, task: str | None = None
+        self,
+        backbone: Backbone,
+        class_names: Sequence[str] | None = None,
+        task: str | None = None,
+        *,
+        force: bool = False,
     ) -> PromptedCLIP:
         """A model that carries the prompt.
 
@@ -95,22 +132,23 @@ class PromptFile:
             backbone: the backbone that it was trained with.
             class_names: other classes; the task's, or else the prompt's own by default. Without a task, other classes
                 get the prompt that all tasks share, without private parts.
+            force: see :meth:`load_into`.
             task: the task whose prompt is wanted; by default all, each with its own where there are private parts.
 
         Raises:
             CheckpointError: the header's options are damaged, the prompt does not fit, or there is no such task.
         """
         options = {**self._checked_options(), "label_space": "joint"}
-        listed = self.class_names
+        names = self.class_names
         if task is None and class_names is not None:
             options.pop("private_rank", None)
         elif task is not None or options.get("private_rank"):
             tasks = self._tasks(task)
-            listed = tuple(name for _, names in tasks for name in names)
+            names = tuple(name for _, own in tasks for name in own)
             options |= {"task_names": [name for name, _ in tasks]}
             options |= {"task_ranges": _ranges([len(names) for _, names in tasks])} if len(tasks) > 1 else {}
-        prompted = build_prompted_clip(backbone, listed if class_names is None else class_names, **options)
-        self.load_into(prompted)
+        prompted = build_prompted_clip(backbone, names if class_names is None else class_names, **options)
+        self.load_into(prompted, force=force)
         return prompted.eval()
 
     def _tasks(self, wanted: str | None) -> list[tuple[str, list[str]]]:
@@ -176,7 +214,7 @@ def save_prompt(
     ranges = prompted.label_space.ranges
     private = prompted.prompt_learner.private
     names = private.tasks if private is not None else [""] * len(ranges)
-    listed = [dict(task) for task in tasks] or [
+    described = [dict(task) for task in tasks] or [
         {"name": name, "class_names": list(prompted.class_names[start:stop])}
         for name, (start, stop) in zip(names, ranges, strict=True)
     ]
@@ -186,7 +224,7 @@ def save_prompt(
         "backbone": prompted.backbone.name,
         "pretrained": prompted.backbone.pretrained,
         "fingerprint": prompted.backbone.fingerprint,
-        "tasks": listed,
+        "tasks": described,
         "class_names": list(prompted.class_names),
         "options": {"method": prompted.options["method"], **LISTED_OPTIONS, **prompted.options},
         "sha256": hash_tensors(tensors),

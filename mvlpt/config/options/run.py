@@ -55,6 +55,14 @@ add("GROUP", "", "name of the task group, as in groups.yaml", ours=True)
 add("INIT_FROM", "", "folder of the run whose prompt this one starts from (--model-dir)", ours=True)
 add("INIT_EPOCH", 0, "which of its checkpoints; 0: the best, or else the last (--load-epoch)", minimum=0, ours=True)
 add(
+    "FORCE",
+    False,
+    "load a prompt even if it belongs to other classes or another backbone (--force)",
+    affects_results=False,
+    since="0.2.0",
+    ours=True,
+)
+add(
     "SAVE_EVERY",
     60.0,
     "seconds between saves of the state that --resume reads",

@@ -42,10 +42,12 @@ class PromptLearner(nn.Module):
     Attributes:
         old_names: how parameters began in older checkpoints, to how they begin now.
         derived: tensors in checkpoints that follow from the class names and are not loaded.
+        class_bound: it has parameters for each class besides class-specific contexts, so that it fits no other classes.
         private: what each task changes in the prompt that it shares with others; ``None`` where all share the whole.
     """
 
     old_names: ClassVar[Mapping[str, str]] = {}
+    class_bound: ClassVar[bool] = False
     derived: ClassVar[tuple[str, ...]] = ("token_prefix", "token_suffix")  # CoOp and the code built on it save these
 
     def __init__(self) -> None:

@@ -1,0 +1,157 @@
+"""What a prompt or a linear probe was trained with, and whether it fits where it is loaded.
+
+Weights fit by name and shape alone: seven class-specific contexts fit any seven classes. So a checkpoint records its
+classes, backbone, label space and preprocessing, and every way of loading it compares them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from mvlpt.errors import CheckpointError
+from mvlpt.io import listed
+from mvlpt.models.towers.text_layout import clean_class_names
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What weights were trained with; empty where it is unknown.
+
+    Attributes:
+        class_names: all classes, in the order of the logits.
+        class_bound: some of the weights belong to these classes, each to one, so that order and names must agree.
+        tasks: names of the tasks.
+        label_space: ``joint`` or ``per_task``.
+        backbone: its name.
+        pretrained: tag or file name of its weights.
+        fingerprint: SHA-256 of its weights, in the precision of the run.
+        precision: of the backbone.
+        preprocessing: size, interpolation, crop, mean and standard deviation of the images.
+        sampling: rule, shots and seed by which the training images were drawn.
+    """
+
+    class_names: tuple[str, ...] = ()
+    class_bound: bool = False
+    tasks: tuple[str, ...] = ()
+    label_space: str = ""
+    backbone: str = ""
+    pretrained: str = ""
+    fingerprint: str = ""
+    precision: str = ""
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain containers, for a checkpoint or a JSON file."""
+        record = asdict(self)
+        return {**record, "class_names": list(self.class_names), "tasks": list(self.tasks)}
+
+    @classmethod
+    def from_record(cls, record: Any, source: str) -> Origin:
+        """Reads what :meth:`as_record` made; entries of later versions are ignored.
+
+        Raises:
+            CheckpointError: it is damaged.
+        """
+        kinds = {"class_names": list, "tasks": list, "class_bound": bool, "preprocessing": Mapping, "sampling": Mapping}
+        known = {}
+        for name in (one.name for one in fields(cls)):
+            value = record.get(name) if isinstance(record, Mapping) else None
+            if not isinstance(value, kinds.get(name, str)):
+                raise CheckpointError(f"{source} has a damaged record of its training: '{name}' is {value!r:.60}")
+            known[name] = tuple(map(str, value)) if isinstance(value, list) else value
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """How the origin of weights differs from the place where they are loaded, in parts of sentences.
+
+    Attributes:
+        refused: differences that make the weights meaningless here.
+        forcible: whether they can be loaded all the same.
+        warned: differences that may be intended.
+    """
+
+    refused: tuple[str, ...] = ()
+    forcible: bool = True
+    warned: tuple[str, ...] = ()
+
+
+def compare_origins(saved: Origin, own: Origin) -> Mismatch:
+    """Compares what weights were trained with and where they are loaded; what either does not know is not compared."""
+    refused, warned, forcible = [], [], True
+    if saved.class_names and own.class_names and _names(saved) != _names(own):
+        if saved.class_bound:
+            refused.append(_other_classes(_names(saved), _names(own)))
+            forcible = len(saved.class_names) == len(own.class_names)
+        else:
+            warned.append(_other_classes(_names(saved), _names(own)))
+    if _other_weights(saved, own):
+        text = f"was trained with backbone {_backbone(saved)}, not {_backbone(own)}"
+        text += "" if _backbone(saved) != _backbone(own) else " of these weights"
+        (refused if saved.class_bound else warned).append(text)
+    several = len(saved.tasks) > 1 and len(own.tasks) > 1
+    if several and saved.label_space and own.label_space and saved.label_space != own.label_space:
+        warned.append(f"was trained in the label space {saved.label_space}, not {own.label_space}")
+    for name in sorted(saved.preprocessing.keys() & own.preprocessing.keys()):
+        before, now = _plain(saved.preprocessing[name]), _plain(own.preprocessing[name])
+        if before != now:
+            warned.append(f"was trained on images with {name} {before}, not {now}")
+    return Mismatch(tuple(refused), forcible, tuple(warned))
+
+
+def check_origin(saved: Origin, own: Origin, source: str, *, force: bool = False, quiet_classes: bool = False) -> None:
+    """Refuses weights that mean nothing here, and warns of differences that may be intended.
+
+    Args:
+        saved: what the weights were trained with.
+        own: where they are loaded.
+        source: what holds them, for messages.
+        force: load them all the same, with a warning.
+        quiet_classes: do not warn where shared weights meet other classes, which is what tuning them further is for.
+
+    Raises:
+        CheckpointError: names both sides and how to insist.
+    """
+    found = compare_origins(saved, own)
+    if found.refused and not (force and found.forcible):
+        remedy = "; add --force to use it all the same" if found.forcible else ""
+        raise CheckpointError(f"{source} {' and '.join(found.refused)}{remedy}")
+    for text in found.refused:
+        log.warning("%s %s; used all the same (--force)", source, text)
+    for text in found.warned:
+        classes = text.startswith("was trained on the classes")
+        log.log(logging.INFO if classes and quiet_classes else logging.WARNING, "%s %s", source, text)
+
+
+def _names(origin: Origin) -> list[str]:
+    return clean_class_names(origin.class_names)
+
+
+def _other_classes(before: Sequence[str], now: Sequence[str]) -> str:
+    if sorted(before) == sorted(now):
+        return f"was trained on the classes in another order: {listed(before)}, not {listed(now)}"
+    return f"was trained on the classes {listed(before)}, not on {listed(now)}"
+
+
+def _other_weights(saved: Origin, own: Origin) -> bool:
+    if not saved.fingerprint or not own.fingerprint or saved.fingerprint == own.fingerprint:
+        return False
+    rounded = saved.precision != own.precision  # the same weights in another precision
+    return not (rounded and (saved.backbone, saved.pretrained) == (own.backbone, own.pretrained))
+
+
+def _backbone(origin: Origin) -> str:
+    return f"{origin.backbone} ({origin.pretrained})" if origin.pretrained else origin.backbone
+
+
+def _plain(value: Any) -> Any:
+    return (
+        [round(float(x), 4) if isinstance(x, float) else x for x in value] if isinstance(value, list | tuple) else value
+    )
