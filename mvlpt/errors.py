@@ -15,7 +15,13 @@ BAD_INPUT, OUT_OF_MEMORY, DISK_FULL, INTERRUPTED = 2, errno.ENOMEM, errno.ENOSPC
 
 
 class MvlptError(Exception):
-    """Base of all errors whose message is meant for the user."""
+    """Base of all errors whose message is meant for the user.
+
+    Attributes:
+        exit_status: of a command that it ends.
+    """
+
+    exit_status = BAD_INPUT
 
     def __str__(self) -> str:  # KeyError would print the repr of its argument
         return str(self.args[0]) if self.args else ""
@@ -35,6 +41,12 @@ class DataError(MvlptError, ValueError):
 
 class EvaluationError(DataError):
     """A task cannot be scored; the scores of the other tasks are kept."""
+
+
+class LoaderWorkerError(MvlptError, RuntimeError):
+    """A worker process of a data loader has died; the same command may succeed."""
+
+    exit_status = 1
 
 
 class BackboneError(MvlptError, ValueError):
@@ -79,6 +91,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return type(error).__name__ in ("OutOfMemoryError", "MemoryError") or (
         isinstance(error, RuntimeError) and ("out of memory" in message or "can't allocate memory" in message)
     )
+
+
+def is_out_of_files(error: BaseException | None) -> bool:
+    """Whether an exception, or one of its causes, says that no more files may be open."""
+    while error is not None:
+        if (isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)) or (
+            isinstance(error, RuntimeError) and "Too many open files" in str(error)
+        ):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def is_disk_full(error: BaseException | None) -> bool:

@@ -6,19 +6,31 @@ import argparse
 import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from mvlpt.errors import BAD_INPUT, DISK_FULL, INTERRUPTED, OUT_OF_MEMORY, MvlptError, is_disk_full, is_out_of_memory
+from mvlpt.errors import (
+    BAD_INPUT,
+    DISK_FULL,
+    INTERRUPTED,
+    OUT_OF_MEMORY,
+    MvlptError,
+    is_disk_full,
+    is_out_of_files,
+    is_out_of_memory,
+)
 from mvlpt.io import clean_text, rich_text, sentence
 from mvlpt.report import Sheet, rich_table
 from mvlpt.runtime import Interrupted
 
 NEWLINE = "\n"
+MORE_FILES = "raise the limit of open files (ulimit -n 1024), or set DATALOADER.NUM_WORKERS 0"
 TOOLS = {"group": "group_tasks.py", "experiment": "run_experiment.py", "average": "average_prompts.py"}
 
 
@@ -47,10 +59,11 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
     @functools.wraps(program)
     def guarded(*args: Any, **kwargs: Any) -> int:
         try:
-            return program(*args, **kwargs) or 0
+            with _quiet_threads():
+                return program(*args, **kwargs) or 0
         except MvlptError as error:
             print(f"error: {sentence(error, keep=NEWLINE)}", file=sys.stderr)
-            return DISK_FULL if is_disk_full(error) else BAD_INPUT
+            return DISK_FULL if is_disk_full(error) else error.exit_status
         except Interrupted as stopped:
             print(f"{clean_text(stopped)}; the state is saved, add --resume to continue", file=sys.stderr)
             return INTERRUPTED
@@ -61,6 +74,14 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
             print("interrupted; what was saved before stays usable", file=sys.stderr)
             return INTERRUPTED
         except Exception as error:
+            if is_out_of_files(error):
+                print(f"error: {clean_text(error, 300)}; {MORE_FILES}", file=sys.stderr)
+                return BAD_INPUT
+            if is_disk_full(error):
+                print(
+                    f"error: {clean_text(error, 300)}; free some space and run the same command again", file=sys.stderr
+                )
+                return DISK_FULL
             if not is_out_of_memory(error):
                 raise
             print(
@@ -71,6 +92,22 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
             return OUT_OF_MEMORY
 
     return guarded
+
+
+@contextmanager
+def _quiet_threads() -> Iterator[None]:
+    """Context in which a thread that finds the disk full prints no trace: what waits for it raises the same error."""
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not is_disk_full(args.exc_value):
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def results_table(rows: Sequence[dict[str, Any]], title: str) -> Table:

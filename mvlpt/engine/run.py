@@ -13,6 +13,7 @@ from yacs.config import CfgNode
 from mvlpt.config import check_config, task_names
 from mvlpt.data import Datum
 from mvlpt.data.features import fingerprint_items
+from mvlpt.data.loading import deaths_explained
 from mvlpt.engine.checkpoints import epoch_to_load
 from mvlpt.engine.origins import ORIGIN, origin_of
 from mvlpt.engine.registries import build_trainer
@@ -52,6 +53,7 @@ def run_config(cfg: CfgNode) -> RunOutcome:
     Nothing is written before data and model are built. ``cfg`` should be frozen.
 
     Raises:
+        LoaderWorkerError: a worker process of a loader has died.
         EvaluationError: a task cannot be scored; the prompt and the other tasks' scores are written.
         MvlptError: the options, the data or the folder cannot be used.
         Interrupted: the user asked to stop; the state is saved for ``--resume``.
@@ -80,7 +82,7 @@ def run_config(cfg: CfgNode) -> RunOutcome:
         raise DataError(
             f"{', '.join(task_names(cfg))} has no training images; evaluate with --eval-only --model-dir RUN"
         )
-    with folder.open(cfg, _metadata(trainer)):
+    with folder.open(cfg, _metadata(trainer)), deaths_explained():
         keep_samples = getattr(trainer.dm, "keep_samples", None)
         if keep_samples is not None and cfg.RUN.MODE == "train" and trainer.get_model_names():
             keep_samples(folder.path / "samples")

@@ -28,6 +28,7 @@ from mvlpt.errors import RunFolderError
 from mvlpt.io import (
     LockHeldError,
     LocksUnsupportedError,
+    check_encoding,
     check_head,
     file_lock,
     read_json,
@@ -67,6 +68,7 @@ class RunFolder:
             RunFolderError: the folder holds another run, or this one unfinished and ``RESUME`` is not set, or it
                 cannot be written.
         """
+        check_encoding(self.path)
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"OUTPUT_DIR {self.path} is a file; name a folder")
         self._check_writable()

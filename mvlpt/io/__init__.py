@@ -11,7 +11,7 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.io.display import clean_text, first_line, rich_text, sentence
-    from mvlpt.io.files import atomic_write, sweep_leftovers, write_file, write_json
+    from mvlpt.io.files import atomic_write, check_encoding, sweep_leftovers, write_file, write_json
     from mvlpt.io.json_files import parse_json, read_json, read_json_lines
     from mvlpt.io.json_stream import JsonStream
     from mvlpt.io.locks import LockHeldError, LocksUnsupportedError, file_lock, is_locked
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "display": ("clean_text", "first_line", "rich_text", "sentence"),
-    "files": ("atomic_write", "sweep_leftovers", "write_file", "write_json"),
+    "files": ("atomic_write", "check_encoding", "sweep_leftovers", "write_file", "write_json"),
     "json_files": ("parse_json", "read_json", "read_json_lines"),
     "json_stream": ("JsonStream",),
     "locks": ("LockHeldError", "LocksUnsupportedError", "file_lock", "is_locked"),
@@ -42,6 +42,7 @@ __all__ = [
     "LocksUnsupportedError",
     "StateDifferences",
     "atomic_write",
+    "check_encoding",
     "check_head",
     "clean_text",
     "compare_states",

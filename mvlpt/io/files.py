@@ -84,6 +84,20 @@ def _open_temporary(target: Path) -> tuple[Path, int]:
     return temporary, number
 
 
+def check_encoding(path: str | os.PathLike[str], error: type[MvlptError] = RunFolderError) -> None:
+    """Checks that a path can be written into files and shown: that its name is UTF-8.
+
+    Raises:
+        MvlptError: of type ``error``; it is not.
+    """
+    name = os.fspath(path)
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+        raise error(f"The name of the folder {shown} is not UTF-8; rename it, or choose another folder") from None
+
+
 def sweep_leftovers(folder: str | os.PathLike[str]) -> list[Path]:
     """Removes the temporary files that killed writers left in a folder, and returns them.
 

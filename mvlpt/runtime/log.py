@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,31 @@ class _FileFormatter(CleanFormatter):
         return super().format(record)
 
 
+class _LogFile(logging.FileHandler):
+    """Reports once that its file cannot be written; a run does not fail because of it."""
+
+    _failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            self._report(error)
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as error:
+            self._report(error)
+
+    def _report(self, error: OSError) -> None:
+        if not self._failed:
+            self._failed = True
+            path = clean_text(self.baseFilename)
+            print(f"warning: cannot write {path}: {error.strerror or error}; the run goes on", file=sys.stderr)
+
+
 @contextmanager
 def log_to_file(path: str | Path) -> Iterator[None]:
     """Also appends the messages to ``path``.
@@ -57,7 +83,7 @@ def log_to_file(path: str | Path) -> Iterator[None]:
         RunFolderError: the file cannot be written.
     """
     try:
-        handler = logging.FileHandler(path, mode="a", encoding="utf-8")
+        handler = _LogFile(path, mode="a", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise RunFolderError(f"Cannot write {path}: {error.strerror}; choose another folder") from error
     handler.setFormatter(_FileFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

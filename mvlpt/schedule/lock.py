@@ -10,7 +10,15 @@ from pathlib import Path
 from types import TracebackType
 
 from mvlpt.errors import ScheduleError
-from mvlpt.io import LockHeldError, LocksUnsupportedError, file_lock, is_locked, read_json, sweep_leftovers
+from mvlpt.io import (
+    LockHeldError,
+    LocksUnsupportedError,
+    check_encoding,
+    file_lock,
+    is_locked,
+    read_json,
+    sweep_leftovers,
+)
 
 FILE = "scheduler.lock"
 
@@ -27,10 +35,11 @@ class SchedulerLock:
 
     Raises:
         FolderTakenError: another scheduler holds it; the message names its host and process.
-        ScheduleError: it cannot be written.
+        ScheduleError: it cannot be written, or its name is not UTF-8.
     """
 
     def __init__(self, root: Path) -> None:
+        check_encoding(root.absolute(), ScheduleError)
         self._root, self._path = root, root / FILE
         self._held = ExitStack()
 

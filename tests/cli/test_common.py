@@ -5,13 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
 
 from mvlpt.cli import main
 from mvlpt.cli.common import exit_status
-from mvlpt.errors import ConfigError
+from mvlpt.errors import ConfigError, LoaderWorkerError
 from mvlpt.io import write_json
 from mvlpt.schedule.attempts import AttemptResult
 from mvlpt.schedule.jobs import Job
@@ -93,3 +94,51 @@ def test_the_names_of_tasks_are_never_broken(tmp_path, capsys, monkeypatch, colu
     for task in tasks:
         assert task in shown
     assert all(len(line) <= columns for line in shown.splitlines() if line[:1] in "┏┡└")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), 2, "raise the limit of open files (ulimit -n 1024)"),
+        (RuntimeError("unable to open file: Too many open files (24)"), 2, "raise the limit of open files"),
+        (OSError(errno.ENOSPC, "No space left on device", "/data/events"), 28, "free some space"),
+        (LoaderWorkerError("The data loader's worker 1 of 2 was killed"), 1, "worker 1 of 2 was killed"),
+    ],
+)
+def test_short_resources_are_one_sentence(capsys, error, status, sentence):
+    def fail():
+        raise error
+
+    assert exit_status(fail)() == status
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+def test_a_thread_that_finds_the_disk_full_prints_no_trace(capsys):
+    def write():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def program():
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+
+    before = threading.excepthook
+    assert exit_status(program)() == 0
+    assert capsys.readouterr().err == ""
+    assert threading.excepthook is before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "--config-file", "trainers/MVLPT-CoOp/embedded.yaml", "--dataset", "tools-plain", "--output-dir"],
+        ["experiment", "--config-file", "configs/experiments/demo.yaml", "--output-dir"],
+    ],
+)
+def test_a_folder_whose_name_is_not_utf8_is_refused(tmp_path, capsys, words):
+    assert main([*words, os.fsdecode(os.fsencode(tmp_path / "bad") + b"\xff")]) == 2
+    assert "bad\\xff is not UTF-8; rename it, or choose another folder" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -138,3 +138,11 @@ def test_runtime_loads_neither_torch_nor_rich_before_a_name_is_used():
     code = "import sys, mvlpt.runtime, mvlpt.io; print([m for m in ('torch', 'yaml', 'rich') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_log_that_cannot_be_written_is_one_warning(capsys, quiet_root):
+    with log_to_file("/dev/full"):
+        for number in range(3):
+            logging.getLogger("mvlpt.test").info("line %d", number)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["warning: cannot write /dev/full: No space left on device; the run goes on"]

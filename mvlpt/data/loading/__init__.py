@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         is_random,
         transform_of,
     )
+    from mvlpt.data.loading.workers import deaths_explained
     from mvlpt.data.loading.wrapper import DatasetWrapper
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "build_test_transform",
     "build_transform",
     "collate",
+    "deaths_explained",
     "is_random",
     "transform_of",
 ]
@@ -65,6 +67,7 @@ __getattr__ = lazy_exports(
         "build_test_transform": "transforms",
         "build_transform": "transforms",
         "collate": "items",
+        "deaths_explained": "workers",
         "is_random": "transforms",
         "transform_of": "transforms",
     },

@@ -18,7 +18,8 @@ from mvlpt.data.datum import Datum
 from mvlpt.data.loading.batch_memory import BatchMemory
 from mvlpt.data.loading.batches import EpochBatchSampler
 from mvlpt.data.loading.items import Batch, Items, ViewIndex, collate
-from mvlpt.errors import ConfigError, DataError, suggest
+from mvlpt.data.loading.workers import check_open_files, deaths_explained, remember_workers
+from mvlpt.errors import ConfigError, DataError, LoaderWorkerError, suggest
 
 logger = logging.getLogger(__name__)
 
@@ -94,9 +95,9 @@ class EpochLoader:
         self.batch_sampler.set_epoch(epoch, start_batch)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        batches = iter(self.batch_sampler) if self.num_workers == 0 else iter(self._workers())
+        batches = self._inline(iter(self.batch_sampler)) if self.num_workers == 0 else self._from_workers()
         self.batch_sampler.set_epoch(self.batch_sampler.epoch + 1)
-        return self._checked(self._inline(batches) if self.num_workers == 0 else batches)
+        return self._checked(batches)
 
     def close(self) -> None:
         """Ends the workers. The loader can be iterated again, which starts new ones."""
@@ -105,9 +106,23 @@ class EpochLoader:
     def __del__(self) -> None:
         self.close()
 
+    def _from_workers(self) -> Iterator[Batch]:
+        batches = iter(self._workers())
+        remember_workers(batches._workers)
+        return self._explained(batches)
+
+    def _explained(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        try:
+            with deaths_explained():
+                yield from batches
+        except LoaderWorkerError:
+            self.close()  # its workers cannot be used again
+            raise
+
     def _workers(self) -> DataLoader:
         if self._loader is not None:
             return self._loader
+        check_open_files(self.num_workers)
         loader = DataLoader(
             self.items,
             batch_sampler=self.batch_sampler,

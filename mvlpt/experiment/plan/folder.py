@@ -7,6 +7,7 @@ from pathlib import Path
 from mvlpt.errors import PlanError
 from mvlpt.experiment.plan.builder import build_plan
 from mvlpt.experiment.spec import Experiment
+from mvlpt.io import check_encoding
 from mvlpt.schedule import PLAN_FILE, Plan, load_plan, save_plan
 
 
@@ -14,8 +15,9 @@ def check_folder(experiment: Experiment, root: Path) -> None:
     """Refuses a folder that holds another experiment, before groups are made in it.
 
     Raises:
-        PlanError: a run that does not depend on the groups has other options or tasks there.
+        PlanError: its name is not UTF-8, or a run that does not depend on the groups has other options or tasks there.
     """
+    check_encoding(root, PlanError)
     before = _plan_of(root)
     if before is not None:
         check_same_folder(build_plan(experiment.without_groups(), root), before, root)
