@@ -87,6 +87,10 @@ PUBLIC = [
     Public("DePT", "maple.py", "MaPLe", "MaPLe/vit_b16_c2_ep10_batch4_2ctx.yaml", prec("MAPLE")),
     Public("DePT", "elp_coop.py", "ExtrasLinearProbeCoOp", "CoOp/vit_b16_ep10_bs4_lr35.yaml", (*prec("COOP"), *BASE)),
     Public(
-        "DePT", "elp_cocoop.py", "ExtrasLinearProbeCoCoOp", "CoCoOp/vit_b16_c4_ep10_batch1_ctxv1.yaml", prec("COCOOP")
+        "DePT",
+        "elp_cocoop.py",
+        "ExtrasLinearProbeCoCoOp",
+        "CoCoOp/vit_b16_c4_ep10_batch1_ctxv1.yaml",
+        (*prec("COCOOP"), *BASE),
     ),
 ]
