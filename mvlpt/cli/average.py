@@ -6,8 +6,6 @@ import argparse
 from pathlib import Path
 
 from mvlpt.cli.common import command_parser, exit_status, show
-from mvlpt.engine import BEST_CHECKPOINT
-from mvlpt.experiment import average_runs
 
 EXAMPLES = """\
 examples:
@@ -45,6 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     args = build_parser().parse_args(argv)
     output = Path(args.output_dir)
+    from mvlpt.engine import BEST_CHECKPOINT  # loads torch, which the help does without
+    from mvlpt.experiment import average_runs
+
     mean, was_there = average_runs(args.runs, output, args.load_epoch, args.model_name, args.resume, args.force)
     values = sum(tensor.numel() for tensor in mean["state_dict"].values())
     note = "; it was there already" if was_there else ""

@@ -17,7 +17,6 @@ from mvlpt.cli.group_parser import (
     refuse_beside_measured,
 )  # fmt: skip
 from mvlpt.cli.group_tables import fit_line, groups_table, objective_line, selection_line, selection_table
-from mvlpt.engine import shared_resources
 from mvlpt.errors import ConfigError
 from mvlpt.experiment.grouping import (
     GroupingOptions,
@@ -55,6 +54,8 @@ def _build(args: argparse.Namespace) -> None:
     """Builds the task graph from the data, and groups it as often as the command line asks for."""
     bars = partial(counting, shown=not args.quiet)
     data, options = given_data(args), given_options(args)
+    from mvlpt.engine import shared_resources  # loads torch
+
     with shared_resources():
         for request in grouping_requests(args.config_file, data, options, overrides=args.opts, plugins=args.plugin):
             _show(find_groups(request, args.out, bars), Path(args.out))

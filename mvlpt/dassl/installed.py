@@ -8,33 +8,36 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mvlpt.dassl.names import installed_folder, provide_dassl_names
 from mvlpt.data.datasets import DATASET_REGISTRY
-from mvlpt.engine import BACKBONE_REGISTRY, NETWORK_REGISTRY, TRAINER_REGISTRY
 from mvlpt.errors import ConfigError
 from mvlpt.registry import Registry
 
-PARTS = (
-    (TRAINER_REGISTRY, "TRAINER_REGISTRY", ("engine/da", "engine/dg", "engine/ssl")),
-    (DATASET_REGISTRY, "DATASET_REGISTRY", ("data/datasets/da", "data/datasets/dg", "data/datasets/ssl")),
-    (BACKBONE_REGISTRY, "BACKBONE_REGISTRY", ("modeling/backbone",)),
-    (NETWORK_REGISTRY, "NETWORK_REGISTRY", ("modeling/network",)),
-)
 _offered: list[bool] = []
 
 
 def offer_installed() -> None:
     """Adds what an installed Dassl has to the registries, behind what is there already. Nothing of it is imported."""
-    if _offered:
+    if _offered or installed_folder() is None:
         return
     _offered.append(True)
-    for registry, word, parts in PARTS:
+    for registry, word, parts in _parts():
         registry.register_family(lambda word=word, parts=parts: _found(word, parts), _builder(registry, word, parts))
+
+
+def _parts() -> Iterator[tuple[Registry, str, tuple[str, ...]]]:
+    """Each registry, its name in Dassl, and the folders whose files fill it."""
+    from mvlpt.engine import BACKBONE_REGISTRY, NETWORK_REGISTRY, TRAINER_REGISTRY  # loads torch
+
+    yield TRAINER_REGISTRY, "TRAINER_REGISTRY", ("engine/da", "engine/dg", "engine/ssl")
+    yield DATASET_REGISTRY, "DATASET_REGISTRY", ("data/datasets/da", "data/datasets/dg", "data/datasets/ssl")
+    yield BACKBONE_REGISTRY, "BACKBONE_REGISTRY", ("modeling/backbone",)
+    yield NETWORK_REGISTRY, "NETWORK_REGISTRY", ("modeling/network",)
 
 
 def _builder(registry: Registry, word: str, parts: tuple[str, ...]) -> Callable[[str], Any]:

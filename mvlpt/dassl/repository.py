@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from mvlpt.dassl.clip import clip_modules, supply_weights
+from mvlpt.dassl import clip
 from mvlpt.dassl.names import dassl_modules
 from mvlpt.dassl.scope import ImportScope
 from mvlpt.errors import ConfigError
@@ -37,9 +37,9 @@ class Repository:
         given = dict(dassl_modules())
         self.has_clip = "clip" in names
         if not self.has_clip and importlib.util.find_spec("clip") is None:
-            given.update(clip_modules())
+            given.update(clip.clip_modules())
             names.add("clip")
-        self.scope = ImportScope(root, names | {"dassl"}, given, supply_weights)
+        self.scope = ImportScope(root, names | {"dassl"}, given, clip.supply_weights)
 
     def load(self, file: Path) -> ModuleType:
         """Imports a file of the repository as its own code would name it."""

@@ -38,3 +38,24 @@ def test_examples_are_commands_that_every_installation_has(command, monkeypatch,
 def test_the_usage_names_the_program_in_tools(tool):
     ended = subprocess.run([sys.executable, tool, "--help"], capture_output=True, text=True, check=True)
     assert ended.stdout.startswith(f"usage: {tool.name} ")
+
+
+HELP = """
+import sys
+from mvlpt import cli
+try:
+    cli.main([sys.argv[1], "--help"])
+except SystemExit as ended:
+    assert not ended.code
+heavy = {"torch", "torchvision", "open_clip", "ray", "matplotlib"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+LIBRARIES = ("group", "experiment", "demo")  # import the library that they run, and torch with it
+
+
+@pytest.mark.parametrize("command", [command for command in cli.COMMANDS if command not in LIBRARIES])
+def test_help_loads_no_torch(command):
+    ended = subprocess.run([sys.executable, "-c", HELP, command], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr

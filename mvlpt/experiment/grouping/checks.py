@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mvlpt.config import Config
 from mvlpt.experiment.grouping.gains import read_gains
 from mvlpt.experiment.grouping.options import STEPS, GroupingOptions
-from mvlpt.experiment.grouping.prompt_losses import affinity_config
-from mvlpt.experiment.grouping.sources import task_sources
 from mvlpt.graph import check_grouping, fill_one_sided, parse_weights
-from mvlpt.graph.embeddings import TaskSource
 from mvlpt.graph.similarity import measured_pairs, resolve_weights
+
+if TYPE_CHECKING:
+    from mvlpt.graph.embeddings import TaskSource
 
 
 def checked_sources(cfg: Config, options: GroupingOptions) -> tuple[TaskSource, ...]:
@@ -20,6 +21,8 @@ def checked_sources(cfg: Config, options: GroupingOptions) -> tuple[TaskSource, 
     Raises:
         MvlptError: see :func:`~mvlpt.experiment.grouping.sources.task_sources` and :func:`check_options`.
     """
+    from mvlpt.experiment.grouping.sources import task_sources  # loads torch
+
     sources = task_sources(cfg)
     classes = {source.name: len(source.class_names) for source in sources}
     check_options(options, [*classes], cfg, classes)
@@ -46,4 +49,6 @@ def check_options(options: GroupingOptions, tasks: Sequence[str], cfg: Config, c
     if options.affinity == "measured":
         fill_one_sided(read_gains(options.results, tasks, cfg.TRAINER.NAME)[0], tasks)
     if options.affinity in STEPS:
+        from mvlpt.experiment.grouping.prompt_losses import affinity_config  # loads torch
+
         affinity_config(cfg)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from mvlpt.engine import shared_resources
 from mvlpt.experiment.costs.sizes import task_size
 from mvlpt.experiment.events import Event, GroupsFound
 from mvlpt.experiment.grouping.checks import check_options
@@ -44,6 +43,8 @@ def group_experiment(
     if options.file:
         return dict.fromkeys(experiment.trainers, read_groups_of(experiment, options.file))
     found = {}
+    from mvlpt.engine import shared_resources  # loads torch
+
     with shared_resources():
         for request in experiment_requests(experiment, options):
             result = find_groups(request, folder, progress)
