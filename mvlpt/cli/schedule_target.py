@@ -75,7 +75,7 @@ def _build(target: str, output_dir: str | None, groups: str | None) -> Target:
 
         grouping = read_groups_of(experiment, groups)
     elif experiment.needs_groups:
-        raise PlanError(f"{target} has the arm 'grouped': give --groups, or use `mvlpt experiment`, which makes them")
+        raise PlanError(f"{target} follows groups of tasks: give --groups, or use `mvlpt experiment`, which makes them")
     name = Path(target).stem
     root = Path(output_dir) if output_dir else None
     plan = build_plan(experiment, root or Path("output") / name, grouping, experiment_file=target)

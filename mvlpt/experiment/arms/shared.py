@@ -65,7 +65,7 @@ def check_groups(groups: Grouping | None, tasks: Sequence[str]) -> None:
         PlanError: there are none, they hold other tasks, or they leave one out.
     """
     if groups is None:
-        raise PlanError("The arm grouped needs groups of the tasks, but none were given")
+        raise PlanError("The prompts of groups need groups of the tasks, but none were given")
     members = {task for group in groups.groups for task in group}
     wrong = [f"'{task}' is in no group" for task in tasks if task not in members]
     wrong += [f"'{task}' is no task of the experiment" for task in sorted(members - set(tasks))]
