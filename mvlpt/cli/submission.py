@@ -49,6 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
     write.add_argument(
         "--any-order", action="store_true", help="accept data that was not read from the benchmark's own index files"
     )
+    write.add_argument(
+        "--any-sample", action="store_true", help="accept training images that were not drawn by the benchmark's rule"
+    )
     join = verbs.add_parser(
         "merge", help="check a folder and make the zip", description="Joins a folder of JSON files."
     )
@@ -76,7 +79,9 @@ def main(argv: list[str] | None = None) -> int:
     shapes = read_shapes(args.shapes) if args.shapes else None
     if args.verb == "write":
         for run in args.runs:
-            for path, shape in write_run(run, args.out, shapes, args.model_name, any_order=args.any_order):
+            for path, shape in write_run(
+                run, args.out, shapes, args.model_name, any_order=args.any_order, any_sample=args.any_sample
+            ):
                 show(f"{path}: {' x '.join(f'{size:,}' for size in shape)}")
         return 0
     with _counting() as progress:

@@ -83,7 +83,26 @@ def load_checkpoint(fpath: str | os.PathLike[str]) -> dict[str, Any]:
 def holds_dassl_checkpoints(directory: str | Path) -> bool:
     """Whether a folder holds the checkpoints of a run in Dassl's layout."""
     folder = Path(directory)
-    return folder.is_dir() and any(folder.glob(f"*/{POINTER}"))
+    return folder.is_dir() and any(True for name in (POINTER, f"{NUMBERED}*") for _ in folder.glob(f"*/{name}"))
+
+
+def checkpoints_by_epoch(directory: str | os.PathLike[str], names: Sequence[str]) -> list[dict[str, Path]]:
+    """The checkpoints of all of a run's models: first those that ``checkpoint`` points to, then by falling epoch.
+
+    Args:
+        directory: the run's folder.
+        names: its models.
+    """
+    folders = {name: Path(directory) / name for name in names}
+    pointed = {name: path for name, folder in folders.items() if (path := last_checkpoint(folder)) is not None}
+    numbers = [
+        {int(end) for path in folder.glob(f"{NUMBERED}*") if (end := path.name.removeprefix(NUMBERED)).isdecimal()}
+        for folder in folders.values()
+    ]
+    shared = sorted(set.intersection(*numbers), reverse=True) if numbers else []
+    numbered = [{name: folder / f"{NUMBERED}{number}" for name, folder in folders.items()} for number in shared]
+    first = [pointed] if len(pointed) == len(folders) else []
+    return first + [paths for paths in numbered if paths not in first]
 
 
 def epoch_to_load(directory: str | os.PathLike[str], names: Sequence[str]) -> int | None:

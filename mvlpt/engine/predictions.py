@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from mvlpt.data import TaskInfo
+from mvlpt.engine.origins import origin_of
 from mvlpt.engine.results import arm_of
 from mvlpt.errors import ConfigError
 from mvlpt.io import atomic_write, write_json
@@ -130,6 +131,8 @@ def _description(trainer: Any, tasks: Sequence[TaskInfo], files: Sequence[_RowFi
         "arm": arm,
         "shots": 0 if arm == "zero_shot" else cfg.DATASET.NUM_SHOTS,
         "seed": cfg.SEED,
+        # an evaluation did not draw the images that its prompt was tuned on
+        "sampling": getattr(trainer, "loaded_sampling", None) or dict(origin_of(trainer).sampling),
         "parameters": parameter_counts(trainer),
         "tasks": [
             {

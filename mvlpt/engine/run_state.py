@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.engine.checkpoints import BEST_CHECKPOINT, find_checkpoint, last_checkpoint, load_checkpoint
+from mvlpt.engine.checkpoints import BEST_CHECKPOINT, checkpoints_by_epoch, find_checkpoint, load_checkpoint
 from mvlpt.engine.identity import config_identity, former_identity
 from mvlpt.engine.optim import EpochSchedule
 from mvlpt.engine.origins import ORIGIN, check_checkpoint, origin_of
@@ -63,9 +64,9 @@ def apply_run_state(trainer: Any, state: dict[str, Any], directory: str | Path) 
 
 
 def apply_dassl_checkpoints(trainer: Any, directory: str | Path) -> int:
-    """Restores weights, optimisers and schedules from the last checkpoints of a run of Dassl's.
+    """Restores weights, optimisers and schedules from the last complete checkpoints of a run, Dassl's or ours.
 
-    Dassl saves no random states, and its best score only in ``model-best``, where it is read.
+    Checkpoints have no random states, and Dassl saves its best score only in ``model-best``, where it is read.
 
     Returns:
         The epoch to start with.
@@ -73,14 +74,10 @@ def apply_dassl_checkpoints(trainer: Any, directory: str | Path) -> int:
     Raises:
         CheckpointError: a checkpoint is missing or does not fit.
     """
-    epochs = set()
-    for name in trainer.get_model_names():
-        path = last_checkpoint(Path(directory) / name)
-        if path is None:
-            raise CheckpointError(f"The run in {directory} has no checkpoint of the model '{name}'")
-        content = load_checkpoint(path)
+    found = _complete_checkpoints(Path(directory), trainer.get_model_names())
+    for name, (path, content) in found.items():
+        check_checkpoint(trainer, content, path)
         trainer.load_model_state(name, content["state_dict"], str(path))
-        epochs.add(int(content["epoch"]))
         _continue_optimizer(trainer._optims[name], content.get("optimizer"), path)
         _continue_schedule(trainer._scheds[name], int(content["epoch"]))
         best = Path(directory) / name / BEST_CHECKPOINT
@@ -88,9 +85,30 @@ def apply_dassl_checkpoints(trainer: Any, directory: str | Path) -> int:
             kept = load_checkpoint(find_checkpoint(directory, name))
             if isinstance(kept.get("val_result"), float):
                 trainer.best_result, trainer.best_epoch = kept["val_result"], int(kept["epoch"])
-    if len(epochs) != 1:
-        raise CheckpointError(f"The checkpoints in {directory} are of several epochs: {sorted(epochs)}")
-    return epochs.pop()
+    return max(int(content["epoch"]) for _, content in found.values())
+
+
+def _complete_checkpoints(directory: Path, names: Sequence[str]) -> dict[str, tuple[Path, dict[str, Any]]]:
+    """The file and content of every model's checkpoint, all of the last epoch of which each can be read.
+
+    Raises:
+        CheckpointError: there is no such epoch; the message is about the last.
+    """
+    reason: CheckpointError | None = None
+    for paths in checkpoints_by_epoch(directory, names):
+        try:
+            found = {name: (path, load_checkpoint(path)) for name, path in paths.items()}
+        except CheckpointError as error:
+            log.warning("%s; an earlier checkpoint is tried", error)
+            reason = reason or error
+            continue
+        epochs = {int(content.get("epoch", 0)) for _, content in found.values()}
+        if len(epochs) == 1:
+            return found
+        reason = reason or CheckpointError(f"The checkpoints in {directory} are of several epochs: {sorted(epochs)}")
+    raise reason or CheckpointError(
+        f"The run in {directory} has no checkpoint of an epoch for each of its models: {', '.join(names)}"
+    )
 
 
 def _continue_optimizer(optim: Any, saved: Any, path: Path) -> None:

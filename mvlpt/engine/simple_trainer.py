@@ -295,6 +295,9 @@ class SimpleTrainer(TrainerBase):
         state = load_resume_state(directory)
         if state is None and self.get_model_names() and holds_dassl_checkpoints(directory):
             epoch = apply_dassl_checkpoints(self, directory)
+            if epoch >= self.max_epoch:
+                log.info("The checkpoints in %s are of the last epoch; only the test is left", directory)
+                return epoch
             log.warning(
                 "Going on in epoch %d from the checkpoints in %s, which hold no random states: the run goes on as a "
                 "new one would from there",

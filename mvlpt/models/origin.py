@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from mvlpt.errors import CheckpointError
-from mvlpt.io import listed
+from mvlpt.io import clean_text, listed
 from mvlpt.models.towers.text_layout import clean_class_names
 
 log = logging.getLogger(__name__)
@@ -120,12 +120,13 @@ def check_origin(saved: Origin, own: Origin, source: str, *, force: bool = False
         CheckpointError: names both sides and how to insist.
     """
     found = compare_origins(saved, own)
-    if found.refused and not (force and found.forcible):
+    refused, warned = ([clean_text(text) for text in part] for part in (found.refused, found.warned))
+    if refused and not (force and found.forcible):
         remedy = "; add --force to use it all the same" if found.forcible else ""
-        raise CheckpointError(f"{source} {' and '.join(found.refused)}{remedy}")
-    for text in found.refused:
+        raise CheckpointError(f"{source} {' and '.join(refused)}{remedy}")
+    for text in refused:
         log.warning("%s %s; used all the same (--force)", source, text)
-    for text in found.warned:
+    for text in warned:
         classes = text.startswith("was trained on the classes")
         log.log(logging.INFO if classes and quiet_classes else logging.WARNING, "%s %s", source, text)
 

@@ -117,3 +117,42 @@ def test_help_teaches_and_the_tool_does_not_load_torch():
     )  # fmt: skip
     assert "examples:" in done.stdout
     assert done.stdout.strip().endswith("False")
+
+
+def test_the_rule_that_drew_the_training_images_is_recorded_and_checked(made, tmp_path, capsys, monkeypatch, caplog):
+    from mvlpt.errors import DataError
+    from mvlpt.report.leaderboard import TaskShape, write_run
+    from mvlpt.report.leaderboard.run_predictions import run_predictions
+
+    index = json.loads((made / "run0" / "predictions" / "index.json").read_text())
+    assert index["sampling"] == {"rule": "independent", "shots": 5, "seed": 0, "merge_val": False}
+    assert submission(made, "write", made / "run0", "--out", tmp_path / "warned") == 0
+    assert "by the rule 'independent', not by the benchmark's" in caplog.text
+
+    small = {name: TaskShape(*shape) for name, shape in SHAPES.items()}
+    monkeypatch.setattr("mvlpt.report.leaderboard.run_predictions.benchmark_shapes", lambda: small)
+    with pytest.raises(DataError, match=r"by the rule 'independent'.*DATASET\.SAMPLING elevater, or add --any-sample"):
+        write_run(made / "run0", tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+    assert len(write_run(made / "run0", tmp_path / "y", any_sample=True)) == 2
+
+    folder = tmp_path / "run" / "predictions"
+    folder.mkdir(parents=True)
+    for sampling, expected in (
+        ({"rule": "elevater", "shots": 5, "seed": 0}, ""),
+        ({"rule": "elevater", "shots": 5, "seed": 1}, "tuned on 5 shots of seed 1"),
+        ({"rule": "elevater", "shots": 20, "seed": 0}, "tuned on 20 shots of seed 0"),
+        (None, "does not say by which rule"),
+    ):
+        (folder / "index.json").write_text(json.dumps({**index, "sampling": sampling}))
+        problem = next(run_predictions(tmp_path / "run")).sampling
+        assert expected in problem
+        assert bool(expected) == bool(problem)
+
+
+def test_an_evaluation_records_the_rule_of_its_prompt(made, tmp_path):
+    line = ["train", "--config-file", CONFIG, "--dataset", "toy-warm,toy-cold", "--shots", 5, "--seed", 7, "--quiet"]
+    line += ["--model-dir", made / "run1", "--eval-only", "--output-dir", tmp_path / "run"]
+    assert main([str(word) for word in [*line, "TEST.PREDICTIONS", True, "DATASET.SAMPLING", "elevater"]]) == 0
+    index = json.loads((tmp_path / "run" / "predictions" / "index.json").read_text())
+    assert index["sampling"] == {"rule": "independent", "shots": 5, "seed": 1, "merge_val": False}

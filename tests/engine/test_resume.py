@@ -1,5 +1,6 @@
 """A run that is stopped or killed anywhere and resumed ends in the same prompt, bit for bit, as an unbroken one."""
 
+import json
 import os
 import random
 import signal
@@ -195,3 +196,34 @@ def test_random_states_of_another_form_are_refused(part):
         set_random_state({key: value for key, value in before.items() if key != part})
     set_random_state(before)
     assert [random.random(), float(np.random.rand()), torch.rand(1).item()] == wanted
+
+
+def test_without_a_state_a_run_goes_on_from_the_last_checkpoint_that_can_be_read(toy_tasks, tmp_path):
+    run_config(frozen(tmp_path, TRAIN__CHECKPOINT_FREQ=1))
+    folder = tmp_path / "prompt_learner"
+    numbered = sorted(int(path.name.rsplit("-", 1)[1]) for path in folder.glob("model.pth.tar-*"))
+    last = folder / f"model.pth.tar-{numbered[-1]}"
+    expected = torch.load(last, weights_only=True)["state_dict"]["ctx"]
+    record = json.loads((tmp_path / "run.json").read_text())
+    unfinished = json.dumps({**record, "state": "failed"})
+    (tmp_path / "run.json").write_text(unfinished)
+    (folder / "checkpoint").unlink()  # all epochs are done: only the test is left
+    run_config(frozen(tmp_path, RESUME=str(tmp_path), TRAIN__CHECKPOINT_FREQ=1))
+    assert "only the test is left" in (tmp_path / "log.txt").read_text()
+    assert torch.equal(torch.load(last, weights_only=True)["state_dict"]["ctx"], expected)
+    (tmp_path / "run.json").write_text(unfinished)
+    last.write_bytes(last.read_bytes()[:200])
+    run_config(frozen(tmp_path, RESUME=str(tmp_path), TRAIN__CHECKPOINT_FREQ=1))
+    said = (tmp_path / "log.txt").read_text()
+    assert "an earlier checkpoint is tried" in said
+    assert f"Going on in epoch {numbered[-1]} from the checkpoints" in said
+    assert torch.load(last, weights_only=True)["epoch"] == numbered[-1]
+
+
+def test_other_tables_make_no_other_run_but_a_finished_one_says_how_to_get_them(toy_tasks, tmp_path):
+    run_config(frozen(tmp_path))
+    assert run_config(frozen(tmp_path, DATASET__ON_BAD_IMAGE="skip")).was_finished
+    with pytest.raises(
+        RunFolderError, match=r"finished without TEST\.PREDICTIONS; evaluate its prompt with --eval-only"
+    ):
+        run_config(frozen(tmp_path, TEST__PREDICTIONS=True))

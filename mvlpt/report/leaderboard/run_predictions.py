@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from mvlpt.errors import DataError, suggest
 from mvlpt.io import read_json
 from mvlpt.report.leaderboard.predictions_json import Header, file_name, write_predictions
 from mvlpt.report.leaderboard.shapes import TaskShape, benchmark_shapes
+
+log = logging.getLogger(__name__)
 
 FOLDER, INDEX, FORMAT = "predictions", "index.json", 1  # as mvlpt.engine.predictions writes them
 OTHER_SOURCES = {"torchvision": "torchvision's copy", "folder": "class folders"}
@@ -28,12 +31,15 @@ class TaskPredictions:
         path: the array of probabilities (N, K).
         missing: images that the run could not read.
         source: the source of the data set, which determines the order of its test images.
+        sampling: how its training images differ from those of the benchmark, as part of a sentence; empty if they
+            do not.
     """
 
     header: Header
     path: Path
     missing: int
     source: str
+    sampling: str = ""
 
     def open(self) -> np.ndarray:
         """The probabilities, memory-mapped.
@@ -67,6 +73,7 @@ def run_predictions(run: str | Path, model_name: str = "") -> Iterator[TaskPredi
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise DataError(f"{folder / INDEX} was not written by this version; evaluate the run again")
     counts = index["parameters"]
+    sampling = _sampling_problem(index)
     for task in index["tasks"]:
         header = Header(
             model_name=model_name or f"{index['trainer']} {index['backbone']}".strip(),
@@ -78,7 +85,26 @@ def run_predictions(run: str | Path, model_name: str = "") -> Iterator[TaskPredi
             n_shot=index["shots"],
             rnd_seeds=(0 if index["shots"] == 0 else index["seed"],),
         )
-        yield TaskPredictions(header, folder / Path(task["file"]).name, task["missing"], task.get("source", ""))
+        yield TaskPredictions(
+            header, folder / Path(task["file"]).name, task["missing"], task.get("source", ""), sampling
+        )
+
+
+def _sampling_problem(index: dict[str, Any]) -> str:
+    """How the training images of a run differ from those that the benchmark's rule draws; ``""`` if they do not."""
+    shots, seed, sampling = index["shots"], index["seed"], index.get("sampling")
+    if not isinstance(shots, int) or shots <= 0:
+        return ""  # none were drawn, or all
+    if not isinstance(sampling, dict) or not sampling:
+        return "does not say by which rule its training images were drawn (DATASET.SAMPLING)"
+    if sampling.get("rule") != "elevater":
+        return f"drew its training images by the rule {sampling.get('rule')!r:.40}, not by the benchmark's"
+    if (sampling.get("shots"), sampling.get("seed")) != (shots, seed):
+        return (
+            f"was evaluated as {shots} shots of seed {seed}, but tuned on {sampling.get('shots')!r:.20} shots of seed"
+            f" {sampling.get('seed')!r:.20}"
+        )
+    return ""
 
 
 def write_run(
@@ -88,6 +114,7 @@ def write_run(
     model_name: str = "",
     *,
     any_order: bool = False,
+    any_sample: bool = False,
 ) -> list[tuple[Path, tuple[int, ...]]]:
     """Writes one prediction file for each task of a run.
 
@@ -96,6 +123,8 @@ def write_run(
         target: the folder of the files.
         shapes: the benchmark, by default ELEVATER's 20.
         model_name: see :func:`run_predictions`.
+        any_sample: accept prompts whose training images were not drawn by the benchmark's rule. For another benchmark
+            than ELEVATER, whose rule is not known, there is only a warning.
         any_order: accept data that was not read from the benchmark's own index files.
 
     Returns:
@@ -105,6 +134,7 @@ def write_run(
         DataError: a task is not in the benchmark, or its predictions have the wrong shape or are incomplete; then
             nothing is written.
     """
+    elevater = shapes is None
     shapes = benchmark_shapes() if shapes is None else shapes
     tasks = [(task, task.open()) for task in run_predictions(run, model_name)]
     for task, array in tasks:
@@ -114,6 +144,10 @@ def write_run(
                 f"The run {run} read {task.header.dataset_name} from {OTHER_SOURCES[task.source]}, whose order of test"
                 " images can differ from the benchmark's index; use the official files, or --any-order"
             )
+    for problem in sorted({task.sampling for task, _ in tasks if task.sampling}):
+        if elevater and not any_sample:
+            raise DataError(f"The run {run} {problem}; train again with DATASET.SAMPLING elevater, or add --any-sample")
+        log.warning("The run %s %s", run, problem)
     written: list[tuple[Path, Any]] = []
     for task, array in tasks:
         path = Path(target) / file_name(task.header)
