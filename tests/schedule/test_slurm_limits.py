@@ -23,12 +23,16 @@ class Site:
     Args:
         limit: their number.
         others: jobs of the same user that this scheduler did not submit.
+        largest: jobs of an array at most.
     """
 
-    def __init__(self, limit, others=0):
+    def __init__(self, limit, others=0, largest=1001):
+        self.largest = largest
         self.limit, self.others, self.batches, self.running, self.refusals = limit, others, [], {}, 0
 
     def submit(self, batch, options, run_command=None):
+        if batch.jobs > self.largest:
+            raise ScheduleError("sbatch: error: Batch job submission failed: Invalid job array specification")
         if len(self.running) + self.others + len(batch.attempts) > self.limit:
             self.refusals += 1
             raise ScheduleError(REFUSAL)
@@ -68,6 +72,13 @@ def test_an_array_is_no_larger_than_the_cluster_allows(at):
     site = Site(limit=100)
     at(site, jobs=10, largest=4).poll()
     assert site.batches == [4, 4, 2]
+
+
+def test_an_array_that_is_refused_is_halved(at):
+    """A site may not say how large an array may be."""
+    site = Site(limit=100, largest=4)
+    at(site, jobs=10).poll()
+    assert site.batches == [2, 3, 2, 3]
 
 
 def test_jobs_beyond_the_limit_of_a_user_wait_until_others_have_ended(at):

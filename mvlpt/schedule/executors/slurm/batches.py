@@ -21,6 +21,7 @@ PREFIX = "mvlpt-"
 _TEMPORARY = ("unable to contact", "timed out", "temporarily", "try again", "connection", "limit", "slurm_persist_conn")
 _USER_LIMIT = ("submit limit", "submitjob", "maxjobs")
 _CLUSTER_FULL = ("maximum number of jobs", "temporarily unable to accept job")
+_ARRAY_LIMIT = ("invalid job array",)
 _TAGS = ("%j", "%t", "%A", "%a")  # which submitit replaces in paths
 
 
@@ -107,6 +108,11 @@ def is_temporary(error: ScheduleError) -> bool:
 def is_user_limit(error: ScheduleError) -> bool:
     """Whether SLURM refuses a job because the user has as many jobs as one may."""
     return _says(error, _USER_LIMIT)
+
+
+def is_array_limit(error: ScheduleError) -> bool:
+    """Whether SLURM refuses an array, which is how it answers to one of too many jobs."""
+    return _says(error, _ARRAY_LIMIT)
 
 
 def is_cluster_full(error: ScheduleError) -> bool:

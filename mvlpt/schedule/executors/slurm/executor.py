@@ -13,6 +13,7 @@ from mvlpt.schedule.attempts import FAILED, TIMED_OUT, Attempt, AttemptResult, R
 from mvlpt.schedule.executors.slurm.batches import (
     Batch,
     import_submitit,
+    is_array_limit,
     is_cluster_full,
     is_temporary,
     is_user_limit,
@@ -180,7 +181,7 @@ class SlurmExecutor:
         return [submitted for submitted in self._submitted.values() if submitted.id == ident]
 
     def _submit(self) -> None:
-        """Submits the open batches. One that exceeds the limit of the user's jobs is halved, and a single job waits.
+        """Submits the open batches. One that exceeds a limit is halved; a single job waits for the user's other jobs.
 
         Raises:
             ScheduleError: SLURM refuses the first job of all, so that something is wrong with the options.
@@ -196,6 +197,10 @@ class SlurmExecutor:
             try:
                 ids = submit(batch, self.options, self._run_command)
             except ScheduleError as error:
+                if is_array_limit(error) and batch.jobs > 1:
+                    self._array_size = max(1, batch.jobs // 2)
+                    self._split(batch)
+                    continue
                 if (is_user_limit(error) or is_cluster_full(error)) and self._make_room(batch, error):
                     if batch.jobs == 1:
                         return
@@ -214,10 +219,7 @@ class SlurmExecutor:
             False where the user is at the limit without any job, so that no wait would help.
         """
         if batch.jobs > 1:
-            halves = batch.halved()
-            for half in halves:
-                _write_indices(half)
-            self._open[:0] = halves
+            self._split(batch)
             return True
         queue = self._read_queue()
         idle = not self._submitted and queue is not None and not any(job.alive for job in queue.values())
@@ -227,6 +229,13 @@ class SlurmExecutor:
         self._open.insert(0, batch)
         self._full_until = time.monotonic() + FULL_SECONDS
         return True
+
+    def _split(self, batch: Batch) -> None:
+        """Puts the halves of a batch where it was."""
+        halves = batch.halved()
+        for half in halves:
+            _write_indices(half)
+        self._open[:0] = halves
 
     def _refuse(self, batch: Batch, error: ScheduleError) -> None:
         """Reports the attempts of a batch that SLURM does not take as failed.
