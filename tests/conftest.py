@@ -2,6 +2,8 @@
 
 import os
 import signal
+from contextlib import suppress
+from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -31,3 +33,37 @@ def toy_tasks(tmp_path_factory):
     root = write_tasks(tmp_path_factory.mktemp("toy"))
     DATASET_REGISTRY.register_family(lambda: embedded_names(root), lambda name: embedded_task(name, root))
     return root
+
+
+def _children():
+    """Ids of the programs that this process has started, without those that multiprocessing keeps."""
+    found = {}
+    with suppress(OSError):
+        for word in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+            with suppress(OSError):
+                found[int(word)] = Path(f"/proc/{word}/cmdline").read_bytes()
+    return {pid for pid, command in found.items() if b"multiprocessing" not in command}
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.stash[_FAILED] = outcome.get_result().failed
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers(request):
+    """Ends the programs that a test has started and, since it failed, not ended."""
+    from support.plans import descendants
+
+    before = _children()
+    yield
+    if request.node.stash.get(_FAILED, True):
+        for child in _children() - before:
+            for pid in {child, *descendants(child)}:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)

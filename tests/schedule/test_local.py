@@ -42,14 +42,14 @@ def output(one):
     return path.read_text() if path.exists() else ""
 
 
-def until(ready, seconds=20.0):
+def until(ready, seconds=120.0):
     limit = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < limit, "waited too long"
         time.sleep(0.01)
 
 
-def next_ended(executor, seconds=30.0):
+def next_ended(executor, seconds=120.0):
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         ended = executor.poll()

@@ -15,6 +15,7 @@ from mvlpt.errors import ScheduleError
 from mvlpt.schedule.control import request
 from mvlpt.schedule.executors.ray.options import RayOptions
 from mvlpt.schedule.jobs import Job, Plan, job_id
+from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.plan_file import save_plan
 from mvlpt.schedule.scheduler import Scheduler, SchedulerOptions
 
@@ -118,6 +119,21 @@ def test_interrupted_scheduler_lets_jobs_save_their_state(tmp_path):
     assert lines(tmp_path / "log") == ["started", "saved"]
 
 
+def test_a_raylet_that_died_stops_the_scheduler_and_costs_no_retries(tmp_path):
+    first = shell_job("first", "touch begun; while [ ! -e go ]; do sleep 0.1; done")
+    second = shell_job("second", "true", [first])
+    scheduler = start_scheduler([first, second], tmp_path, "ray", json.dumps({"gpus": 0, "jobs": 1}))
+    wait_for(lambda: (tmp_path / "begun").exists(), 120)
+    [raylet] = [pid for pid in descendants(scheduler.pid) if command_line(pid).split("\0")[0].endswith("/raylet")]
+    os.kill(raylet, signal.SIGKILL)
+    (tmp_path / "go").touch()
+    assert scheduler.wait(120) == 1
+    assert "Ray's process on this machine (raylet) has died" in (tmp_path / "scheduler.log").read_text()
+    records = read_records(tmp_path, Plan([first, second]))
+    assert records[first.id].state in ("finished", "running")
+    assert (records[second.id].state, records[second.id].failures) in (("running", 0), ("waiting", 0))
+
+
 def test_shares_of_a_gpu_follow_from_memory(cluster, tmp_path):
     executor = RayExecutor(RayOptions(gpu_memory_mb=10_000))
     assert executor.share == 1.0
@@ -163,7 +179,7 @@ def test_no_cluster_at_the_address(monkeypatch):
     started = time.monotonic()
     with pytest.raises(ScheduleError, match="no Ray cluster at 'auto': Could not find"):
         ray_executor._connect(ray, "auto")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize("form", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "127.0.0.1:{}x"])

@@ -125,7 +125,7 @@ def test_interrupted_scheduler_lets_jobs_save_their_state(slurm, tmp_path):
     scheduler = start_scheduler(jobs, tmp_path, "slurm", json.dumps(QUICK))
     wait_for(lambda: len(lines(tmp_path / "log")) == 4)
     scheduler.send_signal(signal.SIGINT)
-    assert scheduler.wait(30) == 0
+    assert scheduler.wait(120) == 0
     assert lines(tmp_path / "log").count("saved") == 4
     wait_for(lambda: slurm.queue() == [])
 

@@ -56,7 +56,7 @@ def start_scheduler(jobs: Sequence[Job], root: Path, executor: str, options: str
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
-def wait_for(ready: Callable[[], object], seconds: float = 30, found: Callable[[], object] = lambda: "") -> None:
+def wait_for(ready: Callable[[], object], seconds: float = 120, found: Callable[[], object] = lambda: "") -> None:
     """Waits until something is so; ``found`` says what is there instead.
 
     Raises:

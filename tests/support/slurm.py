@@ -123,7 +123,7 @@ class Slurm:
             daemon.terminate()
         for daemon in reversed(self._daemons):
             try:
-                daemon.wait(10)
+                daemon.wait(30)
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
@@ -143,7 +143,7 @@ class Slurm:
                 )
             )
 
-    def _wait(self, ready, seconds: float = 20) -> None:
+    def _wait(self, ready, seconds: float = 120) -> None:
         limit = time.monotonic() + seconds
         while not ready():
             if time.monotonic() > limit or any(daemon.poll() is not None for daemon in self._daemons):

@@ -22,6 +22,10 @@ _log = logging.getLogger(__name__)
 _SMALLEST_SHARE = 0.01  # of a GPU; Ray counts to four digits
 _END_SECONDS = 10.0
 ANSWER_SECONDS = 10.0  # within which a cluster must take a connection
+_RAYLET_DIED = (
+    "Ray's process on this machine (raylet) has died, so no job can run; see whether memory ran out, start Ray again if"
+    " you started it, and run the same command again: jobs that were running count no failure"
+)
 
 
 @dataclass
@@ -59,6 +63,7 @@ class RayExecutor:
         if self._ours:
             _connect(self._ray, self.options.address)
         self._tasks: dict[tuple[str, int], _Task] = {}
+        self._lost = False  # Ray's process on this machine has died
         self._warm = self._ray.remote(max_calls=0)(run_task)
         self._cold = self._ray.remote(max_calls=1)(run_task)
         try:
@@ -130,6 +135,8 @@ class RayExecutor:
 
     def close(self) -> None:
         """Ends this executor's tasks, and the cluster where this executor started it."""
+        if self._lost:  # with it its tasks ended, and it would not answer
+            self._tasks.clear()
         for task in self._tasks.values():
             self._ray.cancel(task.reference, force=True)
         if self._tasks:
@@ -140,11 +147,19 @@ class RayExecutor:
             self._ray.shutdown()
 
     def _result(self, task: _Task) -> AttemptResult:
-        """How a task that is over ended: its result file decides, and what Ray reports where there is none."""
+        """How a task that is over ended: its result file decides, and what Ray reports where there is none.
+
+        Raises:
+            ScheduleError: Ray's process on this machine is gone, so that no job can run any more.
+        """
         errors = self._ray.exceptions
         reason, status = "ended without a result", FAILED
         try:
             self._ray.get(task.reference)
+        except errors.LocalRayletDiedError as error:
+            if read_result(task.attempt) is None:
+                self._lost = True
+                raise ScheduleError(_RAYLET_DIED) from error
         except errors.TaskCancelledError:
             reason, status = "stopped", INTERRUPTED
         except errors.OutOfMemoryError:
