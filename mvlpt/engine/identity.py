@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import Any
 
 from yacs.config import CfgNode
@@ -16,14 +17,17 @@ def result_affecting_options(cfg: CfgNode, *, pinned: bool = True) -> dict[str, 
 
     Args:
         cfg: a configuration.
-        pinned: options on which results do not depend, but which were listed by version 0.1.0, have their defaults;
-            otherwise the values that they have in ``cfg``, as in that version.
+        pinned: a folder has one spelling (``shapes`` for ``./shapes/``), and options that change no results, but
+            which version 0.1.0 listed, have their defaults; otherwise the values are those in ``cfg``.
     """
     kept = {}
     for key, value in flatten(cfg):
         option = OPTIONS.get(key)
         if option is None or option.identifies(value):
             kept[key] = option.default if pinned and option is not None and option.pinned else value
+    for key in ("DATASET.DATASET", "DATASET.NAME") if pinned else ():
+        if isinstance(kept.get(key), str):
+            kept[key] = ",".join(os.path.normpath(part) if "/" in part else part for part in kept[key].split(","))
     return {key: list(value) if isinstance(value, tuple) else value for key, value in sorted(kept.items())}
 
 

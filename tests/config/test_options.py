@@ -64,3 +64,12 @@ def test_a_run_is_another_run_exactly_where_results_may_differ(option):
     same = config_identity(changed) == config_identity(get_cfg_default())
     assert same is not option.affects_results
     assert bool(config_differences(get_cfg_default(), changed)) is option.affects_results
+
+
+def test_a_folder_has_one_identity_however_it_is_spelled():
+    identities = set()
+    for spelling in ("data/shapes", "data/shapes/", "./data/shapes", "data//shapes"):
+        cfg = get_cfg_default()
+        cfg.DATASET.DATASET = spelling
+        identities.add(config_identity(cfg))
+    assert len(identities) == 1
