@@ -55,6 +55,13 @@ _TABLE = (
         per_group=True,
         adapts=True,
     ),
+    Arm(
+        "chosen",
+        "chosen",
+        "what serves each task best by the folds of its training images: alone, all, a group, or adapted",
+        several_tasks=True,
+        grouped=True,
+    ),
     Arm("pair", "pair", "one prompt for each pair of tasks", several_tasks=True, per_group=True, auxiliary=True),
     Arm("source", "source", "prompts of source tasks", selectable=False, in_results=False, auxiliary=True),
     Arm("transfer", "transfer", "source prompts adapted to each target task", transfers=True, per_group=True),

@@ -8,17 +8,20 @@ from functools import partial
 from pathlib import Path
 
 from mvlpt.cli.common import exit_status, output_width, show
+from mvlpt.cli.group_choose import choose_for_experiment
 from mvlpt.cli.group_parser import (
     build_parser,
     given_data,
     given_options,
     named_tasks,
+    refuse_beside_choose,
     refuse_beside_graph,
     refuse_beside_measured,
 )  # fmt: skip
 from mvlpt.cli.group_tables import fit_line, groups_table, objective_line, selection_line, selection_table
 from mvlpt.errors import ConfigError
 from mvlpt.experiment.grouping import (
+    CHOOSE,
     GroupingOptions,
     GroupingResult,
     choose_measured,
@@ -35,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     args = build_parser().parse_args(argv)
     setup_logging(verbose=False)
+    if args.choose or args.method == CHOOSE:
+        refuse_beside_choose(args)
+        return choose_for_experiment(args)
     if args.measured:
         _choose(args)
     elif args.budget is not None or args.predict:

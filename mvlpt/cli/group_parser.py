@@ -34,6 +34,9 @@ examples:
   # choose among candidate sets whose scores were measured (one row a set, one column a task), under a budget
   mvlpt group --measured table.csv --budget 4 --lower-is-better --out out/chosen
 
+  # train on folds of the images, and choose for each task of an experiment what serves it
+  mvlpt group --config-file EXPERIMENT.yaml --choose --budget 0.25 --out out/choice
+
 --out gets task_graph.json, task_graph.graphml, groups.yaml (edit it by hand if you like), similarity.png/.svg and
 graph.png/.svg. A second run in the same folder computes only what has changed. Options of the configuration can be set
 at the end of the line as KEY VALUE. Exit status: 0 done, 2 bad input, 130 interrupted.
@@ -61,6 +64,18 @@ def refuse_beside_measured(args: argparse.Namespace) -> None:
     """
     grouping = [one.dest for one in GROUPING_OPTIONS if one.heading in (MATRIX, GROUPS) and one.name != "max_size"]
     _refuse_beside(args, "--measured", [*DATA_OPTIONS, "graph", *grouping])
+
+
+def refuse_beside_choose(args: argparse.Namespace) -> None:
+    """Refuses options that have no effect beside ``--choose``.
+
+    Raises:
+        ConfigError: one of them is given, too, or there is no experiment to choose for.
+    """
+    if not args.config_file:
+        raise ConfigError("--choose trains the prompts of an experiment; name its file with --config-file")
+    grouping = [one.dest for one in GROUPING_OPTIONS if one.flag and one.heading in (MATRIX, GROUPS)]
+    _refuse_beside(args, "--choose", ["graph", "measured", "predict", *(set(grouping) - {"method"})])
 
 
 def _refuse_beside(args: argparse.Namespace, option: str, names: Sequence[str]) -> None:
@@ -134,12 +149,21 @@ def build_parser() -> argparse.ArgumentParser:
         _add_options(parser.add_argument_group(heading), heading)
     chosen = parser.add_argument_group("or chosen from measured sets")
     chosen.add_argument("--measured", default="", metavar="CSV", help="a table: a row a set, a column a task, and cost")
-    chosen.add_argument("--budget", type=float, metavar="C", help="the chosen sets cost at most this together")
+    chosen.add_argument(
+        "--budget",
+        type=float,
+        metavar="C",
+        help="the chosen sets cost at most this together; with --choose: the share of the cost of all arms",
+    )
     chosen.add_argument("--predict", action="store_true", help="add larger sets, predicted from the pairs in the table")
     better = chosen.add_mutually_exclusive_group()
     better.add_argument("--lower-is-better", action="store_true", default=True, help="scores are losses (default)")
     better.add_argument(
         "--higher-is-better", action="store_false", dest="lower_is_better", help="scores are accuracies"
+    )
+    estimated = parser.add_argument_group("or chosen by training on folds of the images")
+    estimated.add_argument(
+        "--choose", action="store_true", help="choose what each task of an experiment shares; docs/choosing.md"
     )
     out = parser.add_argument_group(OUTPUT)
     out.add_argument("--out", default="output/graph", metavar="DIR", help="folder of the files (default: %(default)s)")

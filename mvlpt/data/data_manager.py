@@ -176,6 +176,8 @@ class DataManager:
         names = checked_task_names(cfg)
         if len(names) == 1 or cfg.DATASET.get("SAMPLING") != "mvlpt":
             return [build_dataset(cfg, name) for name in names]
+        if cfg.DATASET.get("FOLDS", 0):
+            raise ConfigError("DATASET.FOLDS splits each task's own sample; with DATASET.SAMPLING mvlpt, name one task")
         whole = cfg.clone()
         whole.defrost()
         whole.DATASET.NUM_SHOTS, whole.DATASET.SAMPLING, whole.DATASET.MERGE_VAL = -1, "independent", False
@@ -214,6 +216,8 @@ class DataManager:
             protocol += ", val merged"
         if classes != "all":
             protocol += f", {classes} classes"
+        if node.get("FOLDS", 0):
+            protocol += f", fold {node.FOLD} of {node.FOLDS} by {node.FOLD_UNIT}"
         paths = []
         for member, task in zip(members, self.tasks, strict=True):
             settings = {"task": task.name, "protocol": protocol, "shots": node.NUM_SHOTS, "seed": self._cfg.SEED}

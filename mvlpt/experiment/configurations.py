@@ -11,7 +11,7 @@ from mvlpt.config import Config, check_config, find_config, get_cfg_default
 from mvlpt.engine import extend_config
 from mvlpt.errors import ConfigError, MvlptError
 from mvlpt.experiment.arms import Run
-from mvlpt.experiment.costs.sizes import task_size
+from mvlpt.experiment.costs.sizes import TaskSize, task_size
 from mvlpt.experiment.registration import register
 from mvlpt.experiment.spec import Experiment
 
@@ -71,7 +71,11 @@ class Configurations:
 
     def own_name(self, task: str) -> str:
         """The name of a task in results, where the experiment names it by an alias, a file or a folder."""
-        return task_size(task, self._size_config()).name
+        return self.size(task).name
+
+    def size(self, task: str) -> TaskSize:
+        """The size of a task."""
+        return task_size(task, self._size_config())
 
     def backbones(self) -> list[tuple[str, int]]:
         """Names and image sizes of the backbones that the experiment's runs use."""

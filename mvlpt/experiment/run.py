@@ -10,14 +10,15 @@ from typing import Literal
 
 from mvlpt.experiment.collect import Row, collect_plan
 from mvlpt.experiment.configurations import Configurations
-from mvlpt.experiment.events import Event, JobsChanged, JobsEnded, Note, NothingToRun, PlanReady
+from mvlpt.experiment.events import Event, Note, PlanReady
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.grouping.stage import ensure_groups, preview_groups
+from mvlpt.experiment.jobs import has_finished, run_jobs
 from mvlpt.experiment.plan.estimates import estimated_plan
 from mvlpt.experiment.plan.folder import check_folder, keep_plan
 from mvlpt.experiment.spec import Experiment, load_experiment
 from mvlpt.graph import Grouping
-from mvlpt.schedule import PLAN_FILE, Plan, RunCommand, RunOptions, Slot, load_plan, read_records, run_plan
+from mvlpt.schedule import PLAN_FILE, Plan, RunCommand, RunOptions, Slot, load_plan
 
 State = Literal["grouped", "finished", "incomplete", "interrupted"]
 
@@ -105,7 +106,13 @@ def run_experiment(
     check_folder(experiment, folder)
     groups: Mapping[str, Grouping] = {}
     if experiment.needs_groups or only_groups:
-        groups = ensure_groups(experiment, folder, on_event=on_event, progress=progress)
+        groups = ensure_groups(
+            experiment,
+            folder,
+            on_event=on_event,
+            progress=progress,
+            run_jobs=lambda plan, where: run_jobs(plan, where, chosen, run_command, on_event),
+        )
     if only_groups:
         return ExperimentResult(experiment, folder, "grouped", groups)
     plan = estimated_plan(
@@ -118,7 +125,7 @@ def run_experiment(
         on_measure=lambda sentence: on_event(Note(f"{sentence} ...")),
     )
     on_event(PlanReady(plan, folder, keep_plan(plan, folder)))
-    state = _run_jobs(plan, folder, chosen, run_command, on_event)
+    state = run_jobs(plan, folder, chosen, run_command, on_event)
     rows = () if state == "interrupted" else collect_plan(plan, folder)
     return ExperimentResult(experiment, folder, state, groups, plan, rows)
 
@@ -164,7 +171,9 @@ def collect_experiment(
     Configurations(experiment)  # registers the tasks of plugins, whose looks are in the tables
     plan = load_plan(folder / PLAN_FILE)
     rows = collect_plan(plan, folder)
-    return ExperimentResult(experiment, folder, "finished" if _finished(plan, folder) else "incomplete", {}, plan, rows)
+    return ExperimentResult(
+        experiment, folder, "finished" if has_finished(plan, folder) else "incomplete", {}, plan, rows
+    )
 
 
 def _loaded(experiment: Experiment | str | os.PathLike[str], file: str = "") -> tuple[Experiment, str]:
@@ -172,30 +181,3 @@ def _loaded(experiment: Experiment | str | os.PathLike[str], file: str = "") -> 
     if isinstance(experiment, Experiment):
         return experiment, file
     return load_experiment(Path(experiment)), file or os.fspath(experiment)
-
-
-def _run_jobs(
-    plan: Plan, root: Path, options: RunOptions, run_command: RunCommand | None, on_event: Callable[[Event], None]
-) -> State:
-    """Runs what has not been run; for a plan that has finished nothing is started."""
-    if _finished(plan, root):
-        on_event(NothingToRun(plan))
-        return "finished"
-    outcome = run_plan(
-        plan,
-        root,
-        options,
-        run_command=run_command,
-        listener=lambda snapshot: on_event(JobsChanged(snapshot)),
-    )
-    on_event(JobsEnded(plan, root, outcome))
-    if outcome.interrupted:
-        return "interrupted"
-    return "finished" if outcome.finished == len(plan) else "incomplete"
-
-
-def _finished(plan: Plan, root: Path) -> bool:
-    """Whether every job has finished and its outputs are still there."""
-    records = read_records(root, plan)
-    complete = all((root / path).exists() for job in plan for path in job.outputs)
-    return complete and all(record.state == "finished" for record in records.values())

@@ -128,5 +128,8 @@ def _needs(content: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"arm {arm.name} needs at least two tasks, not 1" for arm in chosen if arm.several_tasks)
     if not any(arm.adapts for arm in chosen) and content.get("adapt_from"):
         yield "adapt_from is given, but nothing is adapted; add adapted to arms, or leave adapt_from out"
+    grouping = content.get("grouping", {})
+    if "chosen" in arms and grouping.get("method") != "choose" and not grouping.get("file"):
+        yield "arm chosen has what method choose picks; add grouping: {method: choose}"
     if not any(arm.transfers for arm in chosen) and content.get("sources"):
         yield "sources are named, but nothing is transferred; add transfer to arms, or leave the sources out"

@@ -41,8 +41,8 @@ def chosen(scores, errors, candidates=CANDIDATES, **options):
 
 def test_candidates_hold_planted_groups_and_each_partition_once():
     found = propose_candidates(TASKS, {"look": PLANTED, "same": PLANTED}, counts=(2, 3))
-    assert [one.name for one in found[:3]] == ["single", "all", "look-2"]
-    assert found[2].groups == (("a", "b"), ("c", "d"))
+    assert [one.name for one in found[:5]] == ["single", "all", "adapted-all", "look-2", "adapted-look-2"]
+    assert found[3].groups == (("a", "b"), ("c", "d"))
     partitions = [(one.groups, one.adapted) for one in found]
     assert len(set(partitions)) == len(partitions)
     assert {one.name for one in found if one.adapted} == {"adapted-all", "adapted-look-2", "adapted-look-3"}
@@ -238,15 +238,24 @@ def test_a_budget_that_serves_not_all_tasks_names_the_smallest():
 
 
 def test_folds_within_a_budget():
-    costs = {"single": 1.0, "all": 1.0, "look-2": 1.0, "adapted-look-2": 2.0}
-    assert folds_within(CANDIDATES, costs, 2) == {"single": 1, "all": 1}
-    assert folds_within(CANDIDATES, costs, 3) == {"single": 1, "all": 1, "look-2": 1}
-    assert folds_within(CANDIDATES, costs, 4) == {"single": 2, "all": 1, "look-2": 1}
-    assert folds_within(CANDIDATES, costs, 100) == dict.fromkeys(costs, 2)
+    runs = {"single": {"s": 1.0}, "all": {"a": 1.0}, "look-2": {"l": 1.0}, "adapted-look-2": {"l": 1.0, "m": 1.0}}
+    assert folds_within(CANDIDATES, runs, 2) == {"single": 1, "all": 1}
+    assert folds_within(CANDIDATES, runs, 3) == {"single": 1, "all": 1, "look-2": 1}
+    assert folds_within(CANDIDATES, runs, 4) == dict.fromkeys(runs, 1)  # the run l is paid for once
+    assert folds_within(CANDIDATES, runs, 5) == {**dict.fromkeys(runs, 1), "single": 2}
+    assert folds_within(CANDIDATES, runs, 8) == dict.fromkeys(runs, 2)
     with pytest.raises(GraphError, match="smallest that works is 2"):
-        folds_within(CANDIDATES, costs, 1.9)
+        folds_within(CANDIDATES, runs, 1.9)
     with pytest.raises(GraphError, match="above 0"):
-        folds_within(CANDIDATES, costs, math.nan)
+        folds_within(CANDIDATES, runs, math.nan)
+
+
+@pytest.mark.parametrize("price", [1 / 3, 0.14310001, 123.456, 1e-7])
+def test_the_smallest_budget_that_is_named_works(price):
+    runs = {"single": {"s": price}, "all": {"a": price}}
+    with pytest.raises(GraphError) as error:
+        folds_within(CANDIDATES[:2], runs, price)
+    assert folds_within(CANDIDATES[:2], runs, float(str(error.value).split()[-1])) == {"single": 1, "all": 1}
 
 
 def made(scores=None):

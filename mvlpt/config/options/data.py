@@ -72,6 +72,23 @@ add(
     choices=("independent", "elevater", "mvlpt", "coop"),
     ours=True,
 )
+add(
+    "FOLDS",
+    0,
+    "split the few-shot training images into this many folds, and keep one of them as validation images; 0 does not",
+    minimum=0,
+    ours=True,
+    since="0.2.0",
+)
+add("FOLD", 0, "which fold is kept as validation images, from 0", minimum=0, ours=True, since="0.2.0")
+add(
+    "FOLD_UNIT",
+    "auto",
+    "folds leave out images or whole classes; auto: images where every class has two or more",
+    choices=("auto", "images", "classes"),
+    ours=True,
+    since="0.2.0",
+)
 add("MERGE_VAL", False, "train also on what the protocols elevater and mvlpt set apart for validation", ours=True)
 add(
     "SOURCE",

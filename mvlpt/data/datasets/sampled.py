@@ -8,6 +8,7 @@ from typing import Any
 from mvlpt.data.datasets.base_dataset import DatasetBase
 from mvlpt.data.datum import Datum
 from mvlpt.data.sampling.fewshot import few_shot_split
+from mvlpt.data.sampling.folds import fold_split
 from mvlpt.data.sampling.subsample import subsample_classes, subsampled_labels
 
 
@@ -42,6 +43,9 @@ class SampledDataset(DatasetBase):
                 kept = subsampled_labels({item.label for item in chosen.train}, half)
                 classnames = [classnames[label] for label in kept]
                 self.synonyms = {new: self.synonyms[old] for new, old in enumerate(kept) if old in self.synonyms}
+            if cfg.DATASET.get("FOLDS", 0):
+                node, names = cfg.DATASET, {"task": self.name, "seed": cfg.SEED}
+                train, val = fold_split(train, node.FOLD, node.FOLDS, unit=node.FOLD_UNIT, **names)
         super().__init__(train_x=train, val=val, test=test, classnames=classnames)
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:

@@ -25,14 +25,14 @@ def adapted_runs(setting: ArmSetting) -> Iterator[Run]:
     experiment = setting.experiment
     for arm in experiment.adapt_from:
         for run in RUN_FUNCTIONS[arm](setting):
-            source = run if arm in experiment.arms else _untested(setting, run)
+            source = run if arm in experiment.arms else untested_run(setting, run)
             yield source
             start = StartPrompt((source,), arm, "")
             for task in source.tasks if source.serves is None else source.serves:
-                yield _adaptation(setting, task, source, start)
+                yield adaptation_run(setting, task, source, start)
 
 
-def _untested(setting: ArmSetting, run: Run) -> Run:
+def untested_run(setting: ArmSetting, run: Run) -> Run:
     """A run in a folder of its own and without scores."""
     (seed,) = setting.seeds
     leaf = hashed_name(run.group or run.arm, run.tasks)
@@ -40,17 +40,17 @@ def _untested(setting: ArmSetting, run: Run) -> Run:
     return dataclasses.replace(run, name=f"{setting.folder('source', seed)}/{leaf}", options=options)
 
 
-def _adaptation(setting: ArmSetting, task: str, source: Run, start: StartPrompt) -> Run:
+def adaptation_run(setting: ArmSetting, task: str, source: Run, start: StartPrompt, arm: str = "adapted") -> Run:
     """The run that starts from a shared prompt and tunes it on one of its tasks."""
     (seed,) = setting.seeds
     origin = f"from-{start.source}"
     if source.group:
         origin = f"{origin}/{hashed_name(source.group, source.tasks)}"
     return Run(
-        name=f"{setting.folder('adapted', seed)}/{origin}/{folder_name(task)}",
+        name=f"{setting.folder(arm, seed)}/{origin}/{folder_name(task)}",
         kind="adapt",
         trainer=setting.trainer,
-        arm="adapted",
+        arm=arm,
         tasks=(task,),
         shots=setting.shots,
         seed=seed,

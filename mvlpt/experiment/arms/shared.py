@@ -25,13 +25,13 @@ def zero_shot_runs(setting: ArmSetting) -> Iterator[Run]:
 def single_runs(setting: ArmSetting) -> Iterator[Run]:
     """Each task alone."""
     for task in setting.experiment.tasks:
-        yield _tuned(setting, "single", (task,), folder=folder_name(task))
+        yield tuned_run(setting, "single", (task,), folder=folder_name(task))
 
 
 @runs_of_arm("all")
 def joint_runs(setting: ArmSetting) -> Iterator[Run]:
     """All tasks together."""
-    yield _tuned(setting, "all", setting.experiment.tasks)
+    yield tuned_run(setting, "all", setting.experiment.tasks)
 
 
 @runs_of_arm("grouped")
@@ -47,7 +47,7 @@ def group_runs(setting: ArmSetting) -> Iterator[Run]:
         serves = None
         if groups.serves is not None:
             serves = tuple(task for task in members if groups.serves[task] == name)
-        yield _tuned(setting, "grouped", tuple(members), name, hashed_name(name, members), serves)
+        yield tuned_run(setting, "grouped", tuple(members), name, hashed_name(name, members), serves)
 
 
 @runs_of_arm("pair")
@@ -55,7 +55,14 @@ def pair_runs(setting: ArmSetting) -> Iterator[Run]:
     """Every two tasks."""
     for pair in combinations(setting.experiment.tasks, 2):
         name = "+".join(map(folder_name, pair))
-        yield _tuned(setting, "pair", pair, name, name)
+        yield tuned_run(setting, "pair", pair, name, name)
+
+
+def sharing_arm(setting: ArmSetting, tasks: Sequence[str]) -> str:
+    """The arm whose options a prompt for these tasks is tuned with: ``single``, ``all`` or ``grouped``."""
+    if len(tasks) == 1:
+        return "single"
+    return "all" if set(tasks) == set(setting.experiment.tasks) else "grouped"
 
 
 def check_groups(groups: Grouping | None, tasks: Sequence[str]) -> None:
@@ -73,7 +80,7 @@ def check_groups(groups: Grouping | None, tasks: Sequence[str]) -> None:
         raise PlanError(f"The groups do not fit the experiment's tasks: {'; '.join(wrong)}")
 
 
-def _tuned(
+def tuned_run(
     setting: ArmSetting,
     arm: str,
     tasks: tuple[str, ...],

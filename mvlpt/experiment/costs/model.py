@@ -99,6 +99,13 @@ def training_images(sizes: list[TaskSize], shots: int) -> list[int]:
     return [min(size.images.train, shots * size.classes) if shots > 0 else size.images.train for size in sizes]
 
 
+def tested_images(cfg: CfgNode, sizes: list[TaskSize]) -> int:
+    """Images that a run tests its prompt on; with folds at most all training images."""
+    if cfg.DATASET.FOLDS:
+        return sum(training_images(sizes, cfg.DATASET.NUM_SHOTS))
+    return sum(_tested(size, cfg) for size in sizes)
+
+
 def steps_of(cfg: CfgNode, images: list[int]) -> int:
     """Optimiser steps of a run over tasks with so many training images each."""
     loader, batch = cfg.DATALOADER, cfg.DATALOADER.TRAIN_X.BATCH_SIZE
@@ -115,7 +122,7 @@ def work_of(cfg: CfgNode, kind: str, features_kept: bool = False) -> Work:
     sizes = [task_size(name, cfg) for name in task_names(cfg)]
     shape = architecture(cfg.MODEL.BACKBONE.NAME or "ViT-B-16", cfg.INPUT.SIZE[0])
     tuning = tuning_of(cfg)
-    tested = 0 if cfg.TEST.NO_TEST else sum(_tested(size, cfg) for size in sizes)
+    tested = 0 if cfg.TEST.NO_TEST else tested_images(cfg, sizes)
     encoded = 0 if features_kept and not tuning.image else tested
     one_image = shape.image.flops(shape.image.tokens + tuning.prompt.image_tokens)
     classes = sum(size.classes for size in sizes)
@@ -147,6 +154,8 @@ def _tested(size: TaskSize, cfg: CfgNode) -> int:
 def _training(cfg: CfgNode, sizes: list[TaskSize], shape: Architecture, tuning: Tuning) -> Work:
     """Training and validation; its memory is that of activations alone."""
     images = training_images(sizes, cfg.DATASET.NUM_SHOTS)
+    if cfg.DATASET.FOLDS:  # one of them is left out
+        images = [max(1, count - count // cfg.DATASET.FOLDS) for count in images]
     steps, epochs = steps_of(cfg, images), cfg.OPTIM.MAX_EPOCH
     batch = min(cfg.DATALOADER.TRAIN_X.BATCH_SIZE, max(sum(images), 1))
     image_tokens = shape.image.tokens + tuning.prompt.image_tokens

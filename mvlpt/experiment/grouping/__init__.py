@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mvlpt.experiment.grouping.groups import GroupingResult, find_groups, group_graph, regroup
     from mvlpt.experiment.grouping.groups_files import read_groups_of
     from mvlpt.experiment.grouping.option_fields import OptionField
-    from mvlpt.experiment.grouping.options import GROUPING_OPTIONS, GROUPS, MATRIX, OUTPUT, GroupingOptions
+    from mvlpt.experiment.grouping.options import CHOOSE, GROUPING_OPTIONS, GROUPS, MATRIX, OUTPUT, GroupingOptions
     from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
     from mvlpt.experiment.grouping.prompt_losses import affinity_config, task_losses
     from mvlpt.experiment.grouping.requests import DataChoice, GroupingRequest, experiment_requests, grouping_requests
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mvlpt.experiment.grouping.stage import GROUPS_FOLDER, ensure_groups, preview_groups
 
 __all__ = [
+    "CHOOSE",
     "GROUPING_OPTIONS",
     "GROUPS",
     "GROUPS_FOLDER",
@@ -54,6 +55,7 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     {
+        "CHOOSE": "options",
         "GROUPING_OPTIONS": "options",
         "GROUPS": "options",
         "GROUPS_FOLDER": "stage",

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from mvlpt.experiment.configurations import Configurations
+from mvlpt.experiment.grouping.options import CHOOSE
 from mvlpt.experiment.spec import Experiment
 from mvlpt.graph import Grouping, read_groups
 
 
 def groups_files(experiment: Experiment) -> dict[str, str]:
-    """Each trainer's groups file: one for all, or by affinity one each, as affinities are of a trainer's own prompt."""
+    """Each trainer's groups file: one for all, or one each where they follow from a trainer's own prompt."""
     names, settings = experiment.trainer_names(), experiment.grouping
-    several = settings.get("affinity") and not settings.get("trainer") and len(experiment.trainers) > 1
+    own = settings.get("affinity") or settings.get("method") == CHOOSE
+    several = own and not settings.get("trainer") and len(experiment.trainers) > 1
     return {file: f"groups-{names[file]}.yaml" if several else "groups.yaml" for file in experiment.trainers}
 
 

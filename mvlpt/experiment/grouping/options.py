@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from mvlpt.graph import SIMILARITIES
 from mvlpt.graph.grouping import METHODS
 
 AFFINITIES = ("grad", "lookahead", "measured")
+CHOOSE = "choose"  # the method that trains on folds
 STEPS = {"grad": 10, "lookahead": 3}  # of joint training, at which affinities are taken
 SIMILARITY = "visual=0.5,label=0.5"
 MATRIX, GROUPS, OUTPUT = "grouped by", "into groups", "output"  # headings of the help
@@ -83,7 +85,7 @@ class GroupingOptions:
     method: str = option(
         "auto",
         STRING,
-        f"one of {', '.join(METHODS)} (default: auto); docs/grouping.md",
+        f"one of {', '.join(METHODS)} (default: auto); docs/grouping.md; or choose: docs/choosing.md",
         flag="--method",
         metavar="NAME",
         heading=GROUPS,
@@ -112,6 +114,12 @@ class GroupingOptions:
         heading=GROUPS,
     )
     seed: int = option(0, WHOLE, "of methods that draw at random", flag="--grouping-seed", metavar="N", heading=GROUPS)
+    budget: float | None = option(
+        None, NUMBER, "what method choose may spend on estimates, as a share of the cost of all arms (default: 0.25)"
+    )
+    folds: int | None = option(
+        None, WHOLE, "parts of the training images, of which method choose leaves out one (default: 2)", minimum=2
+    )
     pictures: bool = option(True, SWITCH, "draw nothing", flag="--no-pictures", heading=OUTPUT)
     file: str = option("", STRING, "a groups.yaml with the groups, which are then not computed")
 
@@ -134,6 +142,12 @@ class GroupingOptions:
             raise ConfigError("--results is read for --affinity measured; drop it, or add that")
         if not self.rescale and (self.affinity or self.fit):
             raise ConfigError("--raw leaves the similarities of --similarity as they are; drop it, or give weights")
+        if not self.chooses and (self.budget is not None or self.folds is not None):
+            raise ConfigError(
+                "grouping.budget and grouping.folds are of method choose; drop them, or set method: choose"
+            )
+        if self.budget is not None and not (math.isfinite(self.budget) and self.budget > 0):
+            raise ConfigError(f"grouping.budget is {self.budget}; give a share of the cost of all arms, above 0")
         if not self.affinity and not self.similarity and not self.fit:
             object.__setattr__(self, "similarity", SIMILARITY)
 
@@ -163,13 +177,19 @@ class GroupingOptions:
         return cls(**values)
 
     @property
+    def chooses(self) -> bool:
+        """Whether what each task shares is chosen by estimates from training runs, not by a matrix."""
+        return self.method == CHOOSE
+
+    @property
     def affinity_steps(self) -> int:
         """Steps of joint training at which an affinity is taken."""
         return self.steps or STEPS.get(self.affinity, 0)
 
     def constraints(self) -> dict[str, Any]:
         """The arguments of :func:`mvlpt.graph.group_tasks` that say how to group."""
-        return {one.name: getattr(self, one.name) for one in GROUPING_OPTIONS if one.heading == GROUPS}
+        given = {one.name: getattr(self, one.name) for one in GROUPING_OPTIONS if one.heading == GROUPS}
+        return {**given, "method": "auto"} if self.chooses else given
 
 
 GROUPING_OPTIONS: tuple[OptionField, ...] = option_fields(GroupingOptions)

@@ -111,7 +111,12 @@ def grouping_requests(
     content = read_yaml(find_config(config_file)) if config_file else {}
     if any(key in content for key in EXPERIMENT_KEYS):
         experiment = data.narrowed(load_experiment(config_file), config_file)
-        return experiment_requests(experiment, GroupingOptions.from_section(experiment.grouping, options), overrides)
+        chosen = GroupingOptions.from_section(experiment.grouping, options)
+        if chosen.chooses:
+            raise ConfigError(
+                f"{config_file} groups by method choose, which trains prompts; add --choose, or a --method"
+            )
+        return experiment_requests(experiment, chosen, overrides)
     return [_plain_request(config_file, data, GroupingOptions.from_section({}, options), overrides)]
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.errors import RunFolderError
+from mvlpt.experiment.choice import RunJobs, choose_groups
 from mvlpt.experiment.events import Event, Note
 from mvlpt.experiment.grouping.experiment_groups import given_groups, group_experiment
 from mvlpt.experiment.grouping.groups_files import groups_files, read_groups_in
+from mvlpt.experiment.grouping.options import CHOOSE
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.spec import Experiment
 from mvlpt.graph import Grouping
@@ -28,6 +30,7 @@ def ensure_groups(
     *,
     on_event: Callable[[Event], None] = lambda event: None,
     progress: ProgressBars = no_progress,
+    run_jobs: RunJobs | None = None,
 ) -> Mapping[str, Grouping]:
     """The groups of an experiment's tasks for each trainer: those of its file, those in its folder, or new ones.
 
@@ -39,6 +42,7 @@ def ensure_groups(
         root: its folder.
         on_event: called with a note where files were edited, and with each grouping that is made.
         progress: makes a progress bar.
+        run_jobs: runs the estimates of the method ``choose``.
 
     Raises:
         MvlptError: a groups file cannot be used, or the tasks cannot be embedded or grouped.
@@ -55,7 +59,10 @@ def ensure_groups(
             on_event(Note(f"groups: {', '.join(edited)}, edited by hand"))
         if edited or record.get("inputs") == inputs:
             return read_groups_in(experiment, folder)
-    group_experiment(experiment, folder, on_event=on_event, progress=progress)
+    if experiment.grouping.get("method") == CHOOSE:
+        choose_groups(experiment, root, folder, run_jobs=run_jobs, on_event=on_event, progress=progress)
+    else:
+        group_experiment(experiment, folder, on_event=on_event, progress=progress)
     write_json({"inputs": inputs, "written": {path.name: _digest(path) for path in paths}}, folder / RECORD)
     return read_groups_in(experiment, folder)
 

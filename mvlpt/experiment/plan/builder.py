@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,21 @@ def build_plan(
         ConfigError: options, trainers or tasks that cannot be used, all in one message.
         PlanError: groups that do not fit, or two jobs with one folder.
     """
+    runs = planned_runs(experiment, groupings)
+    return plan_of_runs(experiment, root, runs, cost, experiment_file)
+
+
+def plan_of_runs(
+    experiment: Experiment,
+    root: str | os.PathLike[str],
+    runs: Iterable[Run],
+    cost: CostModel | None = None,
+    experiment_file: str = "",
+) -> Plan:
+    """The jobs of runs that are given; arguments and errors as those of :func:`build_plan`."""
     builder = _Builder(experiment, Path(os.path.abspath(root)), cost or CostModel())
     builder.configurations.check()
-    for run in planned_runs(experiment, groupings):
+    for run in runs:
         builder.add(run)
     if experiment_file:
         builder.add_report(experiment_file)

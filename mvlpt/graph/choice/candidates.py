@@ -104,28 +104,31 @@ def propose_candidates(
         **limits: for :func:`mvlpt.graph.group_tasks`, such as ``max_size``.
 
     Returns:
-        Candidates, ``single`` and ``all`` first; their order does not depend on the order of the tasks.
+        Candidates: ``single`` and ``all`` first, then the groups that the objective prefers by each matrix, then
+        those of prescribed numbers; each is followed by its adaptation. Nothing depends on the order of the tasks.
 
     Raises:
         GraphError: a matrix cannot be used, or no partition satisfies the limits.
     """
     names = check_tasks(tasks)
-    found: dict[tuple[tuple[str, ...], ...], Candidate] = {}
+    found: dict[tuple[tuple[tuple[str, ...], ...], bool], Candidate] = {}
 
     def add(name: str, groups: Iterable[Iterable[str]]) -> None:
         candidate = Candidate(name, tuple(map(tuple, groups)))
-        found.setdefault(candidate.groups, candidate)
+        if (candidate.groups, False) not in found:
+            found[candidate.groups, False] = candidate
+            if adapted and candidate.arm != SINGLE:
+                found[candidate.groups, True] = Candidate(ADAPTED_PREFIX + name, candidate.groups, adapted=True)
 
     add(SINGLE, ([name] for name in names))
     add(ALL, [names])
-    matrices = [("similarity", similarities or {}), ("affinity", affinities or {})]
-    for kind, named in matrices:
-        for name in sorted(named):
-            for count in (None, *(count for count in sorted(set(counts)) if 1 < count < len(names))):
-                grouping = group_tasks(named[name], names, kind=kind, groups=count, **limits)
-                add(f"{name}-{len(grouping.groups)}", grouping.groups)
-    shared = [one for one in found.values() if one.arm != SINGLE] if adapted else []
-    return (*found.values(), *(Candidate(ADAPTED_PREFIX + one.name, one.groups, True) for one in shared))
+    matrices = [(name, "similarity", matrix) for name, matrix in (similarities or {}).items()]
+    matrices += [(name, "affinity", matrix) for name, matrix in (affinities or {}).items()]
+    for count in (None, *(count for count in dict.fromkeys(counts) if 1 < count < len(names))):
+        for name, kind, matrix in matrices:
+            grouping = group_tasks(matrix, names, kind=kind, groups=count, **limits)
+            add(f"{name}-{len(grouping.groups)}", grouping.groups)
+    return tuple(found.values())
 
 
 def check_candidates(candidates: Sequence[Candidate], tasks: Iterable[str]) -> tuple[Candidate, ...]:

@@ -1,0 +1,147 @@
+"""The method ``choose``: estimates from runs on folds, a budget, ``choice.json``, and the arm ``chosen``."""
+
+import json
+
+import pytest
+
+from mvlpt.cli import main
+from mvlpt.errors import ConfigError
+from mvlpt.experiment import Experiment, NothingToRun, build_plan, run_experiment
+from mvlpt.graph import Grouping
+from mvlpt.graph.choice import read_choice
+
+COOP = "configs/trainers/MVLPT-CoOp/embedded.yaml"
+TASKS = ("toy-warm", "toy-cold", "toy-all")
+pytestmark = pytest.mark.usefixtures("toy_tasks")
+
+
+def experiment(**changes):
+    fields = {
+        "tasks": TASKS,
+        "trainers": (COOP,),
+        "arms": ("chosen",),
+        "shots": (2,),
+        "seeds": (1,),
+        "options": {"OPTIM.MAX_EPOCH": 1},
+        "grouping": {"method": "choose", "budget": 1.0},
+        "executor": {"name": "inline", "retries": 0},
+        **changes,
+    }
+    return Experiment(**fields)
+
+
+def run(root, **changes):
+    events = []
+    result = run_experiment(experiment(**changes), root, on_event=events.append, run_command=main, measure=False)
+    return result, events
+
+
+@pytest.fixture(scope="module")
+def finished(toy_tasks, tmp_path_factory):
+    root = tmp_path_factory.mktemp("choosing")
+    return root, *run(root)
+
+
+def test_every_task_is_served_by_what_was_chosen(finished):
+    root, result, events = finished
+    assert result.state == "finished"
+    assert {(row["task"], row["arm"]) for row in result.rows} == {(task, "chosen") for task in TASKS}
+    choice = read_choice(root / "graph" / "choice.json", TASKS)
+    assert [one.task for one in choice.choices] == list(TASKS)
+    assert all(one.reason.endswith(".") for one in choice.choices)
+    assert {one.name for one in choice.candidates} >= {"single", "all", "adapted-all"}
+    assert {one.arm for one in choice.candidates} == {"single", "all", "grouped", "adapted"}
+    assert choice.settings["spent"] <= choice.settings["budget"] == 1.0
+    assert any("of the cost of all arms" in str(event) for event in events)
+
+
+def test_estimates_come_from_held_out_training_images(finished):
+    root, _, _ = finished
+    files = sorted((root / "choice").rglob("results.jsonl"))
+    rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    assert {row["split"] for row in rows} == {"val"}
+    assert {row["n"] for row in rows if row["task"] == "toy-warm"} == {3}  # half of 2 images of each of 3 classes
+
+
+def test_the_same_call_again_trains_nothing(finished, tmp_path):
+    root, before, _ = finished
+    result, events = run(root)
+    assert [type(event) for event in events][-1] is NothingToRun
+    assert list(result.rows) == list(before.rows)
+    (root / "graph" / "choice.json").unlink()
+    (root / "graph" / "groups.yaml").unlink()
+    _, events = run(root)  # chooses again from the runs that are there
+    assert sum(isinstance(event, NothingToRun) for event in events) == 2
+    assert (root / "graph" / "choice.json").exists()
+
+
+def test_one_image_a_class_leaves_classes_out(tmp_path):
+    result, _ = run(tmp_path, shots=(1,), tasks=TASKS[:2], grouping={"method": "choose", "budget": 4})
+    assert result.state == "finished"
+    files = (tmp_path / "choice").rglob("results.jsonl")
+    rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    assert {(row["task"], row["n"]) for row in rows} == {("toy-warm", 3), ("toy-cold", 2)}
+
+
+def test_a_budget_that_is_too_small_names_one_that_works(tmp_path):
+    with pytest.raises(ConfigError, match="smallest that works is") as error:
+        run(tmp_path / "small", grouping={"method": "choose", "budget": 0.001})
+    assert not (tmp_path / "small" / "choice").exists()
+    least = float(str(error.value).split()[-1])
+    result, _ = run(tmp_path / "least", grouping={"method": "choose", "budget": least}, arms=("single", "chosen"))
+    assert result.state == "finished"
+    scores = json.loads((tmp_path / "least" / "graph" / "choice.json").read_text())["candidates"]
+    assert [name for name, one in scores.items() if None not in one["scores"].values()] == ["single", "all"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"options": {"DATASET.FOLD_UNIT": "images"}, "shots": (1,)}, "no fold can leave images out"),
+        ({"grouping": {"method": "choose", "folds": 3}, "shots": (1,)}, "'toy-cold' has 2 classes"),
+        ({"grouping": {"method": "choose", "budget": -1.0}}, "above 0"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        run(tmp_path, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"grouping": {}}, "arm chosen has what method choose picks"),
+        ({"grouping": {"method": "choose", "folds": 1}}, "folds is 1"),
+        ({"grouping": {"method": "choose", "budget": "much"}}, "budget is 'much'"),
+    ],
+)
+def test_an_experiment_that_cannot_choose_is_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        experiment(**changes)
+
+
+def test_chosen_prompts_are_shared_alone_or_adapted():
+    groups = Grouping((TASKS[:2], TASKS[2:]), settings={"adapted": ["toy-cold"]})
+    jobs = {job.name: job for job in build_plan(experiment(), "out", groups) if job.kind in ("train", "adapt")}
+    [adapted] = [job for job in jobs.values() if job.kind == "adapt"]
+    [shared] = [job for job in jobs.values() if job.labels["tasks"] == list(TASKS[:2])]
+    assert adapted.labels["tasks"] == ["toy-cold"]
+    assert shared.id in adapted.needs
+    assert shared.labels["serves"] == ["toy-warm"]
+    assert {job.labels["arm"] for job in jobs.values()} == {"chosen"}
+
+
+def test_the_command_prints_a_sentence_for_each_task(finished, tmp_path, capsys):
+    file = tmp_path / "experiment.yaml"
+    file.write_text(
+        f"tasks: [{', '.join(TASKS)}]\ntrainers: [{COOP}]\narms: [single]\nshots: [2]\nseeds: [1]\n"
+        "options: {OPTIM.MAX_EPOCH: 1}\nexecutor: {name: inline, retries: 0}\n"
+    )
+    out = str(tmp_path / "out")
+    assert main(["group", "--config-file", str(file), "--choose", "--budget", "1.0", "--out", out, "--quiet"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"  {task}: " in printed for task in TASKS)
+    assert main(["group", "--config-file", str(file), "--choose", "--budget", "0.001", "--out", f"{out}2"]) == 2
+    assert "smallest that works is" in capsys.readouterr().err
+    assert main(["group", "--choose", "--out", out]) == 2
+    assert main(["group", "--config-file", str(file), "--choose", "--groups", "2", "--out", out]) == 2
