@@ -1,0 +1,93 @@
+"""What measured scores of arms can tell: reliability between seeds, and the regret of a choice.
+
+Shapes: A arms, T tasks, S seeds. Scores are in percent; NaN stands for "not measured".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mvlpt.graph.similarity import spearman
+
+
+def split_half_reliability(gains: np.ndarray, splits: int = 200, seed: int = 0) -> float:
+    """How well the gains of one half of the seeds rank those of the other, corrected to all seeds.
+
+    The mean Spearman correlation over random halves, stepped up by the Spearman-Brown formula 2 r / (1 + r). No
+    estimate can be expected to correlate with the mean gains better than the square root of this.
+
+    Args:
+        gains: (..., S).
+        splits: random halves.
+        seed: of the halves.
+
+    Returns:
+        The reliability of the mean over all seeds; NaN with fewer than two seeds or three gains.
+    """
+    flat = gains.reshape(-1, gains.shape[-1])
+    flat = flat[~np.isnan(flat).any(axis=1)]
+    seeds = flat.shape[1]
+    if seeds < 2 or len(flat) < 3:
+        return float("nan")
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(splits):
+        order = rng.permutation(seeds)
+        halves = flat[:, order[: seeds // 2]].mean(axis=1), flat[:, order[seeds // 2 :]].mean(axis=1)
+        if min(np.ptp(half) for half in halves) > 0:
+            found.append(spearman(*halves))
+    if not found:
+        return float("nan")
+    r = float(np.mean(found))
+    return 2 * r / (1 + r) if r > -1 else float("nan")
+
+
+def within_target(gains: np.ndarray) -> np.ndarray:
+    """Gains (source, target, S) without what is common to all sources of a target."""
+    return gains - np.nanmean(gains, axis=0, keepdims=True)
+
+
+def regret(chosen: np.ndarray, arms: np.ndarray) -> float:
+    """Points by which the best fixed arm in hindsight is above the choice, in the mean over tasks and seeds.
+
+    Args:
+        chosen: (T, S).
+        arms: (A, T, S).
+    """
+    return float(arms.mean(axis=(1, 2)).max() - chosen.mean())
+
+
+def bootstrap(chosen: np.ndarray, arms: np.ndarray, draws: int = 2000, seed: int = 0) -> dict[str, tuple[float, ...]]:
+    """Estimates and 95 % intervals of a paired bootstrap over tasks and seeds.
+
+    Args:
+        chosen: (T, S).
+        arms: (A, T, S), the first of them each task alone.
+        draws: resamples.
+        seed: of the resamples.
+
+    Returns:
+        For ``regret`` (against the best fixed arm) and ``gain`` (over alone) the value, the lower and the upper end.
+    """
+    rng = np.random.default_rng(seed)
+    tasks, seeds = chosen.shape
+    drawn = []
+    for _ in range(draws):
+        index = np.ix_(rng.integers(0, tasks, tasks), rng.integers(0, seeds, seeds))
+        some = arms[:, index[0], index[1]]
+        drawn.append((regret(chosen[index], some), float((chosen[index] - some[0]).mean())))
+    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
+    value = regret(chosen, arms), float((chosen - arms[0]).mean())
+    return {name: (value[i], float(low[i]), float(high[i])) for i, name in enumerate(("regret", "gain"))}
+
+
+def clearly_worse(chosen: np.ndarray, alone: np.ndarray) -> float:
+    """The share of tasks on which the choice is more than a standard error below alone; NaN with one seed.
+
+    Args:
+        chosen, alone: (T, S).
+    """
+    gap = chosen - alone
+    if gap.shape[1] < 2:
+        return float("nan")
+    error = gap.std(axis=1, ddof=1) / np.sqrt(gap.shape[1])
+    return float((gap.mean(axis=1) < -np.maximum(error, 1e-9)).mean())
