@@ -16,6 +16,7 @@ All keys are optional except that ``images`` or ``manifest`` is needed; paths ar
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any
 
 from mvlpt.data.sources import DEFAULT_SHARES, ClassList, checked_templates, parse_class_list, read_class_list
 from mvlpt.errors import DataError, UnknownNameError, suggest
-from mvlpt.io import parse_yaml, read_text
+from mvlpt.io import parse_yaml, read_text, short_repr
 from mvlpt.metrics import get_metric
 
 SPLITS = ("train", "val", "test")
@@ -94,11 +95,11 @@ def read_task_file(path: Path) -> TaskFile:
         shares={split: _share(path, f"{split}_share", content, DEFAULT_SHARES[split]) for split in ("val", "test")},
     )
     if spec.multi_label not in (None, True, False):
-        raise DataError(f"{path}: multi_label must be true or false, not {spec.multi_label!r}")
+        raise DataError(f"{path}: multi_label must be true or false, not {short_repr(spec.multi_label)}")
     if spec.center_crop not in (True, False):
-        raise DataError(f"{path}: center_crop must be true or false, not {spec.center_crop!r}")
+        raise DataError(f"{path}: center_crop must be true or false, not {short_repr(spec.center_crop)}")
     if spec.transparency not in ("white", "drop"):
-        raise DataError(f"{path}: transparency must be white or drop, not {spec.transparency!r}")
+        raise DataError(f"{path}: transparency must be white or drop, not {short_repr(spec.transparency)}")
     if spec.multi_label and not spec.manifests:
         raise DataError(f"{path}: with class folders an image has one class; multi_label needs a manifest")
     classes = content.get("classes")
@@ -111,7 +112,7 @@ def read_task_file(path: Path) -> TaskFile:
 
 def _metric(file: Path, name: Any) -> str:
     if not isinstance(name, str):
-        raise DataError(f"{file}: 'metric' must be a name, not {name!r}")
+        raise DataError(f"{file}: 'metric' must be a name, not {short_repr(name)}")
     try:
         return get_metric(name).name if name else ""
     except UnknownNameError as error:
@@ -119,9 +120,9 @@ def _metric(file: Path, name: Any) -> str:
 
 
 def _path(file: Path, value: Any, key: str) -> Path:
-    if not isinstance(value, str):
-        raise DataError(f"{file}: '{key}' must be a path, not {value!r}")
-    return file.parent / Path(value).expanduser()
+    if not isinstance(value, str) or "\0" in value:
+        raise DataError(f"{file}: '{key}' must be a path, not {short_repr(value)}")
+    return file.parent / os.path.expanduser(value)
 
 
 def _manifests(file: Path, value: Any) -> dict[str, Path]:
@@ -138,14 +139,14 @@ def _manifests(file: Path, value: Any) -> dict[str, Path]:
 def _share(file: Path, key: str, content: Mapping[str, Any], default: float) -> float:
     value = content.get(key, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise DataError(f"{file}: {key} is {value!r}; it must be at least 0 and below 1")
+        raise DataError(f"{file}: {key} is {short_repr(value)}; it must be at least 0 and below 1")
     return float(value)
 
 
 def checked_name(name: Any, file: Path) -> str:
     """``name``, if it is a valid name of a task."""
     if not isinstance(name, str):
-        raise DataError(f"{file}: 'name' must be a string, not {name!r}")
+        raise DataError(f"{file}: 'name' must be a string, not {short_repr(name)}")
     if not name or any(sign in name for sign in ",/\\\n") or name.startswith("."):
         raise DataError(f"{file}: '{name}' cannot be a task's name; it must not contain a comma or a slash")
     return name

@@ -22,6 +22,12 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def own_state(tmp_path, monkeypatch):
+    """Trusted plans are kept in a folder of the test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
+
+
 @pytest.fixture(scope="session")
 def toy_tasks(tmp_path_factory):
     """Registers the toy tasks; their folder."""

@@ -25,7 +25,7 @@ from mvlpt.errors import (
     is_out_of_files,
     is_out_of_memory,
 )
-from mvlpt.io import clean_text, rich_text, sentence
+from mvlpt.io import clean_text, first_line, rich_text, sentence
 from mvlpt.report import Sheet, rich_table
 from mvlpt.runtime import Interrupted
 
@@ -85,7 +85,7 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
             if not is_out_of_memory(error):
                 raise
             print(
-                f"error: out of memory ({clean_text(str(error).splitlines()[0], 300)}); set RUN.MICRO_BATCHES 2 or"
+                f"error: out of memory ({first_line(error)}); set RUN.MICRO_BATCHES 2 or"
                 " more, which splits each batch and changes no result, or a smaller DATALOADER.TEST.BATCH_SIZE",
                 file=sys.stderr,
             )
@@ -147,9 +147,10 @@ class _Output(Console):
 def show(*renderables: Any) -> None:
     """Prints to the standard output: strings as they are, brackets and all, and sheets as tables that are no wider."""
     width = output_width()
-    console = _Output(width=width)
+    console = _Output(width=width, highlight=False)
     for item in renderables:
-        is_string = isinstance(item, str)
         for part in map(rich_table, item.parts(width)) if isinstance(item, Sheet) else (item,):
-            shown = clean_text(part, len(part) + 1, keep="\n\t") if is_string else part
-            console.print(shown, soft_wrap=is_string, markup=not is_string)  # a path is never broken into two lines
+            if isinstance(part, str):  # a path is never broken into two lines
+                print(clean_text(part, len(part) + 1, keep="\n\t"))
+            else:
+                console.print(part)

@@ -20,7 +20,18 @@ from mvlpt.report.jobs import (
     status_record,
     status_sheet,
 )
-from mvlpt.schedule import PLAN_FILE, cpu_slots, holder, is_running, local_slots, read_records, request, save_plan
+from mvlpt.schedule import (
+    PLAN_FILE,
+    check_trust,
+    cpu_slots,
+    holder,
+    is_running,
+    local_slots,
+    read_records,
+    request,
+    save_plan,
+    trust,
+)
 
 EXAMPLES = """\
 examples:
@@ -69,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
         sub.add_argument("--output-dir", metavar="DIR", help="with an experiment file: where plan.json and runs go")
         sub.add_argument("--groups", metavar="YAML", help="with an experiment file: the groups of the arm 'grouped'")
     add_run_options(run)
+    run.add_argument("--trust", action="store_true", help="run the commands of a plan that was not made here")
     run.add_argument("--plugin", action="append", default=[], metavar="FILE.py", help="registers an executor")
     status = add("status", "show the state of the jobs")
     status.add_argument("--json", action="store_true", help="everything about every job, for programs")
@@ -110,6 +122,7 @@ def _save(target: Target) -> None:
     """Writes the plan of an experiment file, if the user named the folder."""
     if target.built and target.root is not None:
         save_plan(target.plan, target.root / PLAN_FILE)
+        trust(target.plan)
         show(f"plan: {target.root / PLAN_FILE}")
 
 
@@ -122,6 +135,10 @@ def _run(args: argparse.Namespace) -> int:
     if target.root is None:
         raise ScheduleError(f"{args.root} is an experiment file; name the folder for its runs with --output-dir")
     options = read_run_options(args, target.executor)
+    if args.trust:
+        trust(target.plan)
+    elif not target.built:
+        check_trust(target.plan)
     _save(target)
     return run_plan(target.plan, target.root, options)
 

@@ -43,12 +43,14 @@ def with_bases(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     """
     chain: list[tuple[Path, dict[str, Any]]] = []
     while path is not None:
-        if path.resolve() in [file.resolve() for file, _ in chain]:
+        if any(os.path.realpath(path) == os.path.realpath(file) for file, _ in chain):
             raise ConfigError(f"{path} builds on itself by its _BASE_")
         content = read_yaml(path)
         base = content.pop(BASE, None)
         chain.insert(0, (path, content))
-        path = None if base is None else path.parent / str(base)
+        if base is not None and (not isinstance(base, str) or "\0" in base):
+            raise ConfigError(f"{path}: {BASE} is {base!r}; name one file")
+        path = None if base is None else path.parent / base
     return chain
 
 

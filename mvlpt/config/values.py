@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from yacs.config import CfgNode
 
 from mvlpt.errors import ConfigError
+from mvlpt.io import short_repr
 
 # Dassl declares this key as a flag; here it may also name a tag or a file of weights.
+LONGEST_LITERAL = 100_000  # characters; a longer string is a string
 FLAG_OR_STRING = {"MODEL.BACKBONE.PRETRAINED"}
 
 
@@ -36,7 +39,7 @@ def coerce(value: Any, default: Any, key: str) -> Any:
     Raises:
         ConfigError: the types differ; the message names key, value and expected type.
     """
-    literal = CfgNode._decode_cfg_value(value)
+    literal = _literal(value, key)
     if key in FLAG_OR_STRING:
         return literal if isinstance(literal, bool) else str(value)
     if isinstance(default, str):
@@ -44,11 +47,12 @@ def coerce(value: Any, default: Any, key: str) -> Any:
     if isinstance(default, bool):
         return literal if isinstance(literal, bool) else _mismatch(key, value, "True or False")
     if isinstance(default, int):
-        whole = isinstance(literal, int) and not isinstance(literal, bool)
+        whole = isinstance(literal, int) and not isinstance(literal, bool) and literal.bit_length() < 64
         return literal if whole else _mismatch(key, value, "a whole number")
     if isinstance(default, float):
-        number = isinstance(literal, (int, float)) and not isinstance(literal, bool)
-        return float(literal) if number else _mismatch(key, value, "a number")
+        if isinstance(literal, bool) or not isinstance(literal, (int, float)):
+            return _mismatch(key, value, "a number")
+        return float(literal) if _is_finite(literal) else _mismatch(key, value, "a finite number")
     if isinstance(default, (list, tuple)):
         if isinstance(literal, str):
             literal = [part.strip() for part in literal.split(",") if part.strip()]
@@ -57,4 +61,21 @@ def coerce(value: Any, default: Any, key: str) -> Any:
 
 
 def _mismatch(key: str, value: Any, expected: str) -> Any:
-    raise ConfigError(f"{key} takes {expected}, not {value!r}")
+    raise ConfigError(f"{key} takes {expected}, not {short_repr(value)}")
+
+
+def _literal(value: Any, key: str) -> Any:
+    """A string as the Python literal that it spells, if it spells one."""
+    if isinstance(value, str) and len(value) > LONGEST_LITERAL:
+        return value
+    try:
+        return CfgNode._decode_cfg_value(value)
+    except (RecursionError, MemoryError):  # as the parser reports deep nesting
+        return _mismatch(key, value, "a value that is not nested so deeply")
+
+
+def _is_finite(number: int | float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False

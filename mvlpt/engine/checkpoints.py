@@ -20,6 +20,7 @@ from mvlpt.io import clean_text, not_finite, read_tensors, read_text, strip_wrap
 BEST_CHECKPOINT = "model-best.pth.tar"
 NUMBERED = "model.pth.tar-"
 POINTER = "checkpoint"
+LONGEST_NAME = 255  # bytes
 MOST_EPOCHS = 10**6
 
 
@@ -128,6 +129,10 @@ def last_checkpoint(folder: str | os.PathLike[str]) -> Path | None:
     if not pointer.is_file():
         return None
     name = Path(read_text(pointer, error=CheckpointError, largest=4096, remedy="name the epoch to load").strip()).name
+    if len(os.fsencode(name)) > LONGEST_NAME or "\0" in name:
+        raise CheckpointError(
+            f"{pointer} names '{clean_text(name, 60)}', which cannot be a file; name the epoch to load"
+        )
     return pointer.with_name(name or "unnamed")
 
 

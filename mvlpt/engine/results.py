@@ -18,12 +18,13 @@ from yacs.config import CfgNode
 from mvlpt.config import task_names
 from mvlpt.engine.identity import config_identity
 from mvlpt.errors import RunFolderError
-from mvlpt.io import atomic_write, read_json_lines
+from mvlpt.io import atomic_write, read_json_lines, short_repr
 
 if TYPE_CHECKING:
     from mvlpt.engine.evaluation import TaskScore
 
 RESULTS_FILE = "results.jsonl"
+LARGEST_WHOLE = 2**63
 RESULT_FIELDS = (
     "run", "trainer", "arm", "group", "task", "split", "metric", "value", "higher_is_better",
     "shots", "seed", "epoch", "n",
@@ -80,6 +81,17 @@ def write_results(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) 
             handle.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
+def _fits(field: str, value: Any) -> bool:
+    """Whether a value is of the kind that a field of a row has."""
+    if field in ("trainer", "arm", "task", "split", "metric"):
+        return isinstance(value, str)
+    if field == "value":
+        return isinstance(value, float) or (isinstance(value, int) and abs(value) < LARGEST_WHOLE)
+    if field in ("shots", "seed", "epoch", "n"):
+        return isinstance(value, int) and abs(value) < LARGEST_WHOLE
+    return not isinstance(value, dict)
+
+
 def read_results(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """The rows of a results file.
 
@@ -92,5 +104,8 @@ def read_results(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         missing = [field for field in RESULT_FIELDS if not isinstance(row, dict) or field not in row]
         if missing:
             raise RunFolderError(f"{path}, line {number} lacks {', '.join(missing)}")
+        wrong = next((field for field in RESULT_FIELDS if not _fits(field, row[field])), None)
+        if wrong is not None:
+            raise RunFolderError(f"{path}, line {number}: {wrong} is {short_repr(row[wrong], 60)}, which it cannot be")
         rows.append(row)
     return rows

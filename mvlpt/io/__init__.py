@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from mvlpt.io.display import clean_text, first_line, rich_text, sentence
+    from mvlpt.io.display import clean_text, first_line, rich_text, sentence, short_repr, spreadsheet_cell
     from mvlpt.io.files import atomic_write, check_encoding, sweep_leftovers, write_file, write_json
     from mvlpt.io.json_files import parse_json, read_json, read_json_lines
     from mvlpt.io.json_stream import JsonStream
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mvlpt.io.yaml_files import parse_yaml, read_yaml
 
 _HOMES = {
-    "display": ("clean_text", "first_line", "rich_text", "sentence"),
+    "display": ("clean_text", "first_line", "rich_text", "sentence", "short_repr", "spreadsheet_cell"),
     "files": ("atomic_write", "check_encoding", "sweep_leftovers", "write_file", "write_json"),
     "json_files": ("parse_json", "read_json", "read_json_lines"),
     "json_stream": ("JsonStream",),
@@ -64,6 +64,8 @@ __all__ = [
     "read_yaml",
     "rich_text",
     "sentence",
+    "short_repr",
+    "spreadsheet_cell",
     "strip_wrappers",
     "sweep_leftovers",
     "write_file",

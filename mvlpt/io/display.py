@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 LONGEST = 4000
 LONGEST_SENTENCE = 1200
+_NUMBER = re.compile(r"[+-]?[0-9.]+(?:e[+-]?[0-9]+)?")
 _LONG_WORD = re.compile(r"[^\s]{300,}")
 # C0 and C1 controls, line and paragraph separators, marks that reverse the reading order, halves of surrogate pairs
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -37,6 +39,25 @@ def rich_text(text: object, longest: int = LONGEST, keep: str = "") -> str:
 
 def _escape(character: str, keep: str) -> str:
     return character if character in keep else character.encode("unicode_escape").decode("ascii")
+
+
+def short_repr(value: object, longest: int = 200) -> str:
+    """A value as messages show it, cut where it is long."""
+    try:
+        return clean_text(repr(value), longest)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or nested without end
+        return f"a {type(value).__name__} that is too long to show"
+
+
+def spreadsheet_cell(value: Any) -> Any:
+    """A field of a CSV file: a string that a spreadsheet would take for a formula gets an apostrophe in front.
+
+    Control characters are escaped; what is not a string stays as it is.
+    """
+    if not isinstance(value, str):
+        return value
+    shown = clean_text(value)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) and not _NUMBER.fullmatch(shown) else shown
 
 
 def sentence(text: object, longest: int = LONGEST_SENTENCE, keep: str = "") -> str:

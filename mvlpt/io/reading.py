@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import IO
 
 from mvlpt.errors import DataError, MvlptError
 
 LARGEST = 256 * 2**20  # bytes
+PIECE = 2**22
 REMEDY = "check the path and the file"
 
 
@@ -38,7 +40,7 @@ def read_bytes(
             size = os.fstat(handle.fileno()).st_size
             if size > largest:
                 raise error(f"{path} has {size:,} bytes, more than the {largest:,} that are read; {remedy}")
-            content = handle.read(largest + 1)
+            content = _read_at_most(handle, largest + 1)
     except MvlptError:
         raise
     except _NotRegularError:
@@ -50,6 +52,15 @@ def read_bytes(
     if len(content) > largest:
         raise error(f"{path} grew beyond the {largest:,} bytes that are read; {remedy}")
     return content
+
+
+def _read_at_most(handle: IO[bytes], count: int) -> bytes:
+    """In pieces, for one read would take memory for the whole count at once."""
+    pieces = []
+    while count > 0 and (piece := handle.read(min(count, PIECE))):
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)
 
 
 class _NotRegularError(Exception):

@@ -53,8 +53,12 @@ class _BoundedComposer:
         """A value; what Python cannot hold (a 13th month, a million digits) is refused with its place."""
         try:
             return super().construct_object(node, deep)
-        except (ValueError, OverflowError, TypeError) as problem:
+        except yaml.YAMLError:
+            raise
+        except (ValueError, ArithmeticError, TypeError, LookupError, AttributeError) as problem:
             reason = "a number has too many digits" if "digits" in str(problem) else str(problem)
+            if isinstance(problem, AttributeError | LookupError):
+                reason = f"this is not a {node.tag.rpartition(':')[2]}"
             _refuse(node.start_mark, reason)
 
 

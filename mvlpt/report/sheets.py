@@ -1,4 +1,7 @@
-"""Tables as plain data, drawn on a terminal, in Markdown or in LaTeX by the functions here."""
+"""Tables as plain data, drawn on a terminal, in Markdown or in LaTeX by the functions here.
+
+Their strings may come from outside: control characters are escaped, long fields are cut.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from mvlpt.io import clean_text
+
+LONGEST = 300  # characters of a field
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,6 +26,9 @@ class Column:
     lines: tuple[str, ...]
     left: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lines", tuple(clean_text(line, LONGEST) for line in self.lines))
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -26,6 +36,9 @@ class Entry:
 
     text: str = ""
     bold: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", clean_text(self.text, LONGEST, keep="\n"))
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,9 @@ class Sheet:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Entry, ...] | None, ...]
     keys: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", clean_text(self.title, keep="\n"))
 
     def parts(self, width: int) -> list[Sheet]:
         """Cut into tables no wider than ``width`` characters, each with the columns that say what a row is."""

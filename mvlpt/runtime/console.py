@@ -10,4 +10,4 @@ from rich.console import Console
 @functools.cache
 def stderr_console() -> Console:
     """The console, made at the first call."""
-    return Console(stderr=True)
+    return Console(stderr=True, highlight=False)  # the highlighter is quadratic in the length of a line

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 
 from mvlpt.errors import RunFolderError
@@ -34,6 +35,7 @@ def setup_logging(verbose: bool = True) -> None:
     for handler in [handler for handler in logger.handlers if isinstance(handler, RichHandler)]:
         logger.removeHandler(handler)
     handler = RichHandler(console=stderr_console(), show_path=False, show_time=False, show_level=False, markup=False)
+    handler.highlighter = NullHighlighter()
     handler.setFormatter(CleanFormatter("%(message)s"))
     handler.setLevel(logging.INFO if verbose else logging.WARNING)
     logger.addHandler(handler)

@@ -29,6 +29,7 @@ from mvlpt.schedule.run import RunOptions, run_plan
 from mvlpt.schedule.scheduler import Scheduler
 from mvlpt.schedule.simulation import simulate
 from mvlpt.schedule.slots import Slot, cpu_slots, local_slots
+from mvlpt.schedule.trust import check_trust, foreign_jobs, trust
 
 __all__ = [
     "EXECUTORS",
@@ -54,9 +55,11 @@ __all__ = [
     "Snapshot",
     "attempt_folder",
     "check_executor",
+    "check_trust",
     "corrected_plan",
     "cpu_slots",
     "executor_spec",
+    "foreign_jobs",
     "holder",
     "is_running",
     "job_id",
@@ -72,6 +75,7 @@ __all__ = [
     "run_plan",
     "save_plan",
     "simulate",
+    "trust",
     "upward_ranks",
 ]
 

@@ -24,11 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.errors import ScheduleError, suggest
-from mvlpt.io import parse_json
+from mvlpt.io import parse_json, read_bytes
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.records import STATES, JobRecord
 
 FILE = "journal.jsonl"
+LARGEST = 2**30  # bytes; the journal of a million jobs is smaller
 _ENDED = ("status", "seconds", "reason", "peak_mb", "state", "failures", "micro_batches", "retry_at")
 
 
@@ -93,12 +94,9 @@ def read_events(root: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         ScheduleError: the file cannot be read, or a line is not an event.
     """
     path = root / FILE
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return
-    except OSError as error:
-        raise ScheduleError(f"Cannot read {path}: {error.strerror or error}") from error
+    content = read_bytes(path, error=ScheduleError, largest=LARGEST, remedy="see what it is, and restore or delete it")
     lines = content.split(b"\n")[:-1]  # what follows the last line's end is nothing, or torn
     for number, line in enumerate(lines, start=1):
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -17,12 +16,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mvlpt.errors import PlanError, suggest
-from mvlpt.io import atomic_write, check_head, read_json
+from mvlpt.io import atomic_write, check_head, read_json, short_repr
 from mvlpt.schedule.jobs import KINDS, Job, Plan, job_id
 from mvlpt.schedule.moved import relocated
 
 FILE = "plan.json"
 FORMAT, VERSION = "mvlpt-plan", 1
+LARGEST_AMOUNT = 1e15  # seconds or MiB
 LARGEST = 512 * 2**20  # bytes; a plan of a million jobs is smaller
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LABELS = "facts"  # what the file calls the labels of a job and the metadata of a plan
@@ -86,25 +86,25 @@ def _problems(row: Any, number: int) -> list[str]:
     if not inside(row["name"]):
         problems.append("its name leads out of the folder; it is also the job's folder below the plan's")
     if "id" in row and not (isinstance(row["id"], str) and _ID.fullmatch(row["id"])):
-        problems.append(f"id is {row['id']!r}; take up to 64 letters, digits, '.', '_' and '-'")
+        problems.append(f"id is {short_repr(row['id'], 100)}; take up to 64 letters, digits, '.', '_' and '-'")
     if row.get("kind", "command") not in KINDS:
-        problems.append(f"kind is {row['kind']!r}{suggest(str(row['kind']), KINDS)}")
+        problems.append(f"kind is {short_repr(row['kind'], 100)}{suggest(str(row['kind']), KINDS)}")
     command = row.get("command")
     if not (isinstance(command, str) and command.strip()) and not (command and _are_strings(command)):
-        problems.append(f"command is {command!r}; give a list of words, or a string for the shell")
+        problems.append(f"command is {short_repr(command, 100)}; give a list of words, or a string for the shell")
     for key in _STRING_LISTS:
         if not _are_strings(row.get(key, [])):
-            problems.append(f"{key} is {row[key]!r}; give a list of strings")
+            problems.append(f"{key} is {short_repr(row[key], 100)}; give a list of strings")
         elif key != "needs":
             problems += [
                 f"{key} names '{path}', which leads out of the folder" for path in row.get(key, []) if not inside(path)
             ]
     for key in ("seconds", "memory_mb"):
         if not _is_amount(row.get(key, 0.0)):
-            problems.append(f"{key} is {row[key]!r}; give a number of at least 0")
+            problems.append(f"{key} is {short_repr(row[key], 100)}; give a number of at least 0")
     if not isinstance(row.get(_LABELS, {}), Mapping):
-        problems.append(f"facts is {row[_LABELS]!r}; give a mapping")
-    return [f"job '{row['name']}': {problem}" for problem in problems]
+        problems.append(f"facts is {short_repr(row[_LABELS], 100)}; give a mapping")
+    return [f"job '{row['name'][:100]}': {problem}" for problem in problems]
 
 
 def _are_strings(value: Any) -> bool:
@@ -113,7 +113,7 @@ def _are_strings(value: Any) -> bool:
 
 def _is_amount(value: Any) -> bool:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return number and math.isfinite(value) and value >= 0
+    return number and 0 <= value <= LARGEST_AMOUNT
 
 
 def inside(path: str) -> bool:

@@ -48,7 +48,7 @@ def schedule(*words):
 
 
 def run(root, *words):
-    return schedule("run", root, "--executor", "inline", "--retries", "0", *words)
+    return schedule("run", root, "--executor", "inline", "--retries", "0", "--trust", *words)
 
 
 def status_of(root, capsys):
@@ -125,7 +125,7 @@ def test_status_for_programs(root, capsys):
 
 def test_logs_of_local_jobs(tmp_path, capfd):
     root = write_plan(tmp_path / "p", job("talks", "echo one; echo two >&2; exit 1"), job("later", "true", ["talks"]))
-    assert schedule("run", root, "--slots", "1", "--retries", "1", "--executor-option", "device=cpu") == 1
+    assert schedule("run", root, "--trust", "--slots", "1", "--retries", "1", "--executor-option", "device=cpu") == 1
     shown = capfd.readouterr()
     assert "last output: two" in shown.out
     assert "again     talks after" in shown.err
@@ -155,7 +155,7 @@ def test_cancelled_jobs_do_not_run(root, capsys):
 @contextlib.contextmanager
 def scheduler(root, *words):
     """``mvlpt schedule run`` in a process of its own, ended at the end."""
-    command = [sys.executable, "-m", "mvlpt.cli", "schedule", "run", str(root), "--slots", "1", *words]
+    command = [sys.executable, "-m", "mvlpt.cli", "schedule", "run", str(root), "--trust", "--slots", "1", *words]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
@@ -186,7 +186,7 @@ def test_following_cancelling_and_stopping_a_run(tmp_path, capsys):
         assert schedule("logs", root, "a", "--follow") == 0
         assert capsys.readouterr().out.split() == [word for i in range(1, 7) for word in ("line", str(i))]
         wait_for(lambda: status_of(root, capsys)["jobs"][1]["state"] == "running")
-        assert schedule("run", root, "--executor", "inline") == 2
+        assert schedule("run", root, "--trust", "--executor", "inline") == 2
         assert "Another scheduler works on" in capsys.readouterr().err
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=120)
@@ -249,7 +249,7 @@ MISTAKES = {
     "retries": (["run", "p", "--retries", "-1"], "--retries is -1"),
     "limit": (["run", "p", "--time-limit", "0"], "--time-limit is 0"),
     "option": (["run", "p", "--executor-option", "gpus"], "--executor-option 'gpus' is not of the form KEY=VALUE"),
-    "option name": (["run", "p", "--executor-option", "gpu_shares=2"], "did you mean 'gpu_share'?"),
+    "option name": (["run", "p", "--trust", "--executor-option", "gpu_shares=2"], "did you mean 'gpu_share'?"),
     "picture": (["plan", "p", "--slots", "1", "--picture", "plan.doc"], "name a file that ends in .png or .svg"),
     "output of a plan": (["plan", "p", "--output-dir", "q"], "go with an experiment file"),
     "groups": (["plan", "grouped.yaml"], "give --groups, or use `mvlpt experiment`"),
@@ -335,3 +335,42 @@ def test_an_experiment_takes_the_executor_of_a_plugin(toy_tasks, tmp_path, capsy
     assert "did you mean 'mine'" in capsys.readouterr().err
     assert main([*words, "--dry-run", "--executor", "mine", "--plugin", str(plugin)]) == 0
     assert "On 1 slot" in capsys.readouterr().out
+
+
+def test_commands_of_a_strangers_plan_are_shown_and_need_trust(tmp_path, capsys):
+    own = ["mvlpt", "tasks", "list", "--family", "embedded"]
+    plugin = ["mvlpt", "train", "--plug", "evil.py"]
+    root = write_plan(
+        tmp_path / "p", job("own", own), job("other\x1b[2J", "touch ran"), job("plugin", plugin),
+        job("file", ["mvlpt", "experiment", "--config-file", "x.yaml"]),
+    )  # fmt: skip
+    words = ("--executor", "inline", "--retries", "0")
+    assert schedule("run", root, *words) == 2
+    error = capsys.readouterr().err
+    assert "3 of its jobs" in error
+    assert "--trust" in error
+    assert "  other\\x1b[2J: sh -c 'touch ran'" in error
+    assert "--plug evil.py" in error
+    assert "tasks list" not in error
+    assert not (root / "ran").exists()
+    assert schedule("run", root, *words, "--trust") == 1
+    assert (root / "ran").exists()
+    assert schedule("run", root, *words) == 1  # trusted once
+    assert "--trust" not in capsys.readouterr().err
+    write_plan(root, job("other", "touch more"))
+    assert schedule("run", root, *words) == 2  # other commands
+
+
+def test_a_plan_of_mvlpt_commands_needs_no_trust(tmp_path):
+    root = write_plan(tmp_path / "p", job("own", ["mvlpt", "tasks", "list", "--family", "embedded"]))
+    (root / "mvlpt.py").write_text("raise SystemExit(9)")  # beside the plan, where jobs run
+    assert schedule("run", root, "--executor", "local", "--slots", "1", "--retries", "0") == 0
+
+
+def test_where_trust_cannot_be_kept_it_is_asked_again(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    root = write_plan(tmp_path / "p", job("other", "true"))
+    words = ("--executor", "inline", "--retries", "0")
+    assert schedule("run", root, *words, "--trust") == 0
+    assert schedule("run", root, *words) == 2

@@ -8,7 +8,7 @@ from mvlpt.errors import PlanError
 from mvlpt.experiment.plan.builder import build_plan
 from mvlpt.experiment.spec import Experiment
 from mvlpt.io import check_encoding
-from mvlpt.schedule import PLAN_FILE, Plan, load_plan, save_plan
+from mvlpt.schedule import PLAN_FILE, Plan, load_plan, save_plan, trust
 
 
 def check_folder(experiment: Experiment, root: Path) -> None:
@@ -33,6 +33,7 @@ def keep_plan(plan: Plan, root: Path) -> bool:
     if before is not None:
         check_same_folder(plan, before, root)
     save_plan(plan, root / PLAN_FILE)
+    trust(plan)
     return before is None or {job.id for job in before} != {job.id for job in plan}
 
 

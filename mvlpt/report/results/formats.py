@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mvlpt.io import spreadsheet_cell
 from mvlpt.report.results.records import records
 from mvlpt.report.results.result_sheets import SHOWN, sheets
 from mvlpt.report.results.table import ResultsTable
@@ -47,7 +48,7 @@ def as_csv(results: ResultsTable, table: str = "scores") -> str:
     if rows:
         writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: spreadsheet_cell(value) for key, value in row.items()} for row in rows)
     return buffer.getvalue()
 
 
