@@ -121,6 +121,7 @@ class FrozenCLIPTrainer(TrainerX):
                 batch_size=self.cfg.DATALOADER.TEST.BATCH_SIZE,
                 num_workers=self.cfg.DATALOADER.NUM_WORKERS,
                 folder=self.cfg.DATALOADER.FEATURE_DIR,
+                width=self.backbone.embed_dim,
                 progress=progress,
             )
 

@@ -18,11 +18,12 @@ from safetensors.torch import save
 
 from mvlpt.data.features.cache import FeatureBank
 from mvlpt.errors import DataError
-from mvlpt.io import parse_json, write_file
+from mvlpt.io import first_line, parse_json, write_file
 
 log = logging.getLogger(__name__)
 
 FORMAT = "mvlpt-features-1"
+Shape = tuple[int | None, int | None, int | None]
 
 
 def feature_file(folder: str | os.PathLike[str], key: str) -> Path:
@@ -30,13 +31,16 @@ def feature_file(folder: str | os.PathLike[str], key: str) -> Path:
     return Path(folder) / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.safetensors"
 
 
-def read_or_build(folder: str | os.PathLike[str], key: str, build: Callable[[], FeatureBank]) -> FeatureBank:
+def read_or_build(
+    folder: str | os.PathLike[str], key: str, build: Callable[[], FeatureBank], shape: Shape = (None, None, None)
+) -> FeatureBank:
     """The bank stored under ``key``; if there is none, or a broken one, ``build`` computes it and it is written.
 
     Args:
         folder: created if it is missing.
         key: identifies everything the features depend on.
         build: computes the bank.
+        shape: views, images and width that the features must have; None for any.
 
     Raises:
         DataError: the folder cannot be written.
@@ -44,21 +48,29 @@ def read_or_build(folder: str | os.PathLike[str], key: str, build: Callable[[], 
     path = feature_file(folder, key)
     if path.exists():
         try:
-            return _read(path, key)
-        except (OSError, SafetensorError, ValueError, KeyError) as error:
-            log.warning("%s holds no usable features (%s); they are computed again", path, error)
+            return _read(path, key, shape)
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("%s holds no usable features (%s); they are computed again", path, first_line(error))
     bank = build()
     _write(path, key, bank)
     return bank
 
 
-def _read(path: Path, key: str) -> FeatureBank:
+def _read(path: Path, key: str, shape: Shape) -> FeatureBank:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
         if metadata.get("format") != FORMAT or metadata.get("key") != key:
             raise ValueError("it has another format or belongs to other images")
         missing = {int(index): impath for index, impath in parse_json(metadata["missing"], "its header").items()}
-        return FeatureBank(file.get_tensor("features"), missing)
+        sizes = tuple(file.get_slice("features").get_shape())  # before memory is taken
+        if len(sizes) != 3 or any(wanted not in (None, size) for size, wanted in zip(sizes, shape, strict=True)):
+            raise ValueError(f"its features have the shape {sizes}")
+        if not all(0 <= index < sizes[1] and isinstance(impath, str) for index, impath in missing.items()):
+            raise ValueError("its header names other images")
+        features = file.get_tensor("features")
+        if not features.is_floating_point() or not features.isfinite().all():
+            raise ValueError(f"its features are of {features.dtype} or not finite")
+        return FeatureBank(features, missing)
 
 
 def _write(path: Path, key: str, bank: FeatureBank) -> None:

@@ -121,6 +121,7 @@ def build_feature_loader(
     batch_size: int = 256,
     num_workers: int = 0,
     folder: str = "",
+    width: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FeatureLoader:
     """Replaces a loader of images by one of features, encoding only images that are not in the cache.
@@ -135,6 +136,7 @@ def build_feature_loader(
         transform: the loader's transform, part of the key of each task.
         random_views: the loader's transform is random. Then it must have a fixed number of views.
         folder: where features are stored on disk as well; ``""`` for nowhere.
+        width: D, which features on disk must have; ``None`` for any.
         batch_size, num_workers, progress: see :func:`mvlpt.data.features.cache.encode_views`; progress counts per task.
 
     Raises:
@@ -157,7 +159,7 @@ def build_feature_loader(
         name = f"{key}|{view}|{loader.on_bad_image}|{fingerprint_items(part.data_source, labels=False)}"
         build = partial(encode_views, part, encode, views=views, seed=seed, progress=progress, **options)
         if folder:
-            build = partial(read_or_build, folder, name, build)
+            build = partial(read_or_build, folder, name, build, (views, len(part), width))
         banks.append(cache.get_or_build(name, build))
         order += positions
     bank = FeatureBank.join(banks)
