@@ -29,7 +29,7 @@ from mvlpt.schedule.run import RunOptions, run_plan
 from mvlpt.schedule.scheduler import Scheduler
 from mvlpt.schedule.simulation import simulate
 from mvlpt.schedule.slots import Slot, cpu_slots, local_slots
-from mvlpt.schedule.trust import check_trust, foreign_jobs, trust
+from mvlpt.schedule.trusted_plans import check_trust, foreign_jobs, trust
 
 __all__ = [
     "EXECUTORS",
