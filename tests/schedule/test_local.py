@@ -185,7 +185,7 @@ def test_a_job_over_its_time_limit_is_ended(local, tmp_path, script):
     local.start(attempt(tmp_path, script, time_limit=0.3, grace=0.3), local.slots()[0])
     ended = next_ended(local)
     assert (ended.status, ended.reason) == (124, "ran over its time limit of 0.3 s")
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
 
 
 def test_two_slots_run_side_by_side(local, tmp_path):
