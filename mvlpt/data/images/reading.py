@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 
 from PIL import Image, UnidentifiedImageError
 
@@ -30,6 +31,8 @@ def read_image(impath: str, transparency: str = "white") -> Image.Image:
     try:
         if entry is not None and path.endswith(ARRAYS):
             return torchvision_arrays().read_array_image(path, entry).convert("RGB")
+        if entry is None and os.path.exists(path) and not os.path.isfile(path):
+            raise DataError(f"The image {impath} is not a regular file")  # a pipe would block
         source = io.BytesIO(read_entry(path, entry)) if entry is not None else path
         with Image.open(source, formats=_formats()) as image:
             width, height = image.size
