@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -115,7 +116,8 @@ def _executor(content: Mapping[str, Any]) -> Iterator[str]:
     executor = content.get("executor", {})
     for key, least in (("retries", 0), ("slots", 1), ("time_limit", 1e-9)):
         value = executor.get(key)
-        if value is not None and (not isinstance(value, (int, float)) or isinstance(value, bool) or value < least):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if value is not None and not (number and value >= least):
             yield f"executor.{key} is {value!r}; give a number {'above 0' if least == 1e-9 else f'of at least {least}'}"
 
 

@@ -14,6 +14,7 @@ from types import ModuleType
 from mvlpt.errors import DataError
 
 MAX_ENTRY_BYTES = 256 * 2**20
+PIECE = 2**20  # bytes that are unpacked at once
 MAX_OPEN_ARCHIVES = 16
 
 ARRAYS = ".torchvision"  # suffix of a data set whose images torchvision stores in arrays
@@ -79,7 +80,8 @@ def read_entry(path: str, entry: str) -> bytes:
                 f"The entry '{entry}' of {path} unpacks to {info.file_size} bytes; at most {MAX_ENTRY_BYTES} are read"
             )
         try:
-            return archive.read(info)
+            with archive.open(info) as handle:  # in pieces: a header may understate what an entry unpacks to
+                return b"".join(iter(lambda: handle.read(PIECE), b""))
         except Exception as error:  # zipfile and zlib: bad checksum, cut short, encrypted, unknown compression
             raise DataError(f"The entry '{entry}' of {path} cannot be read: {error}") from error
 
@@ -112,6 +114,8 @@ class _ArchivePool:
         if held is not None:
             held[1].close()
         try:
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                raise DataError(f"The archive {path} is not a regular file; give a zip file")
             archive = zipfile.ZipFile(path)
         except FileNotFoundError:
             raise DataError(f"The archive {path} does not exist") from None

@@ -49,9 +49,9 @@ def read_split(path: Path, images: Path) -> tuple[dict[str, list[Datum]], list[s
             splits[split].append(Datum(safe_join(images, relative, where), label, 0, name))
     if not splits["train"]:
         raise DataError(f"The split file {path} lists no training image")
-    absent = sorted(set(range(max(names) + 1)) - set(names))
-    if absent:
-        raise DataError(f"The split file {path} has no image of class {absent[0]}, so its name is unknown")
+    absent = next(label for label in range(len(names) + 1) if label not in names)
+    if absent < len(names):
+        raise DataError(f"The split file {path} has no image of class {absent}, so its name is unknown")
     return splits, [names[label] for label in range(len(names))]
 
 
