@@ -28,6 +28,8 @@ SAME = {
     "seed": (["--grouping-seed", "7"], 7),
     "pictures": (["--no-pictures"], False),
     "file": ([], "groups.yaml"),
+    "budget": ([], 0.5),
+    "folds": ([], 3),
 }
 
 
@@ -40,7 +42,12 @@ def test_every_option_is_declared_with_all_that_is_known_of_it():
 @pytest.mark.parametrize("name", SAME)
 def test_the_command_line_and_a_file_give_the_same(name):
     words, value = SAME[name]
-    needs = {"steps": {"affinity": "grad"}, "results": {"affinity": "measured"}}.get(name, {})
+    needs = {
+        "steps": {"affinity": "grad"},
+        "results": {"affinity": "measured"},
+        "budget": {"method": "choose"},
+        "folds": {"method": "choose"},
+    }.get(name, {})
     from_file = GroupingOptions.from_section({name: value, **needs})
     assert list(grouping_problems({name: value})) == []
     if words:

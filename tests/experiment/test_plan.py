@@ -269,7 +269,7 @@ def test_where_groups_overlap_a_task_counts_in_the_one_that_serves_it():
 @pytest.mark.parametrize(
     ("groups", "expected"),
     [
-        (None, "needs groups"),
+        (None, "need groups"),
         (Grouping((TASKS[:2],)), "'weather-dark' is in no group; 'tools-dark' is in no group"),
         (Grouping((TASKS, ("power-dark",))), "'power-dark' is no task of the experiment"),
     ],

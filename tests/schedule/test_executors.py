@@ -105,9 +105,9 @@ def opened_by(root):
 def test_a_plugin_file_adds_an_executor_to_schedule_run(tmp_path, forgets, capsys):
     plugin, root = tmp_path / "mine.py", planned(tmp_path / "run")
     plugin.write_text(MODULE.format(name="mine") + "\nregister_executor(SPEC)\n")
-    assert main(["schedule", "run", str(root), "--executor", "mine"]) == 2
+    assert main(["schedule", "run", str(root), "--trust", "--executor", "mine"]) == 2
     assert "No executor is named 'mine'" in capsys.readouterr().err
-    words = ["schedule", "run", str(root), "--plugin", str(plugin), "--executor", "mine", "--slots", "2"]
+    words = ["schedule", "run", str(root), "--trust", "--plugin", str(plugin), "--executor", "mine", "--slots", "2"]
     assert main(words) == 0
     assert (root / "b").read_text() == "a\n"
     assert opened_by(root) == "mine"
@@ -120,7 +120,7 @@ def test_the_executor_of_the_page_runs_a_plan(tmp_path, forgets):
     page = Path(__file__).resolve().parents[2] / "docs" / "schedule.md"
     (tmp_path / "one_by_one.py").write_text(re.search(r"```python\n(.*?)```", page.read_text(), re.DOTALL).group(1))
     root = planned(tmp_path / "run")
-    words = ["--plugin", str(tmp_path / "one_by_one.py"), "--executor", "one-by-one"]
+    words = ["--trust", "--plugin", str(tmp_path / "one_by_one.py"), "--executor", "one-by-one"]
     assert main(["schedule", "run", str(root), *words]) == 0
     assert (root / "b").read_text() == "a\n"
 

@@ -4,22 +4,33 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mvlpt.engine import TRAINER_REGISTRY, load_shipped
+from mvlpt.dassl import plugins
+from mvlpt.data.datasets import DATASET_REGISTRY
+from mvlpt.engine import EVALUATOR_REGISTRY, TRAINER_REGISTRY, load_shipped, registries
+from mvlpt.graph import SIMILARITIES
 from mvlpt.models.prompts import PROMPT_METHODS
+from mvlpt.schedule import EXECUTORS
+
+TABLES = [
+    *(one._entries for one in (TRAINER_REGISTRY, DATASET_REGISTRY, EVALUATOR_REGISTRY, PROMPT_METHODS, EXECUTORS)),
+    SIMILARITIES,
+    registries._OPTIONS,
+    plugins._plugins,
+]
 
 
 @contextmanager
 def restored_registries() -> Iterator[None]:
-    """Removes the trainers, prompt methods and plugin modules that the block added; what ships stays."""
+    """Forgets what plugins registered inside the block, their options and their modules; what ships stays."""
     load_shipped()  # a module is run once: what it registers inside the block would be gone for good
-    registries = [(registry, dict(registry._entries)) for registry in (TRAINER_REGISTRY, PROMPT_METHODS)]
-    modules = set(sys.modules)
+    before, modules = [dict(table) for table in TABLES], set(sys.modules)
     try:
         yield
     finally:
-        for registry, entries in registries:
-            registry._entries.clear()
-            registry._entries.update(entries)
+        for table, entries in zip(TABLES, before, strict=True):
+            if dict(table) != entries:
+                table.clear()
+                table.update(entries)
         for name in set(sys.modules) - modules:
-            if name.startswith("mvlpt_plugin_"):
+            if name.startswith("mvlpt_plugin"):
                 del sys.modules[name]
