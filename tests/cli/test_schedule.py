@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.registries import restored_registries
 
 from mvlpt.cli import main
 from mvlpt.cli.schedule_run import read_run_options
@@ -331,10 +332,11 @@ def test_an_experiment_takes_the_executor_of_a_plugin(toy_tasks, tmp_path, capsy
     file = tmp_path / "e.yaml"
     file.write_text(json.dumps({"tasks": ["toy-warm"], "trainers": [trainer], "arms": ["single"], "seeds": [1]}))
     words = ["experiment", "--config-file", str(file), "--output-dir", str(tmp_path / "out"), "--no-calibrate"]
-    assert main([*words, "--dry-run", "--executor", "mnie", "--plugin", str(plugin)]) == 2
-    assert "did you mean 'mine'" in capsys.readouterr().err
-    assert main([*words, "--dry-run", "--executor", "mine", "--plugin", str(plugin)]) == 0
-    assert "On 1 slot" in capsys.readouterr().out
+    with restored_registries():
+        assert main([*words, "--dry-run", "--executor", "mnie", "--plugin", str(plugin)]) == 2
+        assert "did you mean 'mine'" in capsys.readouterr().err
+        assert main([*words, "--dry-run", "--executor", "mine", "--plugin", str(plugin)]) == 0
+        assert "On 1 slot" in capsys.readouterr().out
 
 
 def test_commands_of_a_strangers_plan_are_shown_and_need_trust(tmp_path, capsys):
