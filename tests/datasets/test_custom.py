@@ -444,3 +444,15 @@ def test_a_task_file_may_ask_for_whole_images(tmp_path):
     assert not build(task_file(tmp_path, images="photos", center_crop=False)).center_crop
     with pytest.raises(DataError, match="center_crop must be true or false, not 'no way'"):
         build(task_file(tmp_path, images="photos", center_crop="no way"))
+
+
+def test_the_former_module_and_names_work_and_warn():
+    from mvlpt.datasets import custom, own
+
+    with pytest.warns(DeprecationWarning, match="mvlpt.datasets.custom.custom_task"):
+        former = own.own_task
+    with pytest.warns(DeprecationWarning, match=r"custom\.CustomTask"):
+        assert own.OwnTask.__name__ == "CustomTask"
+    assert former is custom.custom_task
+    with pytest.raises(AttributeError, match="'nothing'"):
+        _ = own.nothing
