@@ -65,6 +65,7 @@ _TABLE = (
     Arm("pair", "pair", "one prompt for each pair of tasks", several_tasks=True, per_group=True, auxiliary=True),
     Arm("source", "source", "prompts of source tasks", selectable=False, in_results=False, auxiliary=True),
     Arm("transfer", "transfer", "source prompts adapted to each target task", transfers=True, per_group=True),
+    Arm("evaluated", "evaluated", "a tuned prompt, evaluated by a run of its own", selectable=False),
 )
 ARMS: Mapping[str, Arm] = MappingProxyType({arm.name: arm for arm in _TABLE})
 """Every arm by name, in the order of tables."""

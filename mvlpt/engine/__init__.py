@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     )
     from mvlpt.engine.evaluation import EVALUATOR_REGISTRY, EvaluatorBase, TaskScore, build_evaluator
     from mvlpt.engine.feature_nets import BACKBONE_REGISTRY, HEAD_REGISTRY, NETWORK_REGISTRY
-    from mvlpt.engine.identity import config_differences, config_identity, result_affecting_options
+    from mvlpt.engine.identity import (
+        changed_options,
+        config_differences,
+        config_identity,
+        result_affecting_options,
+    )
     from mvlpt.engine.origins import ORIGIN, origin_of, saved_origin
     from mvlpt.engine.predictions import (
         PREDICTIONS_FOLDER,
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
         parameter_counts,
         record_predictions,
     )
+    from mvlpt.engine.recorded_predictions import RecordedTask, read_predictions
     from mvlpt.engine.registries import (
         TRAINER_REGISTRY,
         build_trainer,
@@ -60,7 +66,7 @@ _HOMES = {
     "checkpoints": ("BEST_CHECKPOINT", "find_checkpoint", "load_checkpoint", "save_checkpoint"),
     "evaluation": ("EVALUATOR_REGISTRY", "EvaluatorBase", "TaskScore", "build_evaluator"),
     "feature_nets": ("BACKBONE_REGISTRY", "HEAD_REGISTRY", "NETWORK_REGISTRY"),
-    "identity": ("config_differences", "config_identity", "result_affecting_options"),
+    "identity": ("changed_options", "config_differences", "config_identity", "result_affecting_options"),
     "origins": ("ORIGIN", "origin_of", "saved_origin"),
     "predictions": (
         "PREDICTIONS_FOLDER",
@@ -69,6 +75,7 @@ _HOMES = {
         "parameter_counts",
         "record_predictions",
     ),
+    "recorded_predictions": ("RecordedTask", "read_predictions"),
     "registries": (
         "TRAINER_REGISTRY",
         "build_trainer",
@@ -115,6 +122,7 @@ __all__ = [
     "TEST_SPLITS",
     "TRAINER_REGISTRY",
     "EvaluatorBase",
+    "RecordedTask",
     "Resources",
     "RunFolder",
     "RunOutcome",
@@ -126,6 +134,7 @@ __all__ = [
     "arm_of",
     "build_evaluator",
     "build_trainer",
+    "changed_options",
     "config_differences",
     "config_identity",
     "configured_backbone",
@@ -139,6 +148,7 @@ __all__ = [
     "origin_of",
     "parameter_counts",
     "pretrained_weights",
+    "read_predictions",
     "read_results",
     "record_predictions",
     "register_options",

@@ -28,7 +28,20 @@ def result_affecting_options(cfg: CfgNode, *, pinned: bool = True) -> dict[str, 
     for key in ("DATASET.DATASET", "DATASET.NAME") if pinned else ():
         if isinstance(kept.get(key), str):
             kept[key] = ",".join(os.path.normpath(part) if "/" in part else part for part in kept[key].split(","))
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in sorted(kept.items())}
+    return {key: _plain(value) for key, value in sorted(kept.items())}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def changed_options(cfg: CfgNode) -> dict[str, Any]:
+    """The options that affect results and are not at their defaults, flat; a plugin's own options always."""
+    return {
+        key: value
+        for key, value in result_affecting_options(cfg).items()
+        if key not in OPTIONS or value != _plain(OPTIONS[key].default)
+    }
 
 
 def config_identity(cfg: CfgNode) -> str:

@@ -1,15 +1,17 @@
 """Saves the probabilities of a run's test images, task by task, for leaderboards and error analyses.
 
 With ``TEST.PREDICTIONS True`` an evaluation of the test split writes to ``OUTPUT_DIR/predictions/`` one ``.npy`` file
-(N, K) of float32 per task, with rows in the order of the task's test index and columns in label order, and
-``index.json``, which describes them. Rows are written as they arrive: memory does not grow with the test set.
+(N, K) of float32 per task, with rows in the order of the task's test index and columns in label order; beside it a
+``.jsonl`` file with a line for each row, the image and its labels; and ``index.json``, which describes them. Rows are
+written as they arrive: memory does not grow with the test set. :func:`read_predictions` reads all of it.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 import torch
 
-from mvlpt.data import TaskInfo
+from mvlpt.data import TaskInfo, labels_of
 from mvlpt.engine.origins import origin_of
 from mvlpt.engine.results import arm_of
 from mvlpt.errors import ConfigError
@@ -67,12 +69,30 @@ def record_predictions(trainer: Any, split: str) -> Iterator[Callable[[torch.Ten
         yield record
         for file in files:
             file.finish()
+    for task, dataset in zip(tasks, _datasets(trainer), strict=True):
+        _write_items(folder / items_name(task.name), getattr(dataset, "test", None) or ())
     write_json(_description(trainer, tasks, files), folder / PREDICTIONS_INDEX)
 
 
 def file_name(task: str) -> str:
     """The file of a task; characters that some file system refuses become ``_``."""
     return re.sub(r"[^\w.-]+", "_", task) + ".npy"
+
+
+def items_name(task: str) -> str:
+    """The file that names a task's test images and their labels."""
+    return file_name(task).removesuffix(".npy") + ".jsonl"
+
+
+def _write_items(path: Path, items: Iterable[Any]) -> None:
+    with atomic_write(path) as handle:
+        for item in items:
+            handle.write(json.dumps({"image": item.impath, "labels": list(labels_of(item))}, ensure_ascii=False) + "\n")
+
+
+def _datasets(trainer: Any) -> Sequence[Any]:
+    """The data set of each task."""
+    return getattr(trainer.dm.dataset, "members", [trainer.dm.dataset])
 
 
 class _RowFile:
@@ -123,7 +143,6 @@ class _RowFile:
 
 def _description(trainer: Any, tasks: Sequence[TaskInfo], files: Sequence[_RowFile]) -> dict[str, Any]:
     cfg, arm = trainer.cfg, arm_of(trainer.cfg)
-    datasets = getattr(trainer.dm.dataset, "members", [trainer.dm.dataset])
     return {
         "format": PREDICTIONS_FORMAT,
         "trainer": cfg.TRAINER.NAME,
@@ -138,6 +157,7 @@ def _description(trainer: Any, tasks: Sequence[TaskInfo], files: Sequence[_RowFi
             {
                 "name": task.name,
                 "file": file_name(task.name),
+                "items": items_name(task.name),
                 "images": task.sizes.test,
                 "classes": list(task.classnames),
                 "metric": task.metric,
@@ -145,7 +165,7 @@ def _description(trainer: Any, tasks: Sequence[TaskInfo], files: Sequence[_RowFi
                 "source": getattr(dataset, "source", ""),
                 "missing": file.missing,
             }
-            for task, file, dataset in zip(tasks, files, datasets, strict=True)
+            for task, file, dataset in zip(tasks, files, _datasets(trainer), strict=True)
         ],
     }
 

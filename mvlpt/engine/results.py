@@ -34,11 +34,15 @@ _KEY = ("run", "task", "split", "metric", "epoch")
 
 
 def arm_of(cfg: CfgNode) -> str:
-    """How the run shares its prompt: ``RUN.ARM``, or else inferred from the trainer, the group and the tasks."""
+    """How the run shares its prompt: ``RUN.ARM``, or else inferred from the trainer, the prompt that it starts from or
+    evaluates, the group and the tasks.
+    """
     if cfg.RUN.ARM:
         return cfg.RUN.ARM
     if cfg.TRAINER.NAME.startswith("Zeroshot"):
         return "zero_shot"
+    if cfg.RUN.INIT_FROM:
+        return "evaluated" if cfg.RUN.MODE == "eval" else "adapted"
     if len(task_names(cfg)) == 1:
         return "single"
     return "grouped" if cfg.RUN.GROUP else "all"

@@ -23,7 +23,7 @@ from yacs.config import CfgNode
 import mvlpt
 from mvlpt.config import OPTIONS, Config, flatten, read_yaml
 from mvlpt.engine.checkpoints import holds_dassl_checkpoints
-from mvlpt.engine.identity import config_differences, config_identity
+from mvlpt.engine.identity import changed_options, config_differences, config_identity
 from mvlpt.errors import RunFolderError
 from mvlpt.io import (
     LockHeldError,
@@ -139,6 +139,7 @@ class RunFolder:
                 "format": FORMAT,
                 "state": "running",
                 "run": config_identity(cfg),
+                "options": changed_options(cfg),
                 "command": sys.argv,
                 "versions": _versions(),
                 **metadata,

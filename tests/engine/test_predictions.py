@@ -8,7 +8,8 @@ import torch
 from support.toy import toy_config
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
-from mvlpt.engine import TRAINER_REGISTRY, run_config
+from mvlpt.engine import TRAINER_REGISTRY, read_predictions, run_config
+from mvlpt.errors import DataError
 
 
 def recorded(folder):
@@ -40,6 +41,11 @@ def test_rows_are_softmax_over_the_tasks_own_classes_in_index_order(toy_tasks, t
     for name, rows in expected.items():
         np.testing.assert_allclose(arrays[name], np.stack(rows), atol=1e-5)
     assert [row["task"] for row in outcome.rows] == list(arrays)
+    tasks = read_predictions(tmp_path / "run")
+    assert [image for task in tasks for image in task.images] == [item.impath for item in trainer.dm.dataset.test]
+    for task, row in zip(tasks, outcome.rows, strict=True):
+        assert 100 * task.correct().mean() == pytest.approx(row["value"], abs=1e-4)
+        assert row["task"] == task.name
     assert (index["shots"], index["seed"], index["arm"]) == (2, 1, "all")
     assert (
         index["parameters"]["trainable"]
@@ -67,6 +73,12 @@ def test_unreadable_images_leave_rows_of_nan_and_are_counted(toy_tasks, tmp_path
     index, arrays = recorded(tmp_path / "run")
     assert index["tasks"][0]["missing"] == 1
     assert np.isnan(arrays["toy-spoiled"]).all(axis=1).tolist() == [place == 3 for place in range(8)]
+    (task,) = read_predictions(tmp_path / "run")
+    assert not task.correct()[3]
+    assert task.images[3] == str(tmp_path / "absent.png")
+    (tmp_path / "run" / "predictions" / "toy-spoiled.jsonl").write_text('{"image": "a", "labels": [0]}\n')
+    with pytest.raises(DataError, match=r"shape \(8, 2\), but the task has 1 images and 2 classes; evaluate the run"):
+        read_predictions(tmp_path / "run")[0].correct()
 
 
 def test_nothing_is_recorded_unless_asked_for(toy_tasks, tmp_path):
@@ -74,3 +86,4 @@ def test_nothing_is_recorded_unless_asked_for(toy_tasks, tmp_path):
     cfg.freeze()
     run_config(cfg)
     assert not (tmp_path / "run" / "predictions").exists()
+    assert read_predictions(tmp_path / "run") == ()

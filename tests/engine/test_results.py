@@ -47,6 +47,8 @@ def test_rows_of_the_same_score_replace_each_other(tmp_path):
         ({"TRAINER__NAME": "MVLPT-CoOp", "DATASET__NAME": "a,b"}, "all"),
         ({"TRAINER__NAME": "MVLPT-CoOp", "DATASET__NAME": "a,b", "RUN__GROUP": "g1"}, "grouped"),
         ({"TRAINER__NAME": "MVLPT-CoOp", "DATASET__NAME": "a", "RUN__ARM": "grouped"}, "grouped"),
+        ({"TRAINER__NAME": "MVLPT-CoOp", "DATASET__NAME": "a", "RUN__INIT_FROM": "out"}, "adapted"),
+        ({"TRAINER__NAME": "CoOp", "DATASET__NAME": "a", "RUN__INIT_FROM": "out", "RUN__MODE": "eval"}, "evaluated"),
     ],
 )
 def test_arms(options, arm):
