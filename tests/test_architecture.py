@@ -14,6 +14,7 @@ FLOORS = {
     "cli": 10,
     "report": 9,
     "experiment": 8,
+    "inference": 8,
     "trainers": 7,
     "datasets": 7,
     "dassl": 6,

@@ -57,6 +57,10 @@ class LinearProbe(FrozenCLIPTrainer):
         logits = self.model(self.features_of(input) * self.backbone.logit_scale.exp())
         return self.label_space.restrict(logits, input.task) if self.label_space.per_task else logits
 
+    def class_weights(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weights (K, D) and biases (K,) of all classes."""
+        return self.model.weight, self.model.bias
+
     @torch.no_grad()
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """Image features (B, D) of length one."""

@@ -198,7 +198,7 @@ class PromptTrainer(FrozenCLIPTrainer):
         save_prompt(
             path,
             self.model,
-            tasks=[{"name": task.name, "class_names": list(task.classnames)} for task in self.dm.tasks],
+            tasks=[task.as_record() for task in self.dm.tasks],
             extra={
                 "trainer": self.cfg.TRAINER.NAME,
                 "shots": self.cfg.DATASET.NUM_SHOTS,

@@ -45,6 +45,10 @@ class ZeroshotCLIP(FrozenCLIPTrainer):
         """Scores (B, K) over the union of classes."""
         return self.backbone.logit_scale.exp() * self.features_of(input) @ self.text_features.t()
 
+    def class_weights(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Text features (K, D) of all classes, and zeros (K,) for biases."""
+        return self.text_features, self.text_features.new_zeros(len(self.text_features))
+
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """Image features (B, D) of length one."""
         return torch.nn.functional.normalize(self.backbone.encode_image(images).float(), dim=-1)

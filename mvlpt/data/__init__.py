@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mvlpt.data.datum import Datum, labels_of
     from mvlpt.data.images import read_image
     from mvlpt.data.loading import INTERPOLATION_MODES, DatasetWrapper, EpochLoader, build_transform
+    from mvlpt.data.recorded import recorded_tasks
     from mvlpt.data.sampling import build_sampler
     from mvlpt.data.split_sizes import SplitSizes
     from mvlpt.data.tasks import MultiTaskDataset, TaskInfo
@@ -38,6 +39,7 @@ __all__ = [
     "checked_task_names",
     "labels_of",
     "read_image",
+    "recorded_tasks",
 ]
 
 __getattr__ = lazy_exports(
@@ -61,5 +63,6 @@ __getattr__ = lazy_exports(
         "checked_task_names": "datasets",
         "labels_of": "datum",
         "read_image": "images",
+        "recorded_tasks": "recorded",
     },
 )

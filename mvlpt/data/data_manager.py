@@ -19,6 +19,7 @@ from mvlpt.data.loading.items import Items
 from mvlpt.data.loading.loader import EpochLoader
 from mvlpt.data.loading.transforms import build_test_transform, build_transform
 from mvlpt.data.loading.wrapper import DatasetWrapper
+from mvlpt.data.recorded import recorded_datasets
 from mvlpt.data.sampling.fewshot import stream_seed
 from mvlpt.data.sampling.joint import joint_sample
 from mvlpt.data.sampling.sample_files import sample_record, save_sample
@@ -131,7 +132,7 @@ class DataManager:
         custom_tfm_test: Any = None,
         dataset_wrapper: Callable[..., Any] | None = None,
     ) -> None:
-        members = self._members(cfg)
+        members = recorded_datasets() or self._members(cfg)
         self.dataset = members[0] if len(members) == 1 else MultiTaskDataset(members)
         self.tasks = [TaskInfo.of(members[0])] if len(members) == 1 else self.dataset.tasks
         self._check_evaluation_key(cfg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,49 @@ class TaskInfo:
             split_origin=getattr(dataset, "split_origin", ""),
             center_crop=getattr(dataset, "center_crop", DatasetBase.center_crop),
             transparency=getattr(dataset, "transparency", DatasetBase.transparency),
+        )
+
+    def as_record(self) -> dict[str, Any]:
+        """What a classifier needs to know of the task, as plain containers: all but its range and its sizes."""
+        return {
+            "name": self.name,
+            "class_names": list(self.classnames),
+            "metric": self.metric,
+            "multi_label": self.multi_label,
+            "templates": list(self.templates),
+            "center_crop": self.center_crop,
+            "transparency": self.transparency,
+        }
+
+    @classmethod
+    def from_record(cls, record: Any, start: int = 0, source: str = "the record") -> TaskInfo:
+        """Reads what :meth:`as_record` made; what is missing, besides name and classes, has its default.
+
+        Args:
+            record: of one task.
+            start: the id of its first class.
+            source: what holds the record, for messages.
+
+        Raises:
+            DataError: it is damaged.
+        """
+        known = record if isinstance(record, Mapping) else {}
+        names, templates = known.get("class_names"), known.get("templates", list(DatasetBase.templates))
+        sound = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+        sound = sound and isinstance(known.get("name"), str) and isinstance(templates, list)
+        if not sound:
+            raise DataError(f"The record of a task in {source} is damaged: {record!r:.100}")
+        return cls(
+            name=known["name"],
+            classnames=tuple(names),
+            start=start,
+            stop=start + len(names),
+            metric=str(known.get("metric", DatasetBase.metric)),
+            multi_label=known.get("multi_label") is True,
+            templates=tuple(map(str, templates)),
+            sizes=SplitSizes(0, 0, 0),
+            center_crop=known.get("center_crop", DatasetBase.center_crop) is not False,
+            transparency="drop" if known.get("transparency") == "drop" else "white",
         )
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         config_identity,
         result_affecting_options,
     )
-    from mvlpt.engine.origins import ORIGIN, origin_of, saved_origin
+    from mvlpt.engine.initial import load_weights
+    from mvlpt.engine.origins import ORIGIN, PROMPT_FILE, origin_of, saved_origin
     from mvlpt.engine.predictions import (
         PREDICTIONS_FOLDER,
         PREDICTIONS_FORMAT,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
         result_rows,
         write_results,
     )
-    from mvlpt.engine.run import FEATURES_FILE, RunOutcome, run_config
+    from mvlpt.engine.run import FEATURES_FILE, TASKS, RunOutcome, run_config
     from mvlpt.engine.run_folder import CONFIG_FILE, STATE_FILE, RunFolder
     from mvlpt.engine.seeding import set_random_seed
     from mvlpt.engine.simple_trainer import SimpleTrainer
@@ -67,7 +68,8 @@ _HOMES = {
     "evaluation": ("EVALUATOR_REGISTRY", "EvaluatorBase", "TaskScore", "build_evaluator"),
     "feature_nets": ("BACKBONE_REGISTRY", "HEAD_REGISTRY", "NETWORK_REGISTRY"),
     "identity": ("changed_options", "config_differences", "config_identity", "result_affecting_options"),
-    "origins": ("ORIGIN", "origin_of", "saved_origin"),
+    "initial": ("load_weights",),
+    "origins": ("ORIGIN", "PROMPT_FILE", "origin_of", "saved_origin"),
     "predictions": (
         "PREDICTIONS_FOLDER",
         "PREDICTIONS_FORMAT",
@@ -95,7 +97,7 @@ _HOMES = {
         "result_rows",
         "write_results",
     ),
-    "run": ("FEATURES_FILE", "RunOutcome", "run_config"),
+    "run": ("FEATURES_FILE", "TASKS", "RunOutcome", "run_config"),
     "run_folder": ("CONFIG_FILE", "STATE_FILE", "RunFolder"),
     "seeding": ("set_random_seed",),
     "simple_trainer": ("SimpleTrainer",),
@@ -116,9 +118,11 @@ __all__ = [
     "PREDICTIONS_FOLDER",
     "PREDICTIONS_FORMAT",
     "PREDICTIONS_INDEX",
+    "PROMPT_FILE",
     "RESULTS_FILE",
     "RESULT_FIELDS",
     "STATE_FILE",
+    "TASKS",
     "TEST_SPLITS",
     "TRAINER_REGISTRY",
     "EvaluatorBase",
@@ -145,6 +149,7 @@ __all__ = [
     "load_checkpoint",
     "load_entry_points",
     "load_shipped",
+    "load_weights",
     "origin_of",
     "parameter_counts",
     "pretrained_weights",

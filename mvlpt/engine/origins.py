@@ -34,6 +34,7 @@ def origin_of(trainer: Any) -> Origin:
             "crop": cfg.INPUT.TEST_CROP,
             "mean": [float(value) for value in cfg.INPUT.PIXEL_MEAN],
             "std": [float(value) for value in cfg.INPUT.PIXEL_STD],
+            "normalize": "normalize" in cfg.INPUT.TRANSFORMS,
         }
         known["sampling"] = {
             "rule": cfg.DATASET.SAMPLING,

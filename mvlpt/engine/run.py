@@ -11,10 +11,10 @@ import torch
 from yacs.config import CfgNode
 
 from mvlpt.config import check_config, task_names
-from mvlpt.data import Datum
+from mvlpt.data import Datum, TaskInfo
 from mvlpt.data.features import fingerprint_items
 from mvlpt.data.loading import deaths_explained
-from mvlpt.engine.checkpoints import epoch_to_load
+from mvlpt.engine.initial import load_weights
 from mvlpt.engine.origins import ORIGIN, origin_of
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.results import RESULTS_FILE, read_results, result_rows, write_results
@@ -26,6 +26,7 @@ from mvlpt.errors import ConfigError, DataError, EvaluationError
 from mvlpt.io import write_json
 
 FEATURES_FILE = "features.json"
+TASKS = "tasks"  # in run.json: what a classifier needs to know of each task
 _OWN_LOOPS = ("TrainerX", "TrainerXU")  # classes whose epochs call forward_backward()
 
 
@@ -109,9 +110,9 @@ def _load_initial_model(trainer: Any, cfg: CfgNode) -> None:
     """Loads the models of ``RUN.INIT_FROM``, which an evaluation needs."""
     names = trainer.get_model_names()
     if cfg.RUN.INIT_FROM:
-        trainer.load_model(cfg.RUN.INIT_FROM, epoch=cfg.RUN.INIT_EPOCH or epoch_to_load(cfg.RUN.INIT_FROM, names))
+        load_weights(trainer, cfg.RUN.INIT_FROM, cfg.RUN.INIT_EPOCH)
     elif cfg.RUN.MODE == "eval" and names:
-        raise ConfigError("--eval-only needs --model-dir, the folder of the run whose prompt is evaluated")
+        raise ConfigError("--eval-only needs --model-dir, the run or the prompt that is evaluated")
 
 
 def _write_rows(trainer: Any, cfg: CfgNode, folder: Path, epoch: int) -> list[dict[str, Any]]:
@@ -162,6 +163,8 @@ def _metadata(trainer: Any) -> dict[str, Any]:
     items = getattr(trainer.dm.dataset, "train_x", None)
     if items and isinstance(items[0], Datum):
         metadata["data"] = fingerprint_items(items)
+    tasks = [task.as_record() for task in getattr(trainer.dm, "tasks", None) or () if isinstance(task, TaskInfo)]
+    metadata |= {TASKS: tasks} if tasks else {}
     if trainer.get_model_names():
         metadata[ORIGIN] = origin_of(trainer).as_record()
     models = [trainer._models[name] for name in trainer.get_model_names()]

@@ -8,6 +8,7 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.data.images.archives import archive_entries, cut_at_archive, file_stamp, read_entry, split_impath
+    from mvlpt.data.images.modes import upright_rgb
     from mvlpt.data.images.reading import MAX_PIXELS, image_suffixes, read_image
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "read_entry",
     "read_image",
     "split_impath",
+    "upright_rgb",
 ]
 
 __getattr__ = lazy_exports(
@@ -32,5 +34,6 @@ __getattr__ = lazy_exports(
         "read_entry": "archives",
         "read_image": "reading",
         "split_impath": "archives",
+        "upright_rgb": "modes",
     },
 )
