@@ -153,7 +153,9 @@ class PromptTrainer(FrozenCLIPTrainer):
 
     def after_epoch(self) -> None:
         """Logs loss, accuracy and gradient norm of each task, then validates and saves."""
-        for name, values in self.task_meter.summary().items():
+        summary = self.task_meter.summary()
+        self.epoch_log.add_tasks(summary)
+        for name, values in summary.items():
             log.debug("epoch %d, %s: %s", self.epoch + 1, name, ", ".join(f"{k} {v:.4g}" for k, v in values.items()))
             for key, value in values.items():
                 self.write_scalar(f"train/{name}/{key}", value, self.epoch)

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
         load_checkpoint,
         save_checkpoint,
     )
+    from mvlpt.engine.class_results import EVALUATION_FILE, ClassResults, Mistake, read_evaluation
+    from mvlpt.engine.epoch_log import (
+        METRICS_FIELDS,
+        METRICS_FILE,
+        TASK_METRICS_FIELDS,
+        TASK_METRICS_FILE,
+        EpochLog,
+        read_metrics,
+    )
     from mvlpt.engine.evaluation import EVALUATOR_REGISTRY, EvaluatorBase, TaskScore, build_evaluator
     from mvlpt.engine.feature_nets import BACKBONE_REGISTRY, HEAD_REGISTRY, NETWORK_REGISTRY
     from mvlpt.engine.identity import (
@@ -65,6 +74,15 @@ if TYPE_CHECKING:
 _HOMES = {
     "backbone": ("configured_backbone", "pretrained_weights"),
     "checkpoints": ("BEST_CHECKPOINT", "find_checkpoint", "load_checkpoint", "save_checkpoint"),
+    "class_results": ("EVALUATION_FILE", "ClassResults", "Mistake", "read_evaluation"),
+    "epoch_log": (
+        "METRICS_FIELDS",
+        "METRICS_FILE",
+        "TASK_METRICS_FIELDS",
+        "TASK_METRICS_FILE",
+        "EpochLog",
+        "read_metrics",
+    ),
     "evaluation": ("EVALUATOR_REGISTRY", "EvaluatorBase", "TaskScore", "build_evaluator"),
     "feature_nets": ("BACKBONE_REGISTRY", "HEAD_REGISTRY", "NETWORK_REGISTRY"),
     "identity": ("changed_options", "config_differences", "config_identity", "result_affecting_options"),
@@ -110,9 +128,12 @@ __all__ = [
     "BACKBONE_REGISTRY",
     "BEST_CHECKPOINT",
     "CONFIG_FILE",
+    "EVALUATION_FILE",
     "EVALUATOR_REGISTRY",
     "FEATURES_FILE",
     "HEAD_REGISTRY",
+    "METRICS_FIELDS",
+    "METRICS_FILE",
     "NETWORK_REGISTRY",
     "ORIGIN",
     "PREDICTIONS_FOLDER",
@@ -123,9 +144,14 @@ __all__ = [
     "RESULT_FIELDS",
     "STATE_FILE",
     "TASKS",
+    "TASK_METRICS_FIELDS",
+    "TASK_METRICS_FILE",
     "TEST_SPLITS",
     "TRAINER_REGISTRY",
+    "ClassResults",
+    "EpochLog",
     "EvaluatorBase",
+    "Mistake",
     "RecordedTask",
     "Resources",
     "RunFolder",
@@ -153,6 +179,8 @@ __all__ = [
     "origin_of",
     "parameter_counts",
     "pretrained_weights",
+    "read_evaluation",
+    "read_metrics",
     "read_predictions",
     "read_results",
     "record_predictions",

@@ -16,6 +16,7 @@ import torch
 from yacs.config import CfgNode
 
 from mvlpt.data import SplitSizes, TaskInfo
+from mvlpt.engine.class_results import ClassResults, SurestMistakes
 from mvlpt.errors import DataError, EvaluationError, UnknownNameError
 from mvlpt.io import atomic_write
 from mvlpt.metrics import count_pairs, f1_of_counts, get_metric
@@ -97,6 +98,8 @@ class Classification(EvaluatorBase):
     def reset(self) -> None:
         """Discards what was processed."""
         self.task_scores: list[TaskScore] = []
+        self.class_results: list[ClassResults] = []
+        self._mistakes: dict[int, SurestMistakes] = {}
         self._scores: dict[int, list[np.ndarray]] = {}
         self._labels: dict[int, list[np.ndarray]] = {}
         self._not_numbers: dict[int, str] = {}
@@ -132,6 +135,9 @@ class Classification(EvaluatorBase):
                 chosen = chosen[:, info.start : info.stop]
             else:
                 chosen = chosen - info.start
+            if images is not None and not info.multi_label:
+                names = [images[row] for row in rows.nonzero()[:, 0].tolist()]
+                self._mistakes.setdefault(identity, SurestMistakes()).add(own, chosen, names)
             self._labels.setdefault(identity, []).append(chosen.numpy())
 
     def _look_for_nan(self, identity: int, own: torch.Tensor, rows: torch.Tensor, images: Sequence[str] | None) -> None:
@@ -158,7 +164,7 @@ class Classification(EvaluatorBase):
             raise DataError("There is nothing to evaluate: the split holds no image; choose another TEST.SPLIT")
         several = len(self._tasks or ()) > 1
         results: OrderedDict[str, float] = OrderedDict()
-        self.task_scores = []
+        self.task_scores, self.class_results = [], []
         failed = []
         for identity in sorted(self._labels):
             labels = np.concatenate(self._labels[identity])
@@ -176,7 +182,12 @@ class Classification(EvaluatorBase):
                     results["error_rate"] = 100 - score.value
                 results["macro_f1"] = 100 * f1_of_counts(_counts(info, labels, scores))
             if not info.multi_label:
-                self._show_classes(info, _counts(info, labels, scores))
+                counts = _counts(info, labels, scores)
+                mistakes = self._mistakes.get(identity, SurestMistakes()).surest
+                self.class_results.append(
+                    ClassResults(info.name, score.metric, score.value, tuple(info.classnames), counts, mistakes)
+                )
+                self._show_classes(info, counts)
         if failed:
             kept = f"; the scores of the other {len(self.task_scores)} tasks are kept" if self.task_scores else ""
             raise EvaluationError("; ".join(failed) + kept)

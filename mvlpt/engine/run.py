@@ -14,6 +14,7 @@ from mvlpt.config import check_config, task_names
 from mvlpt.data import Datum, TaskInfo
 from mvlpt.data.features import fingerprint_items
 from mvlpt.data.loading import deaths_explained
+from mvlpt.engine.class_results import write_evaluation
 from mvlpt.engine.initial import load_weights
 from mvlpt.engine.origins import ORIGIN, origin_of
 from mvlpt.engine.registries import build_trainer
@@ -120,7 +121,16 @@ def _write_rows(trainer: Any, cfg: CfgNode, folder: Path, epoch: int) -> list[di
     rows = result_rows(cfg, trainer.task_scores.get(cfg.TEST.SPLIT, ()), cfg.TEST.SPLIT, epoch)
     if rows:
         write_results(rows, folder / RESULTS_FILE)
+        _write_class_results(trainer, cfg, folder, epoch)
     return rows
+
+
+def _write_class_results(trainer: Any, cfg: CfgNode, folder: Path, epoch: int) -> None:
+    """Writes what the evaluator found for each class, where its last evaluation is the one that was scored."""
+    results = getattr(getattr(trainer, "evaluator", None), "class_results", None)
+    scored = [(score.task, score.value) for score in trainer.task_scores[cfg.TEST.SPLIT]]
+    if results and {(one.task, one.value) for one in results} <= set(scored):
+        write_evaluation(results, folder, cfg.TEST.SPLIT, epoch)
 
 
 def _features(trainer: Any, cfg: CfgNode) -> RunOutcome:

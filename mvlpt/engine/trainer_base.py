@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, load_checkpoint, save_checkpoint
+from mvlpt.engine.epoch_log import EpochLog
 from mvlpt.engine.origins import ORIGIN, check_checkpoint, origin_of
 from mvlpt.engine.run_state import apply_dassl_checkpoints
 from mvlpt.errors import CheckpointError, TrainingError
@@ -32,6 +33,7 @@ class TrainerBase:
         self._optims: OrderedDict[str, torch.optim.Optimizer | None] = OrderedDict()
         self._scheds: OrderedDict[str, Any] = OrderedDict()
         self._writer: Any = None
+        self.epoch_log = EpochLog()
 
     # Models --------------------------------------------------------------------------------------------------
 
@@ -167,15 +169,31 @@ class TrainerBase:
         self.start_epoch = start_epoch
         self.max_epoch = max_epoch
         self.before_train()
+        self._open_epoch_log()
         for epoch in range(self.start_epoch, self.max_epoch):
             self.epoch = epoch
             self._enter_epoch()
             self.before_epoch()
             self._enter_steps()
+            self.epoch_log.begin(epoch, self._learning_rate(), self._validation_scores())
             yield epoch
             self.after_epoch()
+            self.epoch_log.end(self._validation_scores())
             self._leave_epoch()
         self.after_train()
+
+    def _open_epoch_log(self) -> None:
+        """Chooses the folder of ``metrics.csv``; a trainer that has none writes no file."""
+        folder = getattr(self, "output_dir", "")
+        if folder:
+            self.epoch_log.open(folder, self.start_epoch)
+
+    def _learning_rate(self) -> float | None:
+        optim = next((optim for optim in self._optims.values() if optim is not None), None)
+        return optim.param_groups[0]["lr"] if optim is not None else None
+
+    def _validation_scores(self) -> Any:
+        return getattr(self, "task_scores", {}).get("val")
 
     def _enter_epoch(self) -> None:
         """The engine's own work before the hook :meth:`before_epoch`, whether or not a subclass replaces the hook."""

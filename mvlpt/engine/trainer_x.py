@@ -32,6 +32,7 @@ class TrainerX(SimpleTrainer):
             summary = self.forward_backward(*batches)
             batch_time.update(time.monotonic() - end)
             losses.update(summary)
+            self.epoch_log.add(losses, batches)
             self._report(losses, batch_time, data_time)
             self.after_step(self.batch_idx + 1)
             end = time.monotonic()

@@ -1,0 +1,184 @@
+"""What every epoch has shown, one line each in files of the run's folder that any program reads.
+
+``metrics.csv`` has a line for each epoch, :data:`METRICS_FIELDS`; a run on several tasks also writes
+``task_metrics.csv``, with a line for each epoch and task, :data:`TASK_METRICS_FIELDS`. Accuracies are in percent. The
+training ones are means over the batches of the epoch, measured while the prompt changed; the validation ones are the
+scores of the tasks' own metrics. What is not known is empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mvlpt.engine.meters import MetricMeter
+from mvlpt.errors import MvlptError, RunFolderError
+from mvlpt.io import read_text, write_file
+
+log = logging.getLogger(__name__)
+
+METRICS_FILE, TASK_METRICS_FILE = "metrics.csv", "task_metrics.csv"
+METRICS_FIELDS = ("epoch", "loss", "train_accuracy", "val_accuracy", "lr", "images_per_second", "elapsed")
+TASK_METRICS_FIELDS = ("epoch", "task", "loss", "train_accuracy", "val_accuracy")
+
+Row = dict[str, Any]
+
+
+class EpochLog:
+    """Collects what the steps of an epoch show, and writes a line when it has ended. A run never fails because of it.
+
+    Attributes:
+        row: the line of the last epoch that has ended; empty before.
+        task_rows: the lines of its tasks.
+    """
+
+    def __init__(self) -> None:
+        self.row: Row = {}
+        self.task_rows: list[Row] = []
+        self._folder: Path | None = None
+        self._failed = False
+        self._before = 0.0
+        self._started = time.monotonic()
+
+    def open(self, folder: str | Path, start_epoch: int) -> None:
+        """Goes on after epoch ``start_epoch``; lines of later epochs, which will run again, are dropped."""
+        self._folder, self._before, self._started = Path(folder), 0.0, time.monotonic()
+        for name, fields in ((METRICS_FILE, METRICS_FIELDS), (TASK_METRICS_FILE, TASK_METRICS_FIELDS)):
+            path = self._folder / name
+            if not path.exists():
+                continue
+            try:
+                kept = [row for row in read_metrics(path) if row["epoch"] is not None and row["epoch"] <= start_epoch]
+                write_file(path, _lines(fields, [fields, *([row[field] for field in fields] for row in kept)]))
+            except MvlptError as error:
+                self._give_up(error)
+                return
+            if name == METRICS_FILE and kept:
+                self._before = kept[-1]["elapsed"] or 0.0
+
+    def begin(self, epoch: int, lr: float | None, scores: Any) -> None:
+        """An epoch begins.
+
+        Args:
+            epoch: from 0.
+            lr: its learning rate.
+            scores: the validation scores so far, so that new ones are noticed.
+        """
+        self._epoch, self._lr, self._scores = epoch, lr, scores
+        self._losses: MetricMeter | None = None
+        self._tasks: Mapping[str, Mapping[str, float]] = {}
+        self._images, self._began = 0, time.monotonic()
+        self._trained_at: float | None = None
+
+    def add(self, losses: MetricMeter, batches: Sequence[Any]) -> None:
+        """A step has been made: the running averages of the epoch, and the batches that it was made on."""
+        self._losses = losses
+        self._images += sum(len(batch["label"]) for batch in batches if isinstance(batch, Mapping) and "label" in batch)
+        self._trained_at = time.monotonic()
+
+    def add_tasks(self, summary: Mapping[str, Mapping[str, float]]) -> None:
+        """Loss (``loss``) and accuracy (``acc``) of each task over the epoch."""
+        self._tasks = {name: dict(values) for name, values in summary.items()}
+
+    def end(self, scores: Any) -> None:
+        """The epoch has ended and was validated, if it is.
+
+        Args:
+            scores: the validation scores, a list of :class:`mvlpt.engine.TaskScore`; another one than :meth:`begin`
+                was given belongs to this epoch.
+        """
+        fresh = {score.task: score.value for score in scores} if scores and scores is not self._scores else {}
+        now = time.monotonic()
+        seconds = (self._trained_at or now) - self._began
+        self.row = {
+            "epoch": self._epoch + 1,
+            "loss": self._average("loss"),
+            "train_accuracy": self._average("acc"),
+            "val_accuracy": sum(fresh.values()) / len(fresh) if fresh else None,
+            "lr": self._lr,
+            "images_per_second": self._images / seconds if self._images and seconds > 0 else None,
+            "elapsed": self._before + now - self._started,
+        }
+        names = dict.fromkeys((*self._tasks, *fresh)) if len(self._tasks) > 1 or len(fresh) > 1 else ()
+        self.task_rows = [
+            {
+                "epoch": self._epoch + 1,
+                "task": name,
+                "loss": self._tasks.get(name, {}).get("loss"),
+                "train_accuracy": self._tasks.get(name, {}).get("acc"),
+                "val_accuracy": fresh.get(name),
+            }
+            for name in names
+        ]
+        self._append(METRICS_FILE, METRICS_FIELDS, [self.row])
+        if self.task_rows:
+            self._append(TASK_METRICS_FILE, TASK_METRICS_FIELDS, self.task_rows)
+
+    def _average(self, kind: str) -> float | None:
+        """The mean over the epoch of the metric of this name, or else of the first whose name starts with it."""
+        meters = self._losses.meters if self._losses is not None else {}
+        name = kind if kind in meters else next((name for name in meters if name.startswith(kind)), None)
+        return None if name is None else meters[name].avg
+
+    def _append(self, name: str, fields: Sequence[str], rows: Sequence[Row]) -> None:
+        if self._folder is None or self._failed:
+            return
+        path = self._folder / name
+        try:
+            head = [] if path.exists() else [fields]
+            with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="") as handle:
+                handle.write(_lines(fields, [*head, *([_short(row[field]) for field in fields] for row in rows)]))
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self._failed = True
+        log.warning("The epochs of this run are not written to %s (%s); the run goes on", METRICS_FILE, error)
+
+
+def _short(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _lines(fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(["" if value is None else value for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def read_metrics(path: str | Path) -> list[Row]:
+    """The lines of ``metrics.csv`` or ``task_metrics.csv``, in order: numbers, or ``None`` where a field is empty.
+
+    A last line that was cut short by a crash is left out.
+
+    Raises:
+        RunFolderError: the file cannot be read, or has not the columns of such a file.
+    """
+    text = read_text(path, error=RunFolderError)
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    reader = csv.DictReader(lines)
+    fields = tuple(reader.fieldnames or ())
+    if fields not in (METRICS_FIELDS, TASK_METRICS_FIELDS):
+        raise RunFolderError(f"{path} has other columns than {', '.join(METRICS_FIELDS)}; delete it or choose another")
+    rows = []
+    for line in reader:
+        try:
+            rows.append({field: _value(field, line[field]) for field in fields})
+        except (TypeError, ValueError):
+            raise RunFolderError(f"{path}, line {reader.line_num} is not a line of numbers; delete the line") from None
+    return rows
+
+
+def _value(field: str, word: str) -> Any:
+    if field == "task":
+        return word
+    if word == "":
+        return None
+    return int(word) if field == "epoch" else float(word)

@@ -1,0 +1,117 @@
+"""``metrics.csv``: a line an epoch, whatever the trainer; a resumed run goes on in the same file."""
+
+import csv
+import logging
+
+import pytest
+from support.toy import toy_config
+
+import mvlpt.trainers  # noqa: F401 - registers the trainers
+from mvlpt.engine import METRICS_FIELDS, TASK_METRICS_FIELDS, EpochLog, read_metrics, run_config
+from mvlpt.engine.meters import MetricMeter
+from mvlpt.engine.registries import build_trainer
+from mvlpt.errors import RunFolderError
+from mvlpt.runtime import Interrupted
+
+
+def run(folder, **options):
+    cfg = toy_config(folder, **options)
+    cfg.freeze()
+    return run_config(cfg)
+
+
+def test_a_run_of_one_task_writes_a_line_an_epoch(toy_tasks, tmp_path):
+    run(tmp_path / "run", TEST__FINAL_MODEL="best_val")
+    rows = read_metrics(tmp_path / "run" / "metrics.csv")
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert all(row[field] is not None for row in rows for field in METRICS_FIELDS)
+    assert [row["lr"] for row in rows] == sorted([row["lr"] for row in rows], reverse=True)  # cosine
+    assert all(0 <= row["train_accuracy"] <= 100 and row["images_per_second"] > 0 for row in rows)
+    assert [row["elapsed"] for row in rows] == sorted(row["elapsed"] for row in rows)
+    assert not (tmp_path / "run" / "task_metrics.csv").exists()
+
+
+def test_a_shared_run_also_writes_a_line_for_each_task(toy_tasks, tmp_path):
+    run(tmp_path / "run", DATASET__DATASET="toy-warm,toy-cold", TEST__FINAL_MODEL="best_val")
+    rows = read_metrics(tmp_path / "run" / "task_metrics.csv")
+    assert [(row["epoch"], row["task"]) for row in rows] == [
+        (e, t) for e in (1, 2, 3) for t in ("toy-warm", "toy-cold")
+    ]
+    assert all(row[field] is not None for row in rows for field in TASK_METRICS_FIELDS)
+    mean = sum(row["val_accuracy"] for row in rows[:2]) / 2
+    assert read_metrics(tmp_path / "run" / "metrics.csv")[0]["val_accuracy"] == pytest.approx(mean, rel=1e-4)
+
+
+def test_without_validation_the_column_is_empty(toy_tasks, tmp_path):
+    run(tmp_path / "run")
+    assert [row["val_accuracy"] for row in read_metrics(tmp_path / "run" / "metrics.csv")] == [None] * 3
+
+
+def test_a_resumed_run_goes_on_in_the_same_file(toy_tasks, tmp_path, monkeypatch):
+    cfg = toy_config(tmp_path / "run", RUN__SAVE_EVERY=0.0)
+    cfg.freeze()
+    trainer = build_trainer(cfg)
+    monkeypatch.setattr("mvlpt.engine.run.build_trainer", lambda cfg: trainer)
+    after_epoch = trainer.after_epoch
+
+    def stop():
+        after_epoch()
+        trainer._stop.requested = trainer.epoch == 1
+
+    monkeypatch.setattr(trainer, "after_epoch", stop)
+    with pytest.raises(Interrupted):
+        run_config(cfg)
+    monkeypatch.undo()
+    path = tmp_path / "run" / "metrics.csv"
+    before = read_metrics(path)
+    assert [row["epoch"] for row in before] == [1, 2]
+    with open(path, "a") as handle:  # of an epoch that will run again, and half a line of a crash
+        handle.write("3,9,9,,9,9,9\n4,0.1")
+    again = toy_config(tmp_path / "run", RUN__SAVE_EVERY=0.0, RESUME=str(tmp_path / "run"))
+    again.freeze()
+    run_config(again)
+    rows = read_metrics(path)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[:2] == before
+    assert rows[2]["loss"] != 9
+    assert rows[2]["elapsed"] > rows[1]["elapsed"]
+
+
+def test_a_trainer_with_a_loop_of_its_own_leaves_fields_empty(tmp_path):
+    log = EpochLog()
+    log.open(tmp_path, 0)
+    log.begin(0, None, None)
+    log.end(None)
+    (row,) = csv.DictReader((tmp_path / "metrics.csv").open())
+    assert row["epoch"] == "1"
+    assert row["loss"] == row["train_accuracy"] == row["lr"] == ""
+
+
+def test_losses_of_other_names_are_found(tmp_path):
+    log, meter = EpochLog(), MetricMeter()
+    log.open(tmp_path, 0)
+    log.begin(4, 0.1, None)
+    meter.update({"loss_x": 2.0, "acc_x": 50.0})
+    log.add(meter, [{"label": [0, 1]}])
+    log.end(None)
+    assert (log.row["epoch"], log.row["loss"], log.row["train_accuracy"]) == (5, 2.0, 50.0)
+
+
+def test_a_full_disk_is_reported_once_and_the_run_goes_on(tmp_path, caplog, monkeypatch):
+    log = EpochLog()
+    log.open(tmp_path / "absent" / "folder", 0)
+    monkeypatch.setattr(logging.getLogger("mvlpt"), "propagate", True)
+    for epoch in range(2):
+        log.begin(epoch, 0.1, None)
+        log.end(None)
+    assert len([record for record in caplog.records if "metrics.csv" in record.getMessage()]) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("a,b\n1,2\n", "other columns"), (",".join(METRICS_FIELDS) + "\n1,x,,,,,\n", "line 2")],
+)
+def test_another_file_is_refused(tmp_path, content, message):
+    (tmp_path / "metrics.csv").write_text(content)
+    with pytest.raises(RunFolderError, match=message):
+        read_metrics(tmp_path / "metrics.csv")
