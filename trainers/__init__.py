@@ -1,6 +1,8 @@
 """The shipped trainers. Importing this package registers them."""
 
 from mvlpt.trainers.cocoop import CoCoOp
+from mvlpt.trainers.feature_head import FeatureHeadTrainer
+from mvlpt.trainers.feature_heads import CLAP, KNN, CrossModalProbe, LPPlusPlus, TaskRes, TipAdapter, TipAdapterF
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
 from mvlpt.trainers.linear_probe import LinearProbe
 from mvlpt.trainers.losses import correct, prompt_losses
@@ -12,6 +14,8 @@ from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
 from mvlpt.trainers.zeroshot import ZeroshotCLIP
 
 __all__ = [
+    "CLAP",
+    "KNN",
     "MVLPT",
     "MVLPTUPT",
     "MVLPTVPT",
@@ -19,12 +23,18 @@ __all__ = [
     "VPT",
     "CoCoOp",
     "CoOp",
+    "CrossModalProbe",
+    "FeatureHeadTrainer",
     "FrozenCLIPTrainer",
+    "LPPlusPlus",
     "LinearProbe",
     "MVLPTCoOp",
     "PromptTrainer",
     "SingleTask",
     "TaskInput",
+    "TaskRes",
+    "TipAdapter",
+    "TipAdapterF",
     "ZeroshotCLIP",
     "correct",
     "prompt_losses",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -41,16 +41,30 @@ def zero_shot_text_features(
     Raises:
         PromptError: no class names, no templates, a template without ``{}``, a prompt that is too long.
     """
-    if isinstance(templates, str):
-        templates = [templates]
+    templates = [templates] if isinstance(templates, str) else list(templates)
+    total = 0
+    for features in template_features(backbone, class_names, templates, resolve_optimisations(optimisations, economy)):
+        total = total + unit(features)
+    return unit(total / len(templates))
+
+
+@torch.no_grad()
+def template_features(
+    backbone: Backbone,
+    class_names: Sequence[str],
+    templates: Sequence[str],
+    optimisations: ComputeOptimisations | None = None,
+) -> Iterator[Tensor]:
+    """The features (K, E) of all classes in each template, as the text tower gives them, not normalised.
+
+    Arguments and errors are those of :func:`zero_shot_text_features`.
+    """
     if not templates:
         raise PromptError("Zero-shot classification needs at least one template such as 'a photo of a {}.'")
     names = clean_class_names(class_names, keep_full_stop=True)
-    chosen = resolve_optimisations(optimisations, economy)
-    total = 0
+    chosen = resolve_optimisations(optimisations, None)
     for template in templates:
-        total = total + unit(_encode(backbone, _fill(template, names), chosen))
-    return unit(total / len(templates))
+        yield _encode(backbone, _fill(template, names), chosen)
 
 
 def _fill(template: str, names: Sequence[str]) -> list[str]:

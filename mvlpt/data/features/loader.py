@@ -62,6 +62,23 @@ class FeatureLoader:
         return self.items.wrapper
 
     @property
+    def tasks(self) -> Tensor:
+        """(N,) the task of every image."""
+        return self._task
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether labels are rows of classes, since a task has several for an image."""
+        return self._label is None
+
+    def label_rows(self, classes: int) -> Tensor:
+        """(N, classes), 1 for every label of every image."""
+        rows = torch.zeros(len(self.data_source), classes)
+        for row, item in enumerate(self.data_source):
+            rows[row, list(labels_of(item))] = 1.0
+        return rows
+
+    @property
     def batch_size(self) -> int:
         return self.batch_sampler.batch_size
 

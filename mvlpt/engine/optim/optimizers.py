@@ -47,15 +47,16 @@ def build_optimizer(
         raise ConfigError("There is nothing to train: the model has no parameter that requires a gradient")
     common = {"lr": optim_cfg.LR, "weight_decay": optim_cfg.WEIGHT_DECAY}
     betas = (optim_cfg.ADAM_BETA1, optim_cfg.ADAM_BETA2)
+    adam = {"betas": betas, "eps": optim_cfg.get("ADAM_EPS", 1e-8), **common}
     match optim_cfg.NAME:
         case "adam":
-            return torch.optim.Adam(parameters, betas=betas, **common)
+            return torch.optim.Adam(parameters, **adam)
         case "amsgrad":
-            return torch.optim.Adam(parameters, betas=betas, amsgrad=True, **common)
+            return torch.optim.Adam(parameters, amsgrad=True, **adam)
         case "adamw":
-            return torch.optim.AdamW(parameters, betas=betas, **common)
+            return torch.optim.AdamW(parameters, **adam)
         case "radam":
-            return torch.optim.RAdam(parameters, betas=betas, **common)
+            return torch.optim.RAdam(parameters, **adam)
         case "rmsprop":
             return torch.optim.RMSprop(parameters, momentum=optim_cfg.MOMENTUM, alpha=optim_cfg.RMSPROP_ALPHA, **common)
         case _:
