@@ -1,20 +1,25 @@
 """The shipped trainers. Importing this package registers them."""
 
 from mvlpt.trainers.cocoop import CoCoOp
+from mvlpt.trainers.deep_prompts import IVLP, MaPLe
 from mvlpt.trainers.feature_head import FeatureHeadTrainer
 from mvlpt.trainers.feature_heads import CLAP, KNN, CrossModalProbe, LPPlusPlus, TaskRes, TipAdapter, TipAdapterF
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
+from mvlpt.trainers.kgcoop import KgCoOp
 from mvlpt.trainers.linear_probe import LinearProbe
 from mvlpt.trainers.losses import correct, prompt_losses
 from mvlpt.trainers.mvlpt import MVLPT
 from mvlpt.trainers.mvlpt_coop import CoOp, MVLPTCoOp
 from mvlpt.trainers.mvlpt_upt import MVLPTUPT, UPT
 from mvlpt.trainers.mvlpt_vpt import MVLPTVPT, VPT
+from mvlpt.trainers.prograd import ProGrad
 from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
+from mvlpt.trainers.promptsrc import PromptSRC
 from mvlpt.trainers.zeroshot import ZeroshotCLIP
 
 __all__ = [
     "CLAP",
+    "IVLP",
     "KNN",
     "MVLPT",
     "MVLPTUPT",
@@ -26,9 +31,13 @@ __all__ = [
     "CrossModalProbe",
     "FeatureHeadTrainer",
     "FrozenCLIPTrainer",
+    "KgCoOp",
     "LPPlusPlus",
     "LinearProbe",
     "MVLPTCoOp",
+    "MaPLe",
+    "ProGrad",
+    "PromptSRC",
     "PromptTrainer",
     "SingleTask",
     "TaskInput",

@@ -51,7 +51,7 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
         self.backbone = self.load_backbone(self._precision())
         kind = "per_task" if cfg.DATASET.MULTITASK_LABEL_PERTASK else "joint"
         self.label_space = LabelSpace(kind, tuple((task.start, task.stop) for task in self.dm.tasks), self.num_classes)
-        texts = class_texts(self.backbone, [(task.classnames, self._templates(task)) for task in self.dm.tasks])
+        texts = class_texts(self.backbone, [(task.classnames, self.templates_of(task)) for task in self.dm.tasks])
         images = 0 if self.train_loader_x is None else len(self.train_loader_x.data_source)
         options = options_of(self.head, cfg.TRAINER[self.head.section])
         self.model = self.head(texts, self.backbone.logit_scale.exp(), images, options).to(self.device)
@@ -62,12 +62,6 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
                 self.optim = build_optimizer(self.model, cfg.OPTIM)
                 self.sched = build_lr_scheduler(self.optim, cfg.OPTIM)
         self.register_model("head", self.model, self.optim, self.sched)
-
-    def _templates(self, task: Any) -> list[str]:
-        """As zero-shot classification chooses them."""
-        options = self.cfg.TRAINER.ZEROSHOT
-        templates = [options.TEMPLATE] if options.TEMPLATE else list(task.templates)
-        return templates if options.ENSEMBLE else templates[:1]
 
     # Training ------------------------------------------------------------------------------------------------
 

@@ -143,6 +143,12 @@ class FrozenCLIPTrainer(TrainerX):
 
     parse_batch_train = parse_batch_test
 
+    def templates_of(self, task: Any) -> list[str]:
+        """The templates of a task's class names, as ``TRAINER.ZEROSHOT`` chooses them."""
+        options = self.cfg.TRAINER.ZEROSHOT
+        templates = [options.TEMPLATE] if options.TEMPLATE else list(task.templates)
+        return templates if options.ENSEMBLE else templates[:1]
+
     def features_of(self, input: TaskInput) -> torch.Tensor:
         """Image features (B, D) of length one: those of the batch, or else computed from its images."""
         return input.features if input.features is not None else self.encode_images(input.images)

@@ -27,12 +27,9 @@ class ZeroshotCLIP(FrozenCLIPTrainer):
     def build_model(self) -> None:
         """Encodes the class names; registers no model, so there is nothing to save."""
         self.backbone = self.load_backbone(self._precision())
-        options = self.cfg.TRAINER.ZEROSHOT
-        features = []
-        for task in self.dm.tasks:
-            templates = [options.TEMPLATE] if options.TEMPLATE else list(task.templates)
-            chosen = templates if options.ENSEMBLE else templates[:1]
-            features.append(zero_shot_text_features(self.backbone, task.classnames, chosen))
+        features = [
+            zero_shot_text_features(self.backbone, task.classnames, self.templates_of(task)) for task in self.dm.tasks
+        ]
         self.text_features = torch.cat(features)
 
     def train(self) -> None:

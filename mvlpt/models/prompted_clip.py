@@ -29,11 +29,13 @@ class Outputs(NamedTuple):
         logits: (B, K); under ``per_task`` other tasks' classes have -inf.
         image_features: (B, E), normalised, as they were compared.
         text_features: (K', E) of the classes that were needed, normalised; ``None`` where every image has its own.
+        classes: which K' classes these are; ``None`` for all.
     """
 
     logits: Tensor
     image_features: Tensor
     text_features: Tensor | None
+    classes: list[int] | None = None
 
 
 class PromptedCLIP(nn.Module):
@@ -194,7 +196,7 @@ class PromptedCLIP(nn.Module):
             text_features = self._text_features(prompts, classes)
             image_features, text_features = self.prompt_learner.adapt(image_features, text_features, classes)
             products = self._scaled_products(image_features, text_features)
-        return Outputs(self._restrict(products, task, classes), image_features, text_features)
+        return Outputs(self._restrict(products, task, classes), image_features, text_features, classes)
 
     def _scaled_products(self, image_features: Tensor, text_features: Tensor) -> Tensor:
         dtype = torch.promote_types(image_features.dtype, text_features.dtype)

@@ -85,6 +85,11 @@ class Backbone:
         return len(self.visual.transformer.resblocks)
 
     @property
+    def text_layers(self) -> int:
+        """Blocks of the text tower."""
+        return len(self.text.transformer.resblocks)
+
+    @property
     def patch_size(self) -> tuple[int, int]:
         """Height and width of a patch."""
         self.require_visual_prompts()

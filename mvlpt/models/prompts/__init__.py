@@ -4,6 +4,8 @@ from mvlpt.models.prompts.base import PromptLearner, Prompts
 from mvlpt.models.prompts.cocoop import CoCoOp
 from mvlpt.models.prompts.contexts import ContextOptions, initial_contexts, learned_contexts, parameter_dtype
 from mvlpt.models.prompts.coop import CoOp, CoOpOptions, TextPromptLearner, read_context_section
+from mvlpt.models.prompts.ivlp import IVLP, IndependentPromptLearner, IVLPOptions
+from mvlpt.models.prompts.maple import CoupledPromptLearner, MaPLe, MaPLeOptions
 from mvlpt.models.prompts.method import (
     PROMPT_METHODS,
     PromptCost,
@@ -17,6 +19,7 @@ from mvlpt.models.prompts.upt import UPT, UPTOptions
 from mvlpt.models.prompts.vpt import VPT, VisualPromptLearner, VPTOptions, read_visual_section
 
 __all__ = [
+    "IVLP",
     "PROMPT_METHODS",
     "UPT",
     "VPT",
@@ -24,6 +27,11 @@ __all__ = [
     "CoOp",
     "CoOpOptions",
     "ContextOptions",
+    "CoupledPromptLearner",
+    "IVLPOptions",
+    "IndependentPromptLearner",
+    "MaPLe",
+    "MaPLeOptions",
     "PrivateParts",
     "PromptCost",
     "PromptLearner",

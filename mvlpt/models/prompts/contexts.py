@@ -102,6 +102,37 @@ def initial_contexts(
     return torch.empty(shape, dtype=dtype).normal_(std=INIT_STD), ()
 
 
+def leading_contexts(
+    backbone: Backbone, class_names: Sequence[str], n_ctx: int, ctx_init: str
+) -> tuple[Tensor, TextLayout]:
+    """Contexts (P, Dt) in the place of the first P tokens of some words, and the class prompts, which keep the others.
+
+    MaPLe's rule: ``n_ctx`` 2 and "a photo of a" tune "a photo" and keep "of a". Without words, or with fewer tokens
+    than contexts, contexts are random and no words stay.
+
+    Raises:
+        PromptError: contexts or names that are too long for the text tower.
+    """
+    backbone.require_text_prompts()
+    tokens = backbone.tokenizer.encode(" ".join(split_words(ctx_init)))
+    if len(tokens) < n_ctx:
+        contexts, fixed = initial_contexts(backbone, ContextOptions(n_ctx))
+    else:
+        ids = torch.tensor(tokens[:n_ctx], device=backbone.device)
+        vectors = F.embedding(ids, backbone.text.token_embedding.weight).detach()
+        contexts, fixed = vectors.to("cpu", parameter_dtype(backbone), copy=True), tuple(tokens[n_ctx:])
+    layout = prompt_layout(
+        backbone.tokenizer,
+        class_names,
+        n_ctx=n_ctx,
+        position="end",
+        context_length=backbone.context_length,
+        class_specific=False,
+        frozen_context=fixed,
+    )
+    return contexts, layout
+
+
 def explain_context_shape(given: Sequence[int], own: Sequence[int]) -> str:
     """Why contexts of shape ``given`` do not fit into those of shape ``own``."""
     if len(own) != len(given):
