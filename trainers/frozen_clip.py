@@ -43,6 +43,7 @@ class TaskInput:
 class FrozenCLIPTrainer(TrainerX):
     """Loads the backbone; caches the features of fixed views, unless a visual prompt changes them."""
 
+    follows_backbone = True  # preprocessing is the backbone's, unless a file or an option says otherwise
     trains_images = True  # whether image features depend on something that is trained
 
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import secrets
-from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
+from mvlpt.api import resolve_config
 from mvlpt.cli.common import command_parser, exit_status, results_table, show
-from mvlpt.config import Config, check_config, find_config, flatten, get_cfg_default, read_yaml, task_names
-from mvlpt.dassl import load_plugin, offer_installed, plugin_roots
-from mvlpt.engine import arm_of, extend_config, load_entry_points, load_shipped
-from mvlpt.errors import ConfigError
+from mvlpt.config import Config, task_names
+from mvlpt.engine import arm_of, load_entry_points, load_shipped
 from mvlpt.runtime import setup_logging
 
 EXAMPLES = """\
@@ -111,47 +108,22 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def setup_cfg(args: argparse.Namespace) -> Config:
-    """Defaults, then the data set's file, the trainer's file, the options, the overrides; checked and frozen.
+    """Defaults, then the data set's file, the trainer's file, the options, the overrides; see :func:`resolve_config`.
 
     Raises:
         ConfigError: something in them is unknown or does not fit.
     """
-    load_shipped()
-    load_entry_points()
-    offer_installed()
-    for file in args.plugin:
-        load_plugin(file)
-    cfg = get_cfg_default()
-    files = [find_config(file, plugin_roots()) for file in (args.dataset_config_file, args.config_file) if file]
-    extend_config(cfg, _trainer_name(args, files))
-    try:
-        for file in files:
-            cfg.merge_from_file(file)
-        _apply_options(cfg, args)
-        cfg.merge_from_list(args.opts)
-    except ConfigError as error:
-        if args.plugin or "unknown key" not in str(error):
-            raise
-        raise ConfigError(f"{error}; options of a plugin are known where --plugin names it") from error
-    if args.resume is not None:
-        cfg.RESUME = args.resume or cfg.OUTPUT_DIR
-    if cfg.SEED < 0:
-        cfg.SEED = _seed(cfg)
-    check_config(cfg)
-    cfg.freeze()
-    return cfg
+    return resolve_config(
+        files=[file for file in (args.dataset_config_file, args.config_file) if file],
+        options=_named_options(args),
+        overrides=args.opts,
+        plugins=args.plugin,
+        resume=args.resume,
+    )
 
 
-def _trainer_name(args: argparse.Namespace, files: Sequence[Path]) -> str:
-    """The trainer that the options name, which decides whose defaults count; ``""`` where none is named."""
-    overrides = zip(args.opts[::2], args.opts[1::2], strict=False)
-    named = [args.trainer, *(value for key, value in overrides if key == "TRAINER.NAME")]
-    named += [str(dict(flatten(read_yaml(file))).get("TRAINER.NAME", "")) for file in reversed(files)]
-    return next(filter(None, named), "")
-
-
-def _apply_options(cfg: Config, args: argparse.Namespace) -> None:
-    """Writes the named options into ``cfg``, as the paper's ``reset_cfg`` does."""
+def _named_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options that the command line names, by key, as the paper's ``reset_cfg`` does."""
     options = {
         "DATASET.ROOT": args.root,
         "OUTPUT_DIR": args.output_dir,
@@ -177,16 +149,7 @@ def _apply_options(cfg: Config, args: argparse.Namespace) -> None:
         "RUN.MODE": "eval" if args.eval_only else "build" if args.no_train else "",
         "VERBOSE": False if args.quiet else None,
     }
-    given = [(key, value) for key, value in options.items() if value is not None and value != ""]
-    cfg.merge_from_list([word for pair in given for word in pair])
-
-
-def _seed(cfg: Config) -> int:
-    """The recorded seed of the run that is taken up again, or else a fresh one."""
-    recorded = Path(cfg.RESUME or cfg.OUTPUT_DIR) / "config.yaml"
-    if cfg.RESUME and recorded.is_file():
-        return int(dict(flatten(read_yaml(recorded))).get("SEED", -1))
-    return secrets.randbelow(2**31)
+    return {key: value for key, value in options.items() if value is not None and value != ""}
 
 
 def _list_names() -> None:

@@ -2,7 +2,7 @@
 
 from mvlpt.config.checks import check_config, task_names
 from mvlpt.config.defaults import get_cfg_default
-from mvlpt.config.files import options_in, read_yaml
+from mvlpt.config.files import options_in, options_set_in, read_yaml
 from mvlpt.config.node import Config
 from mvlpt.config.options import OPTIONS, Option
 from mvlpt.config.shipped import find_config
@@ -17,6 +17,7 @@ __all__ = [
     "flatten",
     "get_cfg_default",
     "options_in",
+    "options_set_in",
     "read_yaml",
     "task_names",
 ]

@@ -54,6 +54,15 @@ def with_bases(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     return chain
 
 
+def options_set_in(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The options that a file and the files it builds on set, flat, as they are written.
+
+    Raises:
+        ConfigError: a file cannot be read.
+    """
+    return {key: value for _, content in with_bases(Path(path)) for key, value in flatten(content)}
+
+
 def options_in(path: str | os.PathLike[str]) -> dict[str, Any]:
     """All options as a file or a run sets them, flat; those that it does not set have their defaults.
 

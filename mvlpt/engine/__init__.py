@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         parameter_counts,
         record_predictions,
     )
+    from mvlpt.engine.preprocessing import follow_backbone
     from mvlpt.engine.recorded_predictions import RecordedTask, read_predictions
     from mvlpt.engine.registries import (
         TRAINER_REGISTRY,
@@ -96,6 +97,7 @@ _HOMES = {
         "record_predictions",
     ),
     "recorded_predictions": ("RecordedTask", "read_predictions"),
+    "preprocessing": ("follow_backbone",),
     "registries": (
         "TRAINER_REGISTRY",
         "build_trainer",
@@ -172,6 +174,7 @@ __all__ = [
     "current_resources",
     "extend_config",
     "find_checkpoint",
+    "follow_backbone",
     "load_checkpoint",
     "load_entry_points",
     "load_shipped",

@@ -7,8 +7,8 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.config import Config, check_config, find_config, get_cfg_default
-from mvlpt.engine import extend_config
+from mvlpt.config import Config, check_config, find_config, get_cfg_default, options_set_in
+from mvlpt.engine import extend_config, follow_backbone
 from mvlpt.errors import ConfigError, MvlptError
 from mvlpt.experiment.arms import Run
 from mvlpt.experiment.costs.sizes import TaskSize, task_size
@@ -92,8 +92,10 @@ class Configurations:
         key = (file, tuple((name, repr(value)) for name, value in options.items()))
         if key not in self._known:
             cfg = _defaults()
-            cfg.merge_from_file(find_config(file))
+            found = find_config(file)
+            cfg.merge_from_file(found)
             _merge(cfg, options)
+            follow_backbone(cfg, options_set_in(found), options)  # as `mvlpt train` does
             check_config(cfg)
             self._known[key] = cfg
         return self._known[key]

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from mvlpt.models.backbone.library_logs import suppress_logging
     from mvlpt.models.backbone.loading import load_backbone
     from mvlpt.models.backbone.names import COOP_NAMES, EMBEDDED, embedded_folder, known_architecture, resolve_name
+    from mvlpt.models.backbone.preprocessing import BackboneImages, backbone_images
 
 _HOMES = {
     "backbone": ("Backbone", "fingerprint_state"),
     "loading": ("load_backbone",),
     "names": ("COOP_NAMES", "EMBEDDED", "embedded_folder", "known_architecture", "resolve_name"),
+    "preprocessing": ("BackboneImages", "backbone_images"),
     "library_logs": ("suppress_logging",),
 }
 
@@ -23,6 +25,8 @@ __all__ = [
     "COOP_NAMES",
     "EMBEDDED",
     "Backbone",
+    "BackboneImages",
+    "backbone_images",
     "embedded_folder",
     "fingerprint_state",
     "known_architecture",

@@ -1,0 +1,88 @@
+"""The configuration of a run, from files, named options and overrides; the same for the command and from Python."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mvlpt.config import Config, check_config, find_config, get_cfg_default, options_set_in
+from mvlpt.dassl import load_plugin, offer_installed, plugin_roots
+from mvlpt.engine import CONFIG_FILE, extend_config, follow_backbone, load_entry_points, load_shipped
+from mvlpt.errors import ConfigError
+
+Pathlike = str | os.PathLike[str]
+
+
+def resolve_config(
+    *,
+    files: Sequence[Pathlike] = (),
+    options: Mapping[str, Any],
+    overrides: Sequence[Any] = (),
+    plugins: Sequence[Pathlike] = (),
+    resume: str | None = None,
+) -> Config:
+    """Defaults, then the files, the options, the overrides; checked and frozen.
+
+    With ``resume`` and neither a file nor a trainer, the configuration of the run that goes on takes the files' place.
+
+    Args:
+        files: YAML files of options, the later over the earlier ones.
+        options: by key, such as ``TRAINER.NAME``.
+        overrides: ``[KEY, VALUE, KEY, VALUE, ...]``, over the options.
+        plugins: files or repositories that register trainers or data sets.
+        resume: the folder of the run to go on with, ``""`` for the output folder; ``None`` to begin.
+
+    Raises:
+        ConfigError: something in them is unknown or does not fit.
+    """
+    load_shipped()
+    load_entry_points()
+    offer_installed()
+    for plugin in plugins:
+        load_plugin(plugin)
+    named = _trainer_named(options, overrides)
+    folder = Path(resume or options.get("OUTPUT_DIR") or "") if resume is not None else None
+    continued = folder is not None and not files and not named and (folder / CONFIG_FILE).is_file()
+    if resume and not files and not named and not continued:
+        raise ConfigError(f"{folder} holds no run to go on with: it has no {CONFIG_FILE}; name a run, or a trainer")
+    found = [folder / CONFIG_FILE] if continued else [find_config(file, plugin_roots()) for file in files]
+    in_files = {key: value for file in found for key, value in options_set_in(file).items()}
+    cfg = get_cfg_default()
+    extend_config(cfg, named or str(in_files.get("TRAINER.NAME", "")))
+    try:
+        for file in found:
+            cfg.merge_from_file(file)
+        if continued:
+            cfg.OUTPUT_DIR, cfg.VERBOSE = str(folder), True
+        cfg.merge_from_list([word for pair in options.items() for word in pair])
+        cfg.merge_from_list(overrides)
+    except ConfigError as error:
+        if plugins or "unknown key" not in str(error):
+            raise
+        raise ConfigError(f"{error}; options of a plugin are known where --plugin names it") from error
+    if resume is not None:
+        cfg.RESUME = resume or cfg.OUTPUT_DIR
+    recorded = _recorded(cfg)
+    if cfg.SEED < 0:
+        known = int(recorded.get("SEED", -1)) if cfg.RESUME else -1
+        cfg.SEED = known if known >= 0 else secrets.randbelow(2**31)
+    follow_backbone(cfg, in_files, {*options, *map(str, overrides[::2])}, recorded)
+    check_config(cfg)
+    cfg.freeze()
+    return cfg
+
+
+def _trainer_named(options: Mapping[str, Any], overrides: Sequence[Any]) -> str:
+    """The trainer that options or overrides name, which decides whose defaults count; ``""`` where none is named."""
+    pairs = zip(overrides[::2], overrides[1::2], strict=False)
+    named = [str(value) for key, value in pairs if key == "TRAINER.NAME"]
+    return named[-1] if named else str(options.get("TRAINER.NAME") or "")
+
+
+def _recorded(cfg: Config) -> dict[str, Any]:
+    """The options of the run that is in the folder already; empty without one."""
+    file = Path(cfg.RESUME or cfg.OUTPUT_DIR) / CONFIG_FILE
+    return options_set_in(file) if file.is_file() else {}
