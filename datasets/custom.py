@@ -17,10 +17,11 @@ from mvlpt.data.sources import (
     DEFAULT_SHARES,
     ClassList,
     ManifestRow,
+    check_layout,
+    check_spellings,
     class_folder_names,
     fill_splits,
     has_image,
-    looks_like_split,
     manifest_items,
     read_class_folders,
     read_manifest,
@@ -68,11 +69,9 @@ class CustomTask(SampledDataset):
             logger.warning("%s: folders without images are ignored: %s", self.name, ", ".join(empty[:5]))
         if not names:
             raise DataError(f"{root} contains no class folders; a task needs one folder for each class, or a manifest")
-        if self.spec.classes is None and all(map(looks_like_split, names)):
-            raise DataError(
-                f"{root}: the folders {', '.join(names)} are named like splits, not classes; give each class a folder, "
-                f"{names[0].lower()}/CLASS/, and call splits train, val and test, or list the classes in a task file"
-            )
+        if self.spec.classes is None:
+            check_layout(root, folders, names)
+            check_spellings(names, str(root))
         classes = self.spec.classes or ClassList(tuple(name.replace("_", " ") for name in names), tuple(names))
         labels = {name: classes.label(name, str(root)) for name in names}
         return {split: read_class_folders(folder, labels, classes.names) for split, folder in folders.items()}, classes
@@ -87,7 +86,7 @@ class CustomTask(SampledDataset):
         self.multi_label = self.spec.multi_label
         if self.multi_label is None:
             self.multi_label = any(len(row.words) > 1 for row in rows)
-        classes = self.spec.classes or ClassList(tuple(sorted({word for row in rows for word in row.words})))
+        classes = self.spec.classes or _classes_of_rows(rows, self.spec.where)
         if not classes.names:
             raise DataError(f"{self.spec.where}: no image has a label")
         splits = manifest_items(rows, classes, self.spec.images, multi_label=self.multi_label)
@@ -95,6 +94,13 @@ class CustomTask(SampledDataset):
             first = next(row for row in rows if not row.split)
             raise DataError(f"{first.where}: this line has no split, but others do")
         return ({"train": splits[""]} if "" in splits else splits), classes
+
+
+def _classes_of_rows(rows: Sequence[ManifestRow], where: Path) -> ClassList:
+    """The labels in a manifest as classes, in their order of spelling."""
+    words = sorted({word for row in rows for word in row.words})
+    check_spellings(words, str(where))
+    return ClassList(tuple(words))
 
 
 def custom_task(path: str) -> type[CustomTask]:

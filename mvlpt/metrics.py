@@ -93,14 +93,14 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
     Raises:
         DataError: one of the two classes does not occur, or there are more than two.
     """
-    truth, scores = np.asarray(labels), _scores(scores)
+    truth, scores = _labels(labels), _scores(scores)
     if truth.ndim == 2 and truth.shape == scores.shape and truth.shape[1] > 2:
         return float(np.mean([_area(truth[:, k] > 0, scores[:, k]) for k in range(truth.shape[1])]))
     truth = truth.argmax(axis=1) if truth.ndim == 2 and truth.shape[1] > 1 else truth.reshape(-1)
     if scores.shape[1] > 2:
         raise DataError(f"roc_auc needs two classes, got scores of {scores.shape[1]}")
     _same_length(truth, scores)
-    return _area(truth > 0, scores[:, -1])
+    return _area(_class_ids(truth, 2) > 0, scores[:, -1])
 
 
 def _area(truth: NDArray[np.bool_], scores: Array) -> float:
@@ -211,6 +211,8 @@ def label_problem(name: str, counts: ArrayLike, images: int) -> str:
 
 def _scores(scores: ArrayLike) -> Array:
     array = np.asarray(scores)
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"Scores must be real numbers, not {array.dtype}")
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or array.size == 0:
         raise DataError(f"Scores must be a table of images by classes, got shape {array.shape}")
@@ -226,26 +228,36 @@ def _same_length(truth: NDArray, scores: Array) -> None:
 
 def _single(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.int64], Array]:
     """Class ids (N,) and scores (N, K), checked."""
-    truth, scores = np.asarray(labels), _scores(scores)
+    truth, scores = _labels(labels), _scores(scores)
     if truth.ndim == 2:
         if not (truth.shape[1] == 1 or (truth.astype(bool).sum(axis=1) == 1).all()):
             raise DataError("This metric needs exactly one class per image; use 11point_mAP for multi-label tasks")
         truth = truth.argmax(axis=1) if truth.shape[1] > 1 else truth[:, 0]
     _same_length(truth, scores)
+    return _class_ids(truth, scores.shape[1]), scores
+
+
+def _labels(labels: ArrayLike) -> NDArray:
+    """Labels that are whole numbers, or rows of them."""
+    array = np.asarray(labels)
+    if array.dtype.kind not in "fiub" or not (array == np.trunc(array)).all():
+        raise DataError("Labels must be class numbers, or rows of 0 and 1")
+    return array
+
+
+def _class_ids(truth: NDArray, classes: int) -> NDArray[np.int64]:
     truth = truth.astype(np.int64)
-    if truth.min() < 0 or truth.max() >= scores.shape[1]:
-        raise DataError(
-            f"Labels run from {truth.min()} to {truth.max()}, but the scores have {scores.shape[1]} classes"
-        )
-    return truth, scores
+    if truth.min() < 0 or truth.max() >= classes:
+        raise DataError(f"Labels run from {truth.min()} to {truth.max()}, but the scores have {classes} classes")
+    return truth
 
 
 def _multi(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], Array]:
     """Truth (N, K) and scores (N, K), checked."""
-    truth, scores = np.asarray(labels), _scores(scores)
+    truth, scores = _labels(labels), _scores(scores)
     _same_length(truth, scores)
     if truth.ndim == 1:
-        truth = np.eye(scores.shape[1], dtype=bool)[truth.astype(np.int64)]
+        truth = np.eye(scores.shape[1], dtype=bool)[_class_ids(truth, scores.shape[1])]
     if truth.shape != scores.shape:
         raise DataError(f"Labels of shape {truth.shape} do not fit scores of shape {scores.shape}")
     return truth > 0, scores

@@ -180,3 +180,16 @@ def test_labels_show_whether_a_metric_is_defined(name, counts, images, problem):
     found = label_problem(name, counts, images)
     assert problem in found
     assert bool(problem) == bool(found)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize(
+    ("labels", "scores"),
+    [([0, -1], [[1, 0], [0, 1]]), ([0, 2], [[1, 0], [0, 1]]), ([0, float("nan")], [[1, 0], [0, 1]]),
+     ([0.5, 1], [[1, 0], [0, 1]]), (["a", "b"], [[1, 0], [0, 1]]), ([0, 1], [[1j, 0], [0, 1]]),
+     ([0, 1], [[None, 0], [0, 1]])],
+    ids=["negative", "too large", "nan", "half", "words", "complex", "none"],
+)  # fmt: skip
+def test_every_metric_refuses_labels_and_scores_of_another_kind(name, labels, scores):
+    with pytest.raises(DataError, match=r"Labels|Scores"):
+        METRICS[name](labels, scores)

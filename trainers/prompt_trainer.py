@@ -15,7 +15,7 @@ from mvlpt.config import task_names
 from mvlpt.engine import origin_of
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.errors import ConfigError, PromptError, TrainingError
-from mvlpt.models import TEXT_CHUNK, Outputs, build_prompted_clip, load_prompt_state, save_prompt
+from mvlpt.models import TEXT_CHUNK, Outputs, build_prompted_clip, hidden_options, load_prompt_state, save_prompt
 from mvlpt.models.prompts import PromptMethod, prompt_method
 from mvlpt.randomness import derive_seed
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput, used_tasks
@@ -188,6 +188,11 @@ class PromptTrainer(FrozenCLIPTrainer):
     def class_bound(self) -> bool:
         """Whether the prompt belongs to its classes: each has contexts, or other parameters, of its own."""
         return self.model.layout.class_specific or self.model.prompt_learner.class_bound
+
+    @property
+    def prompt_layout(self) -> dict[str, Any]:
+        """Options that a prompt's shapes do not show."""
+        return hidden_options(self.model.options)
 
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
         """Image features (B, D) of length one, with the visual prompt, if there is one."""

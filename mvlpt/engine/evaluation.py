@@ -125,7 +125,7 @@ class Classification(EvaluatorBase):
             rows = ids == identity
             info = self._task(identity, scores.shape[1])
             own = scores[rows][:, info.start : info.stop]
-            self._look_for_nan(identity, own, rows, images)
+            self._look_for_nan(identity, info, own, rows, images)
             kept = own if self._keeps_scores(info) else own.argmax(dim=1)
             self._scores.setdefault(identity, []).append(kept.numpy())
             chosen = labels[rows]
@@ -140,9 +140,15 @@ class Classification(EvaluatorBase):
                 self._mistakes.setdefault(identity, SurestMistakes()).add(own, chosen, names)
             self._labels.setdefault(identity, []).append(chosen.numpy())
 
-    def _look_for_nan(self, identity: int, own: torch.Tensor, rows: torch.Tensor, images: Sequence[str] | None) -> None:
-        """Remembers a task's first image with a score that is NaN: any choice among its classes would be arbitrary."""
-        broken = own.isnan().any(dim=1)
+    def _look_for_nan(
+        self, identity: int, info: TaskInfo, own: torch.Tensor, rows: torch.Tensor, images: Sequence[str] | None
+    ) -> None:
+        """Remembers a task's first image with a score that is NaN: any choice among its classes would be arbitrary.
+
+        Where the softmax is scored, so is an image with an infinite score, or with scores of minus infinity only.
+        """
+        scored = own.softmax(dim=1) if self._softmax(info) else own
+        broken = scored.isnan().any(dim=1)
         if identity in self._not_numbers or not broken.any():
             return
         position = int(rows.nonzero()[broken][0])
@@ -221,6 +227,15 @@ class Classification(EvaluatorBase):
     def _keeps_scores(self, info: TaskInfo) -> bool:
         return info.multi_label or info.metric != "accuracy"
 
+    def _softmax(self, info: TaskInfo) -> bool:
+        """Whether the task's metric gets probabilities; of a single class they would all be 1."""
+        try:
+            metric = get_metric(info.metric)
+        except UnknownNameError:
+            return False  # reported when the task is scored
+        raw = self.cfg.TRAINER.LEGACY or info.num_classes == 1
+        return metric.of_probabilities and not (raw and metric.name in ("roc_auc", "11point_mAP"))
+
     def _score(self, identity: int, info: TaskInfo, labels: np.ndarray, scores: np.ndarray) -> TaskScore:
         metric = get_metric(info.metric)
         if identity in self._not_numbers:
@@ -228,7 +243,7 @@ class Classification(EvaluatorBase):
                 f"the model's scores of {self._not_numbers[identity]} are not numbers (NaN), so {metric.name} is not"
                 " defined; lower OPTIM.LR or compute in fp32"
             )
-        if metric.of_probabilities and info.num_classes > 1 and not self.cfg.TRAINER.LEGACY:
+        if self._softmax(info):
             scores = torch.from_numpy(scores).softmax(dim=1).numpy()
         value = float(np.mean(scores == labels)) if scores.ndim == 1 else metric(labels, scores)
         return TaskScore(info.name, info.metric, 100 * value, metric.higher_is_better, len(labels), info.split_origin)

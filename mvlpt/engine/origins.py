@@ -46,6 +46,7 @@ def origin_of(trainer: Any) -> Origin:
         class_names=tuple(str(name) for name in classes),
         class_bound=_class_bound(trainer),
         tasks=tuple(task.name for task in tasks),
+        layout=dict(getattr(trainer, "prompt_layout", None) or {}),
         **known,
     )
 
@@ -81,13 +82,12 @@ def check_checkpoint(trainer: Any, checkpoint: Mapping[str, Any], path: Path) ->
     Raises:
         CheckpointError: they must agree and do not; ``RUN.FORCE`` (``--force``) insists.
     """
-    own, saved = origin_of(trainer), saved_origin(checkpoint, path)
+    own, saved, cfg = origin_of(trainer), saved_origin(checkpoint, path), getattr(trainer, "cfg", None)
+    if cfg is not None and cfg.RUN.MODE == "eval":
+        trainer.loaded_sampling = dict(saved.sampling) if saved is not None else {}
     if saved is None:
         if own.class_bound:
             log.warning("%s does not say which classes it was trained on; they are taken to be those of this run", path)
         return
-    cfg = getattr(trainer, "cfg", None)
     force = cfg is not None and cfg.RUN.FORCE
     check_origin(saved, own, str(path), force=force, quiet_classes=cfg is not None and cfg.RUN.MODE == "train")
-    if cfg is not None and cfg.RUN.MODE == "eval":
-        trainer.loaded_sampling = dict(saved.sampling)

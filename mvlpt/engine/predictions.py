@@ -151,7 +151,7 @@ def _description(trainer: Any, tasks: Sequence[TaskInfo], files: Sequence[_RowFi
         "shots": 0 if arm == "zero_shot" else cfg.DATASET.NUM_SHOTS,
         "seed": cfg.SEED,
         # an evaluation did not draw the images that its prompt was tuned on
-        "sampling": getattr(trainer, "loaded_sampling", None) or dict(origin_of(trainer).sampling),
+        "sampling": getattr(trainer, "loaded_sampling", dict(origin_of(trainer).sampling)),
         "parameters": parameter_counts(trainer),
         "tasks": [
             {

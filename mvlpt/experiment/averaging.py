@@ -121,5 +121,10 @@ def _common_origin(origins: Mapping[Path, Origin | None], force: bool) -> Origin
         # a mean of prompts of two backbones means nothing, whatever the prompts
         bound = origin if origin.class_bound else replace(origin, class_names=(), class_bound=True)
         check_origin(bound, first, f"The prompt in {path}, unlike the first,", force=force)
+    common = {
+        key: value
+        for key, value in first.sampling.items()
+        if all(origin.sampling.get(key) == value for origin in known.values())
+    }  # not the seed
     same = all(origin.class_names == first.class_names for origin in known.values())
-    return first if same else replace(first, class_names=(), tasks=())
+    return replace(first, sampling=common) if same else replace(first, sampling=common, class_names=(), tasks=())

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mvlpt.models.builder import TEXT_CHUNK, build_prompted_clip
     from mvlpt.models.label_space import LabelSpace
     from mvlpt.models.optimisations import ComputeOptimisations
-    from mvlpt.models.origin import Mismatch, Origin, check_origin, compare_origins
+    from mvlpt.models.origin import Mismatch, Origin, check_origin, compare_origins, hidden_options
     from mvlpt.models.prompt_file import PromptFile, load_prompt, save_prompt
     from mvlpt.models.prompted_clip import Outputs, PromptedCLIP
     from mvlpt.models.state import clean_prompt_state, load_prompt_state
@@ -32,6 +32,7 @@ __all__ = [
     "check_origin",
     "clean_prompt_state",
     "compare_origins",
+    "hidden_options",
     "load_backbone",
     "load_prompt",
     "load_prompt_state",
@@ -51,6 +52,7 @@ __getattr__ = lazy_exports(
         "Origin": "origin",
         "check_origin": "origin",
         "compare_origins": "origin",
+        "hidden_options": "origin",
         "PromptFile": "prompt_file",
         "Outputs": "prompted_clip",
         "PromptedCLIP": "prompted_clip",

@@ -7,6 +7,7 @@ classes, backbone, label space and preprocessing, and every way of loading it co
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -16,6 +17,8 @@ from mvlpt.io import clean_text, listed
 from mvlpt.models.towers.text_layout import clean_class_names
 
 log = logging.getLogger(__name__)
+
+HIDDEN_OPTIONS = {"class_token_position": "end", "legacy": False}
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Origin:
         pretrained: tag or file name of its weights.
         fingerprint: SHA-256 of its weights, in the precision of the run.
         precision: of the backbone.
+        layout: options of the prompt that no shape shows, such as the position of the class name.
         preprocessing: size, interpolation, crop, mean and standard deviation of the images.
         sampling: rule, shots and seed by which the training images were drawn.
     """
@@ -43,6 +47,7 @@ class Origin:
     pretrained: str = ""
     fingerprint: str = ""
     precision: str = ""
+    layout: Mapping[str, Any] = field(default_factory=dict)
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     sampling: Mapping[str, Any] = field(default_factory=dict)
 
@@ -58,10 +63,11 @@ class Origin:
         Raises:
             CheckpointError: it is damaged.
         """
-        kinds = {"class_names": list, "tasks": list, "class_bound": bool, "preprocessing": Mapping, "sampling": Mapping}
+        kinds = {"class_names": list, "tasks": list, "class_bound": bool}
+        kinds |= dict.fromkeys(("layout", "preprocessing", "sampling"), Mapping)
         known = {}
         for name in (one.name for one in fields(cls)):
-            value = record.get(name) if isinstance(record, Mapping) else None
+            value = record.get(name, {} if name == "layout" else None) if isinstance(record, Mapping) else None
             if not isinstance(value, kinds.get(name, str)):
                 raise CheckpointError(f"{source} has a damaged record of its training: '{name}' is {value!r:.60}")
             known[name] = tuple(map(str, value)) if isinstance(value, list) else value
@@ -83,6 +89,11 @@ class Mismatch:
     warned: tuple[str, ...] = ()
 
 
+def hidden_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options of a prompt that change what it computes but no shape, so that other values load silently."""
+    return {name: options.get(name, default) for name, default in HIDDEN_OPTIONS.items()}
+
+
 def compare_origins(saved: Origin, own: Origin) -> Mismatch:
     """Compares what weights were trained with and where they are loaded; what either does not know is not compared."""
     refused, warned, forcible = [], [], True
@@ -95,10 +106,13 @@ def compare_origins(saved: Origin, own: Origin) -> Mismatch:
     if _other_weights(saved, own):
         text = f"was trained with backbone {_backbone(saved)}, not {_backbone(own)}"
         text += "" if _backbone(saved) != _backbone(own) else " of these weights"
-        (refused if saved.class_bound else warned).append(text)
+        refused.append(text)
     several = len(saved.tasks) > 1 and len(own.tasks) > 1
     if several and saved.label_space and own.label_space and saved.label_space != own.label_space:
         warned.append(f"was trained in the label space {saved.label_space}, not {own.label_space}")
+    for name in sorted(saved.layout.keys() & own.layout.keys()):
+        if saved.layout[name] != own.layout[name]:
+            warned.append(f"was trained with {name} {saved.layout[name]!r}, not {own.layout[name]!r}")
     for name in sorted(saved.preprocessing.keys() & own.preprocessing.keys()):
         before, now = _plain(saved.preprocessing[name]), _plain(own.preprocessing[name])
         if before != now:
@@ -132,7 +146,7 @@ def check_origin(saved: Origin, own: Origin, source: str, *, force: bool = False
 
 
 def _names(origin: Origin) -> list[str]:
-    return clean_class_names(origin.class_names)
+    return [unicodedata.normalize("NFC", name) for name in clean_class_names(origin.class_names)]  # as the tokenizer
 
 
 def _other_classes(before: Sequence[str], now: Sequence[str]) -> str:

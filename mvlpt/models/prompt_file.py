@@ -16,7 +16,7 @@ from mvlpt.errors import CheckpointError, suggest
 from mvlpt.io import check_head, listed, not_finite, parse_json, write_file
 from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
 from mvlpt.models.builder import build_prompted_clip
-from mvlpt.models.origin import Origin
+from mvlpt.models.origin import Origin, hidden_options
 from mvlpt.models.prompted_clip import PromptedCLIP
 from mvlpt.models.prompts import prompt_method
 from mvlpt.models.state import load_prompt_state
@@ -82,6 +82,7 @@ class PromptFile:
             pretrained=self.pretrained,
             fingerprint=self.fingerprint,
             precision=precision if isinstance(precision, str) else "",
+            layout=hidden_options(self.options),
             **{key: value for key, value in saved.items() if isinstance(value, dict)},
         )
 

@@ -143,6 +143,8 @@ def test_the_rule_that_drew_the_training_images_is_recorded_and_checked(made, tm
         ({"rule": "elevater", "shots": 5, "seed": 1}, "tuned on 5 shots of seed 1"),
         ({"rule": "elevater", "shots": 20, "seed": 0}, "tuned on 20 shots of seed 0"),
         (None, "does not say by which rule"),
+        ({}, "does not say by which rule"),
+        ({"rule": "elevater", "shots": 5}, "tuned on 5 shots of seed various"),
     ):
         (folder / "index.json").write_text(json.dumps({**index, "sampling": sampling}))
         problem = next(run_predictions(tmp_path / "run")).sampling
@@ -156,3 +158,7 @@ def test_an_evaluation_records_the_rule_of_its_prompt(made, tmp_path):
     assert main([str(word) for word in [*line, "TEST.PREDICTIONS", True, "DATASET.SAMPLING", "elevater"]]) == 0
     index = json.loads((tmp_path / "run" / "predictions" / "index.json").read_text())
     assert index["sampling"] == {"rule": "independent", "shots": 5, "seed": 1, "merge_val": False}
+    assert main([str(word) for word in [*line[:-1], tmp_path / "all", "--shots", -1, "TEST.PREDICTIONS", True]]) == 0
+    from mvlpt.report.leaderboard.run_predictions import run_predictions
+
+    assert next(run_predictions(tmp_path / "all")).sampling  # a prompt of 5 shots is none of all images

@@ -2,52 +2,28 @@
 
 import json
 import logging
-import re
 import zipfile
 from collections import Counter
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 from support.mini_tasks import encoded, write_class_folders, write_picture
+from support.task_files import build, task_file, write_list
 from support.toy import toy_config
 
 import mvlpt.datasets
 import mvlpt.trainers  # noqa: F401  (registers the trainers)
 from mvlpt.config import get_cfg_default
-from mvlpt.data import DataManager, build_dataset, read_image
+from mvlpt.data import DataManager, read_image
 from mvlpt.engine import run_config
 from mvlpt.errors import DataError, UnknownNameError
 
 BIRDS = ["blue_jay", "crow", "Wood Duck"]
 
 
-def build(name, **options):
-    cfg = get_cfg_default()
-    cfg.SEED, cfg.VERBOSE = 1, False
-    for key, value in options.items():
-        cfg.DATASET[key] = value
-    cfg.freeze()
-    return build_dataset(cfg, str(name))
-
-
-def task_file(folder, text="", name="birds.yaml", **keys):
-    path = folder / name
-    path.write_text(text or yaml.safe_dump(keys), encoding="utf-8")
-    return path
-
-
 def sizes(data):
     return tuple(len(items) for items in (data.train_x, data.val, data.test))
-
-
-def write_list(folder, rows, name="labels.csv"):
-    for number, row in enumerate(rows):
-        path = row.split(",")[0]
-        if path.endswith(".jpg") and "@" not in path and ".." not in path:
-            write_picture(folder / path, number)
-    (folder / name).write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def test_folder_needs_no_file_at_all(tmp_path):
@@ -113,17 +89,6 @@ def test_share_of_nothing_leaves_no_val_split(tmp_path):
     write_class_folders(tmp_path / "photos", BIRDS, ())
     data = build(task_file(tmp_path, images="photos", val_share=0))
     assert sizes(data) == (21, 0, 9)
-
-
-def test_csv_with_names_synonyms_and_numbers(tmp_path):
-    write_list(tmp_path, ["path,label,split", "a/1.jpg,crow,train", "a/2.jpg,Corvus Corone,train",
-                          "a/3.jpg,1,train", "b/4.jpg,BLUE-JAY,test", "b/5.jpg,crow,val"])  # fmt: skip
-    (tmp_path / "classes.txt").write_text("crow; corvus corone\nblue jay\n", encoding="utf-8")
-    data = build(task_file(tmp_path, manifest="labels.csv", classes="classes.txt"))
-    assert [item.label for item in data.train_x] == [0, 0, 1]
-    assert [item.label for item in data.test] == [1]
-    assert sizes(data) == (3, 1, 1)
-    assert (data.classnames, data.synonyms, data.name) == (["crow", "blue jay"], {0: ("corvus corone",)}, "birds")
 
 
 def test_manifest_of_several_labels_and_archives(tmp_path):
@@ -206,67 +171,6 @@ def test_class_with_fewer_images_than_shots_gives_all_and_says_so(tmp_path, capl
     assert "3 of 3 classes have fewer than 5 train images" in caplog.text
 
 
-@pytest.mark.parametrize("suffix", ["yaml", "json", "inline"])
-def test_numbers_and_booleans_of_yaml_are_names(tmp_path, suffix):
-    """YAML reads 01 as 1 and `no` as False; a folder 01 then had the label of the second class."""
-    write_class_folders(tmp_path / "photos", ["01", "02", "no"], ())
-    mapping = "{01: crow, 02: 007, 03: owl, no: yes}"
-    (tmp_path / "list.yaml").write_text(mapping)
-    (tmp_path / "list.json").write_text('{"01": "crow", "02": "007", "03": "owl", "no": "yes"}')
-    classes = mapping if suffix == "inline" else f"list.{suffix}"
-    data = build(task_file(tmp_path, f"name: 0x10\nimages: photos\nclasses: {classes}\n"))
-    assert data.name == "0x10"
-    assert data.classnames == ["crow", "007", "owl", "yes"]
-    folders = {item.label: item.impath.split("/")[-2] for item in data.train_x}
-    assert folders == {0: "01", 1: "02", 3: "no"}
-
-
-def test_a_number_is_no_label_where_classes_are_called_by_numbers(tmp_path):
-    write_class_folders(tmp_path / "photos", ["01", "02"], ())
-    (tmp_path / "list.json").write_text('{"1": "crow", "2": "jay", "3": "owl"}')
-    with pytest.raises(DataError, match="'01' is none of the 3 classes"):
-        build(task_file(tmp_path, images="photos", classes="list.json"))
-
-
-def test_a_class_may_be_called_like_a_split(tmp_path):
-    write_class_folders(tmp_path / "vehicles", ["bus", "test", "train"], ())
-    assert build(f"{tmp_path}/vehicles/").classnames == ["bus", "test", "train"]
-
-
-@pytest.mark.parametrize("splits", [["test", "train"], ["Test", "Train"], ["TRAIN", "val_images"], ["testing-set"]])
-@pytest.mark.parametrize("nested", [False, True])
-def test_folders_named_like_splits_are_not_taken_for_classes(tmp_path, splits, nested):
-    classes = [f"{split}/crow" for split in splits] if nested else splits
-    write_class_folders(tmp_path / "photos", classes, ())
-    if nested and splits == ["test", "train"]:
-        assert build(f"{tmp_path}/photos/").classnames == ["crow"]
-        return
-    with pytest.raises(DataError, match="are named like splits, not classes"):
-        build(f"{tmp_path}/photos/")
-
-
-def test_a_misspelled_split_beside_others_is_refused(tmp_path):
-    write_class_folders(tmp_path / "photos", ["train/crow", "train/owl", "Test/crow", "Test/owl", "notes/x"], ())
-    with pytest.raises(DataError, match="is 'Test' a split beside train"):
-        build(f"{tmp_path}/photos/")
-
-
-def test_a_task_file_may_name_classes_like_splits(tmp_path):
-    write_class_folders(tmp_path / "photos", ["test", "train"], ())
-    path = task_file(tmp_path, images="photos", classes=["test", "train"])
-    assert build(path).classnames == ["test", "train"]
-
-
-def test_folders_of_systems_and_empty_folders_are_no_classes(tmp_path, caplog):
-    write_class_folders(tmp_path / "photos", ["crow", "owl", "__MACOSX/crow"], ())
-    (tmp_path / "photos" / "lost+found").mkdir()
-    (tmp_path / "photos" / "gull").mkdir()
-    (tmp_path / "photos" / "jay" / "deep").mkdir(parents=True)
-    assert build(f"{tmp_path}/photos/").classnames == ["crow", "owl"]
-    assert "folders without images are ignored: gull, jay" in caplog.text
-    assert "MACOSX" not in caplog.text
-
-
 def test_shapes_on_a_transparent_ground_reach_the_batches(tmp_path):
     for label, name in enumerate(["disc", "square"]):
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -282,46 +186,6 @@ def test_shapes_on_a_transparent_ground_reach_the_batches(tmp_path):
             (batch,) = data.train_loader_x
         means = {int(label): float(img.mean()) for img, label in zip(batch["img"], batch["label"], strict=True)}
         assert means == pytest.approx(light)
-
-
-def test_signs_in_labels_count(tmp_path):
-    write_list(tmp_path, ["a.jpg,C++", "b.jpg,C#", "c.jpg,c", "d.jpg,+1", "e.jpg,-1"])
-    data = build(
-        task_file(tmp_path, manifest="labels.csv", classes=["C", "C++", "C#", "-1", "+1"], test_share=0, val_share=0)
-    )
-    labels = {item.impath[-5:]: item.classname for item in data.train_x}
-    assert labels == {"a.jpg": "C++", "b.jpg": "C#", "c.jpg": "C", "d.jpg": "+1", "e.jpg": "-1"}
-
-
-@pytest.mark.parametrize(
-    ("classes", "word", "expected"),
-    [
-        (["blue jay", "owl"], "Blue_Jay", "blue jay"),
-        (["Blue-Jay", "owl"], "blue jay", "Blue-Jay"),
-        (["caf\u00e9", "owl"], "cafe\u0301", "caf\u00e9"),  # as macOS writes it
-        (["crow", "Crow"], "Crow", "Crow"),
-        (["crow", "Crow"], "CROW", "'CROW' could mean 'crow' and 'Crow'; write one of them exactly"),
-        (["C++", "owl"], "C", "'C' is none of the 2 classes"),
-        (["crow!", "owl"], "crow", "'crow' is none of the 2 classes"),
-    ],
-)
-def test_labels_match_exactly_or_in_one_documented_spelling(tmp_path, classes, word, expected):
-    write_list(tmp_path, [f"a.jpg,{word}", "b.jpg,owl" if "owl" in classes else f"b.jpg,{classes[0]}"])
-    path = task_file(tmp_path, manifest="labels.csv", classes=classes, test_share=0, val_share=0)
-    if expected in classes:
-        assert {item.classname for item in build(path).train_x} >= {expected}
-    else:
-        with pytest.raises(DataError, match=re.escape(expected)):
-            build(path)
-
-
-def test_one_empty_label_makes_no_multi_label_task(tmp_path):
-    write_list(tmp_path, ["a.jpg,crow", "b.jpg,"])
-    with pytest.raises(
-        DataError, match=r"labels\.csv:2: an image of a single-label task has one label, this one has 0"
-    ):
-        build(task_file(tmp_path, manifest="labels.csv"))
-    assert build(task_file(tmp_path, manifest="labels.csv", multi_label=True)).multi_label
 
 
 def test_json_lines_end_at_line_feeds_only(tmp_path):

@@ -8,7 +8,7 @@ import torch
 
 from mvlpt.config import get_cfg_default
 from mvlpt.data import SplitSizes, TaskInfo
-from mvlpt.engine.evaluation import build_evaluator
+from mvlpt.engine.evaluation import Classification, build_evaluator
 from mvlpt.errors import DataError, EvaluationError
 
 SIZES = SplitSizes(0, 0, 0)
@@ -160,3 +160,25 @@ def test_a_task_that_cannot_be_scored_leaves_the_others_their_scores():
     with pytest.raises(EvaluationError, match=r"memes cannot be scored: .*one of the two classes; the scores of"):
         judge.evaluate()
     assert [(score.task, score.value) for score in judge.task_scores] == [("cars", 100.0)]
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "11point_mAP", "calibration_error"])
+@pytest.mark.parametrize("row", [[float("inf"), 0.0], [-float("inf"), -float("inf")]])
+def test_scores_whose_softmax_is_not_a_number_are_named(metric, row):
+    info = TaskInfo("cars", ("a", "b"), 0, 2, metric, False, (), SplitSizes(0, 0, 0))
+    evaluator = Classification(get_cfg_default(), tasks=[info])
+    scores = torch.tensor([[0.1, 0.2], row, [0.3, 0.1]])
+    evaluator.process(scores, torch.tensor([0, 1, 0]), images=["1.png", "2.png", "3.png"])
+    with pytest.raises(EvaluationError, match=r"cars cannot be scored: the model's scores of 2\.png are not numbers"):
+        evaluator.evaluate()
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_the_calibration_error_is_of_probabilities_always(legacy):
+    cfg = get_cfg_default()
+    cfg.TRAINER.LEGACY = legacy
+    info = TaskInfo("cars", ("a", "b"), 0, 2, "calibration_error", False, (), SplitSizes(0, 0, 0))
+    evaluator = Classification(cfg, tasks=[info])
+    evaluator.process(torch.tensor([[8.0, 0.0]] * 4), torch.tensor([0, 0, 0, 1]))
+    confidence = 1 / (1 + np.exp(-8.0))
+    assert evaluator.evaluate()["calibration_error"] == pytest.approx(100 * abs(confidence - 0.75), abs=1e-4)

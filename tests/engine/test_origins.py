@@ -84,16 +84,27 @@ def test_shared_prompts_move_to_other_classes_with_a_word_where_they_are_only_ev
     assert "was trained on the classes red, yellow, white, not on blue, green, red" in caplog.text
 
 
-def test_another_backbone_of_equal_width_and_other_preprocessing_are_named(tasks, other_weights, tmp_path, caplog):
-    run(tmp_path / "run")
-    other = {**other_weights, "RUN__MODE": "eval"}
+@pytest.mark.parametrize("options", [{}, PROBE], ids=["shared", "probe"])
+@pytest.mark.parametrize("mode", ["eval", "train"])
+def test_weights_of_another_backbone_are_refused_whatever_their_width(
+    tasks, other_weights, tmp_path, caplog, options, mode
+):
+    run(tmp_path / "run", **options)
+    other = {**other_weights, **options, "RUN__MODE": mode}
+    with pytest.raises(CheckpointError, match=r"was trained with backbone embedded, not local-dir:.*add --force"):
+        run(tmp_path / "x", "toy-warm", tmp_path / "run", **other)
     with caplog.at_level(logging.WARNING, logger="mvlpt"):
-        run(tmp_path / "scored", "toy-warm", tmp_path / "run", **other, INPUT__INTERPOLATION="bilinear")
+        run(tmp_path / "x", "toy-warm", tmp_path / "run", **other, RUN__FORCE=True)
     assert "was trained with backbone embedded" in caplog.text
+
+
+def test_other_preprocessing_and_another_layout_are_named(tasks, tmp_path, caplog):
+    run(tmp_path / "run")
+    other = {"INPUT__INTERPOLATION": "bilinear", "TRAINER__MVLPT__COOP__CLASS_TOKEN_POSITION": "front"}
+    with caplog.at_level(logging.WARNING, logger="mvlpt"):
+        run(tmp_path / "scored", "toy-warm", tmp_path / "run", RUN__MODE="eval", **other)
     assert "images with interpolation bicubic, not bilinear" in caplog.text
-    run(tmp_path / "probe", **PROBE)
-    with pytest.raises(CheckpointError, match="was trained with backbone embedded"):
-        run(tmp_path / "x", "toy-warm", tmp_path / "probe", **PROBE, **other)
+    assert "was trained with class_token_position 'end', not 'front'" in caplog.text
 
 
 def test_what_is_recorded_and_where(tasks, tmp_path):

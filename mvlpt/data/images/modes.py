@@ -12,6 +12,20 @@ from mvlpt.errors import DataError
 logger = logging.getLogger(__name__)
 
 _WIDE = ("PNG", "PPM")  # formats whose 16-bit values Pillow returns as 32-bit
+_FEW_BITS = {"L;2": 85, "L;4": 17}  # how it stretches greys of fewer bits to 0..255
+
+
+def rescale_transparent_colour(image: Image.Image) -> None:
+    """Brings the transparent colour of a PNG to the levels that Pillow will decode it to; before it is decoded.
+
+    Of images with 2 or 4 bits, or with 16 bits a channel, Pillow rescales the pixels but not this colour.
+    """
+    clear = image.info.get("transparency")
+    layout = image.tile[0].args if image.format == "PNG" and len(image.tile) == 1 else ""
+    if layout in _FEW_BITS and isinstance(clear, int):
+        image.info["transparency"] = clear * _FEW_BITS[layout]
+    elif layout == "RGB;16B" and isinstance(clear, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
 
 
 def upright_rgb(image: Image.Image, name: str, transparency: str = "white") -> Image.Image:
@@ -35,7 +49,11 @@ def upright_rgb(image: Image.Image, name: str, transparency: str = "white") -> I
     except Exception as error:  # Pillow raises whatever its struct, TIFF and XML parsers do
         logger.debug("%s: its EXIF record cannot be read: %s", name, error)
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in _WIDE):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        values, clear = np.asarray(image), image.info.get("transparency")
+        levels = (values >> 8).astype(np.uint8)
+        if transparency == "white" and isinstance(clear, int):
+            levels[values == clear] = 255
+        image = Image.fromarray(levels)
     elif image.mode in ("I", "F"):
         raise DataError(f"The image {name} has 32-bit values, whose range is not known; save it with 8 or 16 bits")
     if transparency == "white" and image.has_transparency_data:

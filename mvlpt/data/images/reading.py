@@ -9,7 +9,7 @@ import os
 from PIL import Image, UnidentifiedImageError
 
 from mvlpt.data.images.archives import ARRAYS, read_entry, split_impath, torchvision_arrays
-from mvlpt.data.images.modes import upright_rgb
+from mvlpt.data.images.modes import rescale_transparent_colour, upright_rgb
 from mvlpt.errors import DataError
 
 MAX_PIXELS = 89_000_000  # just below the count at which Pillow itself begins to warn of a decompression bomb
@@ -38,6 +38,7 @@ def read_image(impath: str, transparency: str = "white") -> Image.Image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise DataError(f"The image {impath} has {width} x {height} pixels; at most {MAX_PIXELS} are read")
+            rescale_transparent_colour(image)
             image.load()
             return upright_rgb(image, impath, transparency)
     except (DataError, MemoryError):

@@ -13,7 +13,7 @@ from torchvision import transforms as T
 from torchvision.transforms import functional as F
 from torchvision.transforms.functional import InterpolationMode
 
-from mvlpt.errors import ConfigError, suggest
+from mvlpt.errors import ConfigError, DataError, suggest
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +127,24 @@ class ResizeShorterSide(T.Resize):
         return super().forward(img)
 
 
+class RandomCrop(T.RandomCrop):
+    """As torchvision's, with the same draws; pads the crop, not the image, which may be very long."""
+
+    def forward(self, img: Image.Image) -> Image.Image:
+        width, height = img.size
+        tall, wide = self.size
+        slack = [side + 2 * self.padding - kept for side, kept in ((height, tall), (width, wide))]
+        if min(slack) < 0:
+            raise DataError(
+                f"an image of {width} x {height} pixels is smaller than a random crop of {wide} x {tall}; use"
+                " random_resized_crop, or a larger INPUT.CROP_PADDING"
+            )
+        top = left = 0
+        if max(slack) > 0:
+            top, left = (int(torch.randint(0, room + 1, size=(1,))) for room in slack)
+        return F.crop(img, top - self.padding, left - self.padding, tall, wide)
+
+
 class InstanceNormalization:
     """Brings each channel of an image (C, H, W) to mean 0 and standard deviation 1."""
 
@@ -215,7 +233,7 @@ def _train_steps(node: Any, chosen: set[str]) -> list[Callable]:
     size, mode = list(node.SIZE), INTERPOLATION_MODES[node.INTERPOLATION]
     on_image = [
         ("random_translation", lambda: Random2DTranslation(*size)),
-        ("random_crop", lambda: T.RandomCrop(size, padding=node.CROP_PADDING)),
+        ("random_crop", lambda: RandomCrop(size, padding=node.CROP_PADDING)),
         ("random_resized_crop", lambda: T.RandomResizedCrop(size, tuple(node.RRCROP_SCALE), interpolation=mode)),
         ("random_flip", lambda: T.RandomHorizontalFlip()),
         ("imagenet_policy", lambda: T.AutoAugment(T.AutoAugmentPolicy.IMAGENET)),

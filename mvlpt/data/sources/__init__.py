@@ -8,6 +8,7 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.data.sources.class_folders import (
+        check_layout,
         class_folder_names,
         has_image,
         image_files,
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
         read_class_folders,
         split_folders,
     )
-    from mvlpt.data.sources.class_list import ClassList, checked_templates, parse_class_list, read_class_list
+    from mvlpt.data.sources.class_list import (
+        ClassList,
+        check_spellings,
+        checked_templates,
+        parse_class_list,
+        read_class_list,
+    )
     from mvlpt.data.sources.coco_index import read_categories, read_coco
     from mvlpt.data.sources.download import download_task
     from mvlpt.data.sources.families import FAMILIES, read_benchmark
@@ -63,6 +70,8 @@ __all__ = [
     "ambiguity",
     "benchmark_shares",
     "canonical_name",
+    "check_layout",
+    "check_spellings",
     "checked_templates",
     "class_folder_names",
     "download_task",
@@ -128,6 +137,8 @@ __getattr__ = lazy_exports(
         "known_tasks": "task_table",
         "locate": "locations",
         "looks_like_split": "class_folders",
+        "check_layout": "class_folders",
+        "check_spellings": "class_list",
         "manifest_items": "manifest",
         "match_by_name": "class_folders",
         "normalized_name": "class_folders",

@@ -18,9 +18,10 @@ SPLIT_FOLDERS = {
 }
 SYSTEM_FOLDERS = frozenset(("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"))
 
+_AROUND = "(?:images?|imgs?|photos?|pictures?|pics?|datasets?|data|sets?|splits?|folders?|the|my|new|raw)"
 _LIKE_A_SPLIT = re.compile(
-    "(images?|imgs?|data|my)?(train|training|trn|val|valid|validation|dev|test|testing|tst|eval|evaluation)"
-    r"(sets?|splits?|data|images?|imgs?|folder)?\d*"
+    rf"\d*{_AROUND}*(?:(?P<train>train|training|trn|trainval|trainset)|(?P<val>val|valid|validation|valset|dev)"
+    rf"|(?P<test>test|testing|tst|eval|evaluation|holdout|heldout)){_AROUND}*\d*"
 )
 
 
@@ -53,9 +54,45 @@ def split_folders(root: Path) -> dict[str, Path]:
     return found
 
 
-def looks_like_split(name: str) -> bool:
-    """Whether a folder is named like a split, in any case and spelling: ``Train``, ``test_set``, ``val-images``."""
-    return _LIKE_A_SPLIT.fullmatch(normalized_name(name)) is not None
+def looks_like_split(name: str) -> str:
+    """The split of a folder named like one, in any spelling (``Train``, ``test_set``, ``val-images``); else ""."""
+    found = _LIKE_A_SPLIT.fullmatch(normalized_name(name))
+    return found.lastgroup or "" if found else ""
+
+
+def check_layout(root: Path, folders: Mapping[str, Path], names: Sequence[str]) -> None:
+    """Refuses folders of which it is not certain that they are the classes of a task.
+
+    Args:
+        root: the folder of the task.
+        folders: folder of each split, or ``root`` itself.
+        names: the folders with images below them, without those of splits: presumably the classes.
+
+    Raises:
+        DataError: they are named like splits; they contain folders that are; or there is one only, which contains
+            folders.
+    """
+    splits = {split for name in names if (split := looks_like_split(name))}
+    if all(map(looks_like_split, names)) or ("train" in splits and len(splits) > 1):
+        named = ", ".join(name for name in names if looks_like_split(name))
+        raise DataError(
+            f"{root}: the folders {named} are named like splits, not classes; give each class a folder, "
+            f"{names[0].lower()}/CLASS/, and call splits train, val and test, or list the classes in a task file"
+        )
+    below = {}
+    for folder in folders.values():
+        below |= {name: class_folder_names(folder / name) for name in names if (folder / name).is_dir()}
+    inside = next((name for name, found in below.items() if {"train", "test"} <= {*map(looks_like_split, found)}), None)
+    if inside is not None:
+        raise DataError(
+            f"{root}: the folder '{inside}' contains splits, {', '.join(below[inside][:3])}; put classes below splits, "
+            f"train/{inside}/, or list the images in a manifest"
+        )
+    if len(names) == 1 and below[names[0]]:
+        raise DataError(
+            f"{root} contains a single class, '{names[0]}', with folders below it ({', '.join(below[names[0]][:3])}); "
+            f"if those are the classes, give the folder {root / names[0]}"
+        )
 
 
 def class_folder_names(root: Path, ignored: Iterable[str] = ()) -> list[str]:

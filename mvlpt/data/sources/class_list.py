@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,16 @@ class ClassList:
     def label(self, word: str | int, where: str) -> int:
         """The label of a word in the data.
 
-        The first match counts: a key (or, without keys, a name); a name or synonym; one of them in another spelling
-        (:func:`folded_name`); a class number. If class names are themselves numbers, a number is always a name.
+        The first match counts: a key; a name; a synonym; one of them in another spelling (:func:`folded_name`); a
+        class number. If class names are themselves numbers, a number is always a name.
 
         Raises:
             DataError: it matches no class, or its spelling could mean several.
         """
         text = str(word).strip()
         label = self._exact.get(text)
+        if label is not None and label < 0:
+            raise DataError(f"{where}: '{text}' is a name of several classes; give each of them a name of its own")
         if label is None:
             label = self._in_another_spelling(text, where)
         if label is None and self._numbered and text.isdecimal() and int(text) < len(self.names):
@@ -51,16 +54,23 @@ class ClassList:
 
     @cached_property
     def _exact(self) -> dict[str, int]:
-        """Labels of keys, names and synonyms; a key has precedence over a name, and a name over a synonym."""
+        """Labels of keys, names and synonyms; a key has precedence over a name, and a name over a synonym.
+
+        A name or a synonym of several classes has label -1.
+        """
         found: dict[str, int] = {}
-        for label, word in self._words:
-            found.setdefault(word, label)
+        for words in self._words:
+            labels: dict[str, int] = {}
+            for label, word in words:
+                labels[word] = label if labels.get(word, label) == label else -1
+            found = labels | found
         return found
 
     @cached_property
-    def _words(self) -> list[tuple[int, str]]:
+    def _words(self) -> list[list[tuple[int, str]]]:
+        """Labels with keys, with names and with synonyms."""
         synonyms = [(label, name) for label, names in self.synonyms.items() for name in names]
-        return [*enumerate(self.keys), *enumerate(self.names), *synonyms]
+        return [list(enumerate(self.keys)), list(enumerate(self.names)), synonyms]
 
     @cached_property
     def _numbered(self) -> bool:
@@ -78,7 +88,7 @@ class ClassList:
     def _folded(self) -> dict[str, dict[int, str]]:
         """For each folded spelling the labels that have it, each with a word."""
         found: dict[str, dict[int, str]] = {}
-        for label, word in self._words:
+        for label, word in chain.from_iterable(self._words):
             found.setdefault(folded_name(word), {}).setdefault(label, word)
         return found
 
@@ -90,6 +100,22 @@ def folded_name(name: str) -> str:
     """
     folded = unicodedata.normalize("NFC", name.strip()).casefold()
     return re.sub(r"(?<=[^\W_])[\s_-]+(?=[^\W_])", " ", folded)
+
+
+def check_spellings(words: Sequence[str], where: str) -> None:
+    """Refuses labels that differ only in their spelling, such as ``Blue_Jay`` and ``blue jay``, as two classes.
+
+    Raises:
+        DataError: names two of them.
+    """
+    seen: dict[str, str] = {}
+    for word in words:
+        other = seen.setdefault(folded_name(word), word)
+        if other != word:
+            raise DataError(
+                f"{where}: '{other}' and '{word}' differ only in spelling; write them alike, or list both as classes "
+                "in a task file"
+            )
 
 
 def parse_class_list(content: Any, where: str) -> ClassList:

@@ -93,7 +93,7 @@ def run_predictions(run: str | Path, model_name: str = "") -> Iterator[TaskPredi
 def _sampling_problem(index: dict[str, Any]) -> str:
     """How the training images of a run differ from those that the benchmark's rule draws; ``""`` if they do not."""
     shots, seed, sampling = index["shots"], index["seed"], index.get("sampling")
-    if not isinstance(shots, int) or shots <= 0:
+    if shots == 0 or (shots == -1 and (sampling is None or sampling == {**sampling, "shots": -1})):
         return ""  # none were drawn, or all
     if not isinstance(sampling, dict) or not sampling:
         return "does not say by which rule its training images were drawn (DATASET.SAMPLING)"
@@ -101,8 +101,8 @@ def _sampling_problem(index: dict[str, Any]) -> str:
         return f"drew its training images by the rule {sampling.get('rule')!r:.40}, not by the benchmark's"
     if (sampling.get("shots"), sampling.get("seed")) != (shots, seed):
         return (
-            f"was evaluated as {shots} shots of seed {seed}, but tuned on {sampling.get('shots')!r:.20} shots of seed"
-            f" {sampling.get('seed')!r:.20}"
+            f"was evaluated as {shots} shots of seed {seed}, but tuned on {sampling.get('shots', 'various')!s:.20}"
+            f" shots of seed {sampling.get('seed', 'various')!s:.20}"
         )
     return ""
 

@@ -11,7 +11,7 @@ from torchvision.transforms.functional import InterpolationMode
 
 from mvlpt.data.loading import AVAI_CHOICES, INTERPOLATION_MODES, Cutout, build_transform, is_random
 from mvlpt.data.loading.transforms import LONGEST_RATIO, Random2DTranslation, ResizeShorterSide
-from mvlpt.errors import ConfigError
+from mvlpt.errors import ConfigError, DataError
 
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
 
@@ -132,3 +132,21 @@ def test_text_of_a_pipeline_tells_it_from_every_other(make_cfg):
     assert repr(build_transform(make_cfg(INPUT__CUTOUT_LEN=3, INPUT__TRANSFORMS=("cutout",)))) not in texts
     assert build_transform(make_cfg(), is_train=False).deterministic
     assert not build_transform(make_cfg()).deterministic
+
+
+@pytest.mark.parametrize("size", [(300, 260), (224, 224), (217, 500), (216, 216)])
+def test_random_crops_are_torchvisions(make_cfg, size):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8))
+    ours = build_transform(make_cfg(INPUT__CROP_PADDING=4, INPUT__SIZE=(224, 224)), choices=["random_crop"])
+    theirs = T.Compose([T.RandomCrop(224, padding=4), T.ToTensor()])
+    for seed in range(5):
+        torch.manual_seed(seed)
+        expected = theirs(image)
+        torch.manual_seed(seed)
+        assert torch.equal(ours(image), expected)
+    assert repr(ours.transforms[0]) == repr(T.RandomCrop([224, 224], padding=4))
+
+
+def test_a_random_crop_larger_than_its_image_is_refused(make_cfg):
+    with pytest.raises(DataError, match="an image of 1 x 9000000 pixels is smaller than a random crop of 224 x 224"):
+        build_transform(make_cfg(INPUT__SIZE=(224, 224)), choices=["random_crop"])(Image.new("RGB", (1, 9_000_000)))

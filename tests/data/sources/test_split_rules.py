@@ -109,8 +109,9 @@ def test_matching_by_name():
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("train", True), ("Test", True), ("VAL_images", True), ("training set", True), ("images-train", True),
-     ("test1", True), ("eval", True), ("trains", False), ("testament", False), ("crow", False), ("valley", False)],
+    [("train", "train"), ("Test", "test"), ("VAL_images", "val"), ("training set", "train"), ("images-train", "train"),
+     ("test1", "test"), ("eval", "test"), ("01_train", "train"), ("Raw Test Data 2", "test"), ("trainval", "train"),
+     ("holdout", "test"), ("trains", ""), ("testament", ""), ("crow", ""), ("valley", ""), ("images", "")],
 )  # fmt: skip
 def test_names_of_splits_are_recognised(name, expected):
     assert looks_like_split(name) == expected
