@@ -15,6 +15,7 @@ from typing import Any
 from mvlpt.data import DATASET_REGISTRY, Datum, SampledDataset
 from mvlpt.data.sources import (
     COOP_SHARES,
+    LinkCheck,
     TaskMetadata,
     how_to_get,
     known_tasks,
@@ -63,7 +64,7 @@ class CoopTask(SampledDataset):
             splits, names = read_split(own, images)
         else:
             splits, names = self._build(folder, images, own)
-        self._check_files(splits, own)
+        self._check_files(splits, images, own)
         return splits, names
 
     def _build(self, folder: Path, images: Path, own: Path) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
@@ -90,9 +91,11 @@ class CoopTask(SampledDataset):
             write_split(own, splits, images, rule)
         return splits, self.get_lab2cname([item for items in splits.values() for item in items])[1]
 
-    def _check_files(self, splits: Mapping[str, Sequence[Datum]], own: Path) -> None:
+    def _check_files(self, splits: Mapping[str, Sequence[Datum]], images: Path, own: Path) -> None:
+        links = LinkCheck(images)
         for split, items in splits.items():
-            missing = next((item.impath for item in items if not Path(item.impath).is_file()), None)
+            where = f"'{self.name}', {split}"
+            missing = next((item.impath for item in items if not links.is_file(item.impath, where)), None)
             if missing is not None:
                 advice = f"; delete {own} to make the split again" if self.source == "built" else ""
                 raise DataError(f"'{self.name}' lists {missing} in {split}, but the file does not exist{advice}")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from mvlpt.data import Datum
-from mvlpt.data.sources import TaskMetadata, class_folder_names, image_files, safe_join
+from mvlpt.data.sources import LinkCheck, TaskMetadata, class_folder_names, image_files, safe_join
 from mvlpt.errors import DataError
 from mvlpt.io import read_json, read_text
 
@@ -50,12 +50,12 @@ def as_items(rows: Iterable[Row], images: Path, where: str) -> list[Datum]:
 def _folders(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """One folder for each class, labels in sorted order, some folders ignored and some renamed."""
     images = folder / metadata.images
-    renamed = metadata.extra.get("renamed", {})
+    renamed, links = metadata.extra.get("renamed", {}), LinkCheck(images)
     return {
         "all": [
             (f"{name}/{file}", label, renamed.get(name, name))
             for label, name in enumerate(class_folder_names(images, metadata.extra.get("ignored", ())))
-            for file in image_files(images / name)
+            for file in image_files(images / name, links=links)
         ]
     }
 

@@ -16,6 +16,7 @@ from mvlpt.data import DATASET_REGISTRY, DatasetBase, Datum, SampledDataset
 from mvlpt.data.sources import (
     DEFAULT_SHARES,
     ClassList,
+    LinkCheck,
     ManifestRow,
     check_layout,
     check_spellings,
@@ -60,9 +61,10 @@ class CustomTask(SampledDataset):
 
     def _folders(self) -> tuple[dict[str, list[Datum]], ClassList]:
         root = self.spec.images
+        links = LinkCheck(root)
         folders = split_folders(root) or {"train": root}
-        listed = {folder / name for folder in folders.values() for name in class_folder_names(folder)}
-        filled = {folder for folder in listed if has_image(folder)}
+        listed = {folder / name for folder in folders.values() for name in class_folder_names(folder, links=links)}
+        filled = {folder for folder in listed if has_image(folder, links)}
         names = sorted({folder.name for folder in filled})
         empty = sorted({folder.name for folder in listed} - set(names))
         if empty:
@@ -74,7 +76,10 @@ class CustomTask(SampledDataset):
             check_spellings(names, str(root))
         classes = self.spec.classes or ClassList(tuple(name.replace("_", " ") for name in names), tuple(names))
         labels = {name: classes.label(name, str(root)) for name in names}
-        return {split: read_class_folders(folder, labels, classes.names) for split, folder in folders.items()}, classes
+        splits = {
+            split: read_class_folders(folder, labels, classes.names, links=links) for split, folder in folders.items()
+        }
+        return splits, classes
 
     def _manifest(self) -> tuple[dict[str, list[Datum]], ClassList]:
         rows: list[ManifestRow] = []

@@ -140,7 +140,7 @@ class ElevaterTask(SampledDataset):
     def _labels(folder: Path, classnames: Sequence[str]) -> dict[str, int]:
         """Labels of class folders, which are named after the classes or by their numbers."""
         names = class_folder_names(folder)
-        if all(name.isdigit() for name in names):
+        if all(name.isdecimal() for name in names):
             return {name: int(name) for name in names if int(name) < len(classnames)}
         return match_by_name(names, classnames, str(folder))
 

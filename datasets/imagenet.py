@@ -12,6 +12,7 @@ from typing import Any
 
 from mvlpt.data import Datum, SampledDataset
 from mvlpt.data.sources import (
+    LinkCheck,
     TaskMetadata,
     class_folder_names,
     how_to_get,
@@ -118,10 +119,11 @@ def _folders(images: Path, metadata: TaskMetadata) -> list[str]:
 
 
 def _items(images: Path, classes: Sequence[tuple[str, str]], metadata: TaskMetadata) -> list[Datum]:
+    links = LinkCheck(images)
     items = [
         Datum(f"{images}/{folder}/{file}", label, 0, name)
         for label, (folder, name) in enumerate(classes)
-        for file in image_files(images / folder)
+        for file in image_files(images / folder, links=links)
     ]
     if not items:
         raise DataError(f"{metadata.name}: {images} contains no image. {how_to_get(metadata)}")

@@ -14,6 +14,7 @@ from mvlpt.errors import ConfigError
 
 LARGEST = 2**24  # bytes of a YAML file of options
 BASE = "_BASE_"  # in a YAML file: the file whose options it changes
+DEEPEST = 32  # files that build on each other
 SAVED = "config.yaml"  # in a run's folder
 
 
@@ -43,6 +44,10 @@ def with_bases(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     """
     chain: list[tuple[Path, dict[str, Any]]] = []
     while path is not None:
+        if len(chain) >= DEEPEST:
+            raise ConfigError(
+                f"{chain[-1][0]} builds on more than {DEEPEST} files in a row by {BASE}; join some of them"
+            )
         if any(os.path.realpath(path) == os.path.realpath(file) for file, _ in chain):
             raise ConfigError(f"{path} builds on itself by its _BASE_")
         content = read_yaml(path)

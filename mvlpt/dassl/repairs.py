@@ -24,6 +24,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from mvlpt.data import read_image
 from mvlpt.engine import load_checkpoint
+from mvlpt.errors import CheckpointError
+from mvlpt.io import read_text
 
 MARK = "__mvlpt_repaired__"
 
@@ -75,7 +77,8 @@ def _load_checkpoint(fpath: str) -> dict[str, Any]:
 
 
 def _resume_from_checkpoint(fdir: str, model: Any, optimizer: Any = None, scheduler: Any = None) -> int:
-    pointed = Path((Path(fdir) / "checkpoint").read_text(encoding="utf-8").strip()).name
+    pointer = read_text(Path(fdir) / "checkpoint", error=CheckpointError, largest=4096)
+    pointed = Path(pointer.strip()).name
     content = _load_checkpoint(str(Path(fdir) / pointed))
     model.load_state_dict(content["state_dict"])
     if optimizer is not None and content.get("optimizer"):

@@ -10,58 +10,81 @@ from typing import TYPE_CHECKING
 from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from mvlpt.io.array_files import map_array, read_array_header
     from mvlpt.io.display import clean_text, first_line, rich_text, sentence, short_repr, spreadsheet_cell
     from mvlpt.io.files import atomic_write, check_encoding, sweep_leftovers, write_file, write_json
     from mvlpt.io.json_files import parse_json, read_json, read_json_lines
     from mvlpt.io.json_stream import JsonStream
+    from mvlpt.io.limits import LIMITS, limit
     from mvlpt.io.locks import LockHeldError, LocksUnsupportedError, file_lock, is_locked
-    from mvlpt.io.reading import decode_text, read_bytes, read_text
+    from mvlpt.io.reading import check_regular, decode_text, open_regular, read_bytes, read_text
     from mvlpt.io.records import check_head
     from mvlpt.io.script_archive import is_script_archive, read_script_archive
     from mvlpt.io.state_dicts import StateDifferences, compare_states, listed, not_finite, strip_wrappers
+    from mvlpt.io.tensor_files import SafeTensors, open_tensors
     from mvlpt.io.torch_files import read_tensors, write_tensors
+    from mvlpt.io.xml_files import read_xml
     from mvlpt.io.yaml_files import parse_yaml, read_yaml
+    from mvlpt.io.zip_files import is_regular_entry, open_entry, open_zip, read_zip_entry
 
 _HOMES = {
+    "array_files": ("map_array", "read_array_header"),
     "display": ("clean_text", "first_line", "rich_text", "sentence", "short_repr", "spreadsheet_cell"),
     "files": ("atomic_write", "check_encoding", "sweep_leftovers", "write_file", "write_json"),
     "json_files": ("parse_json", "read_json", "read_json_lines"),
     "json_stream": ("JsonStream",),
+    "limits": ("LIMITS", "limit"),
     "locks": ("LockHeldError", "LocksUnsupportedError", "file_lock", "is_locked"),
-    "reading": ("decode_text", "read_bytes", "read_text"),
+    "reading": ("check_regular", "decode_text", "open_regular", "read_bytes", "read_text"),
     "records": ("check_head",),
     "script_archive": ("is_script_archive", "read_script_archive"),
     "state_dicts": ("StateDifferences", "compare_states", "listed", "not_finite", "strip_wrappers"),
+    "tensor_files": ("SafeTensors", "open_tensors"),
     "torch_files": ("read_tensors", "write_tensors"),
+    "xml_files": ("read_xml",),
     "yaml_files": ("parse_yaml", "read_yaml"),
+    "zip_files": ("is_regular_entry", "open_entry", "open_zip", "read_zip_entry"),
 }
 
 __all__ = [
+    "LIMITS",
     "JsonStream",
     "LockHeldError",
     "LocksUnsupportedError",
+    "SafeTensors",
     "StateDifferences",
     "atomic_write",
     "check_encoding",
     "check_head",
+    "check_regular",
     "clean_text",
     "compare_states",
     "decode_text",
     "file_lock",
     "first_line",
     "is_locked",
+    "is_regular_entry",
     "is_script_archive",
+    "limit",
     "listed",
+    "map_array",
     "not_finite",
+    "open_entry",
+    "open_regular",
+    "open_tensors",
+    "open_zip",
     "parse_json",
     "parse_yaml",
+    "read_array_header",
     "read_bytes",
     "read_json",
     "read_json_lines",
     "read_script_archive",
     "read_tensors",
     "read_text",
+    "read_xml",
     "read_yaml",
+    "read_zip_entry",
     "rich_text",
     "sentence",
     "short_repr",

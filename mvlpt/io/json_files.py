@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator
 from typing import Any
 
 from mvlpt.errors import DataError, MvlptError, RunFolderError
-from mvlpt.io.reading import LARGEST, REMEDY, read_bytes
+from mvlpt.io.limits import limit
+from mvlpt.io.reading import REMEDY, read_bytes
 
 DEEPEST = 64  # lists and objects within each other
 
@@ -31,9 +33,14 @@ def parse_json(
         constants: accept ``NaN`` and ``Infinity``, which Python writes though JSON lacks them.
 
     Raises:
-        MvlptError: of type ``error``; it is not JSON, nested too deeply, or holds a number of too many digits.
+        MvlptError: of type ``error``; it is not JSON, nested too deeply, or holds too many values or a number of too
+            many digits.
     """
+    most = limit("MVLPT_MAX_VALUES")
     try:
+        marks = (b",", b"[", b"{") if isinstance(content, bytes) else (",", "[", "{")
+        if len(content) > most and sum(map(content.count, marks)) > most:  # before any value takes memory
+            raise ValueError(f"it has more than {most:,} values (MVLPT_MAX_VALUES raises the limit)")
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
         value = json.loads(text, parse_constant=None if constants else _refuse_constant)
         if not _is_shallow(value):
@@ -74,7 +81,7 @@ def read_json(
     path: str | os.PathLike[str],
     *,
     error: type[MvlptError] = RunFolderError,
-    largest: int = LARGEST,
+    largest: int | None = None,
     missing: str = "",
     remedy: str = REMEDY,
     constants: bool = True,
@@ -84,7 +91,7 @@ def read_json(
     Args:
         path: the file.
         error: the type to raise.
-        largest: a longer file is refused, in bytes.
+        largest: a longer file is refused, in bytes; by default ``MVLPT_MAX_TEXT_MB``.
         missing: the whole sentence for a file that does not exist.
         remedy: ends every other sentence.
         constants: accept ``NaN`` and ``Infinity``.
@@ -100,7 +107,7 @@ def read_json_lines(
     path: str | os.PathLike[str],
     *,
     error: type[MvlptError] = RunFolderError,
-    largest: int = LARGEST,
+    largest: int | None = None,
     missing: str = "",
     remedy: str = REMEDY,
 ) -> Iterator[tuple[int, Any]]:
@@ -110,6 +117,6 @@ def read_json_lines(
         MvlptError: of type ``error``, as :func:`read_json`; the sentence names the line.
     """
     content = read_bytes(path, error=error, largest=largest, missing=missing, remedy=remedy)
-    for number, line in enumerate(content.split(b"\n"), start=1):
+    for number, line in enumerate(io.BytesIO(content), start=1):
         if line.strip():
-            yield number, parse_json(line, f"{path}, line {number}", error=error, remedy=remedy)
+            yield number, parse_json(line.removesuffix(b"\n"), f"{path}, line {number}", error=error, remedy=remedy)

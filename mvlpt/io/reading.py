@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from mvlpt.errors import DataError, MvlptError
+from mvlpt.io.limits import limit
 
-LARGEST = 256 * 2**20  # bytes
 PIECE = 2**22
 REMEDY = "check the path and the file"
 
@@ -18,7 +20,7 @@ def read_bytes(
     path: str | os.PathLike[str],
     *,
     error: type[MvlptError] = DataError,
-    largest: int = LARGEST,
+    largest: int | None = None,
     missing: str = "",
     remedy: str = REMEDY,
 ) -> bytes:
@@ -27,7 +29,7 @@ def read_bytes(
     Args:
         path: the file.
         error: the type to raise.
-        largest: a longer file is refused, in bytes.
+        largest: a longer file is refused, in bytes; by default ``MVLPT_MAX_TEXT_MB``.
         missing: the whole sentence for a file that does not exist.
         remedy: ends every other sentence.
 
@@ -35,23 +37,66 @@ def read_bytes(
         MvlptError: of type ``error``; the file is missing, a folder, a device, a pipe, too large, or unreadable. Its
             cause is an ``OSError`` only where the system could not read it, which may pass.
     """
+    variable = " (MVLPT_MAX_TEXT_MB raises the limit)" if largest is None else ""
+    largest = limit("MVLPT_MAX_TEXT_MB") * 2**20 if largest is None else largest
+    with open_regular(path, error=error, missing=missing, remedy=remedy) as handle:
+        size = os.fstat(handle.fileno()).st_size
+        if size > largest:
+            raise error(f"{path} has {size:,} bytes, more than the {largest:,} that are read{variable}; {remedy}")
+        content = _read_at_most(handle, largest + 1)
+    if len(content) > largest:
+        raise error(f"{path} grew beyond the {largest:,} bytes that are read; {remedy}")
+    return content
+
+
+@contextmanager
+def open_regular(
+    path: str | os.PathLike[str],
+    *,
+    error: type[MvlptError] = DataError,
+    missing: str = "",
+    remedy: str = REMEDY,
+) -> Iterator[IO[bytes]]:
+    """A regular file opened for reading bytes; what the system reports inside the block is refused as well.
+
+    Args:
+        path: the file.
+        error: the type to raise.
+        missing: the whole sentence for a file that does not exist.
+        remedy: ends every other sentence.
+
+    Raises:
+        MvlptError: of type ``error``, as :func:`read_bytes`.
+    """
+    if "\0" in os.fsdecode(path):
+        raise error(f"{path} cannot be read: embedded null byte; {remedy}")
     try:
         with open(path, "rb", opener=_open_regular) as handle:
-            size = os.fstat(handle.fileno()).st_size
-            if size > largest:
-                raise error(f"{path} has {size:,} bytes, more than the {largest:,} that are read; {remedy}")
-            content = _read_at_most(handle, largest + 1)
+            yield handle
     except MvlptError:
         raise
     except _NotRegularError:
         raise error(f"{path} is not a regular file; {remedy}") from None
     except FileNotFoundError:
         raise error(missing or f"{path} does not exist; {remedy}") from None
-    except (OSError, ValueError) as problem:  # ValueError: a NUL in the path
-        raise error(f"{path} cannot be read: {getattr(problem, 'strerror', None) or problem}; {remedy}") from problem
-    if len(content) > largest:
-        raise error(f"{path} grew beyond the {largest:,} bytes that are read; {remedy}")
-    return content
+    except OSError as problem:
+        raise error(f"{path} cannot be read: {problem.strerror or problem}; {remedy}") from problem
+
+
+def check_regular(
+    path: str | os.PathLike[str],
+    *,
+    error: type[MvlptError] = DataError,
+    missing: str = "",
+    remedy: str = REMEDY,
+) -> int:
+    """The size in bytes of a regular file that a library will open by its name.
+
+    Raises:
+        MvlptError: of type ``error``, as :func:`open_regular`.
+    """
+    with open_regular(path, error=error, missing=missing, remedy=remedy) as handle:
+        return os.fstat(handle.fileno()).st_size
 
 
 def _read_at_most(handle: IO[bytes], count: int) -> bytes:
@@ -91,7 +136,7 @@ def read_text(
     path: str | os.PathLike[str],
     *,
     error: type[MvlptError] = DataError,
-    largest: int = LARGEST,
+    largest: int | None = None,
     missing: str = "",
     remedy: str = REMEDY,
 ) -> str:

@@ -8,10 +8,15 @@ from typing import Any
 import yaml
 
 from mvlpt.errors import ConfigError, MvlptError
-from mvlpt.io.reading import LARGEST, REMEDY, read_text
+from mvlpt.io.limits import limit
+from mvlpt.io.reading import REMEDY, read_text
 
 DEEPEST = 64  # lists and mappings within each other
+BYTES_OF_A_VALUE = 20  # a file may have so many bytes for each value that it may have
 MOST_NODES = 2**22  # values of a document after its aliases are expanded
+
+
+_VARIABLE = "MVLPT_MAX_YAML_VALUES"
 
 
 class _BoundedComposer:
@@ -19,13 +24,17 @@ class _BoundedComposer:
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
-        self._depth = 0
+        self._depth = self._count = 0
+        self._most = limit(_VARIABLE)
         self._sizes: dict[int, int] = {}  # nodes below and including a node, aliases expanded
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node:
         """A node, counted."""
         event = self.peek_event()
         self._depth += 1
+        self._count += 1
+        if self._count > self._most:
+            _refuse(event.start_mark, f"it has more than {self._most:,} values ({_VARIABLE} raises the limit)")
         if self._depth > DEEPEST:
             _refuse(event.start_mark, f"more than {DEEPEST} lists or mappings are nested in each other")
         node = super().compose_node(parent, index)
@@ -101,6 +110,9 @@ def parse_yaml(
         MvlptError: of type ``error``; it is not YAML, asks for a type of Python's, gives a key twice, is nested too
             deeply, or grows too large when its aliases are expanded.
     """
+    most = BYTES_OF_A_VALUE * limit(_VARIABLE)
+    if len(content) > most:
+        raise error(f"{where} has more than the {most:,} characters that are read ({_VARIABLE} raises the limit)")
     try:
         return yaml.load(content, Loader=_StringLoader if strings else _SafeLoader)
     except yaml.MarkedYAMLError as problem:
@@ -118,7 +130,7 @@ def read_yaml(
     path: str | os.PathLike[str],
     *,
     error: type[MvlptError] = ConfigError,
-    largest: int = LARGEST,
+    largest: int | None = None,
     missing: str = "",
     remedy: str = REMEDY,
     strings: bool = False,
@@ -128,7 +140,7 @@ def read_yaml(
     Args:
         path: the file.
         error: the type to raise.
-        largest: a longer file is refused, in bytes.
+        largest: a longer file is refused, in bytes; by default ``MVLPT_MAX_TEXT_MB``.
         missing: the whole sentence for a file that does not exist.
         remedy: ends every other sentence.
         strings: leave every scalar as it is written.

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from mvlpt.errors import CheckpointError, suggest
-from mvlpt.io import check_head, listed, not_finite, parse_json, write_file
+from mvlpt.io import check_head, listed, not_finite, open_tensors, parse_json, write_file
 from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
 from mvlpt.models.builder import build_prompted_clip
 from mvlpt.models.origin import Origin, hidden_options
@@ -242,17 +242,9 @@ def load_prompt(path: str | Path) -> PromptFile:
     Raises:
         CheckpointError: missing, not of this format, damaged, or with values that are not finite.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"There is no prompt file {path}")
-    try:
-        with safe_open(str(path), framework="pt", device="cpu") as opened:
-            metadata = opened.metadata() or {}
-            tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is not a safetensors file that can be read ({error})") from error
+    with open_tensors(path, missing=f"There is no prompt file {path}") as file:
+        metadata, tensors = file.metadata, file.tensors()
     header = _header(path, metadata)
     if header["sha256"] != hash_tensors(tensors):
         raise CheckpointError(f"{path} is damaged: its tensors do not have the hash in its header")

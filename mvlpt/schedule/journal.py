@@ -15,6 +15,7 @@ Blocked jobs are not recorded: they follow from the plan and the others.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -29,7 +30,7 @@ from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.records import STATES, JobRecord
 
 FILE = "journal.jsonl"
-LARGEST = 2**30  # bytes; the journal of a million jobs is smaller
+LARGEST = 2**28  # bytes; the journal of a hundred thousand jobs is smaller
 _ENDED = ("status", "seconds", "reason", "peak_mb", "state", "failures", "micro_batches", "retry_at")
 
 
@@ -97,8 +98,10 @@ def read_events(root: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if not os.path.lexists(path):
         return
     content = read_bytes(path, error=ScheduleError, largest=LARGEST, remedy="see what it is, and restore or delete it")
-    lines = content.split(b"\n")[:-1]  # what follows the last line's end is nothing, or torn
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(io.BytesIO(content), start=1):
+        if not line.endswith(b"\n"):
+            return  # torn
+        line = line[:-1]
         try:
             entry = parse_json(line, path, error=ScheduleError)
         except ScheduleError:

@@ -10,7 +10,7 @@ from torchvision import transforms as T
 
 from mvlpt.dassl.clip.model import OpenAIShape, build_model
 from mvlpt.dassl.clip.tokenizer import tokenize
-from mvlpt.dassl.clip.weights import OPENAI, weights_file
+from mvlpt.dassl.clip.weights import OPENAI, read_state, weights_file
 
 __all__ = ["available_models", "image_transform", "load", "tokenize"]
 
@@ -35,7 +35,7 @@ def load(name: str, device: str | torch.device = "cpu", jit: bool = False, downl
         The model, and a transform from a PIL image to a tensor (3, H, W).
     """
     path = name if Path(name).is_file() else weights_file(name, download_root, for_shim=True)
-    model: OpenAIShape = build_model(torch.load(path, map_location="cpu", weights_only=True)).to(device)
+    model: OpenAIShape = build_model(read_state(Path(path))).to(device)
     if str(device) == "cpu":
         model.float()
     return model, image_transform(model.visual.input_resolution)

@@ -16,6 +16,7 @@ from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor, nn
 
 from mvlpt.errors import BackboneError
+from mvlpt.io import compare_states, first_line
 
 
 class Block(ResidualAttentionBlock):
@@ -130,7 +131,7 @@ def build_model(state_dict: dict[str, Tensor], *_: Any) -> OpenAIShape:
         BackboneError: the weights are of no CLIP of OpenAI's shape.
     """
     extra = ("input_resolution", "context_length", "vocab_size")
-    shape = {key: value.item() for key, value in state_dict.items() if key.startswith("mvlpt.")}
+    shape = {key: value.flatten()[0].item() for key, value in state_dict.items() if key.startswith("mvlpt.")}
     state = {key: value for key, value in state_dict.items() if key not in extra and key not in shape}
     try:
         # cast_dtype only chooses layer norms that compute in fp32 whatever they are given
@@ -139,6 +140,10 @@ def build_model(state_dict: dict[str, Tensor], *_: Any) -> OpenAIShape:
         )
     except KeyError as error:
         raise BackboneError(f"These weights are not of OpenAI's CLIP: they have no {error}") from error
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, ZeroDivisionError) as error:
+        raise BackboneError(f"These weights are not of OpenAI's CLIP: {first_line(error)}") from error
+    if differences := compare_states(model.state_dict(), state):
+        raise BackboneError(f"These weights are not of OpenAI's CLIP: {differences}")
     model.load_state_dict({key: value.float() for key, value in state.items()})
     shaped = OpenAIShape(model)
     convert_weights(shaped)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mvlpt.engine import current_config, pretrained_weights
 from mvlpt.errors import BackboneError
-from mvlpt.io import atomic_write, is_script_archive
+from mvlpt.io import atomic_write, is_script_archive, read_script_archive, read_tensors
 from mvlpt.models import load_backbone
 from mvlpt.randomness import derive_seed
 
@@ -84,10 +84,22 @@ def _openai_file(path: Path, name: str, for_shim: bool) -> Path:
     if is_script_archive(path):
         return path
     if path.suffix != ".safetensors":
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if isinstance(state, dict) and "visual.conv1.weight" in state and "text_projection" in state:
+        state = read_state(path)
+        if "visual.conv1.weight" in state and "text_projection" in state:
             return path
     return _converted(name, str(path), f"{name}-{path.resolve()}-{path.stat().st_mtime_ns}", for_shim)
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """The state dict in a file of weights.
+
+    Raises:
+        BackboneError: the file cannot be read, or holds something else.
+    """
+    state = read_script_archive(path) if is_script_archive(path) else read_tensors(path, error=BackboneError)
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor | int) for value in state.values()):
+        raise BackboneError(f"{path} holds no state dict")
+    return {str(key): value for key, value in state.items()}
 
 
 def _converted(name: str, weights: str, label: str, for_shim: bool) -> Path:

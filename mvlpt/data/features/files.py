@@ -13,12 +13,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from mvlpt.data.features.cache import FeatureBank
 from mvlpt.errors import DataError
-from mvlpt.io import first_line, parse_json, write_file
+from mvlpt.io import first_line, open_tensors, parse_json, write_file
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +45,10 @@ def read_or_build(
         DataError: the folder cannot be written.
     """
     path = feature_file(folder, key)
-    if path.exists():
+    if os.path.lexists(path):
         try:
             return _read(path, key, shape)
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("%s holds no usable features (%s); they are computed again", path, first_line(error))
     bank = build()
     _write(path, key, bank)
@@ -57,17 +56,17 @@ def read_or_build(
 
 
 def _read(path: Path, key: str, shape: Shape) -> FeatureBank:
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
+    with open_tensors(path, error=DataError) as file:
+        metadata = file.metadata
         if metadata.get("format") != FORMAT or metadata.get("key") != key:
             raise ValueError("it has another format or belongs to other images")
         missing = {int(index): impath for index, impath in parse_json(metadata["missing"], "its header").items()}
-        sizes = tuple(file.get_slice("features").get_shape())  # before memory is taken
+        sizes = file.shape("features")  # before memory is taken
         if len(sizes) != 3 or any(wanted not in (None, size) for size, wanted in zip(sizes, shape, strict=True)):
             raise ValueError(f"its features have the shape {sizes}")
         if not all(0 <= index < sizes[1] and isinstance(impath, str) for index, impath in missing.items()):
             raise ValueError("its header names other images")
-        features = file.get_tensor("features")
+        features = file.tensor("features")
         if not features.is_floating_point() or not features.isfinite().all():
             raise ValueError(f"its features are of {features.dtype} or not finite")
         return FeatureBank(features, missing)

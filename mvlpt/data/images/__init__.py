@@ -9,10 +9,9 @@ from mvlpt.lazy import lazy_exports
 if TYPE_CHECKING:
     from mvlpt.data.images.archives import archive_entries, cut_at_archive, file_stamp, read_entry, split_impath
     from mvlpt.data.images.modes import upright_rgb
-    from mvlpt.data.images.reading import MAX_PIXELS, image_suffixes, read_image
+    from mvlpt.data.images.reading import image_suffixes, read_image
 
 __all__ = [
-    "MAX_PIXELS",
     "archive_entries",
     "cut_at_archive",
     "file_stamp",
@@ -26,7 +25,6 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     {
-        "MAX_PIXELS": "reading",
         "archive_entries": "archives",
         "cut_at_archive": "archives",
         "file_stamp": "archives",

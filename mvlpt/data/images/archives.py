@@ -5,16 +5,14 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import stat
 import threading
 import zipfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from types import ModuleType
 
 from mvlpt.errors import DataError
+from mvlpt.io import is_regular_entry, open_zip, read_zip_entry
 
-MAX_ENTRY_BYTES = 256 * 2**20
-PIECE = 2**20  # bytes that are unpacked at once
 MAX_OPEN_ARCHIVES = 16
 
 ARRAYS = ".torchvision"  # suffix of a data set whose images torchvision stores in arrays
@@ -54,41 +52,27 @@ def archive_entries(path: str) -> set[str]:
     """Names of the regular files in an archive.
 
     Raises:
-        DataError: the archive is missing or broken.
+        DataError: the archive is missing or broken, or holds a name twice.
     """
     with _pool().lock:
-        return {info.filename for info in _pool().open(path).infolist() if _is_regular(info)}
+        names = [info.filename for info in _pool().open(path).infolist() if is_regular_entry(info)]
+    found = set(names)
+    if len(found) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise DataError(f"The archive {path} holds '{twice}' twice; pack it again")
+    return found
 
 
 def read_entry(path: str, entry: str) -> bytes:
     """The bytes of one entry of a zip archive. Nothing is unpacked to disk.
 
     Raises:
-        DataError: archive or entry is missing, broken, a link, encrypted or larger than ``MAX_ENTRY_BYTES``.
+        DataError: archive or entry is missing, broken, a link, encrypted, packed by another method than deflate, or
+            larger than ``MVLPT_MAX_ENTRY_MB``.
     """
     pool = _pool()
     with pool.lock:
-        archive = pool.open(path)
-        try:
-            info = archive.getinfo(entry)
-        except KeyError:
-            raise DataError(f"The archive {path} has no entry '{entry}'") from None
-        if not _is_regular(info):
-            raise DataError(f"The entry '{entry}' of {path} is a link or a folder, not a file")
-        if info.file_size > MAX_ENTRY_BYTES:
-            raise DataError(
-                f"The entry '{entry}' of {path} unpacks to {info.file_size} bytes; at most {MAX_ENTRY_BYTES} are read"
-            )
-        try:
-            with archive.open(info) as handle:  # in pieces: a header may understate what an entry unpacks to
-                return b"".join(iter(lambda: handle.read(PIECE), b""))
-        except Exception as error:  # zipfile and zlib: bad checksum, cut short, encrypted, unknown compression
-            raise DataError(f"The entry '{entry}' of {path} cannot be read: {error}") from error
-
-
-def _is_regular(info: zipfile.ZipInfo) -> bool:
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    return not info.is_dir() and kind in (0, stat.S_IFREG)
+        return read_zip_entry(pool.open(path), entry)
 
 
 def torchvision_arrays() -> ModuleType:
@@ -113,14 +97,7 @@ class _ArchivePool:
             return held[1]
         if held is not None:
             held[1].close()
-        try:
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                raise DataError(f"The archive {path} is not a regular file; give a zip file")
-            archive = zipfile.ZipFile(path)
-        except FileNotFoundError:
-            raise DataError(f"The archive {path} does not exist") from None
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
-            raise DataError(f"The archive {path} cannot be opened, it may be truncated: {error}") from error
+        archive = open_zip(path)
         self._open[path] = (stamp, archive)
         if len(self._open) > MAX_OPEN_ARCHIVES:
             self._open.popitem(last=False)[1][1].close()

@@ -11,8 +11,10 @@ from PIL import Image, UnidentifiedImageError
 from mvlpt.data.images.archives import ARRAYS, read_entry, split_impath, torchvision_arrays
 from mvlpt.data.images.modes import rescale_transparent_colour, upright_rgb
 from mvlpt.errors import DataError
+from mvlpt.io import limit
 
-MAX_PIXELS = 89_000_000  # just below the count at which Pillow itself begins to warn of a decompression bomb
+_VARIABLE = "MVLPT_MAX_PIXELS"  # by default just below the count at which Pillow begins to warn of a decompression bomb
+_RAISE = f"({_VARIABLE} raises the limit)"
 _PROGRAMS = ("EPS",)  # Pillow would start Ghostscript on the file
 _STUBS = ("BUFR", "GRIB", "HDF5", "MPEG", "WMF")  # formats that Pillow recognises but cannot decode by itself
 
@@ -33,11 +35,12 @@ def read_image(impath: str, transparency: str = "white") -> Image.Image:
             return torchvision_arrays().read_array_image(path, entry).convert("RGB")
         if entry is None and os.path.exists(path) and not os.path.isfile(path):
             raise DataError(f"The image {impath} is not a regular file")  # a pipe would block
+        most = _pixel_limit()
         source = io.BytesIO(read_entry(path, entry)) if entry is not None else path
         with Image.open(source, formats=_formats()) as image:
             width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise DataError(f"The image {impath} has {width} x {height} pixels; at most {MAX_PIXELS} are read")
+            if width * height > most:
+                raise DataError(f"The image {impath} has {width} x {height} pixels; at most {most:,} are read {_RAISE}")
             rescale_transparent_colour(image)
             image.load()
             return upright_rgb(image, impath, transparency)
@@ -46,12 +49,22 @@ def read_image(impath: str, transparency: str = "white") -> Image.Image:
     except FileNotFoundError:
         raise DataError(f"The image {impath} does not exist") from None
     except Image.DecompressionBombError:
-        raise DataError(f"The image {impath} is too large: more than {MAX_PIXELS} pixels") from None
+        raise DataError(
+            f"The image {impath} is too large: it has more than {limit(_VARIABLE):,} pixels {_RAISE}"
+        ) from None
     except UnidentifiedImageError:
         raise DataError(f"The file {impath} is not an image that can be read") from None
     except Exception as error:  # decoders raise all kinds of errors on broken input
         reason = str(error).strip() or type(error).__name__
         raise DataError(f"The image {impath} cannot be decoded: {reason}") from error
+
+
+def _pixel_limit() -> int:
+    """Pillow's own limit, half of what it refuses, is raised where the user's is higher."""
+    most = limit(_VARIABLE)
+    if Image.MAX_IMAGE_PIXELS is not None and most > Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = most
+    return most
 
 
 @functools.cache

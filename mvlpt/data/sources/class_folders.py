@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mvlpt.data.datum import Datum
 from mvlpt.data.images.reading import image_suffixes
+from mvlpt.data.sources.links import LinkCheck, check_not_system, walk_files
 from mvlpt.errors import DataError
 
 SPLIT_FOLDERS = {
@@ -38,12 +39,13 @@ def split_folders(root: Path) -> dict[str, Path]:
     Raises:
         DataError: a split has two folders, or beside the splits there is a folder such as ``Test`` or ``val_images``.
     """
-    found = {}
+    found, links = {}, LinkCheck(root)
     for split, names in SPLIT_FOLDERS.items():
         present = [root / name for name in names if (root / name).is_dir()]
         if len(present) > 1:
             raise DataError(f"{root} has two folders for the {split} split, {present[0].name} and {present[1].name}")
         if present:
+            links.check_folder(str(present[0]))
             found[split] = present[0]
     if not any(class_folder_names(folder) for folder in found.values()):
         return {}
@@ -95,42 +97,68 @@ def check_layout(root: Path, folders: Mapping[str, Path], names: Sequence[str]) 
         )
 
 
-def class_folder_names(root: Path, ignored: Iterable[str] = ()) -> list[str]:
+def class_folder_names(root: Path, ignored: Iterable[str] = (), *, links: LinkCheck | None = None) -> list[str]:
     """Names of the folders below ``root`` in sorted order, without hidden, system (``__MACOSX``) and ignored ones.
 
+    Args:
+        root: the folder.
+        ignored: names to leave out.
+        links: of the data set's folder, where that is not ``root``.
+
     Raises:
-        DataError: ``root`` is not a folder.
+        DataError: ``root`` is not a folder, or one of the folders is a link that leads out of the data set.
     """
     ignored = SYSTEM_FOLDERS.union(ignored)
+    check_not_system(root)
+    links = LinkCheck(root) if links is None else links
     try:
         with os.scandir(root) as entries:
-            names = {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
+            names = {
+                entry.name: entry.is_symlink()
+                for entry in entries
+                if not entry.name.startswith(".") and entry.name not in ignored and entry.is_dir()
+            }
     except OSError as error:
         raise DataError(f"The folder {root} cannot be read: {error.strerror or error}") from error
-    return sorted(names - ignored)
+    for name, is_link in names.items():
+        if is_link:
+            links.check_folder(os.path.join(root, name))
+    return sorted(names)
 
 
-def image_files(folder: Path, *, any_suffix: bool = False) -> list[str]:
-    """Names of the images in a folder and below it, relative to it, sorted, without hidden files."""
-    return sorted(_walk_images(folder, any_suffix))
+def image_files(folder: Path, *, any_suffix: bool = False, links: LinkCheck | None = None) -> list[str]:
+    """Names of the images in a folder and below it, relative to it, sorted, without hidden files.
+
+    Args:
+        folder: the folder.
+        any_suffix: take every file.
+        links: of the data set's folder, where that is not ``folder``.
+
+    Raises:
+        DataError: a link leads out of the data set.
+    """
+    return sorted(_walk_images(folder, any_suffix, links))
 
 
-def has_image(folder: Path) -> bool:
-    """Whether there is an image in a folder or below it."""
-    return next(_walk_images(folder, False), None) is not None
+def has_image(folder: Path, links: LinkCheck | None = None) -> bool:
+    """Whether there is an image in a folder or below it; see :func:`image_files`."""
+    return next(_walk_images(folder, False, links), None) is not None
 
 
-def _walk_images(folder: Path, any_suffix: bool) -> Iterator[str]:
+def _walk_images(folder: Path, any_suffix: bool, links: LinkCheck | None) -> Iterator[str]:
     suffixes = image_suffixes()
-    for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in SYSTEM_FOLDERS)
-        for name in files:
-            if not name.startswith(".") and (any_suffix or os.path.splitext(name)[1].lower() in suffixes):
-                yield os.path.relpath(os.path.join(here, name), folder).replace(os.sep, "/")
+    for path in walk_files(folder, LinkCheck(folder) if links is None else links, SYSTEM_FOLDERS):
+        if any_suffix or os.path.splitext(path)[1].lower() in suffixes:
+            yield path
 
 
 def read_class_folders(
-    root: Path, labels: Mapping[str, int], classnames: Sequence[str], *, ignored: Iterable[str] = ()
+    root: Path,
+    labels: Mapping[str, int],
+    classnames: Sequence[str],
+    *,
+    ignored: Iterable[str] = (),
+    links: LinkCheck | None = None,
 ) -> list[Datum]:
     """The images below ``root``, class by class in label order.
 
@@ -139,18 +167,20 @@ def read_class_folders(
         labels: label of each folder.
         classnames: names in label order.
         ignored: folders to skip.
+        links: of the data set's folder, where that is not ``root``.
 
     Raises:
-        DataError: a folder with images has no label, or there is no image at all.
+        DataError: a folder with images has no label, there is no image at all, or a link leads out of the data set.
     """
-    folders = class_folder_names(root, ignored)
-    unknown = [name for name in folders if name not in labels and has_image(root / name)]
+    links = LinkCheck(root) if links is None else links
+    folders = class_folder_names(root, ignored, links=links)
+    unknown = [name for name in folders if name not in labels and has_image(root / name, links)]
     if unknown:
         raise DataError(f"The folder {root / unknown[0]} belongs to none of the {len(classnames)} classes")
     items = [
         Datum(f"{root}/{folder}/{name}", labels[folder], 0, classnames[labels[folder]])
         for folder in sorted(labels.keys() & set(folders), key=lambda name: (labels[name], name))
-        for name in image_files(root / folder)
+        for name in image_files(root / folder, links=links)
     ]
     if not items:
         raise DataError(f"The folder {root} contains no image in a class folder")

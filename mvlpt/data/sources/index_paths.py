@@ -7,6 +7,7 @@ import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from mvlpt.data.images.archives import archive_entries, cut_at_archive
+from mvlpt.data.sources.links import LinkCheck
 from mvlpt.errors import DataError
 
 _SUSPECT = re.compile(r"\.\.|:|(?:^|@)[/\\]")  # without one of these, no part of a path is absolute or contains '..'
@@ -23,6 +24,7 @@ class IndexPaths:
     def __init__(self, root: str | Path, *, check_files: bool = True) -> None:
         self._root = str(Path(root))
         self._check = check_files
+        self._links = LinkCheck(self._root)
         self._there: dict[str, bool] = {}
         self._entries: dict[str, set[str]] = {}
 
@@ -37,25 +39,26 @@ class IndexPaths:
             where: begins the error message.
 
         Raises:
-            DataError: the path is absolute or leaves the folder; the file, the archive or its entry is missing;
-                the archive is broken.
+            DataError: the path is absolute or leaves the folder, also by a link; the file, the archive or its entry is
+                missing; the archive is broken.
         """
         impath = safe_join(self._root, relative, where)
         archive, entry = cut_at_archive(impath)
         if entry is None:
-            if self._check and not os.path.isfile(impath):
+            if self._check and not self._links.is_file(impath, where):
                 raise DataError(f"{where}: the file {impath} does not exist")
             return impath
         if archive not in self._there:
             self._there[archive] = os.path.exists(archive)
+            self._links.is_file(archive, where)
         if self._there[archive]:
-            if self._check and entry not in self._names(archive, where) and not os.path.isfile(impath):
+            if self._check and entry not in self._names(archive, where) and not self._links.is_file(impath, where):
                 raise DataError(f"{where}: the archive {archive} has no file '{entry}'")
             return impath
-        if os.path.isfile(impath):  # a plain file may be called like this
+        if self._links.is_file(impath, where):  # a plain file may be called like this
             return impath
         for folder in (archive[: -len(".zip")], self._root):
-            if os.path.isfile(f"{folder}/{entry}"):
+            if self._links.is_file(f"{folder}/{entry}", where):
                 return f"{folder}/{entry}"
         if self._check:
             raise DataError(f"{where}: the archive {archive} does not exist")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import os
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,12 @@ from PIL import Image
 
 from mvlpt.data.datum import Datum
 from mvlpt.data.sources.class_folders import match_by_name
+from mvlpt.data.sources.links import LinkCheck
 from mvlpt.data.sources.metadata import TaskMetadata, TorchvisionMetadata
 from mvlpt.data.sources.split_rules import benchmark_shares, split_by_shares
 from mvlpt.data.sources.task_table import known_tasks
 from mvlpt.errors import DataError
+from mvlpt.io import read_xml
 
 SUFFIX = ".torchvision"
 VEHICLES = ("Car", "Van", "Truck")
@@ -54,7 +55,7 @@ def read_torchvision(root: Path, metadata: TaskMetadata, classnames: Sequence[st
         pairs = _pairs(dataset, source, split, root, where)
         relabel = _relabel(dataset, source, classnames, where)
         if source.items:
-            _check_files([path for path, _ in pairs], root, where)
+            _check_files([path for path, _ in pairs], root, root / Path(source.folder).parts[0], where)
         items = [_item(path, label, relabel, classnames, metadata.multi_label, where) for path, label in pairs]
         if split == "all":
             shares = benchmark_shares(metadata.sizes._asdict())
@@ -147,13 +148,13 @@ def _pairs(dataset: Any, source: TorchvisionMetadata, split: str, root: Path, wh
         raise DataError(f"{where}: the labels cannot be read: {reason}") from error
 
 
-def _check_files(paths: Sequence[str], root: Path, where: str) -> None:
+def _check_files(paths: Sequence[str], root: Path, folder: Path, where: str) -> None:
     """Like all index files, torchvision's are untrusted: no path may leave the root, and every file must exist."""
-    base = os.path.abspath(root) + os.sep
+    base, links = os.path.abspath(root) + os.sep, LinkCheck(folder)
     for path in paths:
         if not os.path.abspath(path).startswith(base):
             raise DataError(f"{where}: the path {path} leaves the folder {root}")
-        if not os.path.isfile(path):
+        if not links.is_file(path, where):
             raise DataError(f"{where}: the file {path} does not exist")
 
 
@@ -174,7 +175,7 @@ def _array_labels(dataset: Any) -> Sequence[Any]:
 
 def _objects(annotation: str) -> tuple[str, ...]:
     """Names of the objects in a VOC annotation that are not marked difficult."""
-    tree = ElementTree.parse(annotation).getroot()
+    tree = read_xml(annotation)
     return tuple(
         {thing.findtext("name", ""): None for thing in tree.iter("object") if thing.findtext("difficult", "0") != "1"}
     )

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mvlpt.errors import GraphError
-from mvlpt.io import atomic_write, check_head, parse_json
+from mvlpt.io import atomic_write, check_head, open_entry, open_zip, parse_json, read_array_header
 
 FORMAT = "mvlpt-task-embedding"
 VERSION = 1
@@ -161,22 +161,20 @@ class TaskEmbedding:
         """
         path, remedy = Path(path), "embed the task again"
         try:
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path, error=GraphError) as archive:
                 header = parse_json(_read_array(archive, HEADER, "u").tobytes(), path, error=GraphError, remedy=remedy)
                 check_head(
                     header, path, "a task embedding", format=FORMAT, version=VERSION, error=GraphError, remedy=remedy
                 )
                 arrays = {key: _read_array(archive, key, kind) for key, kind in ARRAYS.items()}
-            strings = [header["name"], header["metric"], header["fingerprint"], *header["class_names"]]
-            if not all(isinstance(string, str) for string in strings):
-                raise ValueError("a name is not a string")
-            return cls(strings[0], tuple(strings[3:]), strings[1], fingerprint=strings[2], **arrays)
-        except FileNotFoundError:
-            raise GraphError(f"No task embedding at {path}; embed the task first") from None
+            names = header.get("class_names")
+            strings = [header.get("name"), header.get("metric"), header.get("fingerprint")]
+            if not isinstance(names, list) or not all(isinstance(string, str) for string in [*strings, *names]):
+                raise GraphError("a name is not a string")
+            return cls(strings[0], tuple(names), strings[1], fingerprint=strings[2], **arrays)
         except GraphError as error:
-            raise error if str(path) in str(error) else GraphError(f"{path}: {error}") from None
-        except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise GraphError(f"{path} is not a readable task embedding ({error}); embed the task again") from None
+            reason = str(error) if str(path) in str(error) else f"{path}: {error}"
+            raise GraphError(reason if remedy in reason else f"{reason}; {remedy}") from None
 
 
 def shrunk_covariance(features: np.ndarray) -> np.ndarray:
@@ -242,13 +240,8 @@ def _membership(task: str, labels: Sequence[int | Sequence[int]], images: int, c
 
 def _read_array(archive: zipfile.ZipFile, key: str, kind: str) -> np.ndarray:
     """One array of an ``.npz``; its header must match the number of bytes."""
-    member = archive.getinfo(f"{key}.npy")
-    with archive.open(member) as handle:
-        version = np.lib.format.read_magic(handle)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-        shape, _, dtype = read(handle)
-        size = int(np.prod(shape, dtype=object)) * dtype.itemsize
-        if dtype.kind != kind or size > min(member.file_size, MAX_BYTES):
-            raise ValueError(f"array '{key}' of type {dtype} and shape {shape} is not what its size allows")
-    with archive.open(member) as handle:
+    name, held = f"{key}.npy", MAX_BYTES
+    with open_entry(archive, name, error=GraphError, largest=held) as handle:
+        read_array_header(handle, kind, min(held, archive.getinfo(name).file_size))
+    with open_entry(archive, name, error=GraphError, largest=held) as handle:
         return np.lib.format.read_array(handle, allow_pickle=False)

@@ -11,7 +11,14 @@ from urllib.parse import urlsplit
 from torch import Tensor
 
 from mvlpt.errors import BackboneError, suggest
-from mvlpt.io import first_line, is_script_archive, read_script_archive, read_tensors, strip_wrappers
+from mvlpt.io import (
+    first_line,
+    is_script_archive,
+    open_tensors,
+    read_script_archive,
+    read_tensors,
+    strip_wrappers,
+)
 from mvlpt.models.backbone.library_logs import suppress_logging
 
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
@@ -30,12 +37,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], bool]:
         BackboneError: not a readable weight file.
     """
     if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        try:
-            state = load_file(str(path))
-        except Exception as error:  # its own errors, the system's, and those of strings that are not UTF-8
-            raise BackboneError(f"{path} is not a readable safetensors file ({first_line(error, 160)})") from error
+        with open_tensors(path, error=BackboneError, missing=f"There are no weights {path}") as file:
+            state = file.tensors()
     else:
         state = read_script_archive(path) if is_script_archive(path) else read_tensors(path, error=BackboneError)
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from mvlpt.errors import ScheduleError
+from mvlpt.io import open_regular, read_json
 from mvlpt.schedule import OUTPUT, PROGRESS
 
 TAIL = 8192  # bytes at the end of a log in which its last line is searched
@@ -33,10 +34,9 @@ class Progress:
 def read_progress(folder: Path) -> Progress | None:
     """The progress that an attempt reports; ``None`` if it reports none that can be read."""
     try:
-        with open(folder / PROGRESS, encoding="utf-8") as handle:
-            content = json.loads(handle.read(LARGEST))
+        content = read_json(folder / PROGRESS, error=ScheduleError, largest=LARGEST)
         done, total, text = float(content["done"]), float(content["total"]), content.get("text", "")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ScheduleError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     if not (math.isfinite(done) and math.isfinite(total)):
         return None
@@ -46,11 +46,11 @@ def read_progress(folder: Path) -> Progress | None:
 def last_line(folder: Path) -> str:
     """The last line that an attempt printed and that is not empty; ``""`` if there is none."""
     try:
-        with open(folder / OUTPUT, "rb") as handle:
+        with open_regular(folder / OUTPUT, error=ScheduleError) as handle:
             handle.seek(0, os.SEEK_END)
             handle.seek(max(0, handle.tell() - TAIL))
             lines = handle.read(TAIL).decode("utf-8", "replace").splitlines()
-    except OSError:
+    except ScheduleError:
         return ""
     return next((text for line in reversed(lines) if (text := plain(line).strip())), "")
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from mvlpt.errors import DataError
-from mvlpt.io import JsonStream, atomic_write
+from mvlpt.io import JsonStream, atomic_write, open_entry, open_regular, open_zip
 
 DECIMALS = 6
 ZIP_NAME, MEMBER = "all_predictions.zip", "all_predictions.json"
@@ -108,24 +108,15 @@ def open_predictions(path: str | Path) -> Iterator[JsonStream]:
         DataError: the file is missing, or the zip is broken or does not contain it.
     """
     path = Path(path)
-    try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                if MEMBER not in archive.namelist():
-                    raise DataError(f"The archive {path} has no '{MEMBER}'; write it with: submission.py merge")
-                if archive.getinfo(MEMBER).file_size > MAX_JSON_BYTES:
-                    raise DataError(f"'{MEMBER}' in {path} is larger than {MAX_JSON_BYTES >> 30} GiB; it is not read")
-                with archive.open(MEMBER) as handle:
-                    yield JsonStream(handle, f"{path}/{MEMBER}")
-        else:
-            with open(path, "rb") as handle:
-                yield JsonStream(handle, str(path))
-    except FileNotFoundError:
-        raise DataError(f"The file {path} does not exist") from None
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"The file {path} cannot be read: {error}") from error
+    if path.suffix == ".zip":
+        with open_zip(path) as archive:
+            if MEMBER not in archive.namelist():
+                raise DataError(f"The archive {path} has no '{MEMBER}'; write it with: submission.py merge")
+            with open_entry(archive, MEMBER, largest=MAX_JSON_BYTES) as handle:
+                yield JsonStream(handle, f"{path}/{MEMBER}")
+    else:
+        with open_regular(path, missing=f"The file {path} does not exist") as handle:
+            yield JsonStream(handle, str(path))
 
 
 def rows_by_seed(stream: JsonStream) -> Iterator[tuple[int, bytes]]:

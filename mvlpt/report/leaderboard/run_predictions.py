@@ -12,7 +12,7 @@ import numpy as np
 
 from mvlpt.data.sources import canonical_name
 from mvlpt.errors import DataError, suggest
-from mvlpt.io import read_json
+from mvlpt.io import map_array, read_json
 from mvlpt.report.leaderboard.predictions_json import Header, file_name, write_predictions
 from mvlpt.report.leaderboard.shapes import TaskShape, benchmark_shapes
 
@@ -47,10 +47,7 @@ class TaskPredictions:
         Raises:
             DataError: the file is missing or not an array.
         """
-        try:
-            return np.load(self.path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise DataError(f"The predictions {self.path} cannot be read: {error}; evaluate the run again") from error
+        return map_array(self.path, "f", remedy="evaluate the run again")
 
 
 def run_predictions(run: str | Path, model_name: str = "") -> Iterator[TaskPredictions]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import statistics
-import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mvlpt.errors import DataError
+from mvlpt.io import open_zip
 from mvlpt.report.leaderboard.checks import check_entry, check_submission
 from mvlpt.report.leaderboard.entries import Entry, group_entries, read_entries
 from mvlpt.report.leaderboard.predictions_json import EQUAL_FIELDS, MEMBER, ZIP_NAME, Header, merge_files
@@ -60,7 +60,7 @@ def validate(
     if path.suffix != ".zip":
         return Verdict(entries, [f"{path}: {problem}" for entry in entries for problem in entry.problems])
     problems = [f"{entry.dataset or '?'}: {problem}" for entry in entries for problem in entry.problems]
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         strays = [name for name in archive.namelist() if name != MEMBER]
     problems += [f"{path}: a submission contains only {MEMBER}, not '{name}'" for name in strays]
     return Verdict(entries, problems + check_submission(entries, shapes, partial))
