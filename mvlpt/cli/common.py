@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from mvlpt.errors import (
@@ -27,7 +26,7 @@ from mvlpt.errors import (
 )
 from mvlpt.io import clean_text, first_line, rich_text, sentence
 from mvlpt.report import Sheet, rich_table
-from mvlpt.runtime import Interrupted
+from mvlpt.runtime import CleanConsole, Interrupted
 
 NEWLINE = "\n"
 MORE_FILES = "raise the limit of open files (ulimit -n 1024), or set DATALOADER.NUM_WORKERS 0"
@@ -134,10 +133,10 @@ def results_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
 
 def output_width() -> int:
     """Characters in a line of the standard output; 120 where it is not a terminal."""
-    return Console().width if sys.stdout.isatty() else 120
+    return CleanConsole().width if sys.stdout.isatty() else 120
 
 
-class _Output(Console):
+class _Output(CleanConsole):
     """Leaves it to :func:`exit_status` what happens when nobody reads any more; rich would end with status 1."""
 
     def on_broken_pipe(self) -> None:
@@ -147,7 +146,7 @@ class _Output(Console):
 def show(*renderables: Any) -> None:
     """Prints to the standard output: strings as they are, brackets and all, and sheets as tables that are no wider."""
     width = output_width()
-    console = _Output(width=width, highlight=False)
+    console = _Output(width=width)
     for item in renderables:
         for part in map(rich_table, item.parts(width)) if isinstance(item, Sheet) else (item,):
             if isinstance(part, str):  # a path is never broken into two lines

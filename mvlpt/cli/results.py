@@ -8,8 +8,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import Console
-
 from mvlpt.arms import ARMS
 from mvlpt.cli.common import command_parser, exit_status, output_width, show
 from mvlpt.errors import ConfigError
@@ -27,6 +25,7 @@ from mvlpt.report.results import (
     results_table,
     rich_tables,
 )
+from mvlpt.runtime import CleanConsole
 
 FORMATS = ("terminal", "markdown", "csv", "latex", "json")
 EXAMPLES = """\
@@ -173,7 +172,7 @@ def _formatted(results: ResultsTable, kind: str, tables: tuple[str, ...], digits
         return as_json(results)
     if kind == "csv":
         return as_csv(results, tables[0])
-    console = Console(file=io.StringIO(), width=160, color_system=None)
+    console = CleanConsole(file=io.StringIO(), width=160, color_system=None)
     for item in rich_tables(results, tables, digits, width=160):
         console.print(item, soft_wrap=isinstance(item, str))
     return console.file.getvalue()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.cli.schedule_logs import print_log
 from mvlpt.cli.schedule_run import SOME_FAILED, add_run_options, read_run_options, run_plan
 from mvlpt.cli.schedule_target import Target, find_target
 from mvlpt.errors import ScheduleError
+from mvlpt.io import json_text
 from mvlpt.report.jobs import (
     counts_text,
     failure_lines,
@@ -148,7 +148,7 @@ def _status(args: argparse.Namespace) -> int:
     plan, root = target.plan, target.folder
     records = read_records(root, plan)
     if args.json:
-        print(json.dumps(status_record(plan, records, root, is_running(root)), indent=2, ensure_ascii=False))
+        print(json_text(status_record(plan, records, root, is_running(root)), indent=2))
     else:
         running = running_sheet(plan, records, root)
         show(status_sheet(plan, records), *([running] if running.rows else []))

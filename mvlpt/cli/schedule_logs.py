@@ -1,7 +1,9 @@
-"""Prints the output of a job, and follows it while it runs."""
+"""Prints the output of a job, and follows it while it runs; what it prints cannot move the cursor."""
 
 from __future__ import annotations
 
+import codecs
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -9,15 +11,17 @@ from functools import partial
 from pathlib import Path
 
 from mvlpt.errors import ScheduleError
+from mvlpt.io import clean_text, open_regular
 from mvlpt.schedule import OUTPUT, RESULT, Plan, attempt_folder, is_running, read_records
 
 PIECE = 65536  # bytes
 SECONDS = 0.3  # between two reads of a log that is followed
+_COLOUR, _RETURN = re.compile(r"\x1b\[[0-9;]*m"), re.compile(r"\r\n?")
 READS = 10  # after this many without news the journal is read, too
 
 
 def print_log(plan: Plan, root: Path, name: str, *, attempt: int | None = None, follow: bool = False) -> int:
-    """Writes a job's ``output.log`` to the standard output as it is.
+    """Writes a job's ``output.log`` to the standard output.
 
     Args:
         plan: the jobs.
@@ -68,17 +72,27 @@ def _goes_on(plan: Plan, root: Path, ident: str, number: int) -> bool:
 
 
 def _copy(log: Path, start: int) -> int:
-    """Prints what a log holds beyond ``start`` bytes; returns where it ends."""
+    """Prints what a log holds beyond ``start`` bytes, with control characters escaped; returns where it ends."""
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     try:
-        with open(log, "rb") as handle:
+        with open_regular(log, error=ScheduleError) as handle:
             handle.seek(start)
             while piece := handle.read(PIECE):
-                sys.stdout.buffer.write(piece)
+                sys.stdout.write(_shown(decoder.decode(piece)))
                 start += len(piece)
-    except FileNotFoundError:
+            sys.stdout.write(_shown(decoder.decode(b"", final=True)))
+    except ScheduleError:
+        if log.exists():
+            raise
         return start
     sys.stdout.flush()
     return start
+
+
+def _shown(text: str) -> str:
+    """Without colours, and with the returns of progress bars as ends of lines."""
+    plain = _RETURN.sub("\n", _COLOUR.sub("", text))
+    return clean_text(plain, len(plain) + 1, keep="\n\t")
 
 
 def _follow(folder: Path, goes_on: Callable[[], bool]) -> None:

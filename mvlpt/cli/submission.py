@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-
 from mvlpt.cli.common import command_parser, exit_status, show
+from mvlpt.io import rich_text, sentence
 from mvlpt.report.leaderboard import Progress, merge, read_shapes, validate, verdict_table, write_run
+from mvlpt.runtime import CleanConsole, stderr_console
 
 DESCRIPTION = """\
 Prediction files for the ELEVATER image-classification leaderboard: 20 data sets, one JSON file for each data set and
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
             target, verdict = None, validate(args.path, shapes, progress=progress)
     show(verdict_table(verdict))
     for problem in verdict.problems:
-        Console(width=10_000, highlight=False).print(f"problem: {problem}", markup=False)
+        CleanConsole(width=10_000).print(f"problem: {sentence(problem)}", markup=False)
     if verdict.problems:
         count = len(verdict.problems)
         show(f"{count} problem{'s' * (count > 1)}{'; nothing was written' if target else ''}")
@@ -103,6 +103,5 @@ def main(argv: list[str] | None = None) -> int:
 @contextmanager
 def _counting() -> Iterator[Progress]:
     """Shows the file being read; on a terminal only."""
-    console = Console(stderr=True)
-    with console.status("reading") as status:
-        yield lambda name: status.update(f"reading {name}")
+    with stderr_console().status("reading") as status:
+        yield lambda name: status.update(f"reading {rich_text(name)}")

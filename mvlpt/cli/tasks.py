@@ -6,12 +6,12 @@ import argparse
 import json
 from typing import Any
 
-from rich.console import Console
-
 from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.data.sources import FAMILIES, download_task, task_metadata
 from mvlpt.errors import ConfigError
+from mvlpt.io import sentence
 from mvlpt.report.tasks import list_tasks, listing_table, task_record
+from mvlpt.runtime import CleanConsole
 
 EXAMPLES = """\
 examples:
@@ -79,7 +79,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([task_record(task) for task in tasks], indent=1))
         return 0
-    Console(width=None if Console().is_terminal else 180).print(listing_table(tasks, args.root))
+    CleanConsole(width=None if CleanConsole().is_terminal else 180).print(listing_table(tasks, args.root))
     found = sum(bool(task.location) for task in tasks)
     hint = "" if args.root or found == len(tasks) else "; give --root DIR, the folder of the data sets"
     show(f"{found} of {len(tasks)} found{hint}. `mvlpt tasks download NAME --root DIR` gets one or says how.")
@@ -94,10 +94,10 @@ def _check(args: argparse.Namespace) -> int:
     with counting(f"reading {dataset.name}") as progress:
         found = check_task(dataset, args.name, progress)
     show(balance_table(dataset, found))
-    console = Console(width=10_000, highlight=False)
+    console = CleanConsole(width=10_000)
     for kind, sentences in (("remark", found.remarks), ("problem", found.problems)):
-        for sentence in sentences:
-            console.print(f"{kind}: {sentence}", markup=False)
+        for text in sentences:
+            console.print(f"{kind}: {sentence(text)}", markup=False)
     count = len(found.problems)
     show(f"{count} problem{'s' * (count > 1)}" if count else "nothing is wrong")
     return 1 if count else 0

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from mvlpt.data.datasets import build_dataset, checked_task_names
@@ -27,6 +26,7 @@ from mvlpt.data.sampling.samplers import build_sampler
 from mvlpt.data.tasks import MultiTaskDataset, TaskInfo, check_names
 from mvlpt.errors import ConfigError, DataError, suggest
 from mvlpt.randomness import derive_seed
+from mvlpt.runtime import CleanConsole
 
 __all__ = ["DataManager", "DatasetWrapper", "build_data_loader"]
 
@@ -264,7 +264,7 @@ class DataManager:
         for row in zip(*(values for _, values, _ in columns), strict=True):
             table.add_row(*map(_text, row))
         page = io.StringIO()
-        Console(file=page, width=100, color_system=None).print(table)
+        CleanConsole(file=page, width=100, color_system=None).print(table)
         for key in ("SOURCE_DOMAINS", "TARGET_DOMAINS"):
             if cfg.DATASET[key]:
                 page.write(f"{key}: {', '.join(map(str, cfg.DATASET[key]))}\n")

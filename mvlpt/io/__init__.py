@@ -11,8 +11,9 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.io.array_files import map_array, read_array_header
-    from mvlpt.io.display import clean_text, first_line, rich_text, sentence, short_repr, spreadsheet_cell
+    from mvlpt.io.display import clean_text, first_line, json_text, rich_text, sentence, short_repr, spreadsheet_cell
     from mvlpt.io.files import atomic_write, check_encoding, sweep_leftovers, write_file, write_json
+    from mvlpt.io.gzip_files import read_gzip
     from mvlpt.io.json_files import parse_json, read_json, read_json_lines
     from mvlpt.io.json_stream import JsonStream
     from mvlpt.io.limits import LIMITS, limit
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "array_files": ("map_array", "read_array_header"),
-    "display": ("clean_text", "first_line", "rich_text", "sentence", "short_repr", "spreadsheet_cell"),
+    "display": ("clean_text", "first_line", "json_text", "rich_text", "sentence", "short_repr", "spreadsheet_cell"),
     "files": ("atomic_write", "check_encoding", "sweep_leftovers", "write_file", "write_json"),
+    "gzip_files": ("read_gzip",),
     "json_files": ("parse_json", "read_json", "read_json_lines"),
     "json_stream": ("JsonStream",),
     "limits": ("LIMITS", "limit"),
@@ -65,6 +67,7 @@ __all__ = [
     "is_locked",
     "is_regular_entry",
     "is_script_archive",
+    "json_text",
     "limit",
     "listed",
     "map_array",
@@ -77,6 +80,7 @@ __all__ = [
     "parse_yaml",
     "read_array_header",
     "read_bytes",
+    "read_gzip",
     "read_json",
     "read_json_lines",
     "read_script_archive",

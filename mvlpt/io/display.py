@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -58,6 +59,12 @@ def spreadsheet_cell(value: Any) -> Any:
         return value
     shown = clean_text(value)
     return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) and not _NUMBER.fullmatch(shown) else shown
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON for a terminal or a file that people read: other alphabets as they are, control characters escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
 
 
 def sentence(text: object, longest: int = LONGEST_SENTENCE, keep: str = "") -> str:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from mvlpt.runtime.console import stderr_console
+    from mvlpt.runtime.console import CleanConsole, stderr_console
     from mvlpt.runtime.interrupts import Interrupted, StopRequest
     from mvlpt.runtime.log import log_to_file, setup_logging
     from mvlpt.runtime.progress import FILE_VARIABLE, TrainingProgress, counting
 
 __all__ = [
     "FILE_VARIABLE",
+    "CleanConsole",
     "Interrupted",
     "StopRequest",
     "TrainingProgress",
@@ -29,6 +30,7 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     {
+        "CleanConsole": "console",
         "FILE_VARIABLE": "progress",
         "Interrupted": "interrupts",
         "StopRequest": "interrupts",

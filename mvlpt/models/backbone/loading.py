@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from mvlpt.errors import BackboneError
-from mvlpt.io import compare_states, not_finite, read_json
+from mvlpt.io import compare_states, first_line, not_finite
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.backbone.library_logs import suppress_logging
+from mvlpt.models.backbone.local_config import check_parameters, read_local_config
+from mvlpt.models.backbone.local_tokenizer import local_tokenizer, merges_in
 from mvlpt.models.backbone.names import EMBEDDED, BackboneName, resolve_name
 from mvlpt.models.backbone.weights import find_cached, preprocessing_of, read_weights
 
@@ -51,8 +53,10 @@ def load_backbone(
         raise BackboneError(f"Precision '{precision}' is not one of {', '.join(PRECISIONS)}")
     resolved = resolve_name(name, None if pretrained is None else str(pretrained))
     if resolved.folder is not None:
+        weights = _weights_in(resolved.folder)
+        check_parameters(resolved.folder, read_local_config(resolved.folder), weights)
         model, label = _build(resolved, precision), "" if resolved.asked == EMBEDDED else str(resolved.folder)
-        _load_file(model, _weights_in(resolved.folder), resolved)
+        _load_file(model, weights, resolved)
     elif resolved.weights is None:
         logger.warning("Backbone '%s' has random weights: no pretrained weights were asked for", name)
         model, label = _build(resolved, precision), ""
@@ -96,8 +100,9 @@ def _build(resolved: BackboneName, precision: str, *, quick_gelu: bool = False) 
                 force_preprocess_cfg=preprocessing_of(resolved.arch, resolved.weights),
                 pretrained_text=False,
             )
-        except (RuntimeError, ValueError, TypeError, KeyError, OSError, AssertionError) as error:
-            raise BackboneError(f"open_clip cannot build backbone '{resolved.asked}': {error}") from error
+        except Exception as error:  # of sizes that contradict each other, or options it does not know: any
+            reason = first_line(error)
+            raise BackboneError(f"open_clip cannot build backbone '{resolved.asked}': {reason}") from error
 
 
 def _load_file(model: nn.Module, path: Path, resolved: BackboneName) -> None:
@@ -133,27 +138,15 @@ def _weights_in(folder: Path) -> Path:
 def _tokenizer(resolved: BackboneName) -> Any:
     """open_clip's tokenizer; a merges file in a local folder is found there."""
     import open_clip
-    from open_clip.tokenizer import SimpleTokenizer
 
     if resolved.folder is not None:
-        config = read_json(resolved.folder / "open_clip_config.json", error=BackboneError)
-        text = config.get("model_cfg", config).get("text_cfg", {})
-        options = dict(text.get("tokenizer_kwargs") or {})
-        merges = _merges_in(resolved.folder, options.pop("bpe_path", None))
+        text = read_local_config(resolved.folder)["model_cfg"]["text_cfg"]
+        merges = merges_in(resolved.folder, text)
         if merges is not None and not text.get("hf_tokenizer_name"):
-            return SimpleTokenizer(bpe_path=str(merges), context_length=text.get("context_length", 77), **options)
+            return local_tokenizer(merges, text)
     with suppress_logging():
         try:
             return open_clip.get_tokenizer(resolved.arch)
         except Exception as error:  # open_clip raises whatever its download library raises
-            raise BackboneError(f"The tokenizer of backbone '{resolved.asked}' cannot be loaded: {error}") from error
-
-
-def _merges_in(folder: Path, named: str | None) -> Path | None:
-    if named:
-        path = (folder / named).resolve()
-        if folder.resolve() not in path.parents or not path.is_file():
-            raise BackboneError(f"The tokenizer's merges file '{named}' is not in the folder {folder}")
-        return path
-    found = sorted([*folder.glob("*bpe*.gz"), *folder.glob("*merges*.gz"), *folder.glob("*vocab*.gz")])
-    return found[0] if found else None
+            reason = first_line(error)
+            raise BackboneError(f"The tokenizer of backbone '{resolved.asked}' cannot be loaded: {reason}") from error

@@ -14,11 +14,12 @@ from PIL import Image, ImageDraw, ImageFont
 from mvlpt.data import Datum, labels_of
 from mvlpt.data.images import read_image
 from mvlpt.errors import ConfigError, DataError
-from mvlpt.io import atomic_write
+from mvlpt.io import atomic_write, clean_text
 from mvlpt.randomness import python_stream
 
 PAPER, INK, FAINT, WRONG = (255, 255, 255), (30, 30, 30), (225, 225, 225), (190, 40, 40)
 GAP, TEXT, MARGIN = 4, 13, 16
+LONGEST = 400  # characters of a line
 
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -114,7 +115,7 @@ def draw_contact_sheet(
         raise DataError(f"A sheet of {len(rows)} classes would have {size[0]} x {size[1]} pixels; show fewer classes")
     page = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(page)
-    draw.text((MARGIN, MARGIN // 2), title, INK, _font(TEXT + 3))
+    draw.text((MARGIN, MARGIN // 2), clean_text(title, LONGEST), INK, _font(TEXT + 3))
     for number, (items, name) in enumerate(zip(rows, classnames, strict=True)):
         left = MARGIN + number // lines * block[0]
         top = 2 * MARGIN + GAP + number % lines * block[1]
@@ -147,6 +148,7 @@ def _paste(page: Image.Image, draw: ImageDraw.ImageDraw, item: Datum, corner: tu
 def _text(draw: ImageDraw.ImageDraw, corner: tuple[int, int], text: str, width: int) -> None:
     """One line, truncated to the width."""
     font = _font(TEXT)
+    text = clean_text(text, LONGEST)
     if draw.textlength(text, font) > width:
         while text and draw.textlength(text + "...", font) > width:
             text = text[:-1]
