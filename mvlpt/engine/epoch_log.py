@@ -8,8 +8,6 @@ scores of the tasks' own metrics. What is not known is empty.
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +16,7 @@ from typing import Any
 
 from mvlpt.engine.meters import MetricMeter
 from mvlpt.errors import MvlptError, RunFolderError
-from mvlpt.io import read_text, write_file
+from mvlpt.io import csv_text, parse_csv, read_text, write_file
 
 log = logging.getLogger(__name__)
 
@@ -148,9 +146,7 @@ def _short(value: Any) -> Any:
 
 
 def _lines(fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(["" if value is None else value for value in row] for row in rows)
-    return buffer.getvalue()
+    return csv_text(rows)
 
 
 def read_metrics(path: str | Path) -> list[Row]:
@@ -162,17 +158,18 @@ def read_metrics(path: str | Path) -> list[Row]:
         RunFolderError: the file cannot be read, or has not the columns of such a file.
     """
     text = read_text(path, error=RunFolderError)
-    lines = text[: text.rfind("\n") + 1].splitlines()
-    reader = csv.DictReader(lines)
-    fields = tuple(reader.fieldnames or ())
+    lines = parse_csv(
+        text[: text.rfind("\n") + 1], path, error=RunFolderError, remedy="delete it or choose another folder"
+    )
+    fields = tuple(next(lines, (0, []))[1])
     if fields not in (METRICS_FIELDS, TASK_METRICS_FIELDS):
         raise RunFolderError(f"{path} has other columns than {', '.join(METRICS_FIELDS)}; delete it or choose another")
     rows = []
-    for line in reader:
+    for number, cells in lines:
         try:
-            rows.append({field: _value(field, line[field]) for field in fields})
+            rows.append({field: _value(field, cell) for field, cell in zip(fields, cells, strict=True)})
         except (TypeError, ValueError):
-            raise RunFolderError(f"{path}, line {reader.line_num} is not a line of numbers; delete the line") from None
+            raise RunFolderError(f"{path}, line {number} is not a line of numbers; delete the line") from None
     return rows
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import inspect
 import logging
 from collections import OrderedDict
@@ -18,7 +17,7 @@ from yacs.config import CfgNode
 from mvlpt.data import SplitSizes, TaskInfo
 from mvlpt.engine.class_results import ClassResults, SurestMistakes
 from mvlpt.errors import DataError, EvaluationError, UnknownNameError
-from mvlpt.io import atomic_write
+from mvlpt.io import csv_text, file_name, write_file
 from mvlpt.metrics import count_pairs, f1_of_counts, get_metric
 from mvlpt.registry import Registry
 
@@ -261,11 +260,9 @@ class Classification(EvaluatorBase):
                     100 * right / seen,
                 )
         if self.cfg.TEST.COMPUTE_CMAT:
-            path = Path(self.cfg.OUTPUT_DIR) / f"confusion_{info.name}.csv"
-            with atomic_write(path) as handle:
-                rows = csv.writer(handle)
-                rows.writerow(["true \\ predicted", *info.classnames])
-                rows.writerows([name, *row] for name, row in zip(info.classnames, counts.tolist(), strict=True))
+            path = Path(self.cfg.OUTPUT_DIR) / file_name(f"confusion_{info.name}", ".csv")
+            rows = [[name, *row] for name, row in zip(info.classnames, counts.tolist(), strict=True)]
+            write_file(path, csv_text([["true \\ predicted", *info.classnames], *rows]))
             log.info("The confusion matrix of %s is in %s", info.name, path)
 
 

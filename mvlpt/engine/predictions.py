@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from mvlpt.data import TaskInfo, labels_of
 from mvlpt.engine.origins import origin_of
 from mvlpt.engine.results import arm_of
 from mvlpt.errors import ConfigError
-from mvlpt.io import atomic_write, write_json
+from mvlpt.io import atomic_write, file_name, write_json
 
 PREDICTIONS_FOLDER, PREDICTIONS_INDEX, PREDICTIONS_FORMAT = "predictions", "index.json", 1
 
@@ -54,7 +53,7 @@ def record_predictions(trainer: Any, split: str) -> Iterator[Callable[[torch.Ten
         )
     folder = Path(cfg.OUTPUT_DIR) / PREDICTIONS_FOLDER
     with ExitStack() as stack:
-        files = [stack.enter_context(_RowFile.open(folder / file_name(task.name), task)) for task in tasks]
+        files = [stack.enter_context(_RowFile.open(folder / array_name(task.name), task)) for task in tasks]
         starts = np.cumsum([0, *(task.sizes.test for task in tasks)])
 
         def record(scores: torch.Tensor, batch: dict[str, Any]) -> None:
@@ -74,14 +73,14 @@ def record_predictions(trainer: Any, split: str) -> Iterator[Callable[[torch.Ten
     write_json(_description(trainer, tasks, files), folder / PREDICTIONS_INDEX)
 
 
-def file_name(task: str) -> str:
-    """The file of a task; characters that some file system refuses become ``_``."""
-    return re.sub(r"[^\w.-]+", "_", task) + ".npy"
+def array_name(task: str) -> str:
+    """The file of a task's probabilities."""
+    return file_name(task, ".npy")
 
 
 def items_name(task: str) -> str:
     """The file that names a task's test images and their labels."""
-    return file_name(task).removesuffix(".npy") + ".jsonl"
+    return file_name(task, ".jsonl")
 
 
 def _write_items(path: Path, items: Iterable[Any]) -> None:
@@ -156,7 +155,7 @@ def _description(trainer: Any, tasks: Sequence[TaskInfo], files: Sequence[_RowFi
         "tasks": [
             {
                 "name": task.name,
-                "file": file_name(task.name),
+                "file": array_name(task.name),
                 "items": items_name(task.name),
                 "images": task.sizes.test,
                 "classes": list(task.classnames),

@@ -10,7 +10,7 @@ import numpy as np
 
 from mvlpt.engine.predictions import PREDICTIONS_FOLDER, PREDICTIONS_FORMAT, PREDICTIONS_INDEX
 from mvlpt.errors import DataError
-from mvlpt.io import check_head, read_json, read_json_lines
+from mvlpt.io import check_head, map_array, read_json, read_json_lines
 
 REMEDY = "evaluate the run again"
 
@@ -43,10 +43,7 @@ class RecordedTask:
         Raises:
             DataError: the file is missing, no array, or of another shape.
         """
-        try:
-            array = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"The predictions {self.path} cannot be read: {error}; {REMEDY}") from error
+        array = map_array(self.path, "f", remedy=REMEDY)
         if array.shape != (len(self.images), len(self.classes)):
             raise DataError(
                 f"{self.path} holds predictions of shape {array.shape}, but the task has {len(self.images)} images and"
@@ -77,7 +74,7 @@ def read_predictions(run: str | os.PathLike[str]) -> tuple[RecordedTask, ...]:
     index = check_head(content, where, "a record of predictions", format=PREDICTIONS_FORMAT, remedy=REMEDY)
     try:
         return tuple(_task(folder, task) for task in index["tasks"] if "items" in task)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{where} is damaged ({type(error).__name__}: {error}); {REMEDY}") from error

@@ -13,7 +13,6 @@ Shapes: S sets, T tasks.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
 import os
@@ -23,7 +22,7 @@ from pathlib import Path
 
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.checks import check_tasks
-from mvlpt.io import read_text
+from mvlpt.io import parse_csv, read_text
 
 COST = "cost"
 MAX_BYTES = 64 * 2**20
@@ -69,12 +68,9 @@ def read_score_table(path: str | os.PathLike[str], tasks: Iterable[str] | None =
     """
     file = Path(path)
     text = read_text(file, error=GraphError, largest=MAX_BYTES, missing=f"No score table at {file}")
-    try:
-        delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
-        reader = csv.reader(text.splitlines(), delimiter=delimiter)
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
-    except csv.Error as error:
-        raise GraphError(f"{file} cannot be read as a table: {error}") from None
+    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+    table = parse_csv(text, file, error=GraphError, remedy="correct the table", delimiter=delimiter)
+    rows = [(line, [cell.strip() for cell in row]) for line, row in table]
     if len(rows) < 2:
         raise GraphError(f"{file} has no candidate set; give a line of column names and a line for each set")
     header = _header(file, rows[0][1], tasks)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mvlpt.data import read_image
 from mvlpt.data.images import archive_entries, image_suffixes, upright_rgb
+from mvlpt.data.sources import LinkCheck, walk_files
 from mvlpt.errors import DataError
 from mvlpt.inference.preprocessing import Preprocessing
 
@@ -29,7 +30,7 @@ def images_in(folder: str | os.PathLike[str]) -> Iterator[str]:
     """The image files of a folder and of those below it, sorted within each; of a zip file, its entries.
 
     Raises:
-        DataError: there is no such folder.
+        DataError: there is no such folder, or a link in it leads out of it.
     """
     root = Path(folder)
     suffixes = image_suffixes()
@@ -39,11 +40,9 @@ def images_in(folder: str | os.PathLike[str]) -> Iterator[str]:
         return
     if not root.is_dir():
         raise DataError(f"There is no image and no folder at {root}")
-    for here, folders, files in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
-        for name in sorted(files):
-            if os.path.splitext(name)[1].lower() in suffixes and not name.startswith("."):
-                yield os.path.join(here, name)
+    for name in walk_files(root, LinkCheck(root), frozenset(("__MACOSX",))):
+        if os.path.splitext(name)[1].lower() in suffixes:
+            yield os.path.join(root, name)
 
 
 def each_image(images: Any) -> Iterator[Any]:

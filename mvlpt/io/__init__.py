@@ -11,6 +11,7 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.io.array_files import map_array, read_array_header
+    from mvlpt.io.csv_files import csv_text, parse_csv
     from mvlpt.io.display import clean_text, first_line, json_text, rich_text, sentence, short_repr, spreadsheet_cell
     from mvlpt.io.files import atomic_write, check_encoding, sweep_leftovers, write_file, write_json
     from mvlpt.io.gzip_files import read_gzip
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from mvlpt.io.json_stream import JsonStream
     from mvlpt.io.limits import LIMITS, limit
     from mvlpt.io.locks import LockHeldError, LocksUnsupportedError, file_lock, is_locked
+    from mvlpt.io.names import file_name
     from mvlpt.io.reading import check_regular, decode_text, open_regular, read_bytes, read_text
-    from mvlpt.io.records import check_head
+    from mvlpt.io.records import check_head, take_field
     from mvlpt.io.script_archive import is_script_archive, read_script_archive
     from mvlpt.io.state_dicts import StateDifferences, compare_states, listed, not_finite, strip_wrappers
     from mvlpt.io.tensor_files import SafeTensors, open_tensors
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "array_files": ("map_array", "read_array_header"),
+    "csv_files": ("csv_text", "parse_csv"),
     "display": ("clean_text", "first_line", "json_text", "rich_text", "sentence", "short_repr", "spreadsheet_cell"),
     "files": ("atomic_write", "check_encoding", "sweep_leftovers", "write_file", "write_json"),
     "gzip_files": ("read_gzip",),
@@ -37,8 +40,9 @@ _HOMES = {
     "json_stream": ("JsonStream",),
     "limits": ("LIMITS", "limit"),
     "locks": ("LockHeldError", "LocksUnsupportedError", "file_lock", "is_locked"),
+    "names": ("file_name",),
     "reading": ("check_regular", "decode_text", "open_regular", "read_bytes", "read_text"),
-    "records": ("check_head",),
+    "records": ("check_head", "take_field"),
     "script_archive": ("is_script_archive", "read_script_archive"),
     "state_dicts": ("StateDifferences", "compare_states", "listed", "not_finite", "strip_wrappers"),
     "tensor_files": ("SafeTensors", "open_tensors"),
@@ -61,8 +65,10 @@ __all__ = [
     "check_regular",
     "clean_text",
     "compare_states",
+    "csv_text",
     "decode_text",
     "file_lock",
+    "file_name",
     "first_line",
     "is_locked",
     "is_regular_entry",
@@ -76,6 +82,7 @@ __all__ = [
     "open_regular",
     "open_tensors",
     "open_zip",
+    "parse_csv",
     "parse_json",
     "parse_yaml",
     "read_array_header",
@@ -95,6 +102,7 @@ __all__ = [
     "spreadsheet_cell",
     "strip_wrappers",
     "sweep_leftovers",
+    "take_field",
     "write_file",
     "write_json",
     "write_tensors",

@@ -43,7 +43,7 @@ def parse_json(
             raise ValueError(f"it has more than {most:,} values (MVLPT_MAX_VALUES raises the limit)")
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
         value = json.loads(text, parse_constant=None if constants else _refuse_constant)
-        if not _is_shallow(value):
+        if not is_shallow(value):
             raise RecursionError
         return value
     except json.JSONDecodeError as problem:
@@ -62,7 +62,8 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a number")
 
 
-def _is_shallow(value: Any) -> bool:
+def is_shallow(value: Any) -> bool:
+    """Whether no more than :data:`DEEPEST` lists and objects are nested in each other."""
     level = [value]
     for _ in range(DEEPEST):
         level = [

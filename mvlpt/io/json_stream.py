@@ -6,13 +6,18 @@ Memory is bounded by :data:`MAX_VALUE` whatever the file holds; every error name
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import IO, Any, NoReturn
 
 from mvlpt.errors import DataError
+from mvlpt.io.json_files import is_shallow
+from mvlpt.io.limits import limit
 
 CHUNK = 1 << 18
 MAX_VALUE = 1 << 22  # bytes of one value or row
+MAX_MEMBERS = 1000  # fields of an object
+_SPACE = re.compile(rb"[ \n\t\r]*")
 _NUMBERS = b"0123456789eE+-.,[ \n\t\r"
 _DECODER = json.JSONDecoder()
 
@@ -29,6 +34,7 @@ class JsonStream:
         self.name = name
         self._handle = handle
         self._buffer = b""
+        self._most = limit("MVLPT_MAX_VALUES")
         self._at = 0  # next byte to read in the buffer
         self._before = 0  # bytes of the file before the buffer
 
@@ -43,8 +49,10 @@ class JsonStream:
             key = self.value()
             if not isinstance(key, str):
                 self.fail("a name in quotes is missing")
+            if len(seen) > MAX_MEMBERS:
+                self.fail(f"an object has more than {MAX_MEMBERS:,} fields")
             if key in seen:
-                self.fail(f"the field '{key}' is given twice")
+                self.fail(f"the field '{key[:80]}' is given twice")
             seen.add(key)
             self._take(b":")
             yield key
@@ -63,6 +71,8 @@ class JsonStream:
         while True:
             yield number
             number += 1
+            if number > self._most:
+                self.fail(f"a list has more than {self._most:,} elements (MVLPT_MAX_VALUES raises the limit)")
             if self._next() == b"]":
                 self._take(b"]")
                 return
@@ -79,6 +89,8 @@ class JsonStream:
                 if len(self._buffer) - self._at < MAX_VALUE and self._fill():
                     continue
                 self.fail("this is not JSON, or it is cut short")
+            if not is_shallow(value):
+                self.fail("lists or objects are nested too deeply in each other")
             if len(text) - end < 32 and self._fill():
                 continue  # a number might continue
             self._at += len(text[:end].encode("utf-8", "surrogateescape"))
@@ -112,11 +124,9 @@ class JsonStream:
     def _next(self) -> bytes:
         """The next byte that is not space, left where it is; empty at the end of the file."""
         while True:
-            while self._at < len(self._buffer):
-                byte = self._buffer[self._at : self._at + 1]
-                if byte not in (b" ", b"\n", b"\t", b"\r"):
-                    return byte
-                self._at += 1
+            self._at = _SPACE.match(self._buffer, self._at).end()
+            if self._at < len(self._buffer):
+                return self._buffer[self._at : self._at + 1]
             if not self._fill():
                 return b""
 

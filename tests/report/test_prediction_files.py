@@ -217,7 +217,7 @@ def test_zips_of_others_are_judged_too(folder, tmp_path):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"no zip", "cannot be read: File is not a zip"),
+        (b"no zip", "cannot be opened, it may be truncated: File is not a zip"),
         (None, "does not exist"),
         ("empty", "has no 'all_predictions.json'"),
     ],

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from mvlpt.data.datum import Datum, labels_of
 from mvlpt.data.json_rows import format_json_rows, write_if_possible
 from mvlpt.errors import DataError
-from mvlpt.io import read_json
+from mvlpt.io import file_name, read_json
 
 FORMAT_VERSION = 1
 
@@ -56,7 +55,7 @@ def save_sample(folder: Path, name: str, record: dict[str, Any]) -> Path:
     Raises:
         DataError: the file is damaged, or holds another sample.
     """
-    path = folder / (re.sub(r"[^\w.+-]+", "_", name) + ".json")
+    path = folder / file_name(name, ".json")
     if not path.exists():
         write_if_possible(path, format_json_rows(record))
         return path

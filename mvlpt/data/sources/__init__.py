@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mvlpt.data.sources.index_files import read_index, read_labels
     from mvlpt.data.sources.index_paths import IndexPaths, safe_join
     from mvlpt.data.sources.inspection import Inspection, inspect_task
-    from mvlpt.data.sources.links import LinkCheck
+    from mvlpt.data.sources.links import LinkCheck, walk_files
     from mvlpt.data.sources.locations import SOURCES, Location, how_to_get, locate, not_found_error
     from mvlpt.data.sources.manifest import ManifestRow, manifest_items, read_manifest
     from mvlpt.data.sources.metadata import PromptMetadata, SplitFiles, TaskMetadata, TorchvisionMetadata
@@ -105,6 +105,7 @@ __all__ = [
     "split_by_shares",
     "split_folders",
     "task_metadata",
+    "walk_files",
     "write_split",
 ]
 
@@ -117,6 +118,7 @@ __getattr__ = lazy_exports(
         "FAMILIES": "families",
         "IndexPaths": "index_paths",
         "LinkCheck": "links",
+        "walk_files": "links",
         "Inspection": "inspection",
         "Location": "locations",
         "ManifestRow": "manifest",

@@ -83,7 +83,9 @@ def check_not_system(folder: str | Path) -> None:
 
 
 def walk_files(folder: str | Path, links: LinkCheck, skipped: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Paths of the files in a folder and below it, relative to it, without hidden ones; linked folders are left out.
+    """Paths of the files in a folder, then of those in the folders below it, sorted within each, without hidden ones.
+
+    Linked folders are left out.
 
     Args:
         folder: where to begin.
@@ -103,22 +105,16 @@ def walk_files(folder: str | Path, links: LinkCheck, skipped: frozenset[str] = f
             raise DataError(f"{folder}: more than {DEEPEST} folders are nested in each other, as in {here[:80]}")
         try:
             with os.scandir(os.path.join(folder, here)) as entries:
-                for entry in entries:
-                    name = entry.name
-                    if name.startswith("."):
-                        continue
-                    count += 1
-                    if count > most:
-                        raise DataError(f"{folder} holds more than {most:,} files (MVLPT_MAX_VALUES raises the limit)")
-                    if entry.is_symlink():
-                        if not entry.is_dir():
-                            links.is_file(entry.path)
-                            yield here + name
-                    elif not entry.is_dir():
-                        yield here + name
-                    elif name not in skipped:
-                        waiting.append(f"{here}{name}/")
+                found = sorted((one for one in entries if not one.name.startswith(".")), key=lambda one: one.name)
         except OSError as error:
-            if isinstance(error, DataError):
-                raise
             raise DataError(f"The folder {folder}/{here} cannot be read: {error.strerror or error}") from error
+        count += len(found)
+        if count > most:
+            raise DataError(f"{folder} holds more than {most:,} files (MVLPT_MAX_VALUES raises the limit)")
+        for entry in found:
+            if not entry.is_dir():
+                if entry.is_symlink():
+                    links.is_file(entry.path)
+                yield here + entry.name
+        folders = [one.name for one in found if one.name not in skipped and one.is_dir(follow_symlinks=False)]
+        waiting += [f"{here}{name}/" for name in reversed(folders)]

@@ -8,8 +8,6 @@ relative to the folder of the images and may name an entry of an archive, ``imag
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +17,7 @@ from mvlpt.data.sources.class_folders import SPLIT_FOLDERS
 from mvlpt.data.sources.class_list import ClassList
 from mvlpt.data.sources.index_paths import IndexPaths
 from mvlpt.errors import DataError, suggest
-from mvlpt.io import parse_json, read_text
+from mvlpt.io import parse_csv, parse_json, read_text
 
 COLUMNS = {
     "path": ("path", "image", "img", "file", "filename", "file_name", "impath"),
@@ -81,26 +79,20 @@ def manifest_items(
 
 
 def _csv_rows(text: str, path: Path) -> Iterator[ManifestRow]:
-    reader = csv.reader(io.StringIO(text), skipinitialspace=True)
     header: list[str] | None = None
-    try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
+    for number, cells in parse_csv(text, path, remedy="correct the line", skip_spaces=True):
+        where = f"{path}:{number}"
+        if header is None:
+            named = [cell.strip().lower() for cell in cells]
+            header = named if set(named) & set(COLUMNS["path"]) else list(COLUMNS)
+            if header is named:
                 continue
-            where = f"{path}:{reader.line_num}"
-            if header is None:
-                named = [cell.strip().lower() for cell in cells]
-                header = named if set(named) & set(COLUMNS["path"]) else list(COLUMNS)
-                if header is named:
-                    continue
-            if not 2 <= len(cells) <= len(header):
-                wanted = ",".join(header)
-                raise DataError(
-                    f"{where}: {len(cells)} columns, but {len(header)} are expected, separated by commas: {wanted}"
-                )
-            yield _row(dict(zip(header, cells, strict=False)), where)
-    except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: cannot be read as CSV: {error}") from error
+        if not 2 <= len(cells) <= len(header):
+            wanted = ",".join(header)
+            raise DataError(
+                f"{where}: {len(cells)} columns, but {len(header)} are expected, separated by commas: {wanted}"
+            )
+        yield _row(dict(zip(header, cells, strict=False)), where)
 
 
 def _json_rows(text: str, path: Path) -> Iterator[ManifestRow]:

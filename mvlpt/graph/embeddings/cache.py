@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from mvlpt.data import Datum
 from mvlpt.data.features import fingerprint_items
 from mvlpt.errors import GraphError
 from mvlpt.graph.embeddings.embedding import TaskEmbedding
+from mvlpt.io import file_name
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,7 @@ class EmbeddingCache:
 
     def path(self, name: str, fingerprint: str) -> Path:
         """The file of a task's embedding; characters that a file name cannot have are replaced."""
-        safe = re.sub(r"[^\w.-]+", "_", name)[:80].strip(".") or "task"
-        return (self.folder or Path()) / f"{safe}-{fingerprint[:16]}.npz"
+        return (self.folder or Path()) / file_name(name, f"-{fingerprint[:16]}.npz")
 
     def get(self, name: str, fingerprint: str) -> TaskEmbedding | None:
         """The embedding computed from these inputs; ``None`` if there is none or its file is damaged."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mvlpt.errors import suggest
+from mvlpt.io import short_repr
 from mvlpt.report.leaderboard.entries import Entry, is_int
 from mvlpt.report.leaderboard.predictions_json import FIELDS
 from mvlpt.report.leaderboard.shapes import TaskShape
@@ -19,11 +20,11 @@ def check_entry(entry: Entry, shapes: Mapping[str, TaskShape]) -> list[str]:
     missing = [name for name in FIELDS if name not in entry.fields]
     if missing:
         return [f"has no {', '.join(missing)}; is it a prediction file?"]
-    found = [f"has the unknown field '{name}'" for name in entry.fields if name not in FIELDS]
+    found = [f"has the unknown field '{name[:80]}'" for name in entry.fields if name not in FIELDS]
     for name in FIELDS:
         fault = _fault(name, entry.fields[name])
         if fault:
-            found.append(f"{name} is {entry.fields[name]!r}, but must be {fault}")
+            found.append(f"{name} is {short_repr(entry.fields[name], 60)}, but must be {fault}")
     if entry.shots is not None and entry.shots not in SHOTS:
         found.append(f"n_shot is {entry.shots}; the leaderboard accepts 0 (zero-shot), 5 and -1 (all data)")
     if len(entry.rows) != len(entry.seeds):
@@ -51,7 +52,7 @@ def _fault(name: str, value: Any) -> str:
     if name == "rnd_seeds":
         return "" if isinstance(value, list) and value and all(map(is_int, value)) else "a list of whole numbers"
     if name == "num_trainable_params":
-        return "" if is_int(value) or (isinstance(value, float) and value >= 0) else "a number"
+        return "" if is_int(value) or (isinstance(value, float) and 0 <= value < 2**62) else "a number"
     return "" if is_int(value) else "a whole number"
 
 

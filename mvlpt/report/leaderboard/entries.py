@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mvlpt.io import JsonStream
+from mvlpt.io import JsonStream, limit, short_repr
 from mvlpt.report.leaderboard.predictions_json import EQUAL_FIELDS, open_predictions, parse_row, rows_by_seed
 
 
@@ -77,7 +77,10 @@ def _read_field(stream: JsonStream, key: str, entry: Entry) -> None:
     if key != "predictions":
         entry.fields[key] = stream.value()
         return
-    for seed, row in rows_by_seed(stream):
+    most = limit("MVLPT_MAX_VALUES")
+    for number, (seed, row) in enumerate(rows_by_seed(stream), start=1):
+        if number > most:
+            stream.fail(f"there are more than {most:,} rows (MVLPT_MAX_VALUES raises the limit)")
         values = parse_row(row, stream)
         entry.rows.extend([0] * (seed + 1 - len(entry.rows)))
         where = f"seed {seed + 1}, row {entry.rows[seed] + 1}"
@@ -103,7 +106,7 @@ def group_entries(entries: Iterable[Entry]) -> list[Entry]:
         one = Entry(", ".join(entry.source for entry in members), dict(members[0].fields))
         one.fields["rnd_seeds"] = [seed for entry in members for seed in entry.seeds]
         for name in EQUAL_FIELDS:
-            values = {repr(entry.fields.get(name)) for entry in members}
+            values = {short_repr(entry.fields.get(name)) for entry in members}
             if len(values) > 1:
                 one.problems.append(f"its files differ in {name}: {', '.join(sorted(values))}")
         merged.append(one)
@@ -111,5 +114,5 @@ def group_entries(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def is_int(value: Any) -> bool:
-    """A whole number; booleans do not count."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """A whole number of 63 bits at most; booleans do not count."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**62

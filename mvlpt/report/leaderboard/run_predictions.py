@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ import numpy as np
 
 from mvlpt.data.sources import canonical_name
 from mvlpt.errors import DataError, suggest
-from mvlpt.io import map_array, read_json
+from mvlpt.io import map_array, read_json, take_field
 from mvlpt.report.leaderboard.predictions_json import Header, file_name, write_predictions
 from mvlpt.report.leaderboard.shapes import TaskShape, benchmark_shapes
 
 log = logging.getLogger(__name__)
 
 FOLDER, INDEX, FORMAT = "predictions", "index.json", 1  # as mvlpt.engine.predictions writes them
+REMEDY = "evaluate the run again"
 OTHER_SOURCES = {"torchvision": "torchvision's copy", "folder": "class folders"}
 
 
@@ -47,7 +49,7 @@ class TaskPredictions:
         Raises:
             DataError: the file is missing or not an array.
         """
-        return map_array(self.path, "f", remedy="evaluate the run again")
+        return map_array(self.path, "f", remedy=REMEDY)
 
 
 def run_predictions(run: str | Path, model_name: str = "") -> Iterator[TaskPredictions]:
@@ -66,25 +68,27 @@ def run_predictions(run: str | Path, model_name: str = "") -> Iterator[TaskPredi
             f"The run {run} recorded no predictions; repeat its command with --eval-only --model-dir {run}, another "
             "--output-dir, and TEST.PREDICTIONS True at the end"
         )
-    index = read_json(folder / INDEX)
+    where = folder / INDEX
+    index = read_json(where, error=DataError, remedy=REMEDY)
     if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise DataError(f"{folder / INDEX} was not written by this version; evaluate the run again")
-    counts = index["parameters"]
+        raise DataError(f"{where} was not written by this version; {REMEDY}")
+    take = partial(take_field, where=where, remedy=REMEDY)
+    counts = take(index, "parameters", dict)
+    shots, seed = take(index, "shots", int, least=-1), take(index, "seed", int, least=-1)
     sampling = _sampling_problem(index)
-    for task in index["tasks"]:
+    for task in take(index, "tasks", list):
         header = Header(
-            model_name=model_name or f"{index['trainer']} {index['backbone']}".strip(),
-            dataset_name=canonical_name(task["name"]),
-            num_trainable_params=counts["trainable"],
-            num_params=counts["all"],
-            num_visual_params=counts["visual"],
-            num_backbone_params=counts["backbone"],
-            n_shot=index["shots"],
-            rnd_seeds=(0 if index["shots"] == 0 else index["seed"],),
+            model_name=model_name or f"{take(index, 'trainer', str)} {take(index, 'backbone', str)}".strip(),
+            dataset_name=canonical_name(take(task, "name", str)),
+            num_trainable_params=take(counts, "trainable", float, least=0),
+            num_params=take(counts, "all", int, least=0),
+            num_visual_params=take(counts, "visual", int, least=0),
+            num_backbone_params=take(counts, "backbone", int, least=0),
+            n_shot=shots,
+            rnd_seeds=(0 if shots == 0 else seed,),
         )
-        yield TaskPredictions(
-            header, folder / Path(task["file"]).name, task["missing"], task.get("source", ""), sampling
-        )
+        file, source = Path(take(task, "file", str)).name, take(task, "source", str, default="")
+        yield TaskPredictions(header, folder / file, take(task, "missing", int, least=0), source, sampling)
 
 
 def _sampling_problem(index: dict[str, Any]) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mvlpt.io import spreadsheet_cell
+from mvlpt.io import csv_text, json_text
 from mvlpt.report.results.records import records
 from mvlpt.report.results.result_sheets import SHOWN, sheets
 from mvlpt.report.results.table import ResultsTable
@@ -44,14 +41,9 @@ def as_latex(results: ResultsTable, tables: Sequence[str] = SHOWN, digits: int =
 def as_csv(results: ResultsTable, table: str = "scores") -> str:
     """One table, unrounded: a line for each task and method, for each method, or for each test."""
     rows = records(results)["scores" if table == "gains" else table]
-    buffer = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: spreadsheet_cell(value) for key, value in row.items()} for row in rows)
-    return buffer.getvalue()
+    return csv_text([list(rows[0]), *(list(row.values()) for row in rows)]) if rows else ""
 
 
 def as_json(results: ResultsTable) -> str:
     """All tables, unrounded, and the notes."""
-    return json.dumps({**records(results), "notes": results.notes}, indent=2, ensure_ascii=False) + "\n"
+    return json_text({**records(results), "notes": results.notes}, indent=2) + "\n"

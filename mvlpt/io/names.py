@@ -1,0 +1,27 @@
+"""Names from outside as parts of file names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+
+LONGEST = 180  # bytes; file systems take 255, of which endings and temporary names need some
+_DIGITS = 12  # of the hash
+
+
+def file_name(name: str, ending: str = "") -> str:
+    """A name as the name of a file: what file systems refuse becomes ``_``, and a long one is cut and gets a hash.
+
+    Args:
+        name: any string.
+        ending: added at its end, such as ``.json``.
+    """
+    safe = re.sub(r"[^\w.+-]+", "_", name) or "_"
+    if safe.startswith("."):
+        safe = "_" + safe[1:]
+    raw = os.fsencode(safe)
+    if len(raw) > LONGEST:
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+        safe = f"{raw[: LONGEST - _DIGITS - 1].decode('utf-8', 'ignore')}-{digest}"
+    return safe + ending
