@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import errno
+import itertools
 from collections.abc import Iterable
 
+LONGEST_NAME, MOST_OPTIONS = 200, 2000  # beyond which no near name is searched: it takes too long
 # exit statuses; 12 and 28 are the system's numbers of these errors
 BAD_INPUT, OUT_OF_MEMORY, DISK_FULL, INTERRUPTED = 2, errno.ENOMEM, errno.ENOSPC, 130
 
@@ -123,7 +125,10 @@ def suggest(name: str, options: Iterable[str]) -> str:
     Returns:
         ``"; did you mean 'x'?"``, ``"; known: a, b"`` or ``""``.
     """
-    known = sorted(set(options))
+    known = sorted(set(itertools.islice(options, MOST_OPTIONS)))
+    name = str(name)
+    if len(name) > LONGEST_NAME or len(known) == MOST_OPTIONS:
+        return ""
     lowered = {option.lower(): option for option in known}
     near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
     if near:

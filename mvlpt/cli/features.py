@@ -5,7 +5,8 @@ from __future__ import annotations
 from mvlpt.cli.common import exit_status, program_name, show
 from mvlpt.cli.train import build_parser, setup_cfg
 from mvlpt.config import task_names
-from mvlpt.io import read_json
+from mvlpt.errors import RunFolderError
+from mvlpt.io import read_json, take_field
 from mvlpt.runtime import setup_logging
 
 EXAMPLES = """\
@@ -34,7 +35,10 @@ def main(argv: list[str] | None = None) -> int:
     cfg = setup_cfg(args)
     setup_logging(cfg.VERBOSE)
     folder = run_config(cfg).folder
-    images = read_json(folder / FEATURES_FILE)["images"]
+    where = folder / FEATURES_FILE
+    images = take_field(read_json(where), "images", dict, where, error=RunFolderError)
+    if not all(isinstance(count, int) for count in images.values()):
+        raise RunFolderError(f"{where} does not count images; delete it and run the same command again")
     counts = ", ".join(f"{count:,} {split}" for split, count in images.items())
     show(f"features of {counts} images of {', '.join(task_names(cfg))} are in {cfg.DATALOADER.FEATURE_DIR}")
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ from mvlpt.engine import (
     saved_origin,
 )
 from mvlpt.errors import CheckpointError, RunFolderError
-from mvlpt.io import clean_text, read_json, write_json
+from mvlpt.io import clean_text, file_digest, read_json, write_json
 from mvlpt.models import Origin, check_origin, clean_prompt_state
 from mvlpt.models.prompts import shared_state
 
@@ -89,7 +88,7 @@ def average_runs(
     paths = [find_checkpoint(run, name, epoch or None) for run in runs]
     if len({path.resolve() for path in paths}) < len(paths):
         raise CheckpointError("A run is named twice; its prompt would count double")
-    hashes = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+    hashes = sorted(file_digest(path, error=CheckpointError) for path in paths)
     if exists:
         known = read_json(folder / RECORD) if (folder / RECORD).exists() else {}
         if not isinstance(known, dict) or known.get("checkpoints") != hashes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mvlpt.io.limits import LIMITS, limit
     from mvlpt.io.locks import LockHeldError, LocksUnsupportedError, file_lock, is_locked
     from mvlpt.io.names import file_name
-    from mvlpt.io.reading import check_regular, decode_text, open_regular, read_bytes, read_text
+    from mvlpt.io.reading import check_regular, decode_text, file_digest, open_regular, read_bytes, read_text
     from mvlpt.io.records import check_head, take_field
     from mvlpt.io.script_archive import is_script_archive, read_script_archive
     from mvlpt.io.state_dicts import StateDifferences, compare_states, listed, not_finite, strip_wrappers
@@ -41,7 +41,7 @@ _HOMES = {
     "limits": ("LIMITS", "limit"),
     "locks": ("LockHeldError", "LocksUnsupportedError", "file_lock", "is_locked"),
     "names": ("file_name",),
-    "reading": ("check_regular", "decode_text", "open_regular", "read_bytes", "read_text"),
+    "reading": ("check_regular", "decode_text", "file_digest", "open_regular", "read_bytes", "read_text"),
     "records": ("check_head", "take_field"),
     "script_archive": ("is_script_archive", "read_script_archive"),
     "state_dicts": ("StateDifferences", "compare_states", "listed", "not_finite", "strip_wrappers"),
@@ -67,6 +67,7 @@ __all__ = [
     "compare_states",
     "csv_text",
     "decode_text",
+    "file_digest",
     "file_lock",
     "file_name",
     "first_line",

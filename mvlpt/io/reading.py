@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -81,6 +82,19 @@ def open_regular(
         raise error(missing or f"{path} does not exist; {remedy}") from None
     except OSError as problem:
         raise error(f"{path} cannot be read: {problem.strerror or problem}; {remedy}") from problem
+
+
+def file_digest(path: str | os.PathLike[str], *, error: type[MvlptError] = DataError, remedy: str = REMEDY) -> str:
+    """The SHA-256 of a regular file of any size, in hexadecimal digits.
+
+    Raises:
+        MvlptError: of type ``error``, as :func:`open_regular`.
+    """
+    digest = hashlib.sha256()
+    with open_regular(path, error=error, remedy=remedy) as handle:
+        while piece := handle.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def check_regular(

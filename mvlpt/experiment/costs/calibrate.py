@@ -138,9 +138,17 @@ def read_calibration(path: Path) -> dict[str, Rates]:
         content = read_json(path)
         if content["format"] != FORMAT or content["version"] != VERSION:
             return {}
-        return {key: Rates(**rates) for key, rates in content["rates"].items()}
+        rates = {key: Rates(**rates) for key, rates in content["rates"].items()}
+        sound = all(map(_is_sound, rates.values()))
     except (RunFolderError, KeyError, TypeError, AttributeError):
         return {}
+    return rates if sound else {}
+
+
+def _is_sound(rates: Rates) -> bool:
+    *numbers, source = dataclasses.astuple(rates)
+    known = isinstance(source, str) and all(isinstance(one, float) and 0 <= one < 1e30 for one in numbers)
+    return known and rates.flops > 0
 
 
 def write_calibration(rates: Mapping[str, Rates], path: Path) -> None:

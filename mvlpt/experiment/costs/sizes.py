@@ -14,9 +14,8 @@ from yacs.config import CfgNode
 
 from mvlpt.data import SplitSizes
 from mvlpt.data.sources import task_metadata
-from mvlpt.errors import BackboneError, UnknownNameError
-from mvlpt.io import read_json
-from mvlpt.models.backbone import resolve_name
+from mvlpt.errors import UnknownNameError
+from mvlpt.models.backbone import read_local_config, resolve_name
 
 RESNET_FLOPS = 4.1e9 * 2 / 16  # of a bottleneck block at width 64 and 224 x 224 pixels; ResNet-50 has 16 of them
 
@@ -90,7 +89,7 @@ def architecture(name: str, image_size: int) -> Architecture:
     """
     resolved = resolve_name(name, "random")
     if resolved.folder is not None:
-        config = read_json(resolved.folder / "open_clip_config.json", error=BackboneError)["model_cfg"]
+        config = read_local_config(resolved.folder)["model_cfg"]
     else:
         import open_clip
 

@@ -18,7 +18,7 @@ from mvlpt.experiment.grouping.options import CHOOSE
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.spec import Experiment
 from mvlpt.graph import Grouping
-from mvlpt.io import read_json, write_json
+from mvlpt.io import file_digest, read_json, write_json
 
 GROUPS_FOLDER, RECORD = "graph", "groups.inputs.json"
 PREVIEW_SIZE = 4  # tasks of a group in a preview, where the experiment gives no size
@@ -54,7 +54,8 @@ def ensure_groups(
     paths = {folder / name for name in groups_files(experiment).values()}
     if all(path.exists() for path in paths):
         record = _record(folder / RECORD)
-        edited = sorted(str(path) for path in paths if record.get("written", {}).get(path.name) != _digest(path))
+        written = record.get("written", {})
+        edited = sorted(str(path) for path in paths if written.get(path.name) != file_digest(path))
         if edited:
             on_event(Note(f"groups: {', '.join(edited)}, edited by hand"))
         if edited or record.get("inputs") == inputs:
@@ -63,7 +64,7 @@ def ensure_groups(
         choose_groups(experiment, root, folder, run_jobs=run_jobs, on_event=on_event, progress=progress)
     else:
         group_experiment(experiment, folder, on_event=on_event, progress=progress)
-    write_json({"inputs": inputs, "written": {path.name: _digest(path) for path in paths}}, folder / RECORD)
+    write_json({"inputs": inputs, "written": {path.name: file_digest(path) for path in paths}}, folder / RECORD)
     return read_groups_in(experiment, folder)
 
 
@@ -98,10 +99,6 @@ def _fingerprint(experiment: Experiment) -> str:
         "seed": experiment.seeds[0],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _record(path: Path) -> dict[str, Any]:

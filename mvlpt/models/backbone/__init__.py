@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
     from mvlpt.models.backbone.library_logs import suppress_logging
     from mvlpt.models.backbone.loading import load_backbone
+    from mvlpt.models.backbone.local_config import read_local_config
     from mvlpt.models.backbone.names import COOP_NAMES, EMBEDDED, embedded_folder, known_architecture, resolve_name
     from mvlpt.models.backbone.preprocessing import BackboneImages, backbone_images
 
 _HOMES = {
     "backbone": ("Backbone", "fingerprint_state"),
     "loading": ("load_backbone",),
+    "local_config": ("read_local_config",),
     "names": ("COOP_NAMES", "EMBEDDED", "embedded_folder", "known_architecture", "resolve_name"),
     "preprocessing": ("BackboneImages", "backbone_images"),
     "library_logs": ("suppress_logging",),
@@ -31,6 +33,7 @@ __all__ = [
     "fingerprint_state",
     "known_architecture",
     "load_backbone",
+    "read_local_config",
     "resolve_name",
     "suppress_logging",
 ]
