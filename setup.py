@@ -24,6 +24,7 @@ REQUIREMENTS = [
     "rich>=13.7",
     "safetensors>=0.4.3",
     "PyYAML>=6.0",
+    "jinja2>=3.1",
 ]
 EXTRAS = {
     "report": ["matplotlib>=3.8", "tensorboard>=2.16"],
@@ -36,6 +37,7 @@ EXTRAS = {
     ],
     "torchvision": ["h5py>=3.8"],
     "embedded": ["resvg_py>=0.5"],
+    "browser": ["playwright>=1.40"],  # tests of the report; its browser is the system's Chromium
 }
 EXTRAS["dev"] = [
     *("pytest>=8.0", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.9"),
@@ -62,7 +64,7 @@ setup(
     packages=_packages(),
     package_dir={"mvlpt.trainers": "trainers", "mvlpt.datasets": "datasets", "mvlpt.configs": "configs"},
     package_data={
-        "mvlpt": ["VERSION", "py.typed", "assets/**/*", "data/sources/benchmarks/*"],
+        "mvlpt": ["VERSION", "py.typed", "assets/**/*", "data/sources/benchmarks/*", "report/page/**/*"],
         "mvlpt.configs": ["**/*.yaml"],
     },
     install_requires=REQUIREMENTS,

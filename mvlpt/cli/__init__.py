@@ -16,6 +16,7 @@ COMMANDS = {
     "experiment": "compare ways to share prompts: embed, group, plan, run, report",
     "schedule": "plan, run, watch, cancel and retry the jobs of an experiment",
     "results": "tables of results: mean and deviation, gains, ranks, paired tests",
+    "report": "a page of tables, figures and images on an experiment or a run",
     "features": "encode images once, for all runs that leave the image tower as it is",
     "average": "average the prompts of several runs",
     "tasks": "list, check, show and get the tasks",

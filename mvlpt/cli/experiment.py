@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.cli.common import INTERRUPTED, command_parser, exit_status, show
-from mvlpt.cli.experiment_output import ExperimentDisplay, show_preview, show_tables
+from mvlpt.cli.experiment_output import ExperimentDisplay, show_preview, show_report, show_tables
 from mvlpt.cli.schedule_run import SOME_FAILED, add_run_options, read_run_options
 from mvlpt.cli.warm import run_warm
 from mvlpt.errors import ConfigError
@@ -134,4 +134,5 @@ def _show_scores(result: ExperimentResult, show_scores: Callable[[ExperimentResu
         show_scores(result)
     else:
         show(f"no run of {result.root} has scores yet")
+    show_report(result.root)
     return 0

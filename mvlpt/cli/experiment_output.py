@@ -9,6 +9,7 @@ from types import TracebackType
 from mvlpt.cli.common import output_width, show
 from mvlpt.cli.schedule_run import show_outcome
 from mvlpt.engine import RESULTS_FILE
+from mvlpt.errors import MvlptError
 from mvlpt.experiment import (
     Event,
     ExperimentResult,
@@ -22,6 +23,7 @@ from mvlpt.experiment import (
 )
 from mvlpt.report.graphs import save_grouping_figures
 from mvlpt.report.jobs import Watch, plan_sheet, plan_times, save_plan_figure
+from mvlpt.report.page import write_report
 from mvlpt.report.results import MARKDOWN, experiment_tables, rich_tables
 from mvlpt.runtime import stderr_console
 from mvlpt.schedule import PLAN_FILE, read_records, save_plan
@@ -103,3 +105,11 @@ def show_tables(result: ExperimentResult) -> None:
     tables = experiment_tables(result.rows, result.experiment.all_tasks, root)
     show(*rich_tables(tables, width=output_width()))
     show(f"scores: {root / RESULTS_FILE}; tables: {root / MARKDOWN}; each run: its folder below {root}")
+
+
+def show_report(root: Path) -> None:
+    """Writes the page on an experiment and says where it is; an experiment does not fail because of it."""
+    try:
+        show(f"report: {write_report(root).path}")
+    except MvlptError as error:
+        show(f"no report could be written: {error}")

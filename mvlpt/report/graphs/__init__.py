@@ -7,22 +7,34 @@ from typing import TYPE_CHECKING
 from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from mvlpt.report.graphs.figures import save_figure
+    from mvlpt.report.graphs.figures import COLOURS, FIXED, INK, group_colours, new_figure, save_figure, text_width
     from mvlpt.report.graphs.grouping_figures import save_grouping_figures
     from mvlpt.report.graphs.heatmap import draw_heatmap
     from mvlpt.report.graphs.network import draw_network
 
 __all__ = [
+    "COLOURS",
+    "FIXED",
+    "INK",
     "draw_heatmap",
     "draw_network",
+    "group_colours",
+    "new_figure",
     "save_figure",
     "save_grouping_figures",
+    "text_width",
 ]
 
 __getattr__ = lazy_exports(
     __name__,
     {
+        "COLOURS": "figures",
+        "FIXED": "figures",
+        "INK": "figures",
+        "group_colours": "figures",
+        "new_figure": "figures",
         "save_figure": "figures",
+        "text_width": "figures",
         "save_grouping_figures": "grouping_figures",
         "draw_heatmap": "heatmap",
         "draw_network": "network",

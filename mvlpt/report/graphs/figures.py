@@ -23,6 +23,7 @@ COLOURS = (
     "#332288", "#999933", "#882255", "#44AA99", "#8C6D31", "#AA4499",
 )  # fmt: skip
 ALONE = "#9A9A9A"
+FIXED = "fixed"  # begins the ids of groups whose letters lie on colours and keep their own in any theme
 INK, FAINT = "#222222", "#B8B8B8"
 DPI = 150
 

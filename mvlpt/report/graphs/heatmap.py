@@ -12,6 +12,7 @@ import numpy as np
 
 from mvlpt.report.graphs.figures import (
     FAINT,
+    FIXED,
     INK,
     check_drawing,
     group_colours,
@@ -122,7 +123,8 @@ def _values(axes: Any, shown: np.ndarray, image: Any, points: float) -> None:
                 red, green, blue, _ = image.cmap(image.norm(value))
                 dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
                 text = f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
-                axes.text(j, i, text, ha="center", va="center", fontsize=points, color="white" if dark else INK)
+                colour = "white" if dark else INK
+                axes.text(j, i, text, ha="center", va="center", fontsize=points, color=colour, gid=f"{FIXED}-{i}-{j}")
 
 
 def _names(axes: Any, tasks: Sequence[str], points: float) -> None:
@@ -185,8 +187,8 @@ def _strips(
         along = text_width([name], points) < space
         style = {"ha": "center", "va": "center", "fontsize": points, "color": text_colour(colours[name])}
         if along or text_width([name], points) < STRIP * 1.15:
-            beside.text(0.5, middle, name, rotation=90 if along else 0, **style)
-            above.text(middle, 0.5, name, rotation=0 if along else 90, **style)
+            beside.text(0.5, middle, name, rotation=90 if along else 0, gid=f"{FIXED}-row-{start}", **style)
+            above.text(middle, 0.5, name, rotation=0 if along else 90, gid=f"{FIXED}-column-{start}", **style)
 
 
 def _dendrogram(axes: Any, tree: Branch, colours: Mapping[str, str]) -> None:

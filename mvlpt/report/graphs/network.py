@@ -13,6 +13,7 @@ import numpy as np
 
 from mvlpt.report.graphs.figures import (
     FAINT,
+    FIXED,
     INK,
     check_drawing,
     group_colours,
@@ -198,6 +199,7 @@ def _ring(axes: Any, spans: Sequence[tuple[str, float, float]], colours: Mapping
         axes.text(
             *_at(middle, inner + BAND / 2), name, rotation=_upright(turn), rotation_mode="anchor", ha="center",
             va="center_baseline", fontsize=points, color=text_colour(colours[name]), parse_math=False,
+            gid=f"{FIXED}-{name}",
         )  # fmt: skip
 
 

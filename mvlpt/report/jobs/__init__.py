@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mvlpt.report.jobs.changes import counts_text
     from mvlpt.report.jobs.plan_figure import save_plan_figure
     from mvlpt.report.jobs.plan_table import plan_sheet, plan_times
-    from mvlpt.report.jobs.status import failure_lines, running_sheet, status_record, status_sheet
+    from mvlpt.report.jobs.status import failure_lines, failure_reason, running_sheet, status_record, status_sheet
     from mvlpt.report.jobs.watch import Watch
 
 _HOMES = {
@@ -22,6 +22,7 @@ _HOMES = {
     ),
     "status": (
         "failure_lines",
+        "failure_reason",
         "running_sheet",
         "status_record",
         "status_sheet",
@@ -33,6 +34,7 @@ __all__ = [
     "Watch",
     "counts_text",
     "failure_lines",
+    "failure_reason",
     "plan_sheet",
     "plan_times",
     "running_sheet",

@@ -84,6 +84,11 @@ def failure_lines(plan: Plan, records: Records, root: Path) -> list[str]:
     return lines
 
 
+def failure_reason(record: JobRecord, folder: Path) -> tuple[str, str]:
+    """Why a job is in its state, and the last line that its attempt in ``folder`` printed, if any."""
+    return _reason(record), shorten(last_line(folder), 300)
+
+
 def _is_cause(job: Job, records: Records) -> bool:
     state = records[job.id].state
     return state == "failed" or (state == "cancelled" and all(records[need].state != state for need in job.needs))

@@ -1,0 +1,79 @@
+"""What several sections say of methods: names, references, gains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mvlpt.arms import arm_label
+from mvlpt.report.results import Method, ResultsTable
+
+SHARED = ("grouped", "chosen", "adapted", "all", "transfer")  # arms that share, the one that a report is about first
+
+
+def trainers(table: ResultsTable) -> list[tuple[str, int]]:
+    """Each trainer and number of shots that is shown, in order; without the untrained model."""
+    return list(dict.fromkeys((m.trainer, m.shots) for m in table.methods if not m.zero_shot))
+
+
+def arm_name(method: Method) -> str:
+    """The arm of a method, with the group or the arm that it starts from."""
+    if method.start:
+        return arm_label(method.arm, method.start)
+    return f"{arm_label(method.arm)} {method.group}".strip()
+
+
+def trainer_name(trainer: str, shots: int, table: ResultsTable) -> str:
+    """A trainer, with its shots where there are several."""
+    several = len({m.shots for m in table.methods if not m.zero_shot}) > 1
+    return f"{trainer}, {shots}-shot" if several else trainer
+
+
+def short_name(method: Method, table: ResultsTable) -> str:
+    """A method in one line."""
+    if method.zero_shot:
+        return arm_name(method)
+    return f"{trainer_name(method.trainer, method.shots, table)} {arm_name(method)}"
+
+
+def find(table: ResultsTable, trainer: str, shots: int, arm: str) -> Method | None:
+    """The method of a trainer in an arm, the first where there are several."""
+    same = [m for m in table.methods if (m.trainer, m.shots, m.arm) == (trainer, shots, arm)]
+    return same[0] if same else None
+
+
+def focus(table: ResultsTable, trainer: str, shots: int) -> Method | None:
+    """The method whose gains a report shows: the first shared one, or else what is trained alone."""
+    single = find(table, trainer, shots, "single")
+    for arm in SHARED:
+        method = find(table, trainer, shots, arm)
+        if method is not None and not (single and _equal(table, method, single)):
+            return method
+    return single
+
+
+def _equal(table: ResultsTable, one: Method, other: Method) -> bool:
+    """Whether two methods have the same scores, as where every group has one task."""
+    tasks = table.scores.common_tasks((one, other))
+    return bool(tasks) and all(table.scores.values[one, task] == table.scores.values[other, task] for task in tasks)
+
+
+def references(table: ResultsTable, method: Method) -> list[Method]:
+    """What a method is compared with: each task alone, all tasks together, the untrained model."""
+    found = [find(table, method.trainer, method.shots, arm) for arm in ("single", "all")]
+    return [one for one in (*found, table.zero_shot) if one is not None and one != method]
+
+
+def best(table: ResultsTable) -> Method | None:
+    """The method with the highest mean over the tasks that all have; ``None`` where means do not compare."""
+    if not table.common or len({table.scores.higher_is_better[task] for task in table.common}) > 1:
+        return None
+    sign = 1 if table.scores.higher_is_better[table.common[0]] else -1
+    known = [row for row in table.summaries if row.overall is not None]
+    return max(known, key=lambda row: sign * row.overall.mean).method if known else None
+
+
+def best_on(table: ResultsTable, methods: Sequence[Method], task: str) -> Method | None:
+    """The method with the best score on a task."""
+    sign = 1 if table.scores.higher_is_better[task] else -1
+    known = [m for m in methods if (m, task) in table.scores.values]
+    return max(known, key=lambda m: sign * table.scores.mean(m, task)) if known else None

@@ -1,0 +1,129 @@
+"""The summary: three sentences with the numbers, and the key figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mvlpt.report.durations import duration
+from mvlpt.report.page import methods as names
+from mvlpt.report.page.content import Content, Section
+from mvlpt.report.page.html_tables import number
+from mvlpt.report.results import Method, ResultsTable
+
+
+def build(content: Content) -> Section:
+    """The first section of every report."""
+    sentences = list(_sentences(content))
+    return Section("summary", "Summary", "summary.html.jinja", {"sentences": sentences, "tiles": _tiles(content)})
+
+
+def _sentences(content: Content) -> Iterator[str]:
+    table = content.table
+    if table is None:
+        yield "No run has a score yet."
+    elif content.is_run:
+        yield _run_sentence(table)
+    else:
+        yield from filter(None, (_best_sentence(table), _sharing_sentence(table)))
+    yield _work_sentence(content)
+
+
+def _run_sentence(table: ResultsTable) -> str:
+    method = table.methods[0]
+    cell = next(row.overall for row in table.summaries if row.method == method)
+    on = table.tasks[0] if len(table.tasks) == 1 else f"{len(table.tasks)} tasks"
+    metrics = sorted({table.scores.metric[task] for task in table.tasks})
+    score = f"scores {cell.text(1)} %" if cell else "has scores that do not average"
+    return f"{names.short_name(method, table)} {score} ({table.scores.kind} {', '.join(metrics)}) on {on}."
+
+
+def _best_sentence(table: ResultsTable) -> str:
+    best = names.best(table)
+    if best is None:
+        return (
+            f"{len(table.methods)} methods have scores, but no task has a score of each, so their means do not compare."
+        )
+    row = next(row for row in table.summaries if row.method == best)
+    against = []
+    if row.over_zero_shot is not None:
+        against.append(_compared(row.over_zero_shot, "zero-shot"))
+    if row.over_single is not None:
+        against.append(_compared(row.over_single, "each task alone"))
+    many = len(table.common)
+    compared = f", {' and '.join(against)}" if against else ""
+    only = "the only method" if len(table.methods) == 1 else f"the best of {len(table.methods)} methods"
+    return (
+        f"{names.short_name(best, table)} is {only}: {row.overall.text(1)} % {table.scores.kind} score"
+        f" in the mean over {many} task{'s' * (many != 1)}{compared}."
+    )
+
+
+def _sharing_sentence(table: ResultsTable) -> str:
+    """What sharing does, for the trainer with the best shared method."""
+    found = [method for pair in names.trainers(table) if (method := names.focus(table, *pair))]
+    found = [m for m in found if m.arm != "single" and names.references(table, m)]
+    if not found:
+        return ""
+    method = max(found, key=lambda m: _mean(table, m))
+    again = method == names.best(table)  # the sentence before has named it, and its gains
+    parts = []
+    for reference in names.references(table, method):
+        tasks = table.scores.common_tasks((method, reference))
+        gains = [table.scores.gain(method, reference, task) for task in tasks]
+        if gains:
+            better = sum(gain > 0 for gain in gains)
+            on = f"on {better} of {len(tasks)} tasks"
+            compared = _compared(sum(gains) / len(gains), names.arm_name(reference))
+            parts.append(f"than {names.arm_name(reference)} {on}" if again else f"{compared} (better {on})")
+    if not parts:
+        return ""
+    if again:
+        return f"It is better {', '.join(parts)}."
+    return f"{names.short_name(method, table)} reaches {number(_mean(table, method))} %: {', '.join(parts)}."
+
+
+def _mean(table: ResultsTable, method: Method) -> float:
+    overall = next((row.overall for row in table.summaries if row.method == method), None)
+    return overall.mean if overall else float("-inf")
+
+
+def _compared(gain: float, reference: str) -> str:
+    if round(gain, 1) == 0:
+        return f"level with {reference}"
+    return f"{number(abs(gain))} points {'better' if gain > 0 else 'worse'} than {reference}"
+
+
+def _work_sentence(content: Content) -> str:
+    states, what = content.states, "jobs" if content.plan is not None else "runs"
+    total, done = sum(states.values()), states.get("finished", 0)
+    rest = ", ".join(f"{count} {state}" for state, count in states.items() if state != "finished")
+    if content.is_run:
+        seconds = float(next(iter(content.run_records.values()), {}).get("seconds", float("nan")))
+        state = next(iter(states), "unknown")
+        return f"The run has {state} after {duration(seconds)}." if state == "finished" else f"The run is {state}."
+    sentence = "All" if done == total else f"{done} of"
+    sentence += f" {total} {what} have finished" + (f" ({rest})" if rest else "")
+    if content.plan is not None:
+        seconds = sum(content.records[job.id].seconds for job in content.plan)
+        sentence += f", {duration(seconds)} of computing"
+    groups = sorted({len(view.groups) for view in content.groupings})
+    if groups:
+        several = " or ".join(map(str, groups))
+        sentence += f", with {several} group{'s' * (groups != [1])} of tasks"
+    return sentence + "."
+
+
+def _tiles(content: Content) -> list[tuple[str, str]]:
+    table, tiles = content.table, []
+    if table is not None:
+        tiles += [("tasks", str(len(table.tasks))), ("methods", str(len(table.methods)))]
+        seeds = {seed for m in table.methods if not m.zero_shot for seed in table.scores.seeds(m)}
+        tiles += [("seeds", str(len(seeds)))] if seeds else []
+        shots = sorted({m.shots for m in table.methods if not m.zero_shot})
+        if shots:
+            words = ["all" if one < 0 else str(one) for one in shots]
+            tiles.append(("images a class", ", ".join(words)))
+    total = sum(content.states.values())
+    tiles.append(("jobs finished" if content.plan is not None else "runs finished",
+                  f"{content.states.get('finished', 0)} of {total}"))  # fmt: skip
+    return tiles
