@@ -19,6 +19,7 @@ import numpy as np
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph import graph_json, graphml
 from mvlpt.graph.checks import check_matrix, check_similarity, check_tasks, index_of
+from mvlpt.graph.similarity.derived import derived_names, matrix_of
 from mvlpt.graph.similarity.registry import ALIASES
 from mvlpt.graph.similarity.weighting import combine, parse_weights
 from mvlpt.io import atomic_write, read_json
@@ -122,13 +123,17 @@ class TaskGraph:
         return f"TaskGraph({len(self)} tasks; {names})"
 
     def matrix(self, name: str) -> np.ndarray:
-        """One similarity or affinity, read-only; ``visual`` and ``label`` are short for the defaults.
+        """One similarity or affinity, read-only; ``visual`` and ``label`` are short for :data:`ALIASES`.
+
+        A similarity of :data:`~mvlpt.graph.similarity.DERIVED` is computed from the one that it follows from.
 
         Raises:
             GraphError: no matrix has that name; the nearest is suggested.
         """
         known = {**self._similarities, **self._affinities}
         found = name if name in known else ALIASES.get(name, name)
+        if found in derived_names(self._similarities):
+            return _frozen(matrix_of(found, self._similarities))
         if found not in known:
             raise GraphError(f"The task graph has no similarity or affinity '{name}'{suggest(str(name), known)}")
         return known[found]

@@ -53,7 +53,7 @@ def test_writes_graph_groups_and_pictures(run, tmp_path):
     warm = graph.attributes["toy-warm"]
     assert (warm["classes"], warm["images"], warm["metric"]) == (3, 6, "accuracy")
     grouping = read_groups(folder / "groups.yaml", graph.tasks)
-    assert grouping.settings["similarity"] == "visual=0.5,label=0.5"
+    assert grouping.settings["similarity"] == "visual.centred"
     assert grouping.settings["shots"] == 2
     for task in graph.tasks:
         assert task in out

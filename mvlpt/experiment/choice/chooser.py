@@ -43,7 +43,7 @@ from mvlpt.schedule import Plan
 
 RUNS_FOLDER = "choice"  # of the estimates, below the experiment's folder
 FOLDS = 2
-MATRICES = ("visual", "label")  # similarities that candidates are made by, the first ones preferred
+MATRICES = ("visual.centred", "visual", "label")  # similarities that candidates are made by, the first ones preferred
 LIMITS = ("max_size", "max_classes", "must_link", "cannot_link")  # options of groups that candidates keep to
 RunJobs = Callable[[Plan, Path], str]
 

@@ -22,11 +22,12 @@ from mvlpt.experiment.grouping.option_fields import (
 )
 from mvlpt.graph import SIMILARITIES
 from mvlpt.graph.grouping import METHODS
+from mvlpt.graph.similarity import DERIVED
 
 AFFINITIES = ("grad", "lookahead", "measured")
 CHOOSE = "choose"  # the method that trains on folds
 STEPS = {"grad": 10, "lookahead": 3}  # of joint training, at which affinities are taken
-SIMILARITY = "visual=0.5,label=0.5"
+SIMILARITY = "visual.centred"  # docs/groups.md says how it was found
 MATRIX, GROUPS, OUTPUT = "grouped by", "into groups", "output"  # headings of the help
 
 
@@ -44,7 +45,7 @@ class GroupingOptions:
     similarity: str = option(
         "",
         WEIGHTS,
-        f"weights of {', '.join(SIMILARITIES)} (default: {SIMILARITY}); docs/graph.md",
+        f"weights of {', '.join((*SIMILARITIES, *DERIVED))} (default: {SIMILARITY}); docs/graph.md",
         flag="--similarity",
         metavar="W",
         heading=MATRIX,

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from mvlpt.graph.similarity.derived import DERIVED, centred
     from mvlpt.graph.similarity.registry import SIMILARITIES, Similarity, register_similarity, similarity_matrices
     from mvlpt.graph.similarity.weight_fitting import FittedWeights, fit_weights, measured_pairs, spearman
     from mvlpt.graph.similarity.weighting import combine, parse_weights, resolve_weights
 
 __all__ = [
+    "DERIVED",
     "SIMILARITIES",
     "FittedWeights",
     "Similarity",
+    "centred",
     "combine",
     "fit_weights",
     "measured_pairs",
@@ -28,6 +31,8 @@ __all__ = [
 __getattr__ = lazy_exports(
     __name__,
     {
+        "DERIVED": "derived",
+        "centred": "derived",
         "SIMILARITIES": "registry",
         "Similarity": "registry",
         "register_similarity": "registry",

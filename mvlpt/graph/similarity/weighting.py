@@ -12,6 +12,7 @@ import numpy as np
 
 from mvlpt.errors import GraphError
 from mvlpt.graph.checks import check_similarity
+from mvlpt.graph.similarity.derived import derived_names, matrix_of
 from mvlpt.graph.similarity.registry import SIMILARITIES, resolve
 
 MIN_SPREAD = 1e-9  # a smaller one is rounding
@@ -57,13 +58,14 @@ def resolve_weights(weights: Mapping[str, float], known: Iterable[str] = SIMILAR
 
     Args:
         weights: name or alias to weight.
-        known: the names that exist.
+        known: the names that exist; those of :data:`~mvlpt.graph.similarity.DERIVED` that follow from them exist, too.
 
     Raises:
         GraphError: an unknown name, a similarity named twice, weights of which none is positive or one is negative.
     """
     check_weights(weights)
     known, given_as = tuple(known), {}
+    known = (*known, *derived_names(known))
     for name in weights:
         full = resolve(name, known)
         if full in given_as:
@@ -93,7 +95,7 @@ def combine(matrices: Mapping[str, np.ndarray], weights: Mapping[str, float], re
     total, size = math.fsum(named.values()), None
     mean: np.ndarray | float = 0.0
     for name in sorted(named):  # a fixed order, so that rounding does not depend on the order of the weights
-        matrix = check_similarity(matrices[name], size, name=f"similarity '{name}'")
+        matrix = check_similarity(matrix_of(name, matrices), size, name=f"similarity '{name}'")
         size = len(matrix)
         mean = mean + named[name] / total * (min_max_scale(matrix) if rescale else matrix)
     mean = np.clip(mean, 0.0, 1.0)
