@@ -46,6 +46,70 @@ def within_target(gains: np.ndarray) -> np.ndarray:
     return gains - np.nanmean(gains, axis=0, keepdims=True)
 
 
+def within_rho(estimate: np.ndarray, gains: np.ndarray) -> float:
+    """Spearman's correlation of an estimate with mean gains, both without what is common to all sources of a target.
+
+    Args:
+        estimate: (source, target).
+        gains: (source, target, S).
+    """
+    known = ~np.isnan(gains).any(axis=2) & ~np.isnan(estimate)
+    mean = np.where(known, gains.mean(axis=2), np.nan)
+    return _rho(_centred(np.where(known, estimate, np.nan))[known], _centred(mean)[known])
+
+
+def share_of_ceiling(rho: float, ceiling: float) -> float:
+    """rho over the square root of the reliability, the largest correlation that noise leaves; NaN without a ceiling."""
+    return rho / float(np.sqrt(ceiling)) if ceiling > 0 else float("nan")
+
+
+def sign_accuracy(estimate: np.ndarray, gains: np.ndarray) -> float:
+    """How often an estimate tells better from worse partners of a target, balanced: 0.5 is chance.
+
+    The mean of two shares: of the partners above their target's mean gain, and of those below it, for which the
+    estimate is on the same side of its own mean over the target's partners.
+
+    Args:
+        estimate: (source, target).
+        gains: (source, target, S).
+    """
+    known = ~np.isnan(gains).any(axis=2) & ~np.isnan(estimate)
+    first = _centred(np.where(known, estimate, np.nan))[known] > 0
+    truth = _centred(np.where(known, gains.mean(axis=2), np.nan))[known]
+    sides = [(first == side)[side_of] for side, side_of in ((True, truth > 0), (False, truth < 0))]
+    return float(np.mean([side.mean() for side in sides])) if all(map(len, sides)) else float("nan")
+
+
+def bootstrap_within(estimate: np.ndarray, gains: np.ndarray, draws: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of :func:`within_rho`, from a bootstrap over targets and seeds.
+
+    Args:
+        estimate: (source, target).
+        gains: (source, target, S).
+        draws: resamples.
+        seed: of the resamples.
+    """
+    rng = np.random.default_rng(seed)
+    targets, seeds = gains.shape[1:]
+    drawn = []
+    for _ in range(draws):
+        some, over = rng.integers(0, targets, targets), rng.integers(0, seeds, seeds)
+        drawn.append(within_rho(estimate[:, some], gains[:, some][:, :, over]))
+    low, high = np.nanpercentile(drawn, [2.5, 97.5]) if np.isfinite(drawn).any() else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def _centred(matrix: np.ndarray) -> np.ndarray:
+    """(source, target) without the mean over the sources of each target."""
+    counts = (~np.isnan(matrix)).sum(axis=0)
+    means = np.divide(np.nansum(matrix, axis=0), counts, out=np.zeros(len(counts)), where=counts > 0)
+    return matrix - means
+
+
+def _rho(first: np.ndarray, second: np.ndarray) -> float:
+    return spearman(first, second) if len(first) > 2 and min(np.ptp(first), np.ptp(second)) > 0 else float("nan")
+
+
 def regret(chosen: np.ndarray, arms: np.ndarray) -> float:
     """Points by which the best fixed arm in hindsight is above the choice, in the mean over tasks and seeds.
 

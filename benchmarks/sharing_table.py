@@ -1,0 +1,86 @@
+"""The table of ``benchmarks/sharing.py``: one row for each score, appended as seeds complete.
+
+Shapes: A arms, T tasks, S seeds. Scores are in percent; NaN stands for "not measured".
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mvlpt.io import atomic_write
+
+FIELDS = ("trainer", "shots", "seed", "arm", "group", "task", "value")
+PAIR, CHOSEN, ESTIMATE = "pair", "chosen", "estimate-"
+Row = Mapping[str, Any]
+
+
+def read_table(file: Path) -> list[dict[str, Any]]:
+    """The rows of a table; none where there is no file."""
+    if not file.exists():
+        return []
+    kinds = {"shots": int, "seed": int, "value": float}
+    with file.open(newline="", encoding="utf-8") as handle:
+        return [{key: kinds.get(key, str)(value) for key, value in row.items()} for row in csv.DictReader(handle)]
+
+
+def write_table(rows: Iterable[Row], file: Path) -> None:
+    """Writes the table sorted; the file appears whole."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(file) as handle:
+        writer = csv.DictWriter(handle, FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(rows, key=lambda row: tuple(row[key] for key in FIELDS)))
+
+
+def part_of(row: Row) -> str:
+    """The part of the measurement that a row belongs to: ``arms``, ``pairs``, ``chosen`` or ``estimates``."""
+    if row["arm"].startswith(ESTIMATE):
+        return "estimates"
+    return {PAIR: "pairs", CHOSEN: "chosen"}.get(row["arm"], "arms")
+
+
+def measured_units(rows: Iterable[Row]) -> set[tuple[str, int, int, str]]:
+    """The (trainer, shots, seed, part) that the table holds; a part of a seed is written at once."""
+    return {(row["trainer"], row["shots"], row["seed"], part_of(row)) for row in rows}
+
+
+def score_array(rows: Sequence[Row], arms: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...], tuple[int, ...]]:
+    """Scores (A, T, S) of one trainer and number of shots, over the seeds that have every arm; tasks; seeds."""
+    chosen = [row for row in rows if row["arm"] in arms]
+    tasks = tuple(sorted({row["task"] for row in chosen}))
+    have = {arm: {row["seed"] for row in chosen if row["arm"] == arm} for arm in arms}
+    seeds = tuple(sorted(set.intersection(*have.values()))) if have else ()
+    scores = np.full((len(arms), len(tasks), len(seeds)), np.nan)
+    for row in chosen:
+        if row["seed"] in seeds:
+            scores[arms.index(row["arm"]), tasks.index(row["task"]), seeds.index(row["seed"])] = row["value"]
+    return scores, tasks, seeds
+
+
+def gain_array(rows: Sequence[Row]) -> tuple[np.ndarray, tuple[str, ...], tuple[int, ...]]:
+    """Pair gains (source, target, S) over alone, NaN on the diagonal; tasks; seeds that have pairs and alone."""
+    alone = {(row["task"], row["seed"]): row["value"] for row in rows if row["arm"] == "single"}
+    pairs = [row for row in rows if row["arm"] == PAIR and (row["task"], row["seed"]) in alone]
+    tasks, seeds = tuple(sorted({row["task"] for row in pairs})), tuple(sorted({row["seed"] for row in pairs}))
+    gains = np.full((len(tasks), len(tasks), len(seeds)), np.nan)
+    for row in pairs:
+        [other] = [task for task in str(row["group"]).split("+") if task != row["task"]]
+        index = tasks.index(other), tasks.index(row["task"]), seeds.index(row["seed"])
+        gains[index] = row["value"] - alone[row["task"], row["seed"]]
+    return gains, tasks, seeds
+
+
+def estimate_arrays(rows: Sequence[Row], tasks: Sequence[str]) -> dict[str, np.ndarray]:
+    """Each estimator's matrix (source, target) over tasks."""
+    found: dict[str, np.ndarray] = {}
+    for row in rows:
+        if row["arm"].startswith(ESTIMATE) and row["task"] in tasks and row["group"] in tasks:
+            name = row["arm"].removeprefix(ESTIMATE)
+            matrix = found.setdefault(name, np.full((len(tasks), len(tasks)), np.nan))
+            matrix[tasks.index(row["group"]), tasks.index(row["task"])] = row["value"]
+    return found
