@@ -8,7 +8,27 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.api.configuration import resolve_config
+    from mvlpt.api.experiments import ExperimentRun, run_experiment
+    from mvlpt.api.grouping import group
+    from mvlpt.api.records import Records
+    from mvlpt.api.training import TrainedRun, train
 
-__all__ = ["resolve_config"]
+_HOMES = {
+    "configuration": ("resolve_config",),
+    "experiments": ("ExperimentRun", "run_experiment"),
+    "grouping": ("group",),
+    "records": ("Records",),
+    "training": ("TrainedRun", "train"),
+}
 
-__getattr__ = lazy_exports(__name__, {"resolve_config": "configuration"})
+__all__ = [
+    "ExperimentRun",
+    "Records",
+    "TrainedRun",
+    "group",
+    "resolve_config",
+    "run_experiment",
+    "train",
+]
+
+__getattr__ = lazy_exports(__name__, {name: home for home, names in _HOMES.items() for name in names})

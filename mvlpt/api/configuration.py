@@ -23,6 +23,7 @@ def resolve_config(
     overrides: Sequence[Any] = (),
     plugins: Sequence[Pathlike] = (),
     resume: str | None = None,
+    recipe: bool = False,
 ) -> Config:
     """Defaults, then the files, the options, the overrides; checked and frozen.
 
@@ -34,6 +35,7 @@ def resolve_config(
         overrides: ``[KEY, VALUE, KEY, VALUE, ...]``, over the options.
         plugins: files or repositories that register trainers or data sets.
         resume: the folder of the run to go on with, ``""`` for the output folder; ``None`` to begin.
+        recipe: the files stand for options that nobody gave: the preprocessing follows the backbone all the same.
 
     Raises:
         ConfigError: something in them is unknown or does not fit.
@@ -69,7 +71,11 @@ def resolve_config(
     if cfg.SEED < 0:
         known = int(recorded.get("SEED", -1)) if cfg.RESUME else -1
         cfg.SEED = known if known >= 0 else secrets.randbelow(2**31)
-    follow_backbone(cfg, in_files, {*options, *map(str, overrides[::2])}, recorded)
+    given = {*options, *map(str, overrides[::2])}
+    if recipe:
+        follow_backbone(cfg, (), {*given, "INPUT.TRANSFORMS"}, recorded)
+    else:
+        follow_backbone(cfg, in_files, given, recorded)
     check_config(cfg)
     cfg.freeze()
     return cfg

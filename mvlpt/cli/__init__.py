@@ -12,6 +12,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "train": "tune or evaluate prompts on one task or many",
+    "predict": "classify images by a tuned prompt or a run",
     "group": "build the task graph and pick the groups that should share a prompt",
     "experiment": "compare ways to share prompts: embed, group, plan, run, report",
     "schedule": "plan, run, watch, cancel and retry the jobs of an experiment",

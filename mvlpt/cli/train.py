@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mvlpt.api import resolve_config
 from mvlpt.cli.common import command_parser, exit_status, results_table, show
 from mvlpt.config import Config, task_names
 from mvlpt.engine import arm_of, load_entry_points, load_shipped
@@ -113,6 +112,8 @@ def setup_cfg(args: argparse.Namespace) -> Config:
     Raises:
         ConfigError: something in them is unknown or does not fit.
     """
+    from mvlpt.api import resolve_config  # loads torch, which the help does without
+
     return resolve_config(
         files=[file for file in (args.dataset_config_file, args.config_file) if file],
         options=_named_options(args),

@@ -40,6 +40,24 @@ class Scored(NamedTuple):
     logits: NDArray[np.float32] | None
     error: DataError | None
 
+    def best(self, count: int) -> Best:
+        """The ``count`` best classes of an image that could be read."""
+        probabilities = torch.from_numpy(self.logits).softmax(dim=0)
+        values, classes = probabilities.topk(count)
+        return Best(classes.tolist(), values.tolist())
+
+
+class Best(NamedTuple):
+    """The best classes of an image.
+
+    Attributes:
+        classes: their numbers, the best first.
+        probabilities: theirs.
+    """
+
+    classes: list[int]
+    probabilities: list[float]
+
 
 class Classifier:
     """Classifies images by a tuned prompt, or by any trained run. Made by :func:`mvlpt.load`.

@@ -67,7 +67,8 @@ def choose_task(tasks: Sequence[TaskInfo], wanted: str | None, source: Source) -
         raise CheckpointError(f"{source.asked} was not trained on a task '{wanted}'{suggest(wanted, names)}")
     if wanted is None and len(tasks) > 1:
         raise CheckpointError(
-            f"{source.asked} was trained on {len(tasks)} tasks; name one of them as the task: {', '.join(names)}"
+            f"{source.asked} was trained on {len(tasks)} tasks; choose one with --task (task= in Python):"
+            f" {', '.join(names)}"
         )
     return names.index(wanted) if wanted is not None else 0
 
