@@ -15,6 +15,7 @@ from mvlpt.trainers.mvlpt_vpt import MVLPTVPT, VPT
 from mvlpt.trainers.prograd import ProGrad
 from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
 from mvlpt.trainers.promptsrc import PromptSRC
+from mvlpt.trainers.weight_tuning import CLIPLoRA, LNTuning
 from mvlpt.trainers.zeroshot import ZeroshotCLIP
 
 __all__ = [
@@ -26,12 +27,14 @@ __all__ = [
     "MVLPTVPT",
     "UPT",
     "VPT",
+    "CLIPLoRA",
     "CoCoOp",
     "CoOp",
     "CrossModalProbe",
     "FeatureHeadTrainer",
     "FrozenCLIPTrainer",
     "KgCoOp",
+    "LNTuning",
     "LPPlusPlus",
     "LinearProbe",
     "MVLPTCoOp",

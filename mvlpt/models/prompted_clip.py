@@ -116,7 +116,7 @@ class PromptedCLIP(nn.Module):
             if task is None and len(private.tasks) > 1:
                 raise PromptError("Tasks have private parts of the visual prompt: name the task of each image")
             prompts = private.prompts_of(prompts, 0) if task is None else private.prompts_of_images(prompts, task)
-        features = self.image_tower.encode(images, prompts.first, prompts.deep, prompts.dropout)
+        features = self.image_tower.encode(images, prompts.first, prompts.deep, prompts.dropout, prompts.image_change)
         return unit(features)
 
     def text_features(self) -> Tensor:
@@ -150,8 +150,9 @@ class PromptedCLIP(nn.Module):
         return torch.cat(features)
 
     def _encode_classes(self, prompts: Prompts | None, classes: Sequence[int] | None, copies: int) -> Tensor:
-        contexts, deep = (None, None) if prompts is None else (prompts.text, prompts.text_deep)
-        return unit(self.text_tower.encode(self.layout, contexts, classes, deep=deep, copies=copies))
+        given = Prompts() if prompts is None else prompts
+        options = {"deep": given.text_deep, "copies": copies, "change": given.text_change}
+        return unit(self.text_tower.encode(self.layout, given.text, classes, **options))
 
     # -- logits ---------------------------------------------------------------------------------------------------
 

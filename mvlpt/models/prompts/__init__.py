@@ -5,6 +5,8 @@ from mvlpt.models.prompts.cocoop import CoCoOp
 from mvlpt.models.prompts.contexts import ContextOptions, initial_contexts, learned_contexts, parameter_dtype
 from mvlpt.models.prompts.coop import CoOp, CoOpOptions, TextPromptLearner, read_context_section
 from mvlpt.models.prompts.ivlp import IVLP, IndependentPromptLearner, IVLPOptions
+from mvlpt.models.prompts.layer_norm import LayerNormLearner, LayerNormOptions, LayerNormTuning
+from mvlpt.models.prompts.lora import CLIPLoRA, LoRAOptions, LowRankLearner
 from mvlpt.models.prompts.maple import CoupledPromptLearner, MaPLe, MaPLeOptions
 from mvlpt.models.prompts.method import (
     PROMPT_METHODS,
@@ -23,6 +25,7 @@ __all__ = [
     "PROMPT_METHODS",
     "UPT",
     "VPT",
+    "CLIPLoRA",
     "CoCoOp",
     "CoOp",
     "CoOpOptions",
@@ -30,6 +33,11 @@ __all__ = [
     "CoupledPromptLearner",
     "IVLPOptions",
     "IndependentPromptLearner",
+    "LayerNormLearner",
+    "LayerNormOptions",
+    "LayerNormTuning",
+    "LoRAOptions",
+    "LowRankLearner",
     "MaPLe",
     "MaPLeOptions",
     "PrivateParts",

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
+from mvlpt.models.towers.changes import TowerChange
+
 if TYPE_CHECKING:
     from mvlpt.models.prompts.private import PrivateParts
 
@@ -25,6 +27,8 @@ class Prompts(NamedTuple):
             J <= L - 1.
         dropout: probability of dropping each number of the visual prompts in this pass.
         text_deep: (J, P, Dt) or (J, K, P, Dt) contexts that replace the former ones before blocks 2 to J + 1.
+        text_change: changes of the text tower's weights.
+        image_change: changes of the image tower's weights.
     """
 
     text: Tensor | None = None
@@ -32,6 +36,8 @@ class Prompts(NamedTuple):
     deep: Tensor | None = None
     dropout: float = 0.0
     text_deep: Tensor | None = None
+    text_change: TowerChange | None = None
+    image_change: TowerChange | None = None
 
 
 class PromptLearner(nn.Module):

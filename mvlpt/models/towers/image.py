@@ -9,14 +9,17 @@ Shape legend: B images, N tokens of an image (class token and patches), P prompt
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mvlpt.errors import PromptError
+from mvlpt.errors import BackboneError, PromptError
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.optimisations import ComputeOptimisations
 from mvlpt.models.towers import transformer_steps
+from mvlpt.models.towers.changes import TowerChange, changed_blocks, changed_norm
 
 
 class ImageTower:
@@ -39,7 +42,12 @@ class ImageTower:
         return self.backbone.visual.transformer.resblocks
 
     def encode(
-        self, images: Tensor, first: Tensor | None = None, deep: Tensor | None = None, dropout: float = 0.0
+        self,
+        images: Tensor,
+        first: Tensor | None = None,
+        deep: Tensor | None = None,
+        dropout: float = 0.0,
+        change: TowerChange | None = None,
     ) -> Tensor:
         """Features of images, not normalised.
 
@@ -49,43 +57,61 @@ class ImageTower:
             deep: (J, P, D), or (J, B, P, D), prompts that replace the former ones before blocks 2 to J + 1; those of
                 the last such block, or without ``deep`` the first ones, pass through the blocks that follow.
             dropout: probability with which each number of each image's prompts is dropped.
+            change: of the tower's weights.
 
         Returns:
             (B, embed_dim).
+
+        Raises:
+            BackboneError: the tower's weights are changed, and its blocks are not of the usual kind.
         """
         self.backbone.require_image_size(images.shape[-2:])
+        if change is not None and not self._can_step:
+            raise BackboneError(
+                f"The weights of backbone '{self.backbone.name}' cannot be tuned: its image tower has blocks of another"
+                " kind than a ViT of open_clip"
+            )
+        plain = change is None and not (self._can_step and self.optimisations.image_last_query)
+        if first is None and plain:
+            return self.backbone.encode_image(images)
+        blocks = changed_blocks(self._blocks, change)
+        x = self._patches(images, change)
         if first is None:
-            return self._encode_plain(images)
-        x = self._patches(images)
+            return self._head(self._run_tokens(x, blocks), change)
         prompts = _for_batch(first.to(x.dtype), x.shape[0], dropout)
         if deep is None:
-            return self._head(self._run_tokens(_insert(x, prompts)))
-        return self._head(self._run_deep(x, prompts, deep.to(x.dtype), dropout))
+            return self._head(self._run_tokens(_insert(x, prompts), blocks), change)
+        return self._head(self._run_deep(x, prompts, deep.to(x.dtype), dropout, blocks), change)
 
-    def _encode_plain(self, images: Tensor) -> Tensor:
-        if not (self._can_step and self.optimisations.image_last_query):
-            return self.backbone.encode_image(images)
-        return self._head(self._run_tokens(self._patches(images)))
-
-    def _patches(self, images: Tensor) -> Tensor:
+    def _patches(self, images: Tensor, change: TowerChange | None) -> Tensor:
         """Class token and patches, ready for the first block: (B, N, D)."""
-        return self.backbone.visual._embeds(images.to(self.backbone.device, self.backbone.image_dtype))
+        visual, pixels = self.backbone.visual, images.to(self.backbone.device, self.backbone.image_dtype)
+        if change is None or change.first_norm is None:
+            return visual._embeds(pixels)
+        replaced = visual.ln_pre.register_forward_hook(  # for this pass only
+            lambda norm, inputs, output: changed_norm(norm, change.first_norm, inputs[0])
+        )
+        try:
+            return visual._embeds(pixels)
+        finally:
+            replaced.remove()
 
-    def _head(self, token: Tensor) -> Tensor:
+    def _head(self, token: Tensor, change: TowerChange | None) -> Tensor:
         visual = self.backbone.visual
-        features = visual.ln_post(token)
+        features = changed_norm(visual.ln_post, None if change is None else change.last_norm, token)
         return features if visual.proj is None else features @ visual.proj
 
-    def _run_tokens(self, x: Tensor, start: int = 0) -> Tensor:
-        """Runs all tokens through all blocks from ``start`` on and returns the class token: (B, D)."""
-        fused, layers = self.optimisations.fused_gelu, list(self._blocks)[start:]
+    def _run_tokens(self, x: Tensor, layers: Sequence[nn.Module]) -> Tensor:
+        """Runs all tokens through some blocks and returns the class token: (B, D)."""
+        fused = self.optimisations.fused_gelu
         last_query = self._can_step and self.optimisations.image_last_query
         for block in layers[:-1] if last_query else layers:
             x = transformer_steps.full_step(block, x, causal=False, fused=fused) if self._can_step else block(x)
         return transformer_steps.first_token_step(layers[-1], x, fused=fused) if last_query else x[:, 0]
 
-    def _run_deep(self, x: Tensor, prompts: Tensor, deep: Tensor, dropout: float) -> Tensor:
-        layers = list(self._blocks)
+    def _run_deep(
+        self, x: Tensor, prompts: Tensor, deep: Tensor, dropout: float, layers: Sequence[nn.Module]
+    ) -> Tensor:
         if deep.shape[0] >= len(layers):
             raise PromptError(
                 f"There are deep visual prompts for {deep.shape[0] + 1} blocks, "
@@ -97,7 +123,7 @@ class ImageTower:
                 prompts = _for_batch(deep[number - 1], x.shape[0], dropout)
             last = number == len(layers) - 1
             if number == len(deep) and not last:  # nothing replaces these prompts: they stay among the tokens
-                return self._run_tokens(_insert(x, prompts), number)
+                return self._run_tokens(_insert(x, prompts), layers[number:])
             if keys_only:
                 if last and self.optimisations.image_last_query:
                     return transformer_steps.first_token_step(

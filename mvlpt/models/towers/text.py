@@ -10,21 +10,31 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from mvlpt.errors import PromptError
+from mvlpt.errors import BackboneError, PromptError
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.optimisations import ComputeOptimisations
 from mvlpt.models.towers import transformer_steps
+from mvlpt.models.towers.changes import TowerChange, changed_blocks, changed_norm
 from mvlpt.models.towers.text_layout import TextLayout
 from mvlpt.models.towers.text_plan import Chunk, TextPlan, make_plan
 
 PLANS_KEPT = 64
 Shared = list[tuple[Tensor, Tensor]]
+
+
+class _Weights(NamedTuple):
+    """The blocks of one pass, what differs in them from the frozen ones, and whether they run step by step."""
+
+    blocks: list[nn.Module]
+    change: TowerChange | None
+    steps: bool
 
 
 class TextTower:
@@ -46,8 +56,8 @@ class TextTower:
         self.chunk_tokens = chunk_tokens
         self._plans: OrderedDict[tuple, tuple[TextLayout, TextPlan]] = OrderedDict()
         wants_steps = optimisations.text_prefix or optimisations.text_last_query or optimisations.fused_gelu
-        standard = all(transformer_steps.is_standard(block) for block in self._blocks)
-        self._steps = standard and wants_steps
+        self._standard = all(transformer_steps.is_standard(block) for block in self._blocks)
+        self._steps = self._standard and wants_steps
         # whole blocks take no shared keys: without steps every prompt runs from its start token
         self._plan_optimisations = (
             optimisations if self._steps else ComputeOptimisations(**{**vars(optimisations), "text_prefix": False})
@@ -65,6 +75,7 @@ class TextTower:
         *,
         deep: Tensor | None = None,
         copies: int = 1,
+        change: TowerChange | None = None,
     ) -> Tensor:
         """Features of classes, not normalised.
 
@@ -74,34 +85,50 @@ class TextTower:
             classes: which classes, all if ``None``.
             deep: (J, P, D), or (J, K, P, D), contexts that replace the former ones before blocks 2 to J + 1.
             copies: how many such encodings the same graph will hold.
+            change: of the tower's weights.
 
         Returns:
             (K', embed_dim).
+
+        Raises:
+            BackboneError: the tower's weights are changed, and its blocks are not of the usual kind.
         """
-        plan = self._plan(layout, classes)
+        if change is not None and not self._standard:
+            raise BackboneError(
+                f"The weights of backbone '{self.backbone.name}' cannot be tuned: its text tower has blocks of another"
+                " kind than open_clip's"
+            )
+        dropout = change is not None and change.dropout
+        plan = self._plan(layout, classes, own_prefix=dropout)
         layers = self._context_layers(contexts, deep)
-        shared = self._run_prefix(plan, layers) if plan.prefix else None
-        trained = any(layer.requires_grad for layer in layers) and torch.is_grad_enabled()
+        weights = _Weights(changed_blocks(self._blocks, change), change, self._steps or change is not None)
+        shared = self._run_prefix(plan, layers, weights) if plan.prefix else None
+        trained = (change is not None or any(layer.requires_grad for layer in layers)) and torch.is_grad_enabled()
         if trained and self.optimisations.text_chunks and copies * plan.tokens > self.chunk_tokens:
-            options = {"use_reentrant": False, "preserve_rng_state": False}
+            options = {"use_reentrant": False, "preserve_rng_state": dropout}
             features = [
-                checkpoint(self._run_chunk, chunk, plan.prefix, layers, shared, **options) for chunk in plan.chunks
+                checkpoint(self._run_chunk, chunk, plan.prefix, layers, shared, weights, **options)
+                for chunk in plan.chunks
             ]
         else:
-            features = [self._run_chunk(chunk, plan.prefix, layers, shared) for chunk in plan.chunks]
+            features = [self._run_chunk(chunk, plan.prefix, layers, shared, weights) for chunk in plan.chunks]
         joined = torch.cat(features) if len(features) > 1 else features[0]
         return joined if plan.order is None else joined[plan.order]
 
-    def _plan(self, layout: TextLayout, classes: Sequence[int] | None) -> TextPlan:
+    def _plan(self, layout: TextLayout, classes: Sequence[int] | None, *, own_prefix: bool = False) -> TextPlan:
+        """What runs together; with ``own_prefix`` every class runs its own copy of the tokens that all begin with."""
         device = self.backbone.device
-        key = (id(layout), None if classes is None else tuple(classes), device)
+        key = (id(layout), None if classes is None else tuple(classes), device, own_prefix)
+        optimisations = self._plan_optimisations
+        if own_prefix:
+            optimisations = ComputeOptimisations(**{**vars(optimisations), "text_prefix": False})
         if key not in self._plans:
             plan = make_plan(
                 layout,
                 classes=classes,
                 context_length=self.backbone.context_length,
                 chunk_tokens=self.chunk_tokens,
-                optimisations=self._plan_optimisations,
+                optimisations=optimisations,
                 device=device,
             )
             self._plans[key] = (layout, plan)  # the layout is kept, so that its id stays its own
@@ -133,29 +160,36 @@ class TextTower:
             x = _insert(x, slots, layers[0])
         return x + text.positional_embedding[start : start + ids.shape[-1]].to(dtype)
 
-    def _run_prefix(self, plan: TextPlan, layers: list[Tensor]) -> Shared:
+    def _run_prefix(self, plan: TextPlan, layers: list[Tensor], weights: _Weights) -> Shared:
         """Keys and values (H, S, d) of the shared tokens in every block."""
         x = self._embed(plan.prefix_ids, plan.prefix_slots, layers, 0)
         shared = []
-        for number, block in enumerate(self._blocks):
+        for number, block in enumerate(weights.blocks):
             x = _replace(x, plan.prefix_slots, layers, number)
-            last = number + 1 == len(self._blocks)
+            last = number + 1 == len(weights.blocks)
             x, keys, values = transformer_steps.prefix_step(block, x, last=last, fused=self.optimisations.fused_gelu)
             shared.append((keys, values))
         return shared
 
-    def _run_chunk(self, chunk: Chunk, start: int, layers: list[Tensor], shared: Shared | None) -> Tensor:
+    def _run_chunk(
+        self, chunk: Chunk, start: int, layers: list[Tensor], shared: Shared | None, weights: _Weights
+    ) -> Tensor:
         """Features (N, embed_dim) of the classes of one chunk."""
         x = self._embed(chunk.ids, chunk.slots, layers, start)
-        ends = self._run_steps(x, chunk, layers, shared) if self._steps else self._run_blocks(x, chunk, layers)
+        if weights.steps:
+            ends = self._run_steps(x, chunk, layers, shared, weights.blocks)
+        else:
+            ends = self._run_blocks(x, chunk, layers)
         text = self.backbone.text
-        features = text.ln_final(ends)
+        features = changed_norm(text.ln_final, None if weights.change is None else weights.change.last_norm, ends)
         if isinstance(text.text_projection, nn.Module):
             return text.text_projection(features)
         return features if text.text_projection is None else features @ text.text_projection
 
-    def _run_steps(self, x: Tensor, chunk: Chunk, layers: list[Tensor], shared: Shared | None) -> Tensor:
-        fused, blocks = self.optimisations.fused_gelu, list(self._blocks)
+    def _run_steps(
+        self, x: Tensor, chunk: Chunk, layers: list[Tensor], shared: Shared | None, blocks: list[nn.Module]
+    ) -> Tensor:
+        fused = self.optimisations.fused_gelu
         mask = _causal_mask(x) if shared is not None else None
         for number, block in enumerate(blocks):
             x = _replace(x, chunk.slots, layers, number)

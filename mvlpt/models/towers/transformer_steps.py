@@ -1,6 +1,7 @@
 """Steps through a frozen transformer block that compute only what is used afterwards.
 
-The weights are read from open_clip's ``ResidualAttentionBlock`` at every call; nothing is copied or changed.
+The weights are read from open_clip's ``ResidualAttentionBlock`` at every call; nothing is copied or changed. A block
+may also be what :func:`~mvlpt.models.towers.changes.changed_blocks` makes of one.
 
 Shape legend: N sequences, S shared tokens, L own tokens, Q queries, P prompts, H heads, d = D / H, D width.
 """
@@ -111,7 +112,9 @@ def _project(block: nn.Module, x: Tensor, start: int, stop: int) -> Tensor:
     weight, bias = block.attn.in_proj_weight, block.attn.in_proj_bias
     if (start, stop) != (0, 3):
         weight, bias = weight[start * width : stop * width], bias[start * width : stop * width]
-    return F.linear(x, weight, bias)
+    projected = F.linear(x, weight, bias)
+    low_rank = getattr(block.attn, "low_rank", None)
+    return projected if low_rank is None else projected + low_rank.added(x, start, stop)
 
 
 def _keys_values(block: nn.Module, normed: Tensor, prompts: Tensor | None) -> tuple[Tensor, Tensor]:
