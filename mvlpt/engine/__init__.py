@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     )
     from mvlpt.engine.initial import load_weights
     from mvlpt.engine.origins import ORIGIN, PROMPT_FILE, origin_of, saved_origin
-    from mvlpt.engine.predictions import (
+    from mvlpt.engine.predictions import parameter_counts, record_predictions
+    from mvlpt.engine.preprocessing import follow_backbone
+    from mvlpt.engine.recorded_predictions import (
         PREDICTIONS_FOLDER,
         PREDICTIONS_FORMAT,
         PREDICTIONS_INDEX,
-        parameter_counts,
-        record_predictions,
+        RecordedTask,
+        read_predictions,
     )
-    from mvlpt.engine.preprocessing import follow_backbone
-    from mvlpt.engine.recorded_predictions import RecordedTask, read_predictions
     from mvlpt.engine.registries import (
         TRAINER_REGISTRY,
         build_trainer,
@@ -89,14 +89,14 @@ _HOMES = {
     "identity": ("changed_options", "config_differences", "config_identity", "result_affecting_options"),
     "initial": ("load_weights",),
     "origins": ("ORIGIN", "PROMPT_FILE", "origin_of", "saved_origin"),
-    "predictions": (
+    "predictions": ("parameter_counts", "record_predictions"),
+    "recorded_predictions": (
         "PREDICTIONS_FOLDER",
         "PREDICTIONS_FORMAT",
         "PREDICTIONS_INDEX",
-        "parameter_counts",
-        "record_predictions",
+        "RecordedTask",
+        "read_predictions",
     ),
-    "recorded_predictions": ("RecordedTask", "read_predictions"),
     "preprocessing": ("follow_backbone",),
     "registries": (
         "TRAINER_REGISTRY",

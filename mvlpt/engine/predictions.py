@@ -20,11 +20,10 @@ import torch
 
 from mvlpt.data import TaskInfo, labels_of
 from mvlpt.engine.origins import origin_of
+from mvlpt.engine.recorded_predictions import PREDICTIONS_FOLDER, PREDICTIONS_FORMAT, PREDICTIONS_INDEX
 from mvlpt.engine.results import arm_of
 from mvlpt.errors import ConfigError
 from mvlpt.io import atomic_write, file_name, write_json
-
-PREDICTIONS_FOLDER, PREDICTIONS_INDEX, PREDICTIONS_FORMAT = "predictions", "index.json", 1
 
 
 @contextmanager

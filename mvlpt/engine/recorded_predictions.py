@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mvlpt.engine.predictions import PREDICTIONS_FOLDER, PREDICTIONS_FORMAT, PREDICTIONS_INDEX
 from mvlpt.errors import DataError
 from mvlpt.io import check_head, map_array, read_json, read_json_lines
 
+PREDICTIONS_FOLDER, PREDICTIONS_INDEX, PREDICTIONS_FORMAT = "predictions", "index.json", 1
 REMEDY = "evaluate the run again"
 
 

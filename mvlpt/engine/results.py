@@ -48,9 +48,23 @@ def arm_of(cfg: CfgNode) -> str:
     return "grouped" if cfg.RUN.GROUP else "all"
 
 
-def result_rows(cfg: CfgNode, scores: Iterable[TaskScore], split: str, epoch: int) -> list[dict[str, Any]]:
-    """One row for each score, in the order of :data:`RESULT_FIELDS`."""
+def result_rows(
+    cfg: CfgNode, scores: Iterable[TaskScore], split: str, epoch: int, *, prompt_shots: int | None = None
+) -> list[dict[str, Any]]:
+    """One row for each score, in the order of :data:`RESULT_FIELDS`.
+
+    Args:
+        cfg: of the run.
+        scores: of its tasks.
+        split: that they are on.
+        epoch: of the model.
+        prompt_shots: how many images a class the evaluated prompt was tuned on, where it is known; it counts where the
+            run itself names no number of shots.
+    """
     arm = arm_of(cfg)
+    shots = cfg.DATASET.NUM_SHOTS
+    if shots == -1 and prompt_shots is not None:
+        shots = prompt_shots
     return [
         {
             "run": config_identity(cfg),
@@ -62,7 +76,7 @@ def result_rows(cfg: CfgNode, scores: Iterable[TaskScore], split: str, epoch: in
             "metric": score.metric,
             "value": round(score.value, 6),
             "higher_is_better": score.higher_is_better,
-            "shots": 0 if arm == "zero_shot" else cfg.DATASET.NUM_SHOTS,
+            "shots": 0 if arm == "zero_shot" else shots,
             "seed": cfg.SEED,
             "epoch": epoch,
             "n": score.n,

@@ -118,7 +118,9 @@ def _load_initial_model(trainer: Any, cfg: CfgNode) -> None:
 
 def _write_rows(trainer: Any, cfg: CfgNode, folder: Path, epoch: int) -> list[dict[str, Any]]:
     """Adds the scores on ``TEST.SPLIT`` to the run's results; returns them as rows."""
-    rows = result_rows(cfg, trainer.task_scores.get(cfg.TEST.SPLIT, ()), cfg.TEST.SPLIT, epoch)
+    sampling = getattr(trainer, "loaded_sampling", None) or {} if cfg.RUN.MODE == "eval" else {}
+    scores = trainer.task_scores.get(cfg.TEST.SPLIT, ())
+    rows = result_rows(cfg, scores, cfg.TEST.SPLIT, epoch, prompt_shots=sampling.get("shots"))
     if rows:
         write_results(rows, folder / RESULTS_FILE)
         _write_class_results(trainer, cfg, folder, epoch)

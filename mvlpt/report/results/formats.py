@@ -41,7 +41,8 @@ def as_latex(results: ResultsTable, tables: Sequence[str] = SHOWN, digits: int =
 def as_csv(results: ResultsTable, table: str = "scores") -> str:
     """One table, unrounded: a line for each task and method, for each method, or for each test."""
     rows = records(results)["scores" if table == "gains" else table]
-    return csv_text([list(rows[0]), *(list(row.values()) for row in rows)]) if rows else ""
+    fields = list(max(rows, key=len, default={}))  # only methods that need it have a variant
+    return csv_text([fields, *([row.get(field, "") for field in fields] for row in rows)]) if rows else ""
 
 
 def as_json(results: ResultsTable) -> str:

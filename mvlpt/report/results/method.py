@@ -8,6 +8,7 @@ from typing import Any
 
 from mvlpt.arms import ARMS, adapts, arm_label, arm_order
 
+VARIANT = "variant"  # an extra key of a row: see :attr:`Method.variant`
 PER_GROUP = tuple(arm.name for arm in ARMS.values() if arm.per_group)
 
 
@@ -21,18 +22,21 @@ class Method:
         shots: training images per class; 0 without training.
         group: the group or source that a prompt was trained on, where these are separated; in an arm that adapts, the
             arm that it starts from; else empty.
+        variant: the options that tell it apart from runs that are the same otherwise, such as ``OPTIM.LR 0.01``.
     """
 
     trainer: str
     arm: str
     shots: int
     group: str = ""
+    variant: str = ""
 
     @classmethod
     def of(cls, row: Mapping[str, Any], split_groups: bool = False) -> Method:
         """The method of a row; ``split_groups`` separates the groups of every arm, not only of :data:`PER_GROUP`."""
         separate = split_groups or row["arm"] in PER_GROUP
-        return cls(row["trainer"], row["arm"], row["shots"], (row["group"] or "") if separate else "")
+        group = (row["group"] or "") if separate else ""
+        return cls(row["trainer"], row["arm"], row["shots"], group, row.get(VARIANT, ""))
 
     @property
     def zero_shot(self) -> bool:
@@ -47,18 +51,21 @@ class Method:
     @property
     def words(self) -> tuple[str, ...]:
         """The parts of its name without the shots, for the lines of a heading."""
-        if self.start:
-            return (self.trainer, arm_label(self.arm, self.start))
-        arm = arm_label(self.arm)
-        return (self.trainer, arm, self.group) if self.group else (self.trainer, arm)
+        group = "" if self.start else self.group
+        return tuple(filter(None, (self.trainer, arm_label(self.arm, self.start), group, self.variant)))
+
+    @property
+    def shots_word(self) -> str:
+        """``1-shot``, or ``all images``."""
+        return "all images" if self.shots == -1 else f"{self.shots}-shot"
 
     def __str__(self) -> str:
-        return " ".join(self.words if self.zero_shot else (*self.words, f"{self.shots}-shot"))
+        return " ".join(self.words if self.zero_shot else (*self.words, self.shots_word))
 
     @property
     def order(self) -> tuple[Any, ...]:
         """Sorts zero-shot first, then trainers, shots and arms, the arms as :data:`mvlpt.arms.ARMS` does."""
-        return (not self.zero_shot, self.trainer, self.shots, *arm_order(self.arm), _natural(self.group))
+        return (not self.zero_shot, self.trainer, self.shots, *arm_order(self.arm), _natural(self.group), self.variant)
 
 
 def _natural(name: str) -> tuple[Any, ...]:

@@ -35,7 +35,8 @@ def records(results: ResultsTable) -> dict[str, list[dict[str, Any]]]:
 
 
 def _method_fields(method: Method) -> dict[str, Any]:
-    return {"trainer": method.trainer, "arm": method.arm, "shots": method.shots, "group": method.group}
+    variant = {"variant": method.variant} if method.variant else {}
+    return {"trainer": method.trainer, "arm": method.arm, "shots": method.shots, "group": method.group, **variant}
 
 
 def _score_record(results: ResultsTable, task: str, method: Method, cell: Cell | None) -> dict[str, Any]:

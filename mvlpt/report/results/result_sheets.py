@@ -56,13 +56,13 @@ def _many_shots(results: ResultsTable) -> bool:
 
 def _heading(results: ResultsTable, method: Method) -> Column:
     """With the shots where they differ; otherwise they are in the title."""
-    shots = () if method.zero_shot or not _many_shots(results) else (f"{method.shots}-shot",)
+    shots = () if method.zero_shot or not _many_shots(results) else (method.shots_word,)
     return Column((*method.words, *shots))
 
 
 def _shots_title(results: ResultsTable) -> str:
-    shots = {method.shots for method in results.methods if not method.zero_shot}
-    return f", {min(shots)}-shot" if len(shots) == 1 else ""
+    shots = {method.shots_word for method in results.methods if not method.zero_shot}
+    return f", {min(shots)}" if len(shots) == 1 else ""
 
 
 def _scores_sheet(results: ResultsTable, digits: int) -> Sheet:
@@ -104,7 +104,7 @@ def _summary_sheet(results: ResultsTable, digits: int) -> Sheet:
         rows.append(
             (
                 *map(Entry, (trainer, " ".join(arm))),
-                *([Entry(str(row.method.shots or ""))] if many else []),
+                *([Entry("all" if row.method.shots == -1 else str(row.method.shots or ""))] if many else []),
                 *(_entry(cell, digits, top) for cell, top in zip(cells, best, strict=True)),
                 Entry(_signed(row.over_zero_shot, digits)),
                 Entry(_signed(row.over_single, digits)),

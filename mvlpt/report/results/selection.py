@@ -87,4 +87,5 @@ def find_method(name: str, methods: Sequence[Method]) -> Method:
 def _names(method: Method) -> set[str]:
     names = {method.trainer, method.arm, arm_label(method.arm)}
     names |= {f"from-{method.start}", arm_label(method.arm, method.start)} if method.start else {method.group}
-    return {name.lower() for name in names if name} | {str(method.shots), f"{method.shots}-shot"}
+    names |= {method.variant, *method.variant.split(), *method.variant.split(", ")}
+    return {name.lower() for name in names if name} | {str(method.shots), method.shots_word}

@@ -19,6 +19,7 @@ from mvlpt.report.results.scores import Scores
 from mvlpt.report.results.selection import AUXILIARY, Selection
 from mvlpt.report.results.split import one_split
 from mvlpt.report.results.summary import Cell, average
+from mvlpt.report.results.variants import label_variants
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def results_table(
         RunFolderError: rows contradict each other, or no score is left.
         ConfigError: the selection or a pair names something that has no scores.
     """
-    select, rows = select or Selection(), list(rows)
+    select, rows = select or Selection(), label_variants(rows)
     chosen, left_out = one_split(select.rows(rows), select.splits)
     scores = Scores.of(chosen, split_groups)
     methods = tuple(method for method in scores.methods if select.shows(method))
@@ -179,8 +180,10 @@ def _by_group(tasks: Sequence[str], groups: Mapping[str, str]) -> list[str]:
 
 
 def _single(scores: Scores, method: Method) -> Method | None:
-    single = Method(method.trainer, "single", method.shots)
-    return single if single in scores.methods and method.arm != "single" and not method.zero_shot else None
+    if method.arm == "single" or method.zero_shot:
+        return None
+    singles = [Method(method.trainer, "single", method.shots, variant=one) for one in (method.variant, "")]
+    return next((single for single in singles if single in scores.methods), None)
 
 
 def _mean_gain(scores: Scores, method: Method, other: Method | None, tasks: Sequence[str]) -> float | None:
