@@ -43,7 +43,7 @@ def test_the_readmes_experiment_is_planned_as_it_stands(tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     dry, full = commands("experiment")
     assert main(dry[1:]) == 0
-    assert "Plan of 235 jobs" in capsys.readouterr().out  # six groups stand in for those not picked yet
+    assert "Plan of 379 jobs" in capsys.readouterr().out  # six groups stand in for those not picked yet
     assert [word for word in dry if word != "--dry-run"] == full
     (tmp_path / "output" / "demo").mkdir(parents=True)
     for verb, expected in (("schedule", "plan.json"), ("results", "results.jsonl")):

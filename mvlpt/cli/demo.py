@@ -1,6 +1,6 @@
-"""``mvlpt demo``: zero-shot, each task alone, all together, each group together, on what ships with the package.
+"""``mvlpt demo``: zero-shot, each task alone, all together, in groups, adapted, on what ships with the package.
 
-It is ``mvlpt experiment`` with ``configs/experiments/demo.yaml``, and one table instead of all.
+It is ``mvlpt experiment`` with ``configs/experiments/demo.yaml``, one table instead of all, and a picture.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from mvlpt.cli import experiment
 from mvlpt.cli.common import exit_status, output_width, program_name, show
 from mvlpt.engine import RESULTS_FILE
 from mvlpt.experiment import ExperimentResult
-from mvlpt.report.results import MARKDOWN, experiment_tables, rich_tables
+from mvlpt.report.results import MARKDOWN, experiment_tables, rich_tables, save_arms_figure
+
+PICTURE = "arms.png"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,8 +22,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program_name("demo"),
         description="Compare a frozen model without training, a prompt for each task alone, one prompt shared by all"
-        " tasks, and one for each group of tasks that the task graph suggests. Every image is visited equally often in"
-        " every arm. Whatever has finished is kept: run it again to go on.",
+        " tasks, one for each group of tasks that the task graph suggests, and the prompt of a task's group adapted to"
+        " it. Whatever has finished is kept: run it again to go on.",
     )
     parser.add_argument(
         "--config-file",
@@ -57,5 +59,6 @@ def _show_by_look(result: ExperimentResult) -> None:
     for name, tasks in {label["group"]: label["tasks"] for label in labels}.items():
         show(f"{name}: {', '.join(tasks)}")
     show(*rich_tables(tables, ("summary",), width=output_width()))
+    show(f"the arms by look: {save_arms_figure(tables, root / PICTURE)}")
     show(f"scores: {root / RESULTS_FILE}; all tables: {root / MARKDOWN}; task graph and groups: {root / 'graph'}")
     show(f"each run's configuration, log, checkpoints and prompt.safetensors: in its folder below {root}")

@@ -22,8 +22,11 @@ from mvlpt.report.results import (
     as_json,
     as_latex,
     as_markdown,
+    check_figure_name,
+    looks_of,
     results_table,
     rich_tables,
+    save_arms_figure,
 )
 from mvlpt.runtime import CleanConsole
 
@@ -37,6 +40,7 @@ examples:
   mvlpt results output/pairs --arm transfer --table gains
   mvlpt results output/demo --format latex --out tables.tex
   mvlpt results output/demo --format csv --table summary
+  mvlpt results output/demo --picture arms.png                # each arm as dots, by look
   mvlpt results output/demo --collect                         # writes output/demo/results.jsonl
 
 tables:
@@ -59,6 +63,9 @@ def build_parser() -> argparse.ArgumentParser:
     out.add_argument("--format", choices=FORMATS, help="default: what --out ends in, else tables for the terminal")
     out.add_argument("--out", metavar="FILE", help="write this file instead: .md, .csv, .tex, .json or .txt")
     out.add_argument("--table", nargs="+", choices=TABLES, metavar="NAME", help=f"which of {', '.join(TABLES)} (below)")
+    out.add_argument(
+        "--picture", metavar="FILE", help="also draw the methods as dots, by look or --groups: .png, .svg or .pdf"
+    )
     out.add_argument("--digits", type=int, default=1, metavar="N", help="after the point (default: %(default)s)")
     out.add_argument("--collect", action="store_true", help="write PATH/results.jsonl from the runs below PATH")
     which = parser.add_argument_group("what to look at")
@@ -97,6 +104,8 @@ def main(argv: list[str] | None = None) -> int:
         return _collect(args)
     if not 0 <= args.digits <= 6:
         raise ConfigError(f"--digits is {args.digits}; it takes 0 to 6")
+    if args.picture:
+        check_figure_name(args.picture)
     kind = args.format or _format_of(args.out)
     if kind == "csv" and args.table and len(args.table) > 1:
         raise ConfigError(f"--format csv holds one table, not {len(args.table)}; name one with --table")
@@ -110,6 +119,13 @@ def main(argv: list[str] | None = None) -> int:
         compare=args.compare,
     )
     tables = tuple(args.table or SHOWN)
+    if args.picture:
+        by_look = (
+            results
+            if args.groups
+            else results_table(read_scores(args.paths), groups=looks_of(results.tasks), select=_selection(args))
+        )
+        show(f"figure: {save_arms_figure(by_look, args.picture)}")
     if kind == "terminal" and not args.out:
         show(*rich_tables(results, tables, args.digits, output_width()))
         return 0

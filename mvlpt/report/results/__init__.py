@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from mvlpt.report.results.arms_figure import check_figure_name, save_arms_figure
     from mvlpt.report.results.experiment_files import MARKDOWN, experiment_tables, looks_of
     from mvlpt.report.results.formats import as_csv, as_json, as_latex, as_markdown, rich_tables
     from mvlpt.report.results.method import Method
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mvlpt.report.results.table import ResultsTable, results_table
 
 _HOMES = {
+    "arms_figure": ("check_figure_name", "save_arms_figure"),
     "experiment_files": ("MARKDOWN", "experiment_tables", "looks_of"),
     "formats": ("as_csv", "as_json", "as_latex", "as_markdown", "rich_tables"),
     "method": ("Method",),
@@ -37,10 +39,12 @@ __all__ = [
     "as_json",
     "as_latex",
     "as_markdown",
+    "check_figure_name",
     "experiment_tables",
     "looks_of",
     "results_table",
     "rich_tables",
+    "save_arms_figure",
     "sheets",
 ]
 
