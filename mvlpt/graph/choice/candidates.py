@@ -69,6 +69,12 @@ class Candidate:
         order = {SINGLE: 0, ALL: 1, "grouped": 2, "adapted": 3}
         return order[self.arm], 0 if self.arm == SINGLE else len(self.groups), self.name
 
+    @property
+    def level(self) -> int:
+        """How much it takes: 0 alone, 1 all together, 2 groups, 3 adapted from all, 4 adapted from groups."""
+        shared = {SINGLE: 0, ALL: 1, "grouped": 2, "adapted": 3}[self.arm]
+        return shared + (self.adapted and len(self.groups) > 1)
+
     def source_of(self, task: str) -> PromptSource:
         """The prompt that serves a task.
 

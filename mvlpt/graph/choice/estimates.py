@@ -8,6 +8,7 @@ Shapes: C candidates, T tasks, F folds. Scores and errors are in percentage poin
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +52,9 @@ def estimate_scores(correct: Any, shown: Any) -> Estimates:
     return Estimates(scores, errors)
 
 
-def pooled_difference(first: Estimates, second: Estimates) -> Estimates:
+def pooled_difference(
+    first: Estimates, second: Estimates, *, prior: tuple[float, float] = (0.0, math.inf), bias: float = 0.0
+) -> Estimates:
     """How much better the first candidate is than the second on every task, each task's difference shrunk to the mean.
 
     A task has too few images to say much by itself; what a candidate does to the other tasks is evidence, too. The
@@ -61,15 +64,19 @@ def pooled_difference(first: Estimates, second: Estimates) -> Estimates:
 
     Args:
         first, second: scores and errors (T,) of one candidate each.
+        prior: the expected mean difference and its standard error; infinite if nothing is known.
+        bias: the standard deviation of an error that all tasks have in common, as of folds which leave out classes.
 
     Returns:
-        Differences (T,) and their standard errors (T,); NaN everywhere if no task was measured under both.
+        Differences (T,) and their standard errors (T,). If no task was measured under both they are those of the
+        prior, NaN without one.
     """
     gap = first.scores - second.scores
     variance = first.errors**2 + second.errors**2
     known = ~np.isnan(gap)
     if not known.any():
-        return Estimates(np.full_like(gap, np.nan), np.full_like(gap, np.nan))
+        values = (np.nan, np.nan) if math.isinf(prior[1]) else prior
+        return Estimates(*(np.full_like(gap, value) for value in values))
     measured, spread = gap[known], np.maximum(variance[known], 1e-12)
     weight = 1 / spread
     mean = (weight * measured).sum() / weight.sum()
@@ -77,9 +84,20 @@ def pooled_difference(first: Estimates, second: Estimates) -> Estimates:
     scale = weight.sum() - (weight**2).sum() / weight.sum()
     between = max(0.0, scatter / scale) if scale > 0 else 0.0
     weight = 1 / (spread + between)
-    mean, mean_variance = (weight * measured).sum() / weight.sum(), 1 / weight.sum()
+    centre, centre_variance = (weight * measured).sum() / weight.sum(), 1 / weight.sum()
     own = np.zeros_like(gap)  # how much of a task's own difference is kept
     own[known] = between / (between + spread)
-    scores = mean + own * np.where(known, gap - mean, 0.0)
+    apart = own * np.where(known, gap - centre, 0.0)  # what all tasks have in common does not tell them apart
     within = np.where(known, own * np.where(known, variance, 0.0), between)
-    return Estimates(scores, np.sqrt(within + (1 - own) ** 2 * mean_variance))
+    if not bias and math.isinf(prior[1]):
+        return Estimates(centre + apart, np.sqrt(within + (1 - own) ** 2 * centre_variance))
+    mean, mean_variance = _combined(centre, centre_variance + bias**2, *prior)
+    return Estimates(mean + apart, np.sqrt(within + mean_variance + own**2 * centre_variance))
+
+
+def _combined(value: float, variance: float, prior: float, error: float) -> tuple[float, float]:
+    """The mean and variance of a normal belief after a measurement with a variance."""
+    if math.isinf(error):
+        return value, variance
+    trust = variance / (variance + max(error**2, 1e-12))  # in the prior
+    return value + trust * (prior - value), (1 - trust) * variance

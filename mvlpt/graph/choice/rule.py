@@ -5,7 +5,8 @@ Shapes: C candidates, T tasks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from mvlpt.errors import GraphError
 from mvlpt.graph.choice.candidates import Candidate, PromptSource, check_candidates
 from mvlpt.graph.choice.estimates import Estimates, pooled_difference
+from mvlpt.graph.choice.prior import Prior
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,20 @@ class TaskChoice:
 
 
 def choose_candidates(
-    candidates: Sequence[Candidate], tasks: Sequence[str], scores: Any, errors: Any, *, tolerance: float = 1.0
+    candidates: Sequence[Candidate],
+    tasks: Sequence[str],
+    scores: Any,
+    errors: Any,
+    *,
+    tolerance: float = 1.0,
+    priors: Mapping[str, Prior] | None = None,
+    bias: float = 0.0,
 ) -> tuple[TaskChoice, ...]:
     """Chooses a candidate for each task.
 
     For every task, the candidate with the highest estimate is found, where each estimate is the pooled difference to
     the simplest candidate. The simplest candidate that is at most ``tolerance`` standard errors of their difference
-    below it is chosen.
+    below it is chosen; of equally simple ones (:attr:`Candidate.level`) the one with the highest estimate.
 
     Args:
         candidates: C ways to serve the tasks.
@@ -58,13 +67,17 @@ def choose_candidates(
         scores: (C, T) points, higher is better; NaN where not measured.
         errors: (C, T) standard errors; NaN where not measured.
         tolerance: in standard errors; 0 always takes the highest estimate.
+        priors: by candidate the gain that is expected of it without any measurement; with priors, a candidate need not
+            be measured.
+        bias: standard deviation of an error of a candidate's scores that all tasks have in common; see
+            :func:`~mvlpt.graph.choice.pooled_difference`.
 
     Returns:
         A choice for each task, in the order of ``tasks``. It does not depend on the order of candidates or tasks.
 
     Raises:
         GraphError: candidates do not serve exactly the tasks, shapes do not match, an error is negative, or the
-            simplest candidate was measured on no task.
+            simplest candidate was measured on no task and there are no priors.
     """
     known = check_candidates(candidates, tasks)
     values, spread = _checked(scores, errors, (len(known), len(tasks)))
@@ -72,21 +85,29 @@ def choose_candidates(
     columns = sorted(range(len(tasks)), key=tasks.__getitem__)  # sums do not depend on the order of the tasks
     estimates = [Estimates(values[row, columns], spread[row, columns]) for row in order]
     ordered = [known[row] for row in order]
-    if np.isnan(estimates[0].scores).all():
+    if np.isnan(estimates[0].scores).all() and not priors:
         raise GraphError(f"Candidate '{ordered[0].name}', the simplest, was measured on no task; measure it first")
-    measured = [row for row, one in enumerate(estimates) if not np.isnan(one.scores).all()]
-    gains = {row: pooled_difference(estimates[row], estimates[0]) for row in measured}
+    believed = [(priors or {}).get(one.name, Prior(0.0, math.inf)) for one in ordered]
+
+    def difference(first: int, second: int) -> Estimates:
+        expected = believed[first].gain - believed[second].gain
+        error = math.hypot(believed[first].error, believed[second].error)
+        if priors and first == second:
+            expected = error = 0.0
+        return pooled_difference(estimates[first], estimates[second], prior=(expected, error), bias=bias)
+
+    gains = {row: difference(row, 0) for row in range(len(ordered))}
     gains = {row: gain for row, gain in gains.items() if not np.isnan(gain.scores).any()}
     chosen: dict[str, TaskChoice] = {}
     differences: dict[tuple[int, int], Estimates] = {}
     for column, position in enumerate(columns):
         best = max(gains, key=lambda row: (round(gains[row].scores[column], 9), -row))
-        for row in sorted(gains):
+        for row in sorted(gains, key=lambda row: (ordered[row].level, -round(gains[row].scores[column], 9), row)):
             if row == best:
                 behind, error = 0.0, 0.0
                 break
             if (best, row) not in differences:
-                differences[best, row] = pooled_difference(estimates[best], estimates[row])
+                differences[best, row] = difference(best, row)
             behind = float(differences[best, row].scores[column])
             error = float(differences[best, row].errors[column])
             if np.isfinite(behind) and behind <= tolerance * error:

@@ -1,0 +1,173 @@
+"""The chooser without enough measurements: what is known before, predicted gains, and what to measure next."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from mvlpt.errors import GraphError
+from mvlpt.graph.choice import (
+    Candidate,
+    Estimates,
+    Prior,
+    choose_candidates,
+    expected_improvement,
+    known_gains,
+    next_candidate,
+    pooled_difference,
+    predict_gains,
+    propose_candidates,
+)
+
+TASKS = ("a", "b", "c", "d")
+PLANTED = np.array([[1, 0.9, 0.1, 0.1], [0.9, 1, 0.1, 0.1], [0.1, 0.1, 1, 0.8], [0.1, 0.1, 0.8, 1]])
+CROSSED = PLANTED[np.ix_([0, 2, 1, 3], [0, 2, 1, 3])]
+CANDIDATES = propose_candidates(TASKS, {"visual.centred": PLANTED, "label": CROSSED}, counts=(3,))
+NOTHING = np.full((len(CANDIDATES), 4), np.nan)
+
+
+def served(trains, scores=NOTHING, errors=NOTHING, **options):
+    found = choose_candidates(
+        CANDIDATES, TASKS, scores, errors, priors=known_gains(CANDIDATES, trains), bias=5.0, **options
+    )
+    return {one.candidate for one in found}
+
+
+@pytest.mark.parametrize(
+    ("trains", "expected"),
+    [
+        (("image",), "visual.centred-2"),
+        (("text",), "adapted-visual.centred-2"),
+        (("text", "image"), "visual.centred-2"),
+    ],
+)
+def test_without_a_measurement_what_is_known_decides(trains, expected):
+    assert served(trains) == {expected}
+
+
+def test_known_gains_prefer_the_objectives_number_of_groups():
+    gains = known_gains(CANDIDATES, ("image",))
+    assert gains["single"] == Prior(0.0, 0.0)
+    assert gains["visual.centred-2"].gain > gains["visual.centred-3"].gain
+    assert gains["visual.centred-2"].gain > gains["all"].gain > gains["label-2"].gain > 0
+    assert set(gains) == {one.name for one in CANDIDATES}
+
+
+def test_biased_measurements_hardly_move_what_is_known_and_sound_ones_do():
+    scores = np.full((len(CANDIDATES), 4), 50.0)
+    scores[[one.name == "all" for one in CANDIDATES]] = 58.0
+    errors = np.ones_like(scores)
+    assert served(("image",), scores, errors) == {"visual.centred-2"}
+    priors = known_gains(CANDIDATES, ("image",))
+    far = {name: Prior(one.gain, 5 * one.error) for name, one in priors.items()}
+    assert {one.candidate for one in choose_candidates(CANDIDATES, TASKS, scores, errors, priors=far)} == {"all"}
+
+
+def test_a_prior_is_combined_by_precision():
+    first, second = Estimates(np.full(3, 54.0), np.full(3, 3.0)), Estimates(np.full(3, 50.0), np.full(3, 3.0))
+    variance = 18 / 3
+    for prior, error, bias in ((0.0, 2.0, 0.0), (1.0, 0.5, 4.0)):
+        found = pooled_difference(first, second, prior=(prior, error), bias=bias)
+        precisions = 1 / (variance + bias**2), 1 / error**2
+        assert found.scores == pytest.approx([np.average([4, prior], weights=precisions)] * 3)
+        assert found.errors == pytest.approx([math.sqrt(1 / sum(precisions))] * 3)
+    unknown = Estimates(np.full(3, np.nan), np.full(3, np.nan))
+    only = pooled_difference(unknown, second, prior=(1.5, 0.5))
+    assert (only.scores.tolist(), only.errors.tolist()) == ([1.5] * 3, [0.5] * 3)
+    assert np.isnan(pooled_difference(unknown, second).scores).all()
+
+
+def test_a_bias_does_not_hide_what_tells_tasks_apart():
+    first = Estimates(np.array([70.0, 50.0, 50.0, 30.0]), np.ones(4))
+    found = pooled_difference(first, Estimates(np.full(4, 50.0), np.ones(4)), prior=(0.0, 1.0), bias=10.0)
+    assert found.scores[0] > 15
+    assert found.scores[3] < -15
+
+
+def test_expected_improvement_against_the_integral():
+    for mean, error, best in ((1.0, 2.0, 0.5), (-1.0, 1.0, 1.0), (3.0, 0.5, 0.0)):
+        truth, _ = integrate.quad(lambda x, m=mean, e=error, b=best: (x - b) * stats.norm.pdf(x, m, e), best, best + 40)
+        assert expected_improvement(mean, error, best) == pytest.approx(truth, rel=1e-5)
+    assert expected_improvement([2.0, 1.0], [0.0, 0.0], [1.5, 3.0]).tolist() == [0.5, 0.0]
+
+
+def test_the_next_candidate_is_worth_most_for_its_cost():
+    gains = Estimates(np.array([[0.0, 0], [3, 3], [2, 2], [-9, -9]]), np.array([[0.0, 0], [0.1, 0.1], [4, 4], [1, 1]]))
+    costs = {1: 1.0, 2: 1.0, 3: 0.01}
+    assert next_candidate(gains, costs, 5) == 2  # uncertain and near the best
+    assert next_candidate(gains, {**costs, 2: 100.0}, 200) == 1  # now too expensive for what it may bring
+    assert next_candidate(gains, {2: 1.0}, 0.5) is None
+    assert next_candidate(gains, {3: 0.01}, 5) is None  # hopeless
+    with pytest.raises(GraphError, match="above 0"):
+        next_candidate(gains, {1: 0.0}, 5)
+    with pytest.raises(GraphError, match="predict those not measured"):
+        next_candidate(Estimates(np.array([[np.nan]]), np.array([[1.0]])), {0: 1.0}, 5)
+
+
+def planted_truth(seed, tasks=9, sets=24):
+    """Partitions into three groups, with gains that follow a target's own term and its partners; and an affinity."""
+    rng = np.random.default_rng(seed)
+    names = tuple(f"t{i}" for i in range(tasks))
+    partners, own = rng.normal(0, 3, (tasks, tasks)), rng.normal(0, 4, tasks)
+    candidates, gains = [Candidate("single", tuple((name,) for name in names))], [np.zeros(tasks)]
+    for number in range(sets):
+        groups = np.split(rng.permutation(tasks), [3, 6])
+        candidates.append(Candidate(f"c{number:02}", tuple(tuple(names[i] for i in group) for group in groups)))
+        gains.append(np.empty(tasks))
+        for group in groups:
+            for target in group:
+                gains[-1][target] = 1 + own[target] + np.mean([partners[u, target] for u in group if u != target])
+    affinity = partners + rng.normal(0, 3, partners.shape)
+    return candidates, names, np.array(gains), affinity
+
+
+def within_rho(found, truth):
+    return stats.spearmanr((found - found.mean(axis=0)).ravel(), (truth - truth.mean(axis=0)).ravel()).statistic
+
+
+def test_the_surrogate_finds_planted_gains():
+    rng = np.random.default_rng(0)
+    rhos = []
+    for seed in range(3):
+        candidates, names, truth, affinity = planted_truth(seed)
+        measured = truth + rng.normal(0, 1, truth.shape)
+        hidden = np.arange(len(candidates)) > 14
+        measured[hidden] = np.nan
+        for matrix in (None, affinity):
+            found = predict_gains(candidates, names, measured, np.ones_like(truth), matrix)
+            unseen = np.abs(found.scores - truth)[hidden] / found.errors[hidden]
+            assert (unseen < 2).mean() > 0.85  # standard errors mean what they say
+            rhos.append((within_rho(found.scores[hidden], truth[hidden]), matrix is not None))
+        assert (found.scores[0] == 0).all()
+        assert (found.errors[0] == 0).all()
+    bare, helped = (np.mean([rho for rho, with_affinity in rhos if with_affinity == side]) for side in (False, True))
+    assert bare > 0.3
+    assert helped > bare
+
+
+def test_the_surrogate_does_not_depend_on_orders():
+    candidates, names, truth, affinity = planted_truth(5, sets=8)
+    truth[6:] = np.nan
+    found = predict_gains(candidates, names, truth, np.ones_like(truth), affinity)
+    rows, columns = np.random.default_rng(1).permutation(9), np.random.default_rng(2).permutation(9)
+    turned = predict_gains(
+        [candidates[row] for row in rows],
+        [names[column] for column in columns],
+        truth[np.ix_(rows, columns)],
+        np.ones((9, 9)),
+        affinity[np.ix_(columns, columns)],
+    )
+    assert turned.scores == pytest.approx(found.scores[np.ix_(rows, columns)], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("gains", "message"),
+    [
+        (np.full((len(CANDIDATES), 4), np.nan), "two measured gains"),
+        (np.zeros((1, 4)), "shape"),
+    ],
+)
+def test_bad_input_of_the_surrogate_is_one_sentence(gains, message):
+    with pytest.raises(GraphError, match=message):
+        predict_gains(CANDIDATES, TASKS, gains, np.ones_like(gains))
