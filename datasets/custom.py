@@ -28,7 +28,7 @@ from mvlpt.data.sources import (
     read_manifest,
     split_folders,
 )
-from mvlpt.datasets.task_file import TaskFile, checked_name, read_task_file
+from mvlpt.datasets.task_file import TaskFile, checked_name, name_of_path, read_task_file
 from mvlpt.errors import DataError
 from mvlpt.metrics import metric_problem
 
@@ -118,7 +118,7 @@ def custom_task(path: str) -> type[CustomTask]:
     if file.suffix.lower() in SUFFIXES:
         spec = read_task_file(file)
     else:
-        spec = TaskFile(where=file, name=checked_name(file.resolve().name, file), images=file, manifests={})
+        spec = TaskFile(where=file, name=checked_name(name_of_path(file.resolve()), file), images=file, manifests={})
     return type("CustomTask", (CustomTask,), {"name": spec.name, "spec": spec, "__module__": __name__})
 
 

@@ -17,6 +17,7 @@ All keys are optional except that ``images`` or ``manifest`` is needed; paths ar
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,7 +85,7 @@ def read_task_file(path: Path) -> TaskFile:
     images = _path(path, words.get("images") or ".", "images")
     spec = TaskFile(
         where=path,
-        name=checked_name(words.get("name") or path.stem, path),
+        name=checked_name(words.get("name") or name_of_path(path.with_suffix("")), path),
         images=images,
         manifests=_manifests(path, words.get("manifest")),
         templates=checked_templates(words.get("templates") or (), str(path)),
@@ -141,6 +142,11 @@ def _share(file: Path, key: str, content: Mapping[str, Any], default: float) -> 
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
         raise DataError(f"{file}: {key} is {short_repr(value)}; it must be at least 0 and below 1")
     return float(value)
+
+
+def name_of_path(path: Path) -> str:
+    """The name of a task from that of its file or folder, without what a task's name must not contain."""
+    return re.sub(r"[,/\\\n]+", " ", path.name).strip(" .") or "task"
 
 
 def checked_name(name: Any, file: Path) -> str:

@@ -115,12 +115,13 @@ def is_disk_full(error: BaseException | None) -> bool:
     return False
 
 
-def suggest(name: str, options: Iterable[str]) -> str:
+def suggest(name: str, options: Iterable[str], cutoff: float = 0.5) -> str:
     """Ends an error sentence: the nearest known name, or all of them when they are few.
 
     Args:
         name: what the user typed.
         options: the names that would have been accepted.
+        cutoff: how alike the nearest must be, from 0 to 1.
 
     Returns:
         ``"; did you mean 'x'?"``, ``"; known: a, b"`` or ``""``.
@@ -130,7 +131,7 @@ def suggest(name: str, options: Iterable[str]) -> str:
     if len(name) > LONGEST_NAME or len(known) == MOST_OPTIONS:
         return ""
     lowered = {option.lower(): option for option in known}
-    near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=cutoff)
     if near:
         return f"; did you mean '{lowered[near[0]]}'?"
     return f"; known: {', '.join(known)}" if 0 < len(known) <= 40 else ""

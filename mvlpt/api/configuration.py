@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.config import Config, check_config, find_config, get_cfg_default, options_set_in
+from mvlpt.config import OPTIONS, Config, check_config, find_config, get_cfg_default, options_set_in, split_overrides
 from mvlpt.dassl import load_plugin, offer_installed, plugin_roots
-from mvlpt.engine import CONFIG_FILE, extend_config, follow_backbone, load_entry_points, load_shipped
+from mvlpt.engine import CONFIG_FILE, default_folder, extend_config, follow_backbone, load_entry_points, load_shipped
 from mvlpt.errors import ConfigError
 
 Pathlike = str | os.PathLike[str]
+DEFAULT_OUTPUT = OPTIONS["OUTPUT_DIR"].default  # stands for a folder by trainer, tasks, shots and seed
 
 
 def resolve_config(
@@ -45,6 +46,7 @@ def resolve_config(
     offer_installed()
     for plugin in plugins:
         load_plugin(plugin)
+    overrides = split_overrides(overrides)
     named = _trainer_named(options, overrides)
     folder = Path(resume or options.get("OUTPUT_DIR") or "") if resume is not None else None
     continued = folder is not None and not files and not named and (folder / CONFIG_FILE).is_file()
@@ -62,15 +64,22 @@ def resolve_config(
         cfg.merge_from_list([word for pair in options.items() for word in pair])
         cfg.merge_from_list(overrides)
     except ConfigError as error:
-        if plugins or "unknown key" not in str(error):
+        if plugins or "unknown key" not in str(error) or "did you mean" in str(error):
             raise
         raise ConfigError(f"{error}; options of a plugin are known where --plugin names it") from error
     if resume is not None:
         cfg.RESUME = resume or cfg.OUTPUT_DIR
-    recorded = _recorded(cfg)
+    unnamed = not (resume or options.get("OUTPUT_DIR") or "OUTPUT_DIR" in overrides[::2] or _names_folder(cfg))
+    if unnamed and cfg.SEED < 0 and resume is not None:
+        raise ConfigError("--resume goes on with the run of a folder; name it: --resume DIR")
+    recorded = {} if unnamed else _recorded(cfg)
     if cfg.SEED < 0:
         known = int(recorded.get("SEED", -1)) if cfg.RESUME else -1
         cfg.SEED = known if known >= 0 else secrets.randbelow(2**31)
+    if unnamed:
+        cfg.OUTPUT_DIR = default_folder(cfg)
+        cfg.RESUME = cfg.OUTPUT_DIR if resume is not None else ""
+        recorded = _recorded(cfg)
     given = {*options, *map(str, overrides[::2])}
     if recipe:
         follow_backbone(cfg, (), {*given, "INPUT.TRANSFORMS"}, recorded)
@@ -86,6 +95,11 @@ def _trainer_named(options: Mapping[str, Any], overrides: Sequence[Any]) -> str:
     pairs = zip(overrides[::2], overrides[1::2], strict=False)
     named = [str(value) for key, value in pairs if key == "TRAINER.NAME"]
     return named[-1] if named else str(options.get("TRAINER.NAME") or "")
+
+
+def _names_folder(cfg: Config) -> bool:
+    """Whether files name the folder of the run, or it is to go on in the folder that was the default before."""
+    return cfg.OUTPUT_DIR != DEFAULT_OUTPUT or (bool(cfg.RESUME) and (Path(cfg.OUTPUT_DIR) / CONFIG_FILE).is_file())
 
 
 def _recorded(cfg: Config) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.table import Table
 
+from mvlpt.cli.parser import CommandParser
 from mvlpt.errors import (
     BAD_INPUT,
     DISK_FULL,
@@ -41,7 +42,7 @@ def program_name(command: str) -> str:
 
 def command_parser(command: str, description: str, epilog: str) -> argparse.ArgumentParser:
     """A parser without options; its help keeps the lines of description and epilog as they are."""
-    return argparse.ArgumentParser(
+    return CommandParser(
         prog=program_name(command),
         description=description,
         epilog=epilog,

@@ -10,6 +10,7 @@ import time
 
 from mvlpt.cli import experiment
 from mvlpt.cli.common import exit_status, output_width, program_name, show
+from mvlpt.cli.parser import CommandParser
 from mvlpt.engine import RESULTS_FILE
 from mvlpt.experiment import ExperimentResult
 from mvlpt.report.results import MARKDOWN, experiment_tables, rich_tables, save_arms_figure
@@ -19,7 +20,7 @@ PICTURE = "arms.png"
 
 def build_parser() -> argparse.ArgumentParser:
     """The options of the demo."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=program_name("demo"),
         description="Compare a frozen model without training, a prompt for each task alone, one prompt shared by all"
         " tasks, one for each group of tasks that the task graph suggests, and the prompt of a task's group adapted to"

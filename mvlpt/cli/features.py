@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mvlpt.cli.common import exit_status, program_name, show
 from mvlpt.cli.train import build_parser, setup_cfg
 from mvlpt.config import task_names
@@ -28,8 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.description = "Encode the images of tasks with the frozen backbone and keep the features on disk."
     args = parser.parse_args(argv)
     args.opts = [*args.opts, "RUN.MODE", "features"]
+    args.output_dir = args.output_dir or str(Path("output", "features"))
     if "DATALOADER.FEATURE_DIR" not in args.opts:
-        args.opts += ["DATALOADER.FEATURE_DIR", args.output_dir or "output"]
+        args.opts += ["DATALOADER.FEATURE_DIR", args.output_dir]
     from mvlpt.engine import FEATURES_FILE, run_config
 
     cfg = setup_cfg(args)

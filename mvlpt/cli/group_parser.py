@@ -7,37 +7,38 @@ from collections.abc import Sequence
 from typing import Any
 
 from mvlpt.cli.common import command_parser
+from mvlpt.config import split_names
 from mvlpt.errors import ConfigError
 from mvlpt.experiment.grouping import GROUPING_OPTIONS, GROUPS, MATRIX, OUTPUT, DataChoice
 
 EXAMPLES = """\
 examples:
   # the 24 embedded tasks, by how alike their images and their class names are
-  mvlpt group --config-file configs/experiments/demo.yaml --out out/graph
+  mvlpt group --config-file configs/experiments/demo.yaml --output-dir out/graph
 
   # a few tasks in two groups; look at the images alone
-  mvlpt group --tasks weather-plain,weather-dark,tools-plain,tools-dark --shots 4 --seed 1 \\
-      --similarity visual --groups 2 --out out/four
+  mvlpt group --dataset weather-plain,weather-dark,tools-plain,tools-dark --shots 4 --seed 1 \\
+      --similarity visual --groups 2 --output-dir out/four
 
   # what training on one task does to the others, by the gradients of a visual prompt
   mvlpt group --config-file configs/trainers/MVLPT-VPT/embedded.yaml --shots 1 --seed 1 \\
-      --tasks weather-plain,weather-dark,tools-plain,tools-dark --affinity grad --out out/grad
+      --dataset weather-plain,weather-dark,tools-plain,tools-dark --affinity grad --output-dir out/grad
 
   # what it did, by the pair runs of an experiment
   mvlpt group --config-file EXPERIMENT.yaml --affinity measured --results output/results.jsonl \\
-      --trainer MVLPT-VPT --out out/measured
+      --trainer MVLPT-VPT --output-dir out/measured
 
   # group again without the data: other weights, other constraints
   mvlpt group --graph out/graph/task_graph.json --similarity label=1 --max-size 6 \\
-      --cannot-link weather-plain+weather-dark --out out/again
+      --cannot-link weather-plain+weather-dark --output-dir out/again
 
   # choose among candidate sets whose scores were measured (one row a set, one column a task), under a budget
-  mvlpt group --measured table.csv --budget 4 --lower-is-better --out out/chosen
+  mvlpt group --measured table.csv --budget 4 --lower-is-better --output-dir out/chosen
 
   # train on folds of the images, and choose for each task of an experiment what serves it
-  mvlpt group --config-file EXPERIMENT.yaml --choose --budget 0.25 --out out/choice
+  mvlpt group --config-file EXPERIMENT.yaml --choose --budget 0.25 --output-dir out/choice
 
---out gets task_graph.json, task_graph.graphml, groups.yaml (edit it by hand if you like), similarity.png/.svg and
+The folder gets task_graph.json, task_graph.graphml, groups.yaml (edit it by hand if you like), similarity.png/.svg and
 graph.png/.svg. A second run in the same folder computes only what has changed. Options of the configuration can be set
 at the end of the line as KEY VALUE. Exit status: 0 done, 2 bad input, 130 interrupted.
 """
@@ -117,8 +118,8 @@ def given_data(args: argparse.Namespace) -> DataChoice:
 
 
 def named_tasks(args: argparse.Namespace) -> tuple[str, ...]:
-    """The names after ``--tasks``."""
-    return tuple(name.strip() for name in args.tasks.split(",") if name.strip())
+    """The names after ``--dataset``."""
+    return tuple(split_names(args.tasks))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -130,7 +131,9 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--config-file", default="", metavar="YAML", help="an experiment (configs/experiments/) or a trainer's options"
     )
-    what.add_argument("--tasks", default="", metavar="A,B,C", help="names of tasks; of an experiment's, only these")
+    what.add_argument(
+        "--dataset", dest="tasks", default="", metavar="A,B,C", help="names of tasks; of an experiment's, only these"
+    )
     what.add_argument("--graph", default="", metavar="JSON", help="a task_graph.json: group again without the data")
     what.add_argument("--backbone", default="", help="an open_clip model, CoOp's spelling (ViT-B/16), or 'embedded'")
     what.add_argument("--root", default="", help="folder of the data sets (embedded tasks need none)")
@@ -166,7 +169,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--choose", action="store_true", help="choose what each task of an experiment shares; docs/choosing.md"
     )
     out = parser.add_argument_group(OUTPUT)
-    out.add_argument("--out", default="output/graph", metavar="DIR", help="folder of the files (default: %(default)s)")
+    out.add_argument(
+        "--output-dir",
+        dest="out",
+        default="output/graph",
+        metavar="DIR",
+        help="folder of the files (default: %(default)s)",
+    )
     _add_options(out, OUTPUT)
     out.add_argument("--quiet", action="store_true", help="no progress bars")
     parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="any options of the configuration")

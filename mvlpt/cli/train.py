@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from mvlpt.cli.common import command_parser, exit_status, results_table, show
+from mvlpt.cli.train_group import use_group
 from mvlpt.config import Config, task_names
 from mvlpt.engine import arm_of, load_entry_points, load_shipped
 from mvlpt.runtime import setup_logging
@@ -18,6 +19,9 @@ examples (CONFIG stands for configs/trainers/MVLPT-CoOp/embedded.yaml):
   # one prompt shared by three tasks
   mvlpt train --config-file CONFIG --dataset weather-dark,files-dark,tools-dark --multi-task \\
       --shots 1 --seed 1 --output-dir output/shared
+
+  # one prompt for a group of tasks that mvlpt group has found
+  mvlpt train --config-file CONFIG --groups out/graph/groups.yaml --group g1 --shots 1 --seed 1
 
   # start a task from that prompt, with another learning rate
   mvlpt train --config-file CONFIG --dataset medical-dark --shots 1 --seed 1 \\
@@ -53,11 +57,18 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--dataset", default="", metavar="A,B,C", help="one task, or several separated by commas; --list shows them"
     )
+    what.add_argument("--groups", default="", metavar="YAML", help="a groups file of mvlpt group, instead of --dataset")
+    what.add_argument("--group", default="", metavar="NAME", help="which of its groups shares a prompt, such as g1")
     what.add_argument("--root", default="", help="folder of the data sets (embedded tasks need none)")
     what.add_argument("--shots", type=int, metavar="N", help="training images per class; -1 for all")
     what.add_argument("--seed", type=int, default=None, help="0 or above; without it a seed is drawn and recorded")
     where = parser.add_argument_group("where")
-    where.add_argument("--output-dir", default="", help="folder of this run; refused if another run lives there")
+    where.add_argument(
+        "--output-dir",
+        default="",
+        metavar="DIR",
+        help="folder of this run; refused if another run lives there (default: output/TRAINER/TASKS/SHOTS/SEED)",
+    )
     where.add_argument(
         "--resume", nargs="?", const="", default=None, metavar="DIR", help="go on with the run in --output-dir (or DIR)"
     )
@@ -112,8 +123,12 @@ def setup_cfg(args: argparse.Namespace) -> Config:
     Raises:
         ConfigError: something in them is unknown or does not fit.
     """
+<<<<<<< HEAD
     from mvlpt.api import resolve_config  # loads torch, which the help does without
 
+=======
+    use_group(args)
+>>>>>>> 9f1913f (Read command lines forgivingly and answer mistakes in one line: options anywhere, KEY=VALUE, both spellings of tasks and folders, the option that was meant)
     return resolve_config(
         files=[file for file in (args.dataset_config_file, args.config_file) if file],
         options=_named_options(args),
@@ -168,9 +183,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    if args.resume and "." in args.resume and args.resume.split(".")[0].isupper():
-        args.opts = [args.resume, *args.opts]  # `--resume OPTIM.LR 0.1`: the first override is no folder
-        args.resume = ""
+
     if args.list:
         _list_names()
         return 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from yacs.config import CfgNode
 
+from mvlpt.config.names import is_path_like, split_names
 from mvlpt.config.options import OPTIONS
 from mvlpt.config.values import flatten
 from mvlpt.errors import ConfigError, suggest
@@ -24,7 +25,7 @@ def check_config(cfg: CfgNode) -> None:
 
 def task_names(cfg: CfgNode) -> list[str]:
     """The tasks a run is about, in the order given: ``DATASET.DATASET``, or else ``DATASET.NAME``, cut at commas."""
-    return [name.strip() for name in (cfg.DATASET.DATASET or cfg.DATASET.NAME).split(",") if name.strip()]
+    return split_names(cfg.DATASET.DATASET or cfg.DATASET.NAME)
 
 
 def _problems(cfg: CfgNode) -> Iterator[str]:
@@ -45,6 +46,6 @@ def _problems(cfg: CfgNode) -> Iterator[str]:
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"task '{name}' is named {names.count(name)} times; name every task once"
     evaluation_key = cfg.DATASET.MULTITASK_EVALKEY
-    paths = any("/" in name or name.endswith((".yaml", ".yml")) for name in names)  # their tasks' names stand inside
+    paths = any(map(is_path_like, names))  # their tasks' names stand inside
     if names and not paths and evaluation_key not in ("average", *names):
         yield f"DATASET.MULTITASK_EVALKEY is '{evaluation_key}'{suggest(evaluation_key, ['average', *names])}"

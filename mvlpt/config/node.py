@@ -10,8 +10,10 @@ from typing import Any
 from yacs.config import CfgNode
 
 from mvlpt.config.files import with_bases
+from mvlpt.config.nearest import suggest_key
+from mvlpt.config.overrides import split_overrides
 from mvlpt.config.values import coerce, flatten
-from mvlpt.errors import ConfigError, suggest
+from mvlpt.errors import ConfigError
 
 
 class Config(CfgNode):
@@ -34,6 +36,7 @@ class Config(CfgNode):
     def merge_from_list(self, cfg_list: Sequence[Any], origin: str = "the command line") -> None:
         """Merges ``[KEY, VALUE, KEY, VALUE, ...]``, as written at the end of a command line.
 
+        ``KEY=VALUE`` counts as a pair, too.
         Args:
             cfg_list: keys and values in turn.
             origin: where errors say that they stand.
@@ -41,13 +44,12 @@ class Config(CfgNode):
         Raises:
             ConfigError: a key has no value, keys or values do not fit, or an option of the program stands among them.
         """
+        cfg_list = split_overrides(cfg_list)
         late = [word for word in cfg_list if isinstance(word, str) and word.startswith("--")]
         if late:
             raise ConfigError(f"The option {late[0]} stands after KEY VALUE; options come before them")
         if len(cfg_list) % 2:
-            raise ConfigError(
-                f"Overrides come in pairs KEY VALUE; of {len(cfg_list)} words, '{cfg_list[-1]}' has no partner"
-            )
+            raise ConfigError(f"{cfg_list[-1]} has no value; options are set in pairs KEY VALUE, or as KEY=VALUE")
         pairs = list(zip(cfg_list[0::2], cfg_list[1::2], strict=True))
         self._merge_flat([(str(key), value) for key, value in pairs], origin)
 
@@ -82,4 +84,4 @@ class Config(CfgNode):
         inner = [name for name in known if name.startswith(key + ".")]
         if inner:
             return f"{key} is a section, not an option; set for instance {inner[0]}"
-        return f"unknown key {key}{suggest(key, known)}"
+        return f"unknown key {key}{suggest_key(key, known)}"

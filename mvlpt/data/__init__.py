@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mvlpt.data.recorded import recorded_tasks
     from mvlpt.data.sampling import build_sampler
     from mvlpt.data.split_sizes import SplitSizes
-    from mvlpt.data.tasks import MultiTaskDataset, TaskInfo
+    from mvlpt.data.tasks import MultiTaskDataset, TaskInfo, check_names
 
 __all__ = [
     "DATASET_REGISTRY",
@@ -36,6 +36,7 @@ __all__ = [
     "build_dataset",
     "build_sampler",
     "build_transform",
+    "check_names",
     "checked_task_names",
     "labels_of",
     "read_image",
@@ -60,6 +61,7 @@ __getattr__ = lazy_exports(
         "build_dataset": "datasets",
         "build_sampler": "sampling",
         "build_transform": "loading",
+        "check_names": "tasks",
         "checked_task_names": "datasets",
         "labels_of": "datum",
         "read_image": "images",

@@ -184,7 +184,10 @@ class DataManager:
         whole.DATASET.NUM_SHOTS, whole.DATASET.SAMPLING, whole.DATASET.MERGE_VAL = -1, "independent", False
         whole.freeze()
         members = [build_dataset(whole, name) for name in names]
-        check_names([TaskInfo.of(member).name for member in members])
+        check_names(
+            [TaskInfo.of(member).name for member in members],
+            [str(getattr(member, "dataset_dir", "") or "") for member in members],
+        )
         return joint_sample(members, cfg.DATASET.NUM_SHOTS, cfg.SEED, merge_val=cfg.DATASET.MERGE_VAL)
 
     def _check_evaluation_key(self, cfg: Any) -> None:

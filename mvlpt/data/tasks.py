@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,15 +111,29 @@ class TaskInfo:
         )
 
 
-def check_names(names: Sequence[str]) -> None:
+def check_names(names: Sequence[str], where: Sequence[str] = ()) -> None:
     """Refuses two tasks of the same name, which an alias or a second folder can cause.
 
+    Args:
+        names: of the tasks, as in results.
+        where: the file or folder of each task; empty for a task that has none.
+
     Raises:
-        DataError: a name appears twice.
+        DataError: a name appears twice; the message says how to give one another name.
     """
     repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise DataError(f"Two tasks are named '{repeated[0]}'; give each task a name of its own")
+    if not repeated:
+        return
+    name = repeated[0]
+    folders = [place for own, place in zip(names, where, strict=False) if own == name and place]
+    if not folders:
+        raise DataError(f"Two tasks are named '{name}'; give each task a name of its own")
+    listed = f" ({' and '.join(folders)})" if len(folders) > 1 else ""
+    raise DataError(
+        f"Two tasks are named '{name}'{listed}; results tell tasks apart by their names: write a task file, such as "
+        f"{name}-2.yaml with the lines 'name: {name}-2' and 'images: {os.path.normpath(folders[-1])}', and name that "
+        "file instead"
+    )
 
 
 class MultiTaskDataset(DatasetBase):
@@ -148,7 +163,7 @@ class MultiTaskDataset(DatasetBase):
             self.tasks.append(TaskInfo.of(member, start))
             start = self.tasks[-1].stop
         names = [task.name for task in self.tasks]
-        check_names(names)
+        check_names(names, [str(getattr(member, "dataset_dir", "") or "") for member in self.members])
         self.name = ",".join(names)
         self.multi_label = any(task.multi_label for task in self.tasks)
         self.domains = names

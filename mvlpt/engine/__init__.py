@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from mvlpt.engine.evaluation import EVALUATOR_REGISTRY, EvaluatorBase, TaskScore, build_evaluator
     from mvlpt.engine.feature_nets import BACKBONE_REGISTRY, HEAD_REGISTRY, NETWORK_REGISTRY
+    from mvlpt.engine.folder_names import default_folder, own_name
     from mvlpt.engine.identity import (
         changed_options,
         config_differences,
@@ -84,6 +85,7 @@ _HOMES = {
         "EpochLog",
         "read_metrics",
     ),
+    "folder_names": ("default_folder", "own_name"),
     "evaluation": ("EVALUATOR_REGISTRY", "EvaluatorBase", "TaskScore", "build_evaluator"),
     "feature_nets": ("BACKBONE_REGISTRY", "HEAD_REGISTRY", "NETWORK_REGISTRY"),
     "identity": ("changed_options", "config_differences", "config_identity", "result_affecting_options"),
@@ -172,6 +174,7 @@ __all__ = [
     "configured_backbone",
     "current_config",
     "current_resources",
+    "default_folder",
     "extend_config",
     "find_checkpoint",
     "follow_backbone",
@@ -180,6 +183,7 @@ __all__ = [
     "load_shipped",
     "load_weights",
     "origin_of",
+    "own_name",
     "parameter_counts",
     "pretrained_weights",
     "read_evaluation",

@@ -9,7 +9,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.config import OPTIONS, flatten
+from mvlpt.config import OPTIONS, flatten, split_names
 
 
 def result_affecting_options(cfg: CfgNode, *, pinned: bool = True) -> dict[str, Any]:
@@ -27,7 +27,8 @@ def result_affecting_options(cfg: CfgNode, *, pinned: bool = True) -> dict[str, 
             kept[key] = option.default if pinned and option is not None and option.pinned else value
     for key in ("DATASET.DATASET", "DATASET.NAME") if pinned else ():
         if isinstance(kept.get(key), str):
-            kept[key] = ",".join(os.path.normpath(part) if "/" in part else part for part in kept[key].split(","))
+            names = split_names(kept[key])
+            kept[key] = ",".join(os.path.normpath(name) if "/" in name else name for name in names)
     return {key: _plain(value) for key, value in sorted(kept.items())}
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.config import Config, check_config, find_config, get_cfg_default, options_set_in
+from mvlpt.config import Config, check_config, find_config, get_cfg_default, is_path_like, options_set_in
+from mvlpt.data import check_names
 from mvlpt.engine import extend_config, follow_backbone
-from mvlpt.errors import ConfigError, MvlptError
+from mvlpt.errors import ConfigError, DataError, MvlptError
 from mvlpt.experiment.arms import Run
 from mvlpt.experiment.costs.sizes import TaskSize, task_size
 from mvlpt.experiment.registration import register
@@ -44,11 +45,16 @@ class Configurations:
         pairs = [(file, arm) for file in experiment.trainers for arm in arms]
         pairs += [(experiment.zero_shot, "")] if experiment.zero_shot else []
         problems = [problem for file, arm in pairs for problem in self._trainer_problems(file, arm)]
+        own: dict[str, str] = {}
         for task in experiment.all_tasks:
             try:
-                task_size(task, self._size_config())
+                own[task] = task_size(task, self._size_config()).name
             except MvlptError as error:
                 problems.append(str(error))
+        try:
+            check_names(list(own.values()), [task if is_path_like(task) else "" for task in own])
+        except DataError as error:
+            problems.append(str(error))
         if problems:
             raise ConfigError(f"The experiment cannot be planned: {'; '.join(dict.fromkeys(problems))}")
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.arms import ADAPT_FROM, ARMS
-from mvlpt.config import find_config, read_yaml
+from mvlpt.config import find_config, read_yaml, split_names
 from mvlpt.errors import ConfigError
-from mvlpt.experiment.spec_checks import problems, unknown_keys
+from mvlpt.experiment.paths import with_paths
+from mvlpt.experiment.spec_checks import NAMES, NUMBERS, problems, unknown_keys
 
 _FILE_KEYS = ("dataset_options",)  # folded into the options when the file is read
 
@@ -72,6 +73,8 @@ class Experiment:
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__.__get__(self)  # the dataclass is frozen
+        for key, value in _as_lists({key: getattr(self, key) for key in (*NAMES, *NUMBERS)}).items():
+            set_field(key, tuple(value) if isinstance(value, list) else value)
         set_field("tasks", tuple(self.tasks or self.targets or self.sources))
         found = problems(vars(self))
         if found:
@@ -122,14 +125,25 @@ class Experiment:
         }
 
 
-def load_experiment(path: str | Path) -> Experiment:
-    """Reads an experiment file.
+def _as_lists(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with ``shots: 2`` and ``tasks: a, b`` as lists."""
+    lists: dict[str, Any] = {}
+    for key, value in content.items():
+        if key in NUMBERS and isinstance(value, int) and not isinstance(value, bool):
+            value = [value]
+        elif key in NAMES and isinstance(value, str) and value:
+            value = split_names(value)
+        lists[str(key)] = value
+    return lists
 
+
+def load_experiment(path: str | Path) -> Experiment:
+    """Reads an experiment file; its relative paths start at its own folder, or else at the current one.
     Raises:
         ConfigError: missing, not YAML, or with keys and values that cannot be used, all in one message.
     """
     file = find_config(path)
-    content = read_yaml(file)
+    content = _as_lists(read_yaml(file))
     known = (*Experiment.__dataclass_fields__, *_FILE_KEYS)
     found = [*unknown_keys(content, known), *problems(content)]
     if not any(key in content for key in ("tasks", "targets", "sources")):
@@ -138,6 +152,7 @@ def load_experiment(path: str | Path) -> Experiment:
         found.append("it does not say its trainers; name configuration files, such as those in configs/trainers/")
     if found:
         raise ConfigError(f"{file}: {'; '.join(found)}")
+    content = with_paths(content, file)
     dataset = content.pop("dataset_options", {})
     if dataset:
         named = {key if key.startswith("DATASET.") else f"DATASET.{key}": value for key, value in dataset.items()}

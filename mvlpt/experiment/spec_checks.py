@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mvlpt.arms import ADAPT_FROM, ARMS
+from mvlpt.config import split_names
 from mvlpt.errors import suggest
 from mvlpt.experiment.grouping.options import grouping_problems
 
@@ -62,7 +63,8 @@ def _tasks(content: Mapping[str, Any]) -> Iterator[str]:
             yield "tasks is empty; name at least one, such as weather-plain"
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"{key}: task '{name}' is named twice; name every task once"
-        yield from (f"{key}: '{name}' holds a comma; list each task by itself" for name in names if "," in name)
+        listed = [name for name in names if "," in name and split_names(name) != [name]]
+        yield from (f"{key}: '{name}' holds a comma; list each task by itself" for name in listed)
 
 
 def _trainers(content: Mapping[str, Any]) -> Iterator[str]:

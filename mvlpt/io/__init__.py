@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mvlpt.io.json_stream import JsonStream
     from mvlpt.io.limits import LIMITS, limit
     from mvlpt.io.locks import LockHeldError, LocksUnsupportedError, file_lock, is_locked
-    from mvlpt.io.names import file_name
+    from mvlpt.io.names import file_name, path_part
     from mvlpt.io.reading import check_regular, decode_text, file_digest, open_regular, read_bytes, read_text
     from mvlpt.io.records import check_head, take_field
     from mvlpt.io.script_archive import is_script_archive, read_script_archive
@@ -40,7 +40,7 @@ _HOMES = {
     "json_stream": ("JsonStream",),
     "limits": ("LIMITS", "limit"),
     "locks": ("LockHeldError", "LocksUnsupportedError", "file_lock", "is_locked"),
-    "names": ("file_name",),
+    "names": ("file_name", "path_part"),
     "reading": ("check_regular", "decode_text", "file_digest", "open_regular", "read_bytes", "read_text"),
     "records": ("check_head", "take_field"),
     "script_archive": ("is_script_archive", "read_script_archive"),
@@ -86,6 +86,7 @@ __all__ = [
     "parse_csv",
     "parse_json",
     "parse_yaml",
+    "path_part",
     "read_array_header",
     "read_bytes",
     "read_gzip",

@@ -25,3 +25,11 @@ def file_name(name: str, ending: str = "") -> str:
         digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
         safe = f"{raw[: LONGEST - _DIGITS - 1].decode('utf-8', 'ignore')}-{digest}"
     return safe + ending
+
+
+def path_part(name: str) -> str:
+    """A name as the name of a folder, in letters, digits and ``._@=-``; a name that is not so, or long, gets a hash."""
+    safe = re.sub(r"[^A-Za-z0-9._@=-]+", "_", name).strip("._") or "task"
+    if safe == name and len(name) <= 80:
+        return safe
+    return f"{safe[-60:]}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from mvlpt.config import OPTIONS, Option, options_in
-from mvlpt.errors import ConfigError, suggest
+from mvlpt.config import OPTIONS, Option, options_in, suggest_key
+from mvlpt.errors import ConfigError
 from mvlpt.report.sheets import Column, Entry, Sheet, markdown
 
 KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a string"}
@@ -24,7 +24,7 @@ def find_options(word: str = "") -> list[Option]:
         option for option in OPTIONS.values() if lowered in option.key.lower() or lowered in option.help.lower()
     ]
     if not chosen:
-        raise ConfigError(f"No option has '{word}' in its name or its meaning{suggest(word.upper(), OPTIONS)}")
+        raise ConfigError(f"No option has '{word}' in its name or its meaning{suggest_key(word, OPTIONS)}")
     return chosen
 
 
@@ -40,7 +40,7 @@ def find_option(key: str) -> Option:
     inner = [known for known in OPTIONS if known.startswith(f"{name}.")]
     if inner:
         raise ConfigError(f"{name} is a section; `mvlpt config list {name}` lists its {len(inner)} options")
-    raise ConfigError(f"No option is named {key}{suggest(name, OPTIONS)}")
+    raise ConfigError(f"No option is named {key}{suggest_key(name, OPTIONS)}")
 
 
 def options_sheet(options: Iterable[Option]) -> Sheet:

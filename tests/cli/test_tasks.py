@@ -15,7 +15,7 @@ ONE_SENTENCE = {
     "unknown": (["check", "dtdd"], "did you mean 'dtd'?"),
     "absent": (["check", "dtd", "--root", "nowhere"], "looked for nowhere/classification/dtd_20211007"),
     "a folder like a number": (["check", "dtd", "--root", "2024"], "looked for 2024/classification/dtd_20211007"),
-    "comma": (["check", "a,b/"], "No data set is named 'a,b/'"),
+    "comma": (["check", "a,b/"], "There is no folder a,b/ in "),
     "two meanings": (["show", "Caltech-101x", "--out", "a.png"], "No data set is named"),
     "no root": (["download", "dtd"], "--root is missing"),
     "no program": (

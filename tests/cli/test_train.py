@@ -149,7 +149,7 @@ WRONG = {
     "python config": (["--config-file", "config.py"], [], "a .py config would be executed and is refused"),
     "unknown key": ([], ["OPTIM.LRR", "1"], "unknown key OPTIM.LRR; did you mean 'OPTIM.LR'?"),
     "wrong type": ([], ["OPTIM.LR", "abc"], "OPTIM.LR takes a number, not 'abc'"),
-    "odd overrides": ([], ["OPTIM.LR"], "has no partner"),
+    "odd overrides": ([], ["OPTIM.LR"], "OPTIM.LR has no value"),
     "trainer": (["--trainer", "MVLPT-Coop"], [], "No trainer is named 'MVLPT-Coop'; did you mean 'MVLPT-CoOp'?"),
     "data set": (["--dataset", "toy-wram"], [], "No data set is named 'toy-wram'; did you mean 'toy-warm'?"),
     "twice": (["--dataset", "toy-warm,toy-warm"], [], "task 'toy-warm' is named 2 times"),

@@ -76,7 +76,7 @@ def test_all_mistakes_are_named_at_once_and_nothing_is_merged():
 @pytest.mark.parametrize(
     ("pairs", "expected"),
     [
-        (["OPTIM.LR"], "has no partner"),
+        (["OPTIM.LR"], "OPTIM.LR has no value"),
         (["OPTIM.LR", "1", "--out", "x"], "The option --out stands after KEY VALUE"),
         (["OPTIM.LR", "--quiet"], "The option --quiet stands after KEY VALUE"),
         (["OPTIM.MAX_EPOCH", "1.5"], "a whole number"),

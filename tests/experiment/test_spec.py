@@ -21,7 +21,7 @@ def write(path, **changes):
 
 MISTAKES = {
     "unknown key": ({"task": ["a"]}, "unknown key 'task'; did you mean 'tasks'"),
-    "text for a list": ({"tasks": "toy-warm"}, "tasks takes a list, not 'toy-warm'"),
+    "a number for a list": ({"tasks": 3}, "tasks takes a list, not 3"),
     "no task": ({"tasks": []}, "tasks is empty"),
     "tasks missing": ({"tasks": None}, "does not say its tasks"),
     "trainers missing": ({"trainers": None}, "does not say its trainers"),
@@ -46,7 +46,7 @@ MISTAKES = {
     "pair of one": ({"tasks": ["a"], "arms": ["pair"]}, "arm pair needs at least two tasks"),
     "sources for nothing": ({"sources": ["a"]}, "nothing is transferred"),
     "adapted from": ({"arms": ["adapted"], "adapt_from": ["groupd"]}, "'groupd'; did you mean 'grouped'"),
-    "adapted from text": ({"arms": ["adapted"], "adapt_from": "all"}, "adapt_from takes a list, not 'all'"),
+    "adapted from a number": ({"arms": ["adapted"], "adapt_from": 1}, "adapt_from takes a list, not 1"),
     "adapted for nothing": ({"adapt_from": ["all"]}, "nothing is adapted; add adapted to arms"),
     "adapted alone": ({"tasks": ["a"], "arms": ["adapted"]}, "arm adapted needs at least two tasks"),
     "source prompts": ({"source_prompts": "apart"}, "source_prompts is 'apart'"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from mvlpt.config import is_path_like
 from mvlpt.errors import UnknownNameError, suggest
 from mvlpt.registry import Registry
 
@@ -58,10 +61,31 @@ class DatasetRegistry(Registry):
             objection = next(filter(None, (objects(name) for objects in self._objections)), "")
             if objection:
                 raise UnknownNameError(objection) from None
-            near = suggest(name, self.registered_names())
-            raise UnknownNameError(
-                f"No {self._name} is named '{name}'{near or '; `mvlpt tasks list` shows them all'}"
-            ) from None
+            raise UnknownNameError(_unknown(name) or self._unregistered(name)) from None
+
+    def _unregistered(self, name: str) -> str:
+        if Path(name).is_dir():
+            return f"No {self._name} is named '{name}'; for the folder of this name write '{name}/'"
+        folders = [f"{path.name}/" for path in Path().iterdir() if path.is_dir() and not path.name.startswith(".")]
+        near = suggest(name, [*self.registered_names(), *folders], cutoff=0.6)
+        return f"No {self._name} is named '{name}'{near or '; `mvlpt tasks list` shows them all'}"
 
     def __contains__(self, name: str) -> bool:
         return super().__contains__(name) or any(name in table() for table in self._aliases)
+
+
+def _unknown(name: str) -> str:
+    """What is wrong with a name that is a path; empty for another name."""
+    path = Path(name)
+    if path.is_file():
+        how = "manifest" if path.suffix.lower() in (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson") else "images"
+        return f"{name} is a file, not a task; name a folder of class folders, or a task file (.yaml) with '{how}: ...'"
+    if not is_path_like(name):
+        return ""
+    parent = path.parent
+    there = [f"{entry.name}/" for entry in parent.iterdir() if entry.is_dir()] if parent.is_dir() else []
+    near = suggest(f"{path.name}/", there)
+    missing = f"There is no folder {name}" + ("" if path.is_absolute() else f" in {os.getcwd()}")
+    if parent.is_dir():
+        return missing + (near if near.startswith("; did you mean") else "")
+    return f"{missing}, nor {parent}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from mvlpt.engine import own_name
+from mvlpt.io import path_part
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Run:
         options: overrides of the configuration file.
         serves: where groups overlap, the tasks for which this run's scores count; ``None`` for all.
         start: the prompt that it starts from; ``None`` for a fresh one.
+        former_group: what version 0.1.0 called the group, by which jobs keep their ids; ``""`` where that is the same.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Run:
     options: Mapping[str, Any] = field(default_factory=dict)
     serves: tuple[str, ...] | None = None
     start: StartPrompt | None = None
+    former_group: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +76,8 @@ def hashed_name(name: str, members: Sequence[str]) -> str:
 
 
 def folder_name(task: str) -> str:
-    """A task's name as a part of a path; names that are paths or too long end in a hash."""
-    safe = re.sub(r"[^A-Za-z0-9._@=-]+", "_", task).strip("._") or "task"
-    return safe if safe == task and len(task) <= 80 else f"{safe[-60:]}-{_digest(task)}"
+    """A task's name in results as a part of a path; long names, and those with other signs, end in a hash."""
+    return path_part(own_name(task))
 
 
 def _digest(content: str) -> str:

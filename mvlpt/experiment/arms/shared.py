@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -9,6 +10,7 @@ from mvlpt.errors import PlanError
 from mvlpt.experiment.arms.registry import ArmSetting, runs_of_arm
 from mvlpt.experiment.arms.runs import Run, folder_name, hashed_name
 from mvlpt.graph import Grouping
+from mvlpt.io import path_part
 
 
 @runs_of_arm("zero_shot")
@@ -55,7 +57,8 @@ def pair_runs(setting: ArmSetting) -> Iterator[Run]:
     """Every two tasks."""
     for pair in combinations(setting.experiment.tasks, 2):
         name = "+".join(map(folder_name, pair))
-        yield tuned_run(setting, "pair", pair, name, name)
+        former = "+".join(map(path_part, pair))
+        yield dataclasses.replace(tuned_run(setting, "pair", pair, name, name), former_group=former)
 
 
 def sharing_arm(setting: ArmSetting, tasks: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mvlpt.experiment.arms.registry import ArmSetting, runs_of_arm
 from mvlpt.experiment.arms.runs import Run, StartPrompt, folder_name, hashed_name, seeds_name, shots_name
+from mvlpt.io import path_part
 
 TOGETHER = "together"  # the name of the prompt that all sources share
 
@@ -64,6 +65,7 @@ def _adaptation(setting: ArmSetting, seed: int, source: str, target: str, start:
         shots=setting.shots,
         seed=seed,
         group=source,
+        former_group=path_part(start.runs[0].tasks[0]) if source != TOGETHER else "",
         options=setting.experiment.overrides("transfer"),
         start=start,
     )

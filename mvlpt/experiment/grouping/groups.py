@@ -6,6 +6,7 @@ Shapes: T tasks.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mvlpt.config import is_path_like, task_names
 from mvlpt.errors import GraphError, suggest
 from mvlpt.experiment.grouping.gains import read_gains
 from mvlpt.experiment.grouping.graph import GRAPH_FILE, GraphUpdate, build_task_graph, make_folder
@@ -77,6 +79,9 @@ def find_groups(request: GroupingRequest, folder: str | Path, progress: Progress
     update = build_task_graph(request, folder, progress)
     result = group_graph(update.graph, request.options, update.affinity, cfg.TRAINER.NAME)
     settings = {"shots": cfg.DATASET.NUM_SHOTS, "seed": cfg.SEED, "backbone": cfg.MODEL.BACKBONE.NAME}
+    named = zip(update.graph.tasks, task_names(cfg), strict=True)
+    paths = {own: _absolute(name) for own, name in named if is_path_like(name)}
+    settings |= {"paths": paths} if paths else {}  # where mvlpt train --groups finds them
     result = dataclasses.replace(result, suffix=request.suffix, update=update)
     return _written(result, Path(folder), settings)
 
@@ -159,6 +164,10 @@ def _named_affinity(graph: TaskGraph, kind: str, trainer: str) -> str:
     raise GraphError(
         f"The task graph has no affinity '{kind}'{suggest(kind, graph.affinities)}; compute it from the data"
     )
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path) + "/" * path.endswith("/")
 
 
 def _written(result: GroupingResult, folder: Path, settings: Mapping[str, Any]) -> GroupingResult:

@@ -38,7 +38,7 @@ def task_sources(cfg: Config) -> tuple[TaskSource, ...]:
         DataError: a data set cannot be used.
     """
     if not task_names(cfg):
-        raise ConfigError("No task is named; give --tasks a,b,c, or an experiment file as --config-file")
+        raise ConfigError("No task is named; give --dataset a,b,c, or an experiment file as --config-file")
     if cfg.INPUT.NO_TRANSFORM:
         raise ConfigError("INPUT.NO_TRANSFORM leaves images as they are, but the backbone takes tensors; drop it")
     with DataManager(cfg) as manager:

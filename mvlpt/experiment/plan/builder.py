@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from mvlpt.experiment.arms import Run, StartPrompt, planned_runs
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import CostModel
 from mvlpt.experiment.plan.commands import STORE, config_word, run_command
+from mvlpt.experiment.plan.earlier import EarlierJobs
 from mvlpt.experiment.plan.features import FeatureJobs
 from mvlpt.experiment.spec import Experiment
 from mvlpt.graph import Grouping
@@ -78,7 +80,8 @@ class _Builder:
         self.configurations = Configurations(experiment)
         self.jobs: dict[str, Job] = {}
         self._starts: dict[StartPrompt, Job] = {}
-        self._features = FeatureJobs(self.configurations, root, cost, self.jobs)
+        self._earlier = EarlierJobs(root)
+        self._features = FeatureJobs(self.configurations, root, cost, self.jobs, self._earlier)
 
     def add(self, run: Run) -> Job:
         """The job of a run, after those that tune the prompt it starts from."""
@@ -87,8 +90,11 @@ class _Builder:
         cfg = self.configurations.of_run(run, labels)
         identity = result_affecting_options(cfg, pinned=False)  # a file that is asked for makes another job
         identity = {key: value for key, value in identity.items() if key not in START_OPTIONS}
-        ident = job_id([run.kind, identity, [start.id] if start else []])
+        ident = self._earlier.run_id(run, identity, [start.id] if start else [])
         if ident not in self.jobs:
+            group = self._earlier.group(ident, run.group)
+            labels |= {"RUN.GROUP": group} if group else {}
+            run = dataclasses.replace(run, name=self._earlier.name(ident, run.name), group=group)
             features = self._features.of_run(run, cfg)  # before the run that needs them
             self.jobs[ident] = self._job(ident, run, cfg, {**run.options, **labels}, features, start)
         return self.jobs[ident]
@@ -142,7 +148,8 @@ class _Builder:
         return self._starts[start]
 
     def _average(self, start: StartPrompt, jobs: Sequence[Job]) -> Job:
-        ident, name = job_id(["average", sorted(job.id for job in jobs)]), start.mean_folder
+        ident = job_id(["average", sorted(job.id for job in jobs)])
+        name = self._earlier.name(ident, start.mean_folder)
         folders = [str(self.root / job.name) for job in jobs]
         self.jobs[ident] = Job(
             id=ident,
@@ -153,7 +160,7 @@ class _Builder:
             inputs=tuple(f"{job.name}/prompt_learner" for job in jobs),
             outputs=(f"{name}/prompt_learner/model-best.pth.tar", f"{name}/average.json"),
             seconds=AVERAGE_SECONDS,
-            labels={**jobs[0].labels, "arm": "source", "group": start.source, "seed": None},
+            labels={**jobs[0].labels, "arm": "source", "group": self._earlier.group(ident, start.source), "seed": None},
         )
         return self.jobs[ident]
 

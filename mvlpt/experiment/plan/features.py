@@ -12,6 +12,7 @@ from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import CostModel
 from mvlpt.experiment.costs.tuning import tuning_of
 from mvlpt.experiment.plan.commands import STORE, run_command
+from mvlpt.experiment.plan.earlier import EarlierJobs
 from mvlpt.schedule import Job, job_id
 
 # The first letters of the options on which features depend.
@@ -26,10 +27,19 @@ class FeatureJobs:
         root: the experiment's folder.
         cost: estimates seconds and memory.
         jobs: of the plan, by id; new ones are added to it.
+        earlier: of the plan that the folder holds.
     """
 
-    def __init__(self, configurations: Configurations, root: Path, cost: CostModel, jobs: dict[str, Job]) -> None:
+    def __init__(
+        self,
+        configurations: Configurations,
+        root: Path,
+        cost: CostModel,
+        jobs: dict[str, Job],
+        earlier: EarlierJobs,
+    ) -> None:
         self._configurations, self._root, self._cost, self._jobs = configurations, root, cost, jobs
+        self._earlier = earlier
         self._experiment = configurations.experiment
 
     def of_run(self, run: Run, cfg: CfgNode) -> list[Job]:
@@ -56,7 +66,7 @@ class FeatureJobs:
         # A task without validation images has features to keep all the same.
         options = {**run.options, "TEST.FINAL_MODEL": "last_step"}
         encoding = Run("", "features", run.trainer, "", (task,), shots, seed, options=options)
-        name = f"features/{folder_name(task)}-{ident[:4]}"
+        name = self._earlier.name(ident, f"features/{folder_name(task)}-{ident[:4]}")
         seconds, memory = self._cost.of_run(self._configurations.of_run(encoding, {}), "features")
         stored = {**options, "DATALOADER.FEATURE_DIR": str(self._root / STORE)}
         self._jobs[ident] = Job(

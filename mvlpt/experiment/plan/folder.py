@@ -6,9 +6,10 @@ from pathlib import Path
 
 from mvlpt.errors import PlanError
 from mvlpt.experiment.plan.builder import build_plan
+from mvlpt.experiment.plan.earlier import plan_in
 from mvlpt.experiment.spec import Experiment
 from mvlpt.io import check_encoding
-from mvlpt.schedule import PLAN_FILE, Plan, load_plan, save_plan, trust
+from mvlpt.schedule import PLAN_FILE, Plan, save_plan, trust
 
 
 def check_folder(experiment: Experiment, root: Path) -> None:
@@ -18,7 +19,7 @@ def check_folder(experiment: Experiment, root: Path) -> None:
         PlanError: its name is not UTF-8, or a run that does not depend on the groups has other options or tasks there.
     """
     check_encoding(root, PlanError)
-    before = _plan_of(root)
+    before = plan_in(root)
     if before is not None:
         check_same_folder(build_plan(experiment.without_groups(), root), before, root)
 
@@ -29,7 +30,7 @@ def keep_plan(plan: Plan, root: Path) -> bool:
     Raises:
         PlanError: the folder holds another experiment.
     """
-    before = _plan_of(root)
+    before = plan_in(root)
     if before is not None:
         check_same_folder(plan, before, root)
     save_plan(plan, root / PLAN_FILE)
@@ -51,11 +52,3 @@ def check_same_folder(plan: Plan, before: Plan, root: Path) -> None:
                 f"{root} holds another experiment: '{job.name}' has other options or tasks there (job {old.id}, here "
                 f"{job.id}); choose another --output-dir, or delete {root / old.name}"
             )
-
-
-def _plan_of(root: Path) -> Plan | None:
-    """The plan in a folder; ``None`` where there is none that can be read, as it is written anew."""
-    try:
-        return load_plan(root / PLAN_FILE) if (root / PLAN_FILE).exists() else None
-    except PlanError:
-        return None
