@@ -10,7 +10,7 @@ from typing import Any
 
 from mvlpt.config import OPTIONS, Config, check_config, find_config, get_cfg_default, options_set_in, split_overrides
 from mvlpt.dassl import load_plugin, offer_installed, plugin_roots
-from mvlpt.engine import CONFIG_FILE, default_folder, extend_config, follow_backbone, load_entry_points, load_shipped
+from mvlpt.engine import CONFIG_FILE, extend_config, follow_backbone, load_entry_points, load_shipped
 from mvlpt.errors import ConfigError
 
 Pathlike = str | os.PathLike[str]
@@ -77,6 +77,8 @@ def resolve_config(
         known = int(recorded.get("SEED", -1)) if cfg.RESUME else -1
         cfg.SEED = known if known >= 0 else secrets.randbelow(2**31)
     if unnamed:
+        from mvlpt.engine import default_folder  # loads torch, which the help of commands does without
+
         cfg.OUTPUT_DIR = default_folder(cfg)
         cfg.RESUME = cfg.OUTPUT_DIR if resume is not None else ""
         recorded = _recorded(cfg)

@@ -123,12 +123,9 @@ def setup_cfg(args: argparse.Namespace) -> Config:
     Raises:
         ConfigError: something in them is unknown or does not fit.
     """
-<<<<<<< HEAD
     from mvlpt.api import resolve_config  # loads torch, which the help does without
 
-=======
     use_group(args)
->>>>>>> 9f1913f (Read command lines forgivingly and answer mistakes in one line: options anywhere, KEY=VALUE, both spellings of tasks and folders, the option that was meant)
     return resolve_config(
         files=[file for file in (args.dataset_config_file, args.config_file) if file],
         options=_named_options(args),
@@ -183,7 +180,6 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     parser = build_parser()
     args = parser.parse_args(argv)
-
     if args.list:
         _list_names()
         return 0
