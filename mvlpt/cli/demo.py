@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import TYPE_CHECKING
 
 from mvlpt.cli import experiment
 from mvlpt.cli.common import exit_status, output_width, program_name, show
 from mvlpt.cli.parser import CommandParser
 from mvlpt.engine import RESULTS_FILE
-from mvlpt.experiment import ExperimentResult
 from mvlpt.report.results import MARKDOWN, experiment_tables, rich_tables, save_arms_figure
+
+if TYPE_CHECKING:
+    from mvlpt.experiment import ExperimentResult
 
 PICTURE = "arms.png"
 

@@ -6,24 +6,18 @@ import argparse
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mvlpt.cli.common import INTERRUPTED, command_parser, exit_status, show
 from mvlpt.cli.experiment_output import ExperimentDisplay, show_preview, show_report, show_tables
 from mvlpt.cli.schedule_run import SOME_FAILED, add_run_options, read_run_options
 from mvlpt.cli.warm import run_warm
 from mvlpt.errors import ConfigError
-from mvlpt.experiment import (
-    Experiment,
-    ExperimentResult,
-    collect_experiment,
-    load_experiment,
-    preview_experiment,
-    register,
-    run_experiment,
-)
-from mvlpt.experiment.grouping import GROUPS_FOLDER
+from mvlpt.experiment import Experiment, load_experiment
 from mvlpt.runtime import counting, setup_logging
+
+if TYPE_CHECKING:
+    from mvlpt.experiment import ExperimentResult
 
 STATUS = {"grouped": 0, "finished": 0, "incomplete": SOME_FAILED, "interrupted": INTERRUPTED}
 EXAMPLES = """\
@@ -89,6 +83,9 @@ def run(args: argparse.Namespace, show_scores: Callable[[ExperimentResult], None
     Raises:
         MvlptError: something cannot be used.
     """
+    from mvlpt.experiment import collect_experiment, preview_experiment, register, run_experiment  # load torch
+    from mvlpt.experiment.grouping import GROUPS_FOLDER
+
     setup_logging(verbose=False)
     for option, given in (("--plan-file", args.plan_file), ("--picture", args.picture)):
         if given and not args.dry_run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from mvlpt.cli.common import output_width, show
 from mvlpt.cli.schedule_run import show_outcome
@@ -12,13 +13,11 @@ from mvlpt.engine import RESULTS_FILE
 from mvlpt.errors import MvlptError
 from mvlpt.experiment import (
     Event,
-    ExperimentResult,
     GroupsFound,
     JobsChanged,
     JobsEnded,
     Note,
     NothingToRun,
-    PlanPreview,
     PlanReady,
 )
 from mvlpt.report.graphs import save_grouping_figures
@@ -27,6 +26,9 @@ from mvlpt.report.page import write_report
 from mvlpt.report.results import MARKDOWN, experiment_tables, rich_tables
 from mvlpt.runtime import stderr_console
 from mvlpt.schedule import PLAN_FILE, read_records, save_plan
+
+if TYPE_CHECKING:  # they load torch, which the help does without
+    from mvlpt.experiment import ExperimentResult, PlanPreview
 
 PICTURE = "plan.png"
 

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mvlpt.cli.common import exit_status, output_width, show
 from mvlpt.cli.group_choose import choose_for_experiment
@@ -20,17 +21,12 @@ from mvlpt.cli.group_parser import (
 )  # fmt: skip
 from mvlpt.cli.group_tables import fit_line, groups_table, objective_line, selection_line, selection_table
 from mvlpt.errors import ConfigError
-from mvlpt.experiment.grouping import (
-    CHOOSE,
-    GroupingOptions,
-    GroupingResult,
-    choose_measured,
-    find_groups,
-    grouping_requests,
-    regroup,
-)  # fmt: skip
+from mvlpt.experiment.grouping import CHOOSE, GroupingOptions, choose_measured
 from mvlpt.report.graphs import save_grouping_figures
 from mvlpt.runtime import counting, setup_logging
+
+if TYPE_CHECKING:
+    from mvlpt.experiment.grouping import GroupingResult
 
 
 @exit_status
@@ -48,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             "--budget and --predict choose among measured sets; give their table with --measured FILE.csv"
         )
     elif args.graph:
+        from mvlpt.experiment.grouping import regroup  # loads torch, which the help does without
+
         refuse_beside_graph(args)
         options = GroupingOptions.from_section({}, given_options(args))
         _show(regroup(args.graph, options, args.out, named_tasks(args)), Path(args.out))
@@ -60,7 +58,8 @@ def _build(args: argparse.Namespace) -> None:
     """Builds the task graph from the data, and groups it as often as the command line asks for."""
     bars = partial(counting, shown=not args.quiet)
     data, options = given_data(args), given_options(args)
-    from mvlpt.engine import shared_resources  # loads torch
+    from mvlpt.engine import shared_resources  # loads torch, which the help does without
+    from mvlpt.experiment.grouping import find_groups, grouping_requests
 
     with shared_resources():
         for request in grouping_requests(args.config_file, data, options, overrides=args.opts, plugins=args.plugin):

@@ -11,9 +11,8 @@ from mvlpt.cli.experiment_output import ExperimentDisplay
 from mvlpt.cli.group_parser import given_data
 from mvlpt.cli.warm import run_warm
 from mvlpt.errors import ConfigError
-from mvlpt.experiment import load_experiment, register, run_experiment
-from mvlpt.experiment.choice import choice_files
-from mvlpt.experiment.grouping import CHOOSE, GROUPS_FOLDER
+from mvlpt.experiment import load_experiment
+from mvlpt.experiment.grouping import CHOOSE
 from mvlpt.graph.choice import read_choice
 from mvlpt.runtime import counting
 from mvlpt.schedule import RunOptions
@@ -25,6 +24,10 @@ def choose_for_experiment(args: argparse.Namespace) -> int:
     Raises:
         MvlptError: the experiment, its tasks or the budget cannot be used.
     """
+    from mvlpt.experiment import register, run_experiment  # load torch, which the help does without
+    from mvlpt.experiment.choice import choice_files
+    from mvlpt.experiment.grouping import GROUPS_FOLDER
+
     experiment = given_data(args).narrowed(load_experiment(args.config_file), args.config_file)
     if not experiment.trainers:
         raise ConfigError(f"{args.config_file} has no trainers; --choose trains their prompts")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from mvlpt.experiment.grouping import GroupingResult, MeasuredSelection
 from mvlpt.graph import FittedWeights, Grouping
 from mvlpt.graph.grouping import within_between_means
+
+if TYPE_CHECKING:  # they load torch
+    from mvlpt.experiment.grouping import GroupingResult, MeasuredSelection
 
 WIDE = 80  # characters from which on a table has room for the names of tasks
 

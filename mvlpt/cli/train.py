@@ -8,7 +8,6 @@ from typing import Any
 from mvlpt.cli.common import command_parser, exit_status, results_table, show
 from mvlpt.cli.train_group import use_group
 from mvlpt.config import Config, task_names
-from mvlpt.engine import arm_of, load_entry_points, load_shipped
 from mvlpt.runtime import setup_logging
 
 EXAMPLES = """\
@@ -167,7 +166,7 @@ def _named_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def _list_names() -> None:
     from mvlpt.data.datasets import DATASET_REGISTRY
-    from mvlpt.engine import TRAINER_REGISTRY
+    from mvlpt.engine import TRAINER_REGISTRY, load_entry_points, load_shipped
 
     load_shipped()
     load_entry_points()
@@ -183,7 +182,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.list:
         _list_names()
         return 0
-    from mvlpt.engine import run_config
+    from mvlpt.engine import arm_of, run_config
 
     cfg = setup_cfg(args)
     setup_logging(cfg.VERBOSE)

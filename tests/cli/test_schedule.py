@@ -1,16 +1,16 @@
 """``mvlpt schedule`` as a person uses it, on small plans of shell commands and on an experiment file."""
 
-import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from support.cli_plans import REPORT, job, run_inline, schedule, scheduler, status_of, write_plan
+from support.local_attempts import until
 from support.registries import restored_registries
 
 from mvlpt.cli import main
@@ -18,18 +18,6 @@ from mvlpt.cli.schedule_run import read_run_options
 from mvlpt.errors import ScheduleError
 from mvlpt.schedule.control import request
 from mvlpt.schedule.plan_file import load_plan
-
-REPORT = 'echo \'{"done": 1, "total": 4, "text": "loss 0.5"}\' > "$MVLPT_PROGRESS_FILE"'
-
-
-def job(name, command="true", needs=(), **more):
-    return {"name": name, "command": command, "needs": list(needs), "seconds": 0.1, **more}
-
-
-def write_plan(root, *jobs):
-    root.mkdir(parents=True, exist_ok=True)
-    (root / "plan.json").write_text(json.dumps({"format": "mvlpt-plan", "version": 1, "jobs": list(jobs)}))
-    return root
 
 
 @pytest.fixture
@@ -42,20 +30,6 @@ def root(tmp_path):
         job("bad/one", fail),
         job("after", "true", ["bad/one"]),
     )
-
-
-def schedule(*words):
-    return main(["schedule", *map(str, words)])
-
-
-def run(root, *words):
-    return schedule("run", root, "--executor", "inline", "--retries", "0", "--trust", *words)
-
-
-def status_of(root, capsys):
-    capsys.readouterr()
-    schedule("status", root, "--json")
-    return json.loads(capsys.readouterr().out)
 
 
 def test_a_plan_is_shown_before_it_runs(root, tmp_path, capsys):
@@ -83,7 +57,7 @@ def test_tables_break_no_word_at_80_columns(tmp_path, capsys, monkeypatch):
 
 
 def test_a_run_tells_what_failed_and_goes_on_after_a_retry(root, capfd):
-    assert run(root) == 1
+    assert run_inline(root) == 1
     printed = capfd.readouterr()
     assert "1 of 3 finished, 1 failed, 1 blocked in" in printed.err
     assert "\x1b" not in printed.out + printed.err
@@ -96,13 +70,13 @@ def test_a_run_tells_what_failed_and_goes_on_after_a_retry(root, capfd):
     assert "waiting again: bad/one" in capfd.readouterr().out
     assert schedule("status", root) == 0
     assert "1 of 3 finished, 2 waiting; no scheduler is running" in capfd.readouterr().out
-    assert run(root, "--retry-failed") == 1
+    assert run_inline(root, "--retry-failed") == 1
     plan = json.loads((root / "plan.json").read_text())
     plan["jobs"][1]["command"] = "true"
     plan["jobs"][1]["id"] = load_plan(root / "plan.json").find("bad/one").id
     (root / "plan.json").write_text(json.dumps(plan))
-    assert run(root) == 1
-    assert run(root, "--retry-failed") == 0
+    assert run_inline(root) == 1
+    assert run_inline(root, "--retry-failed") == 0
     assert schedule("retry", root) == 0
     assert "no job has failed" in capfd.readouterr().out
     assert schedule("plan", root, "--slots", "1") == 0
@@ -110,7 +84,7 @@ def test_a_run_tells_what_failed_and_goes_on_after_a_retry(root, capfd):
 
 
 def test_status_for_programs(root, capsys):
-    run(root)
+    run_inline(root)
     record = status_of(root, capsys)
     assert record["states"] == {
         "waiting": 0, "running": 0, "finished": 1, "failed": 1, "blocked": 1, "cancelled": 0,
@@ -144,7 +118,7 @@ def test_cancelled_jobs_do_not_run(root, capsys):
     ident = load_plan(root / "plan.json").find("bad/one").id
     assert schedule("cancel", root, ident[:6]) == 0
     assert "cancelled: bad/one" in capsys.readouterr().out
-    assert run(root) == 1
+    assert run_inline(root) == 1
     states = {one["name"]: one["state"] for one in status_of(root, capsys)["jobs"]}
     assert (states["good"], states["bad/one"], states["after"]) == ("finished", "cancelled", "cancelled")
     assert schedule("cancel", root, "good") == 2
@@ -153,40 +127,19 @@ def test_cancelled_jobs_do_not_run(root, capsys):
     assert "'good' is finished; there is nothing to try again" in capsys.readouterr().err
 
 
-@contextlib.contextmanager
-def scheduler(root, *words):
-    """``mvlpt schedule run`` in a process of its own, ended at the end."""
-    command = [sys.executable, "-m", "mvlpt.cli", "schedule", "run", str(root), "--trust", "--slots", "1", *words]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def wait_for(condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-
-
 def test_following_cancelling_and_stopping_a_run(tmp_path, capsys):
     slow = f"{REPORT}; for i in 1 2 3 4 5 6; do echo line $i; sleep 0.2; done"
     root = write_plan(tmp_path / "p", job("a", slow), job("b", "sleep 60", ["a"]), job("c", "sleep 60", ["b"]))
     with scheduler(root) as process:
-        wait_for(lambda: status_of(root, capsys)["states"]["running"] == 1)
-        wait_for(lambda: status_of(root, capsys)["jobs"][0]["progress"] is not None)
+        until(lambda: status_of(root, capsys)["states"]["running"] == 1)
+        until(lambda: status_of(root, capsys)["jobs"][0]["progress"] is not None)
         assert schedule("status", root) == 0
         shown = capsys.readouterr().out
         assert "25% loss 0.5" in shown
         assert f"a scheduler works on it (host {os.uname().nodename}, process {process.pid})" in shown
         assert schedule("logs", root, "a", "--follow") == 0
         assert capsys.readouterr().out.split() == [word for i in range(1, 7) for word in ("line", str(i))]
-        wait_for(lambda: status_of(root, capsys)["jobs"][1]["state"] == "running")
+        until(lambda: status_of(root, capsys)["jobs"][1]["state"] == "running")
         assert schedule("run", root, "--trust", "--executor", "inline") == 2
         assert "Another scheduler works on" in capsys.readouterr().err
         process.send_signal(signal.SIGINT)
@@ -202,10 +155,10 @@ def test_a_request_reaches_a_running_scheduler(tmp_path, capsys):
     root = write_plan(tmp_path / "p", job("a", "sleep 60"), job("b", "true"))
     plan = load_plan(root / "plan.json")
     with scheduler(root) as process:
-        wait_for(lambda: status_of(root, capsys)["states"]["running"] == 1)
+        until(lambda: status_of(root, capsys)["states"]["running"] == 1)
         (running,) = (one["name"] for one in status_of(root, capsys)["jobs"] if one["state"] == "running")
         if running == "b":
-            wait_for(lambda: status_of(root, capsys)["jobs"][0]["state"] == "running")
+            until(lambda: status_of(root, capsys)["jobs"][0]["state"] == "running")
         assert schedule("cancel", root, "a") == 0
         assert "asked the scheduler to cancel: a" in capsys.readouterr().out
         process.communicate(timeout=120)
@@ -337,42 +290,3 @@ def test_an_experiment_takes_the_executor_of_a_plugin(toy_tasks, tmp_path, capsy
         assert "did you mean 'mine'" in capsys.readouterr().err
         assert main([*words, "--dry-run", "--executor", "mine", "--plugin", str(plugin)]) == 0
         assert "On 1 slot" in capsys.readouterr().out
-
-
-def test_commands_of_a_strangers_plan_are_shown_and_need_trust(tmp_path, capsys):
-    own = ["mvlpt", "tasks", "list", "--family", "embedded"]
-    plugin = ["mvlpt", "train", "--plug", "evil.py"]
-    root = write_plan(
-        tmp_path / "p", job("own", own), job("other\x1b[2J", "touch ran"), job("plugin", plugin),
-        job("file", ["mvlpt", "experiment", "--config-file", "x.yaml"]),
-    )  # fmt: skip
-    words = ("--executor", "inline", "--retries", "0")
-    assert schedule("run", root, *words) == 2
-    error = capsys.readouterr().err
-    assert "3 of its jobs" in error
-    assert "--trust" in error
-    assert "  other\\x1b[2J: sh -c 'touch ran'" in error
-    assert "--plug evil.py" in error
-    assert "tasks list" not in error
-    assert not (root / "ran").exists()
-    assert schedule("run", root, *words, "--trust") == 1
-    assert (root / "ran").exists()
-    assert schedule("run", root, *words) == 1  # trusted once
-    assert "--trust" not in capsys.readouterr().err
-    write_plan(root, job("other", "touch more"))
-    assert schedule("run", root, *words) == 2  # other commands
-
-
-def test_a_plan_of_mvlpt_commands_needs_no_trust(tmp_path):
-    root = write_plan(tmp_path / "p", job("own", ["mvlpt", "tasks", "list", "--family", "embedded"]))
-    (root / "mvlpt.py").write_text("raise SystemExit(9)")  # beside the plan, where jobs run
-    assert schedule("run", root, "--executor", "local", "--slots", "1", "--retries", "0") == 0
-
-
-def test_where_trust_cannot_be_kept_it_is_asked_again(tmp_path, monkeypatch):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    root = write_plan(tmp_path / "p", job("other", "true"))
-    words = ("--executor", "inline", "--retries", "0")
-    assert schedule("run", root, *words, "--trust") == 0
-    assert schedule("run", root, *words) == 2

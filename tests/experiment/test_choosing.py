@@ -3,37 +3,25 @@
 import json
 
 import pytest
+from support.experiments import COOP, run_here, toy_experiment
 
 from mvlpt.cli import main
 from mvlpt.errors import ConfigError
-from mvlpt.experiment import Experiment, NothingToRun, build_plan, run_experiment
+from mvlpt.experiment import NothingToRun, build_plan
 from mvlpt.graph import Grouping
 from mvlpt.graph.choice import read_choice
 
-COOP = "configs/trainers/MVLPT-CoOp/embedded.yaml"
 TASKS = ("toy-warm", "toy-cold", "toy-all")
 pytestmark = pytest.mark.usefixtures("toy_tasks")
 
 
 def experiment(**changes):
-    fields = {
-        "tasks": TASKS,
-        "trainers": (COOP,),
-        "arms": ("chosen",),
-        "shots": (2,),
-        "seeds": (1,),
-        "options": {"OPTIM.MAX_EPOCH": 1},
-        "grouping": {"method": "choose", "budget": 1.0},
-        "executor": {"name": "inline", "retries": 0},
-        **changes,
-    }
-    return Experiment(**fields)
+    own = {"tasks": TASKS, "arms": ("chosen",), "shots": (2,), "grouping": {"method": "choose", "budget": 1.0}}
+    return toy_experiment(**{**own, **changes})
 
 
 def run(root, **changes):
-    events = []
-    result = run_experiment(experiment(**changes), root, on_event=events.append, run_command=main, measure=False)
-    return result, events
+    return run_here(experiment(**changes), root)
 
 
 @pytest.fixture(scope="module")

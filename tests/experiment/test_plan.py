@@ -6,48 +6,19 @@ from math import comb
 from pathlib import Path
 
 import pytest
+from support.experiments import COOP, GROUPS, TASKS, VPT, cfg_of, count, embedded_experiment, names, option
 
 from mvlpt.cli.average import build_parser as average_parser
-from mvlpt.cli.train import build_parser as train_parser
-from mvlpt.cli.train import setup_cfg
-from mvlpt.engine.identity import result_affecting_options
 from mvlpt.errors import ConfigError, PlanError
-from mvlpt.experiment import Experiment, load_experiment
-from mvlpt.experiment.plan import START_OPTIONS, STORE, build_plan, check_same_folder
+from mvlpt.experiment import load_experiment
+from mvlpt.experiment.plan import STORE, build_plan, check_same_folder
 from mvlpt.graph import Grouping
-from mvlpt.schedule import job_id
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
 TRAINERS = ROOT / "configs" / "trainers"
-COOP, VPT = (f"configs/trainers/MVLPT-{name}/embedded.yaml" for name in ("CoOp", "VPT"))
-ZERO_SHOT = "configs/trainers/ZeroshotCLIP/embedded.yaml"
-TASKS = ("weather-plain", "tools-plain", "weather-dark", "tools-dark")
-GROUPS = Grouping((TASKS[:2], TASKS[2:]))
 
-
-def experiment(**changes):
-    fields = {"tasks": TASKS, "trainers": (VPT, COOP), "zero_shot": ZERO_SHOT, "seeds": (1, 2), **changes}
-    return Experiment(**fields)
-
-
-def names(plan, kind=None):
-    return {job.name for job in plan if kind in (None, job.kind)}
-
-
-def count(plan):
-    return Counter((job.kind, job.labels.get("arm", "")) for job in plan)
-
-
-def option(job, key):
-    """What a command says after ``key``."""
-    return job.command[job.command.index(key) + 1]
-
-
-def cfg_of(job):
-    return setup_cfg(train_parser().parse_args(list(job.command[2:])))
-
-
-# How many ------------------------------------------------------------------------------------------------------------
 
 SHOTS, SEEDS, METHODS, ELEVATER, TARGETS = 3, 3, 3, 20, 12
 
@@ -80,7 +51,9 @@ def test_eleven_sources_to_twelve_targets_by_hand():
 
 
 def test_a_shared_prompt_is_adapted_to_each_task_with_its_own_seed():
-    plan = build_plan(experiment(arms=("adapted", "all", "grouped"), trainers=(VPT,), zero_shot=""), "out", GROUPS)
+    plan = build_plan(
+        embedded_experiment(arms=("adapted", "all", "grouped"), trainers=(VPT,), zero_shot=""), "out", GROUPS
+    )
     assert count(plan) == {("train", "all"): 2, ("train", "grouped"): 4, ("adapt", "adapted"): 2 * 2 * 4}
     jobs = {job.id: job for job in plan}
     for job in plan:
@@ -92,13 +65,13 @@ def test_a_shared_prompt_is_adapted_to_each_task_with_its_own_seed():
             assert option(job, "--model-dir").endswith(source.name)
             assert f"{source.name}/results.jsonl" in source.outputs  # the arm's own run, which is tested
     assert names(plan, "train") == names(
-        build_plan(experiment(arms=("all", "grouped"), trainers=(VPT,), zero_shot=""), "out", GROUPS)
+        build_plan(embedded_experiment(arms=("all", "grouped"), trainers=(VPT,), zero_shot=""), "out", GROUPS)
     )
 
 
 def test_a_prompt_that_is_only_adapted_is_not_tested():
     changes = {"trainers": (VPT,), "zero_shot": "", "seeds": (1,), "arm_options": {"adapted": {"OPTIM.LR": 0.5}}}
-    plan = build_plan(experiment(arms=("single", "adapted"), **changes), "out")
+    plan = build_plan(embedded_experiment(arms=("single", "adapted"), **changes), "out")
     assert count(plan) == {("train", "single"): 4, ("train", "all"): 1, ("adapt", "adapted"): 4}
     (source,) = (job for job in plan if job.labels["arm"] == "all")
     assert cfg_of(source).TEST.NO_TEST
@@ -106,13 +79,13 @@ def test_a_prompt_that_is_only_adapted_is_not_tested():
     rates = {(job.labels["arm"], cfg_of(job).OPTIM.LR) for job in plan}
     assert len(rates) == 3
     assert ("adapted", 0.5) in rates
-    both = build_plan(experiment(arms=("single", "adapted", "all"), **changes), "out")
+    both = build_plan(embedded_experiment(arms=("single", "adapted", "all"), **changes), "out")
     check_same_folder(both, plan, Path("out"))  # the arm added later has a folder of its own
 
 
 def test_where_groups_overlap_a_task_is_adapted_from_the_group_that_serves_it():
     groups = Grouping((TASKS[:3], TASKS[1:]), serves=dict(zip(TASKS, ("g1", "g1", "g1", "g2"), strict=True)))
-    one = experiment(arms=("adapted",), adapt_from=("grouped",), trainers=(VPT,), zero_shot="", seeds=(1,))
+    one = embedded_experiment(arms=("adapted",), adapt_from=("grouped",), trainers=(VPT,), zero_shot="", seeds=(1,))
     assert one.needs_groups
     assert one.without_groups().arms == ()
     plan = build_plan(one, "out", groups)
@@ -154,7 +127,7 @@ def test_four_hundred_pairs_by_hand(method):
 
 
 def test_every_pair_of_tasks_is_tuned_together():
-    plan = build_plan(experiment(arms=("pair",), zero_shot="", features=False), "out")
+    plan = build_plan(embedded_experiment(arms=("pair",), zero_shot="", features=False), "out")
     assert count(plan) == {("train", "pair"): comb(len(TASKS), 2) * 2 * 2}
     assert "MVLPT-VPT/pair/1shot/seed2/tools-plain+weather-dark" in names(plan)
 
@@ -174,11 +147,10 @@ def load_demo():
     return load_experiment("configs/experiments/demo.yaml").tasks
 
 
-# What they need ------------------------------------------------------------------------------------------------------
-
-
 def test_adaptations_start_from_the_mean_of_all_seeds():
-    plan = build_plan(experiment(arms=("transfer",), sources=TASKS[:2], targets=TASKS[2:], trainers=(VPT,)), "out")
+    plan = build_plan(
+        embedded_experiment(arms=("transfer",), sources=TASKS[:2], targets=TASKS[2:], trainers=(VPT,)), "out"
+    )
     (mean,) = (job for job in plan if job.kind == "average")
     sources = [plan[ident] for ident in mean.needs]
     assert sorted(job.labels["seed"] for job in sources) == [1, 2]
@@ -196,22 +168,22 @@ def test_adaptations_start_from_the_mean_of_all_seeds():
 
 
 def test_with_one_seed_there_is_nothing_to_average():
-    plan = build_plan(experiment(arms=("transfer",), seeds=(3,), trainers=(VPT,), zero_shot=""), "out")
+    plan = build_plan(embedded_experiment(arms=("transfer",), seeds=(3,), trainers=(VPT,), zero_shot=""), "out")
     assert not names(plan, "average")
     assert {plan[job.needs[0]].kind for job in plan if job.kind == "adapt"} == {"train"}
 
 
 def test_sources_that_are_no_arm_are_not_tested():
-    plan = build_plan(experiment(arms=("single", "transfer"), sources=TASKS[:2]), "out")
+    plan = build_plan(embedded_experiment(arms=("single", "transfer"), sources=TASKS[:2]), "out")
     sources = [job for job in plan if "/source/" in job.name and job.kind == "train"]
     assert sources
     assert all(cfg_of(job).TEST.NO_TEST and job.outputs == (f"{job.name}/run.json",) for job in sources)
-    reused = build_plan(experiment(arms=("single", "transfer"), source_prompts="alone"), "out")
+    reused = build_plan(embedded_experiment(arms=("single", "transfer"), source_prompts="alone"), "out")
     assert not [job for job in reused if "/source/" in job.name and job.kind == "train"]
 
 
 def test_runs_with_a_frozen_image_tower_read_features_that_are_kept_once():
-    plan = build_plan(experiment(arms=("single", "all")), "out")
+    plan = build_plan(embedded_experiment(arms=("single", "all")), "out")
     features = {job.id: job.labels["task"] for job in plan if job.kind == "features"}
     assert sorted(features.values()) == sorted(TASKS)
     for job in plan:
@@ -219,23 +191,20 @@ def test_runs_with_a_frozen_image_tower_read_features_that_are_kept_once():
             wanted = set() if job.labels["trainer"] == "MVLPT-VPT" else set(job.labels["tasks"])
             assert {features[need] for need in job.needs} == wanted
             assert (STORE in job.inputs) == bool(wanted)
-    without = build_plan(experiment(arms=("single", "all"), features=False), "out")
+    without = build_plan(embedded_experiment(arms=("single", "all"), features=False), "out")
     assert not names(without, "features")
     assert {job.id for job in without} == {job.id for job in plan if job.kind != "features"}
 
 
 def test_the_report_needs_every_scored_run():
-    plan = build_plan(experiment(arms=("single",)), "out", experiment_file="configs/experiments/demo.yaml")
+    plan = build_plan(embedded_experiment(arms=("single",)), "out", experiment_file="configs/experiments/demo.yaml")
     (report,) = (job for job in plan if job.kind == "report")
     assert {plan[need].name for need in report.needs} == names(plan, "train") | names(plan, "evaluate")
     assert list(plan)[-1] is report
 
 
-# Groups --------------------------------------------------------------------------------------------------------------
-
-
 def test_each_group_shares_a_prompt():
-    plan = build_plan(experiment(arms=("grouped",), trainers=(COOP,), zero_shot=""), "out", GROUPS)
+    plan = build_plan(embedded_experiment(arms=("grouped",), trainers=(COOP,), zero_shot=""), "out", GROUPS)
     runs = [job for job in plan if job.kind == "train"]
     assert sorted((job.labels["group"], job.labels["seed"]) for job in runs) == [
         ("g1", 1), ("g1", 2), ("g2", 1), ("g2", 2),
@@ -246,7 +215,7 @@ def test_each_group_shares_a_prompt():
 
 def test_other_members_of_a_group_get_a_folder_of_their_own():
     plans = [
-        build_plan(experiment(arms=("grouped",)), "out", Grouping((TASKS[:n], TASKS[n:]))) for n in (2, 3)
+        build_plan(embedded_experiment(arms=("grouped",)), "out", Grouping((TASKS[:n], TASKS[n:]))) for n in (2, 3)
     ]  # fmt: skip
     assert not names(plans[0], "train") & names(plans[1], "train")
     check_same_folder(plans[1], plans[0], Path("out"))
@@ -254,14 +223,14 @@ def test_other_members_of_a_group_get_a_folder_of_their_own():
 
 def test_each_trainer_may_have_groups_of_its_own():
     groups = {VPT: GROUPS, COOP: Grouping((TASKS,))}
-    plan = build_plan(experiment(arms=("grouped",)), "out", groups)
+    plan = build_plan(embedded_experiment(arms=("grouped",)), "out", groups)
     sizes = Counter((job.labels["trainer"], len(job.labels["tasks"])) for job in plan if job.kind == "train")
     assert sizes == {("MVLPT-VPT", 2): 4, ("MVLPT-CoOp", 4): 2}
 
 
 def test_where_groups_overlap_a_task_counts_in_the_one_that_serves_it():
     overlapping = Grouping((TASKS[:3], TASKS[2:]), serves=dict(zip(TASKS, ("g1", "g1", "g2", "g2"), strict=True)))
-    plan = build_plan(experiment(arms=("grouped",), trainers=(VPT,), seeds=(1,)), "out", overlapping)
+    plan = build_plan(embedded_experiment(arms=("grouped",), trainers=(VPT,), seeds=(1,)), "out", overlapping)
     serves = {job.labels["group"]: job.labels["serves"] for job in plan if job.kind == "train"}
     assert serves == {"g1": list(TASKS[:2]), "g2": list(TASKS[2:])}
 
@@ -276,57 +245,7 @@ def test_where_groups_overlap_a_task_counts_in_the_one_that_serves_it():
 )
 def test_groups_that_do_not_fit(groups, expected):
     with pytest.raises(PlanError, match=expected):
-        build_plan(experiment(arms=("grouped",)), "out", groups)
-
-
-# Ids -----------------------------------------------------------------------------------------------------------------
-
-ALL_ARMS = {"arms": ("single", "all", "grouped", "pair", "transfer"), "sources": TASKS[:3]}
-
-
-def ids(plan):
-    return {job.name: job.id for job in plan}
-
-
-def test_ids_do_not_depend_on_the_folder():
-    here, there = (build_plan(experiment(**ALL_ARMS), folder, GROUPS) for folder in ("out", "/somewhere/else"))
-    assert ids(here) == ids(there)
-
-
-def test_ids_do_not_depend_on_where_data_lie_or_how_many_workers_read():
-    moved = experiment(**ALL_ARMS, root="/data", options={"DATALOADER.NUM_WORKERS": 3})
-    assert ids(build_plan(moved, "out", GROUPS)) == ids(build_plan(experiment(**ALL_ARMS), "out", GROUPS))
-
-
-def test_more_seeds_leave_ids_as_they_are_but_those_of_means():
-    few = ids(build_plan(experiment(**ALL_ARMS), "out", GROUPS))
-    more = ids(build_plan(experiment(**ALL_ARMS, seeds=(1, 2, 5)), "out", GROUPS))
-    changed = {name for name in few if more.get(name) != few[name]}
-    assert changed == {name for name in few if "/mean-of-" in name or "/from-seeds" in name}
-    assert not {name for name in changed if name in more}  # other means lie in other folders
-
-
-def test_an_option_that_matters_changes_every_id_that_depends_on_it():
-    before = ids(build_plan(experiment(**ALL_ARMS), "out", GROUPS))
-    after = ids(build_plan(experiment(**ALL_ARMS, arm_options={"single": {"OPTIM.LR": 0.1}}), "out", GROUPS))
-    assert {name for name in before if before[name] != after[name]} == {name for name in before if "/single/" in name}
-    sources = ids(build_plan(experiment(**ALL_ARMS, source_options={"OPTIM.LR": 0.1}), "out", GROUPS))
-    changed = {name for name in before if before[name] != sources[name]}
-    assert changed == {name for name in before if "/source/" in name or "/transfer/" in name}
-
-
-def test_an_id_is_the_hash_of_what_the_command_asks_for():
-    plan = build_plan(experiment(**ALL_ARMS), "out", GROUPS)
-    for job in plan:
-        if job.kind in ("train", "adapt", "evaluate") and job.labels["seed"] in (0, 1):
-            decisive = {
-                key: value for key, value in result_affecting_options(cfg_of(job)).items() if key not in START_OPTIONS
-            }
-            start = [need for need in job.needs if plan[need].kind != "features"]
-            assert job.id == job_id([job.kind, decisive, start]), job.name
-
-
-# Commands ------------------------------------------------------------------------------------------------------------
+        build_plan(embedded_experiment(arms=("grouped",)), "out", groups)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "configs" / "experiments").glob("*.yaml")), ids=lambda file: file.stem)
@@ -359,17 +278,14 @@ def test_a_configuration_of_the_user_is_named_by_its_whole_path(tmp_path, monkey
     Path("mine/vpt.yaml").write_text(
         (TRAINERS / "MVLPT-VPT" / "embedded.yaml").read_text().replace("..", str(TRAINERS))
     )
-    plan = build_plan(experiment(trainers=("mine/vpt.yaml",), arms=("single",)), "out")
+    plan = build_plan(embedded_experiment(trainers=("mine/vpt.yaml",), arms=("single",)), "out")
     job = next(job for job in plan if job.kind == "train")
     assert option(job, "--config-file") == str(tmp_path / "mine" / "vpt.yaml")
     assert job.name.startswith("mine/single")
 
 
-# Mistakes ------------------------------------------------------------------------------------------------------------
-
-
 def test_what_cannot_be_planned_is_reported_together():
-    wrong = experiment(
+    wrong = embedded_experiment(
         tasks=("weather-plian", "tools-plain", "country-211"),
         options={"OPTIM.LRR": 1, "OPTIM.LR": "abc"},
         trainers=(VPT, "configs/trainers/absent.yaml"),
@@ -390,16 +306,16 @@ def test_what_cannot_be_planned_is_reported_together():
 def test_a_trainer_without_a_backbone_is_reported(tmp_path):
     (tmp_path / "bare.yaml").write_text("TRAINER: {NAME: MVLPT-VPT}\n")
     with pytest.raises(ConfigError, match="names no backbone; set backbone in the experiment"):
-        build_plan(experiment(trainers=(str(tmp_path / "bare.yaml"),)), "out")
-    build_plan(experiment(trainers=(str(tmp_path / "bare.yaml"),), backbone={"name": "embedded"}), "out")
+        build_plan(embedded_experiment(trainers=(str(tmp_path / "bare.yaml"),)), "out")
+    build_plan(embedded_experiment(trainers=(str(tmp_path / "bare.yaml"),), backbone={"name": "embedded"}), "out")
 
 
 def test_a_folder_keeps_one_experiment(tmp_path):
-    first = build_plan(experiment(arms=("single",)), tmp_path)
-    other = build_plan(experiment(arms=("single",), options={"OPTIM.MAX_EPOCH": 2}), tmp_path)
+    first = build_plan(embedded_experiment(arms=("single",)), tmp_path)
+    other = build_plan(embedded_experiment(arms=("single",), options={"OPTIM.MAX_EPOCH": 2}), tmp_path)
     check_same_folder(other, first, tmp_path)  # nothing has been run
     (tmp_path / next(job.name for job in first if job.kind == "train")).mkdir(parents=True)
     with pytest.raises(PlanError, match=r"holds another experiment.*choose another --output-dir"):
         check_same_folder(other, first, tmp_path)
-    more = dataclasses.replace(experiment(arms=("single", "all")), seeds=(1, 2, 3))
+    more = dataclasses.replace(embedded_experiment(arms=("single", "all")), seeds=(1, 2, 3))
     check_same_folder(build_plan(more, tmp_path), first, tmp_path)

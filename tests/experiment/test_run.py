@@ -1,11 +1,10 @@
 """Experiments as a library: stages, events, results; what a notebook sees."""
 
 import pytest
+from support.experiments import run_here, toy_experiment
 
-from mvlpt.cli import main
 from mvlpt.errors import ConfigError, PlanError
 from mvlpt.experiment import (
-    Experiment,
     JobsChanged,
     JobsEnded,
     NothingToRun,
@@ -18,27 +17,9 @@ from mvlpt.report.results import experiment_tables, results_table
 from mvlpt.report.results.selection import find_method
 from mvlpt.schedule import PLAN_FILE, RunOptions
 
-COOP = "configs/trainers/MVLPT-CoOp/embedded.yaml"
-
-
-def experiment(**changes):
-    fields = {
-        "tasks": ("toy-warm", "toy-cold"),
-        "trainers": (COOP,),
-        "arms": ("single",),
-        "seeds": (1,),
-        "options": {"OPTIM.MAX_EPOCH": 1},
-        "executor": {"name": "inline", "retries": 0},
-        **changes,
-    }
-    return Experiment(**fields)
-
 
 def run(root, **changes):
-    """The result and the events."""
-    events = []
-    result = run_experiment(experiment(**changes), root, on_event=events.append, run_command=main, measure=False)
-    return result, events
+    return run_here(toy_experiment(**changes), root)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +48,7 @@ def test_the_same_call_again_runs_nothing(finished):
     assert [type(event) for event in events] == [PlanReady, NothingToRun]
     assert not events[0].changed
     assert list(result.rows) == list(before.rows)
-    assert collect_experiment(experiment(), root).state == "finished"
+    assert collect_experiment(toy_experiment(), root).state == "finished"
 
 
 def test_other_options_are_kept_out_of_the_folder(finished):
@@ -81,7 +62,7 @@ def test_jobs_that_fail_leave_it_incomplete(toy_tasks, tmp_path):
     result, _ = run(tmp_path, tasks=("toy-warm", "toy-noval"), options=options)
     assert result.state == "incomplete"
     assert [row["task"] for row in result.rows] == ["toy-warm"]
-    assert collect_experiment(experiment(tasks=("toy-warm", "toy-noval")), tmp_path).state == "incomplete"
+    assert collect_experiment(toy_experiment(tasks=("toy-warm", "toy-noval")), tmp_path).state == "incomplete"
 
 
 def test_validation_scores_have_tables_that_say_so(toy_tasks, tmp_path):
@@ -118,7 +99,7 @@ def test_an_adapted_prompt_starts_from_the_shared_one(toy_tasks, tmp_path):
 
 
 def test_a_preview_writes_nothing(toy_tasks, tmp_path):
-    preview = preview_experiment(experiment(arms=("single", "grouped")), tmp_path / "out")
+    preview = preview_experiment(toy_experiment(arms=("single", "grouped")), tmp_path / "out")
     assert not preview.groups_known
     assert len(preview.slots) == 1
     assert preview.plan.metadata["speeds"]["embedded"].startswith("default of a ")
@@ -127,12 +108,12 @@ def test_a_preview_writes_nothing(toy_tasks, tmp_path):
 
 def test_what_cannot_be_used_is_refused_before_anything_is_written(toy_tasks, tmp_path):
     with pytest.raises(ConfigError, match="did you mean 'toy-warm'"):
-        run_experiment(experiment(tasks=("toy-wram", "toy-cold")), tmp_path / "out")
+        run_experiment(toy_experiment(tasks=("toy-wram", "toy-cold")), tmp_path / "out")
     with pytest.raises(PlanError, match="No plan at"):
-        collect_experiment(experiment(), tmp_path / "out")
+        collect_experiment(toy_experiment(), tmp_path / "out")
     assert not (tmp_path / "out" / PLAN_FILE).exists()
 
 
 def test_options_of_the_call_win_over_the_experiments(toy_tasks, tmp_path):
     options = RunOptions("slurm", {"jobs": 3})
-    assert len(preview_experiment(experiment(), tmp_path, options=options).slots) == 3
+    assert len(preview_experiment(toy_experiment(), tmp_path, options=options).slots) == 3

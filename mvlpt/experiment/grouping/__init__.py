@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from mvlpt.experiment.grouping.data_choice import DataChoice
     from mvlpt.experiment.grouping.experiment_groups import group_experiment
     from mvlpt.experiment.grouping.graph import GraphUpdate, build_task_graph
     from mvlpt.experiment.grouping.groups import GroupingResult, find_groups, group_graph, regroup
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from mvlpt.experiment.grouping.options import CHOOSE, GROUPING_OPTIONS, GROUPS, MATRIX, OUTPUT, GroupingOptions
     from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
     from mvlpt.experiment.grouping.prompt_losses import affinity_config, task_losses
-    from mvlpt.experiment.grouping.requests import DataChoice, GroupingRequest, experiment_requests, grouping_requests
+    from mvlpt.experiment.grouping.requests import GroupingRequest, experiment_requests, grouping_requests
     from mvlpt.experiment.grouping.selection import MeasuredSelection, choose_measured
     from mvlpt.experiment.grouping.sources import task_sources
     from mvlpt.experiment.grouping.stage import GROUPS_FOLDER, ensure_groups, preview_groups
@@ -61,7 +62,7 @@ __getattr__ = lazy_exports(
         "GROUPS_FOLDER": "stage",
         "MATRIX": "options",
         "OUTPUT": "options",
-        "DataChoice": "requests",
+        "DataChoice": "data_choice",
         "GraphUpdate": "graph",
         "GroupingOptions": "options",
         "GroupingRequest": "requests",

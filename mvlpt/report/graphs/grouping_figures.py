@@ -6,11 +6,14 @@ Shapes: T tasks.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mvlpt.experiment.grouping import GroupingResult
 from mvlpt.report.graphs.figures import save_figure
 from mvlpt.report.graphs.heatmap import draw_heatmap
 from mvlpt.report.graphs.network import draw_network
+
+if TYPE_CHECKING:  # it loads torch
+    from mvlpt.experiment.grouping import GroupingResult
 
 
 def save_grouping_figures(result: GroupingResult, folder: Path) -> list[Path]:
