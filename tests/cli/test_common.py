@@ -9,6 +9,7 @@ import threading
 
 import pytest
 import torch
+from support.plans import PATIENCE
 
 from mvlpt.cli import main
 from mvlpt.cli.common import exit_status
@@ -74,7 +75,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path):
     line = [sys.executable, "-m", "mvlpt.cli", "group", "--measured", table, "--out", tmp_path / "out"]
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(line, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120)
+    done = subprocess.run(line, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "out" / "groups.yaml").exists()

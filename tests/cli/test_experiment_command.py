@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from support.plans import PATIENCE
 
 from mvlpt.cli import main
 from mvlpt.schedule import load_plan
@@ -324,13 +325,13 @@ def test_ctrl_c_saves_what_runs_and_the_same_command_goes_on(tmp_path):
     line += ["--output-dir", str(tmp_path / "out"), "--no-calibrate"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     program = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
-    deadline = time.monotonic() + 600
+    deadline = time.monotonic() + PATIENCE
     while len(list((tmp_path / "out").rglob("single/**/log.txt"))) < 2:
         assert time.monotonic() < deadline, "no run began"
         assert program.poll() is None, program.stdout.read()
         time.sleep(0.2)
     program.send_signal(signal.SIGINT)
-    said, _ = program.communicate(timeout=180)
+    said, _ = program.communicate(timeout=PATIENCE)
     assert program.returncode == 130, said
     assert "again to go on" in said
     states = [json.loads(path.read_text())["state"] for path in (tmp_path / "out").rglob("run.json")]
@@ -341,5 +342,5 @@ def test_ctrl_c_saves_what_runs_and_the_same_command_goes_on(tmp_path):
         assert again.poll() is None, again.stdout.read()
         time.sleep(0.2)
     again.send_signal(signal.SIGINT)
-    said, _ = again.communicate(timeout=180)
+    said, _ = again.communicate(timeout=PATIENCE)
     assert again.returncode == 130, said

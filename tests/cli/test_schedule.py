@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.cli_plans import REPORT, job, run_inline, schedule, scheduler, status_of, write_plan
 from support.local_attempts import until
+from support.plans import PATIENCE
 from support.registries import restored_registries
 
 from mvlpt.cli import main
@@ -128,8 +129,8 @@ def test_cancelled_jobs_do_not_run(root, capsys):
 
 
 def test_following_cancelling_and_stopping_a_run(tmp_path, capsys):
-    slow = f"{REPORT}; for i in 1 2 3 4 5 6; do echo line $i; sleep 0.2; done"
-    root = write_plan(tmp_path / "p", job("a", slow), job("b", "sleep 60", ["a"]), job("c", "sleep 60", ["b"]))
+    slow = f"{REPORT}; while [ ! -e go ]; do sleep 0.05; done; for i in 1 2 3 4 5 6; do echo line $i; sleep 0.2; done"
+    root = write_plan(tmp_path / "p", job("a", slow), job("b", "sleep 600", ["a"]), job("c", "sleep 600", ["b"]))
     with scheduler(root) as process:
         until(lambda: status_of(root, capsys)["states"]["running"] == 1)
         until(lambda: status_of(root, capsys)["jobs"][0]["progress"] is not None)
@@ -137,13 +138,14 @@ def test_following_cancelling_and_stopping_a_run(tmp_path, capsys):
         shown = capsys.readouterr().out
         assert "25% loss 0.5" in shown
         assert f"a scheduler works on it (host {os.uname().nodename}, process {process.pid})" in shown
+        (root / "go").touch()
         assert schedule("logs", root, "a", "--follow") == 0
         assert capsys.readouterr().out.split() == [word for i in range(1, 7) for word in ("line", str(i))]
         until(lambda: status_of(root, capsys)["jobs"][1]["state"] == "running")
         assert schedule("run", root, "--trust", "--executor", "inline") == 2
         assert "Another scheduler works on" in capsys.readouterr().err
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "run the same command again to go on" in out
     assert "stopped   b after" in err
@@ -152,7 +154,7 @@ def test_following_cancelling_and_stopping_a_run(tmp_path, capsys):
 
 
 def test_a_request_reaches_a_running_scheduler(tmp_path, capsys):
-    root = write_plan(tmp_path / "p", job("a", "sleep 60"), job("b", "true"))
+    root = write_plan(tmp_path / "p", job("a", "sleep 600"), job("b", "true"))
     plan = load_plan(root / "plan.json")
     with scheduler(root) as process:
         until(lambda: status_of(root, capsys)["states"]["running"] == 1)
@@ -161,7 +163,7 @@ def test_a_request_reaches_a_running_scheduler(tmp_path, capsys):
             until(lambda: status_of(root, capsys)["jobs"][0]["state"] == "running")
         assert schedule("cancel", root, "a") == 0
         assert "asked the scheduler to cancel: a" in capsys.readouterr().out
-        process.communicate(timeout=120)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert {one["name"]: one["state"] for one in status_of(root, capsys)["jobs"]} == {"a": "cancelled", "b": "finished"}
     assert request(root, "retry", plan.find("a").id)

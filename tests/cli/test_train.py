@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.plans import PATIENCE
 
 from mvlpt.cli import main
 from mvlpt.engine.checkpoints import save_checkpoint
@@ -256,13 +257,13 @@ def test_ctrl_c_saves_and_exits_130_and_resume_finishes(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     program = subprocess.Popen([*line, *opts], stderr=subprocess.PIPE, text=True, env=environment)
     log = tmp_path / "run" / "log.txt"
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + PATIENCE
     while not (log.exists() and "epoch [2/" in log.read_text()):
         assert time.monotonic() < deadline, "training did not begin"
         assert program.poll() is None, program.stderr.read()
         time.sleep(0.1)
     program.send_signal(signal.SIGINT)
-    _, said = program.communicate(timeout=180)
+    _, said = program.communicate(timeout=PATIENCE)
     assert program.returncode == 130
     assert "add --resume to continue" in said
     assert (tmp_path / "run" / "resume.pth.tar").is_file()

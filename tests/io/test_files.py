@@ -143,7 +143,7 @@ with atomic_write(sys.argv[1]) as handle:
     handle.write("half")
     handle.flush()
     print("writing", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
@@ -178,7 +178,7 @@ import sys, time
 from mvlpt.io import file_lock
 with file_lock(sys.argv[1]):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 

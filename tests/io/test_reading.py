@@ -5,6 +5,7 @@ import threading
 from datetime import date
 
 import pytest
+from support.plans import PATIENCE
 
 from mvlpt.errors import ConfigError, DataError, PlanError
 from mvlpt.io import check_head, parse_json, parse_yaml, read_bytes, read_json, read_json_lines, read_text, read_yaml
@@ -43,7 +44,7 @@ def test_a_pipe_without_a_writer_does_not_block(tmp_path):
     done = []
     thread = threading.Thread(target=lambda: done.append(refused(lambda: read_text(tmp_path / "pipe"))), daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert done
     assert "is not a regular file" in done[0]
 

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 from rich.console import Console
+from support.plans import PATIENCE
 from support.scores import row, zero_shot
 
 from mvlpt.report import Column, Entry, Sheet, latex, latex_escape, markdown
@@ -98,7 +99,7 @@ def test_latex_compiles(tmp_path):
     page = r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{tables.tex}\end{document}"
     (tmp_path / "page.tex").write_text(page)
     line = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=120)
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
     assert done.returncode == 0, done.stdout[-2000:]
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from support.plans import PATIENCE
 from support.toy import write_tasks
 
 from mvlpt.schedule.jobs import Job, Plan
@@ -59,7 +60,7 @@ def alive(root):
     return marked(lambda value: value.endswith(f":{root}"))
 
 
-def until(ready, seconds=120.0):
+def until(ready, seconds=PATIENCE):
     limit = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < limit, "waited too long"
@@ -83,7 +84,7 @@ def results(root):
 def unbroken(tmp_path_factory):
     root = tmp_path_factory.mktemp("unbroken")
     save_plan(thirty_jobs(), root / "plan.json")
-    assert start(root).wait(60) == 0
+    assert start(root).wait(PATIENCE) == 0
     return results(root)
 
 
@@ -114,7 +115,7 @@ def test_twenty_kills_anywhere_change_nothing(tmp_path, unbroken):
         scheduler = start(root, scheduler={"retries": 1000, "backoff": 0.01})
         while True:
             if enough():
-                assert scheduler.wait(60) == 0
+                assert scheduler.wait(PATIENCE) == 0
                 break
             time.sleep(rng.uniform(0.05, 0.9))
             if scheduler.poll() is not None:
@@ -138,7 +139,7 @@ def test_twenty_kills_anywhere_change_nothing(tmp_path, unbroken):
 
 
 def test_no_process_outlives_a_killed_scheduler(tmp_path):
-    script = "setsid sleep 60 & sleep 60 & touch ready; sleep 60"
+    script = "setsid sleep 600 & sleep 600 & touch ready; sleep 600"
     save_plan(Plan([Job("a", "command", "a", ("sh", "-c", script))]), tmp_path / "plan.json")
     scheduler = start(tmp_path)
     until(lambda: (tmp_path / "ready").exists())
@@ -149,7 +150,7 @@ def test_no_process_outlives_a_killed_scheduler(tmp_path):
 
 
 def test_scheduler_and_worker_killed_together_leave_nothing_to_the_next(tmp_path):
-    script = "if [ -e again ]; then exit 0; fi; touch again; sleep 60 & sleep 61"
+    script = "if [ -e again ]; then exit 0; fi; touch again; sleep 600 & sleep 601"
     save_plan(Plan([Job("a", "command", "a", ("sh", "-c", script))]), tmp_path / "plan.json")
     scheduler = start(tmp_path)
     until(lambda: (tmp_path / "again").exists())
@@ -159,7 +160,7 @@ def test_scheduler_and_worker_killed_together_leave_nothing_to_the_next(tmp_path
             kill(pid)
     kill(scheduler.pid)
     scheduler.wait()
-    assert start(tmp_path).wait(60) == 0
+    assert start(tmp_path).wait(PATIENCE) == 0
     assert alive(tmp_path) == []
     assert read_records(tmp_path, load_plan(tmp_path / "plan.json"))["a"].failures == 0
 
@@ -178,12 +179,12 @@ def test_ctrl_c(tmp_path, signals):
         until(lambda: (tmp_path / "asked").exists())  # or the second signal could join the first
         assert scheduler.poll() is None, "the job does not end by itself"
         scheduler.send_signal(signal.SIGINT)
-    assert scheduler.wait(120) == 130
+    assert scheduler.wait(PATIENCE) == 130
     assert alive(tmp_path) == []
     record = read_records(tmp_path, load_plan(tmp_path / "plan.json"))["a"]
     assert (record.state, record.failures) == ("waiting", 0)
     (tmp_path / "state").write_text("saved\n")
-    assert start(tmp_path).wait(60) == 0
+    assert start(tmp_path).wait(PATIENCE) == 0
 
 
 def test_two_schedulers_on_one_folder(tmp_path):
@@ -195,7 +196,7 @@ def test_two_schedulers_on_one_folder(tmp_path):
     assert done.returncode == 1
     assert f"process {first.pid})" in done.stderr
     (tmp_path / "go").touch()
-    assert first.wait(60) == 0
+    assert first.wait(PATIENCE) == 0
 
 
 def test_a_disk_that_fills_up_is_one_sentence_and_the_same_command_goes_on(tmp_path, unbroken):
@@ -212,7 +213,7 @@ def test_a_disk_that_fills_up_is_one_sentence_and_the_same_command_goes_on(tmp_p
     assert (tmp_path / "journal.jsonl").stat().st_size == 3000
     assert not (tmp_path / "journal.jsonl").read_bytes().endswith(b"\n")
     assert alive(tmp_path) == []
-    assert start(tmp_path).wait(60) == 0
+    assert start(tmp_path).wait(PATIENCE) == 0
     assert results(tmp_path) == unbroken
     check_journal(tmp_path)
 
@@ -262,7 +263,7 @@ def test_training_that_is_killed_ends_in_the_same_prompts(tmp_path, tasks):
         root.mkdir()
         save_plan(training_plan(root, tasks), root / "plan.json")
     options = {"local": {"slots": 1}, "scheduler": {"retries": 3}}
-    assert start(roots[0], **options).wait(120) == 0
+    assert start(roots[0], **options).wait(PATIENCE) == 0
     root = roots[1]
     scheduler = start(root, **options)
 
@@ -281,9 +282,9 @@ def test_training_that_is_killed_ends_in_the_same_prompts(tmp_path, tasks):
     scheduler = start(root, **options)
     until(lambda: trains("two", attempts + 1))
     scheduler.send_signal(signal.SIGINT)  # the run saves its state in mid-epoch
-    assert scheduler.wait(60) == 130
+    assert scheduler.wait(PATIENCE) == 130
     assert json.loads((root / "two" / "run.json").read_text())["state"] == "interrupted"
-    assert start(root, **options).wait(120) == 0
+    assert start(root, **options).wait(PATIENCE) == 0
     assert outcome(roots[0]) == outcome(root)
     records = read_records(root, training_plan(root, tasks))
     assert (records["one"].failures, records["two"].failures) == (1, 0)

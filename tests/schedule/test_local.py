@@ -3,10 +3,10 @@
 import json
 import os
 import signal
-import time
 
 import pytest
 from support.local_attempts import GROUP, alive, all_ended, attempt, next_ended, output, until
+from support.plans import PATIENCE
 
 from mvlpt.schedule.attempts import read_result
 from mvlpt.schedule.executors.local.executor import LocalExecutor
@@ -53,7 +53,7 @@ def test_a_worker_is_kept_from_job_to_job_and_replaced_when_it_dies(local, tmp_p
     next_ended(local)
     assert local.start(attempt(tmp_path, "exit 1", 2), slot) == first
     next_ended(local)
-    one = attempt(tmp_path, GROUP + "echo here; sleep 60", 3)
+    one = attempt(tmp_path, GROUP + "echo here; sleep 600", 3)
     assert local.start(one, slot) == first
     until(lambda: "here" in output(one))
     os.kill(int(first), signal.SIGKILL)
@@ -101,7 +101,7 @@ def test_outputs_must_be_there(local, tmp_path):
 
 
 def test_what_a_program_leaves_running_in_its_group_is_ended(local, tmp_path):
-    local.start(attempt(tmp_path, "sleep 60 & exit 0"), local.slots()[0])
+    local.start(attempt(tmp_path, "sleep 600 & exit 0"), local.slots()[0])
     assert next_ended(local).status == 0
     until(lambda: len(alive(tmp_path)) == 1)  # the worker
 
@@ -116,7 +116,7 @@ def test_a_gentle_stop_lets_a_program_save_its_state(local, tmp_path):
 
 
 def test_a_program_that_ends_by_the_gentle_signal_was_stopped(local, tmp_path):
-    one = attempt(tmp_path, "echo ready; sleep 60")
+    one = attempt(tmp_path, "echo ready; sleep 600")
     local.start(one, local.slots()[0])
     until(lambda: "ready" in output(one))
     local.stop(one, now=False)
@@ -135,20 +135,18 @@ def test_a_stop_at_once_ends_everything(local, tmp_path):
     assert alive(tmp_path) == []
 
 
-@pytest.mark.parametrize("script", ["sleep 60", "trap '' TERM; while :; do sleep 0.05; done"])
+@pytest.mark.parametrize("script", ["sleep 600", "trap '' TERM; while :; do sleep 0.05; done"])
 def test_a_job_over_its_time_limit_is_ended(local, tmp_path, script):
-    started = time.monotonic()
     local.start(attempt(tmp_path, script, time_limit=0.3, grace=0.3), local.slots()[0])
     ended = next_ended(local)
     assert (ended.status, ended.reason) == (124, "ran over its time limit of 0.3 s")
-    assert time.monotonic() - started < 50
 
 
 def test_two_slots_run_side_by_side(local, tmp_path):
     for place, slot in enumerate(local.slots()):
         other = 1 - place
         script = f"touch at{place}; while [ ! -e at{other} ]; do sleep 0.01; done"
-        local.start(attempt(tmp_path, script, ident=f"j{place}", time_limit=20), slot)
+        local.start(attempt(tmp_path, script, ident=f"j{place}", time_limit=PATIENCE), slot)
     assert [ended.status for ended in all_ended(local, 2)] == [0, 0]
 
 
@@ -156,7 +154,7 @@ def test_commands_of_mvlpt_run_in_the_worker(local, tmp_path):
     slot = local.slots()[0]
     one = attempt(tmp_path, ["mvlpt", "--version"])
     pid = local.start(one, slot)
-    assert next_ended(local, 120).status == 0
+    assert next_ended(local).status == 0
     assert (one.folder / "output.log").read_text().strip().count(".") == 2
     two = attempt(tmp_path, ["mvlpt", "tasks", "--no-such-option"], 2)
     assert local.start(two, slot) == pid
@@ -167,7 +165,7 @@ def test_commands_of_mvlpt_run_in_the_worker(local, tmp_path):
 
 def test_nothing_is_left_when_an_executor_is_closed_over_running_jobs(tmp_path):
     executor = LocalExecutor(LocalOptions(slots=1, device="cpu"))
-    one = attempt(tmp_path, GROUP + "echo ready; sleep 60")
+    one = attempt(tmp_path, GROUP + "echo ready; sleep 600")
     executor.start(one, executor.slots()[0])
     until(lambda: "ready" in output(one))
     executor.close()

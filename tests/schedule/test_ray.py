@@ -4,11 +4,20 @@ import json
 import os
 import signal
 import socket
-import time
 from pathlib import Path
 
 import pytest
-from support.plans import descendants, diamond, lines, running, shell_job, start_scheduler, training_job, wait_for
+from support.plans import (
+    PATIENCE,
+    descendants,
+    diamond,
+    lines,
+    running,
+    shell_job,
+    start_scheduler,
+    training_job,
+    wait_for,
+)
 
 from mvlpt.cli import main
 from mvlpt.errors import ScheduleError
@@ -48,11 +57,11 @@ def test_diamond_runs_in_order(cluster, tmp_path):
 
 def test_failures_are_retried_by_the_scheduler_and_deaths_by_ray(cluster, tmp_path):
     second = shell_job("second time", "echo x >> tries; test $(wc -l < tries) = 2")
-    script = "echo x >> deaths; test $(wc -l < deaths) = 3 || { kill -9 $PPID; sleep 60; }"
+    script = "echo x >> deaths; test $(wc -l < deaths) = 3 || { kill -9 $PPID; sleep 600; }"
     dying = shell_job("its worker dies", script)
     failing = shell_job("failing", "exit 3")
     after = shell_job("after", "true", [failing])
-    slow = shell_job("slow", "sleep 60")
+    slow = shell_job("slow", "sleep 600")
     outcome = schedule([second, dying, failing, after, slow], tmp_path, retries=1, time_limit=4)
     assert (outcome.finished, outcome.failed, outcome.blocked) == (2, 2, 1)
     assert not (tmp_path / "jobs" / dying.id / "2").exists(), "Ray has started it again, not the scheduler"
@@ -60,13 +69,13 @@ def test_failures_are_retried_by_the_scheduler_and_deaths_by_ray(cluster, tmp_pa
 
 
 def test_a_job_whose_worker_always_dies_fails_with_the_reason(cluster, tmp_path):
-    outcome = schedule([shell_job("x", "kill -9 $PPID; sleep 60")], tmp_path, {"node_retries": 1}, retries=0)
+    outcome = schedule([shell_job("x", "kill -9 $PPID; sleep 600")], tmp_path, {"node_retries": 1}, retries=0)
     assert outcome.failed == 1
     assert "lost its process or node 2 times" in (tmp_path / "journal.jsonl").read_text()
 
 
 def test_cancelled_job_saves_its_state(cluster, tmp_path):
-    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; sleep 60 & wait"
+    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; sleep 600 & wait"
     jobs = [shell_job("cancelled", script), shell_job("other", "sleep 1")]
     asked = []
 
@@ -92,10 +101,10 @@ def left_of(family):
 
 
 def test_killed_scheduler_leaves_nothing_behind_and_is_taken_up(cluster, tmp_path):
-    script = "echo $$ >> pids; test $(wc -l < pids) = 2 || { sleep 60 & wait; }"
+    script = "echo $$ >> pids; test $(wc -l < pids) = 2 || { sleep 600 & wait; }"
     jobs = [shell_job("first", "echo x >> first"), shell_job("one", script)]
     scheduler = start_scheduler(jobs, tmp_path, "ray", json.dumps({"jobs": 1, "gpus": 0}))
-    wait_for(lambda: lines(tmp_path / "pids"), 60)
+    wait_for(lambda: lines(tmp_path / "pids"))
     family = descendants(scheduler.pid)
     assert any("raylet" in command_line(pid) for pid in family)
     scheduler.kill()
@@ -111,11 +120,11 @@ def test_killed_scheduler_leaves_nothing_behind_and_is_taken_up(cluster, tmp_pat
 
 
 def test_interrupted_scheduler_lets_jobs_save_their_state(tmp_path):
-    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; sleep 60 & wait"
+    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; sleep 600 & wait"
     scheduler = start_scheduler([shell_job("one", script)], tmp_path, "ray", json.dumps({"gpus": 0}))
-    wait_for(lambda: lines(tmp_path / "log"), 60)
+    wait_for(lambda: lines(tmp_path / "log"))
     scheduler.send_signal(signal.SIGINT)
-    assert scheduler.wait(60) == 0
+    assert scheduler.wait(PATIENCE) == 0
     assert lines(tmp_path / "log") == ["started", "saved"]
 
 
@@ -123,11 +132,11 @@ def test_a_raylet_that_died_stops_the_scheduler_and_costs_no_retries(tmp_path):
     first = shell_job("first", "touch begun; while [ ! -e go ]; do sleep 0.1; done")
     second = shell_job("second", "true", [first])
     scheduler = start_scheduler([first, second], tmp_path, "ray", json.dumps({"gpus": 0, "jobs": 1}))
-    wait_for(lambda: (tmp_path / "begun").exists(), 120)
+    wait_for(lambda: (tmp_path / "begun").exists())
     [raylet] = [pid for pid in descendants(scheduler.pid) if command_line(pid).split("\0")[0].endswith("/raylet")]
     os.kill(raylet, signal.SIGKILL)
     (tmp_path / "go").touch()
-    assert scheduler.wait(120) == 1
+    assert scheduler.wait(PATIENCE) == 1
     assert "Ray's process on this machine (raylet) has died" in (tmp_path / "scheduler.log").read_text()
     records = read_records(tmp_path, Plan([first, second]))
     assert records[first.id].state in ("finished", "running")
@@ -176,10 +185,8 @@ def test_no_cluster_at_the_address(monkeypatch):
         raise ConnectionError(f"Could not find any running Ray instance at {options['address']}\nmore")
 
     monkeypatch.setattr(ray, "init", refuse)
-    started = time.monotonic()
     with pytest.raises(ScheduleError, match="no Ray cluster at 'auto': Could not find"):
         ray_executor._connect(ray, "auto")
-    assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize("form", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "127.0.0.1:{}x"])

@@ -7,6 +7,7 @@ import threading
 import pytest
 from support.fake_executor import Clock, FakeExecutor
 from support.fake_runs import chain, job, run, states
+from support.plans import PATIENCE
 
 from mvlpt.errors import ScheduleError
 from mvlpt.schedule.attempts import attempt_folder
@@ -228,7 +229,7 @@ def test_a_scheduler_outside_the_main_thread_can_be_stopped(tmp_path):
     outcomes = []
     thread = threading.Thread(target=lambda: outcomes.append(scheduler.run()))
     thread.start()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert outcomes[0].interrupted
 
 

@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from support.plans import diamond, lines, shell_job, start_scheduler, training_job, wait_for
+from support.plans import PATIENCE, diamond, lines, shell_job, start_scheduler, training_job, wait_for
 from support.slurm import Slurm, missing
 
 from mvlpt.cli import main
@@ -84,11 +84,11 @@ def test_without_arrays_each_job_is_submitted_alone(slurm, tmp_path):
 def test_failures_are_retried_and_deaths_explained(slurm, tmp_path):
     second = shell_job("second time", "echo x >> tries; test $(wc -l < tries) = 2")
     dying = shell_job(
-        "its process dies", "echo x >> deaths; test $(wc -l < deaths) = 2 || { kill -9 $PPID; sleep 60; }"
+        "its process dies", "echo x >> deaths; test $(wc -l < deaths) = 2 || { kill -9 $PPID; sleep 600; }"
     )
     failing = shell_job("failing", "exit 3")
     after = shell_job("after", "true", [failing])
-    slow = shell_job("slow", "sleep 60")
+    slow = shell_job("slow", "sleep 600")
     outcome = schedule([second, dying, failing, after, slow], tmp_path, retries=1, time_limit=3)
     assert (outcome.finished, outcome.failed, outcome.blocked) == (2, 2, 1)
     assert result(tmp_path, failing, 2)["status"] == 3
@@ -120,18 +120,18 @@ def test_job_that_ended_while_no_scheduler_ran_is_not_run_again(slurm, tmp_path)
 
 
 def test_interrupted_scheduler_lets_jobs_save_their_state(slurm, tmp_path):
-    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; sleep 60 & wait"
+    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; sleep 600 & wait"
     jobs = [shell_job(name, script + f" # {name}") for name in "abcde"]  # the node has four cores
     scheduler = start_scheduler(jobs, tmp_path, "slurm", json.dumps(QUICK))
     wait_for(lambda: len(lines(tmp_path / "log")) == 4)
     scheduler.send_signal(signal.SIGINT)
-    assert scheduler.wait(120) == 0
+    assert scheduler.wait(PATIENCE) == 0
     assert lines(tmp_path / "log").count("saved") == 4
     wait_for(lambda: slurm.queue() == [])
 
 
 def test_preempted_job_runs_again(slurm, tmp_path):
-    script = "echo x >> count; test $(wc -l < count) = 2 || sleep 60"
+    script = "echo x >> count; test $(wc -l < count) = 2 || sleep 600"
     job = shell_job("preempted", script)
     urgent = []
 
@@ -153,7 +153,7 @@ def test_preempted_job_runs_again(slurm, tmp_path):
 
 
 def test_job_that_nears_slurms_limit_saves_its_state_and_is_put_back(slurm, tmp_path):
-    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; test -e again || { sleep 60 & wait; }"
+    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; test -e again || { sleep 600 & wait; }"
     job = shell_job("long", script)
     executor = SlurmExecutor(SlurmOptions(**QUICK))
     warned, again = [], []  # SLURM gives its warning once, too
@@ -181,7 +181,7 @@ def test_options_that_slurm_refuses_are_reported_at_once(slurm, tmp_path):
 
 
 def test_a_job_that_a_person_cancels_in_slurm_is_tried_again(slurm, tmp_path):
-    job = shell_job("cancelled", "echo x >> count; test $(wc -l < count) = 2 || sleep 60")
+    job = shell_job("cancelled", "echo x >> count; test $(wc -l < count) = 2 || sleep 600")
     cancelled = []
 
     def cancel(snapshot):
@@ -252,9 +252,9 @@ def test_short_jobs_share_allocations_and_the_most_urgent_run_first(slurm, tmp_p
 
 def test_jobs_of_one_allocation_fail_run_out_of_time_and_die_by_themselves(slurm, tmp_path):
     failing = shell_job("failing", "exit 3", seconds=9)
-    slow = shell_job("slow", "sleep 60", seconds=8)
+    slow = shell_job("slow", "sleep 600", seconds=8)
     dying = shell_job(
-        "its process dies", "echo x >> deaths; test $(wc -l < deaths) = 2 || { kill -9 $PPID; sleep 60; }", seconds=7
+        "its process dies", "echo x >> deaths; test $(wc -l < deaths) = 2 || { kill -9 $PPID; sleep 600; }", seconds=7
     )
     last = shell_job("last", "echo x >> last", seconds=6)
     outcome = schedule([failing, slow, dying, last], tmp_path, {"pack": 4}, retries=1, time_limit=3)
@@ -267,7 +267,7 @@ def test_jobs_of_one_allocation_fail_run_out_of_time_and_die_by_themselves(slurm
 
 
 def test_a_job_that_is_cancelled_leaves_the_others_of_its_allocation(slurm, tmp_path):
-    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; sleep 60 & wait"
+    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; sleep 600 & wait"
     running, waiting, last = shell_job("a", script, seconds=9), shell_job("b", "echo x >> b"), shell_job("c", "sleep 1")
     save_plan(Plan([running, waiting, last]), tmp_path / "plan.json")
     asked = []
@@ -284,7 +284,7 @@ def test_a_job_that_is_cancelled_leaves_the_others_of_its_allocation(slurm, tmp_
 
 
 def test_an_allocation_that_is_put_back_goes_on_with_the_job_that_it_stopped(slurm, tmp_path):
-    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; test -e again || { sleep 60 & wait; }"
+    script = "trap 'echo saved >> log; exit 130' TERM; echo started >> log; test -e again || { sleep 600 & wait; }"
     first, long, after = (
         shell_job("first", "echo x >> first", seconds=9),
         shell_job("long", script, seconds=8),

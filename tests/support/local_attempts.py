@@ -5,8 +5,9 @@ import time
 from mvlpt.schedule.attempts import Attempt
 from mvlpt.schedule.jobs import Job
 from mvlpt.schedule.worker.processes import marked
+from support.plans import PATIENCE
 
-GROUP = "sleep 60 & setsid sleep 60 & "  # one child in the program's group, one in a session of its own
+GROUP = "sleep 600 & setsid sleep 600 & "  # one child in the program's group, one in a session of its own
 
 
 def attempt(root, script, number=1, **fields):
@@ -28,7 +29,7 @@ def output(one):
     return path.read_text() if path.exists() else ""
 
 
-def until(ready, seconds=120.0):
+def until(ready, seconds=PATIENCE):
     """Waits until something is so."""
     limit = time.monotonic() + seconds
     while not ready():
@@ -36,7 +37,7 @@ def until(ready, seconds=120.0):
         time.sleep(0.01)
 
 
-def all_ended(executor, count, seconds=120.0):
+def all_ended(executor, count, seconds=PATIENCE):
     """The results of the next attempts to end; several may come with one poll."""
     ended = []
     limit = time.monotonic() + seconds
@@ -49,6 +50,6 @@ def all_ended(executor, count, seconds=120.0):
     return ended
 
 
-def next_ended(executor, seconds=120.0):
+def next_ended(executor, seconds=PATIENCE):
     """The result of the one attempt that runs."""
     return all_ended(executor, 1, seconds)[0]

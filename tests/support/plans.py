@@ -12,6 +12,8 @@ from typing import Any
 from mvlpt.schedule.jobs import Job, Plan, job_id
 from mvlpt.schedule.plan_file import save_plan
 
+PATIENCE = 600.0  # seconds: no test gives up earlier, since on a machine under load a program takes minutes to start
+
 _PROGRAM = """\
 import json, sys
 from mvlpt.schedule.executors.registry import make_executor
@@ -56,7 +58,7 @@ def start_scheduler(jobs: Sequence[Job], root: Path, executor: str, options: str
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
-def wait_for(ready: Callable[[], object], seconds: float = 120, found: Callable[[], object] = lambda: "") -> None:
+def wait_for(ready: Callable[[], object], seconds: float = PATIENCE, found: Callable[[], object] = lambda: "") -> None:
     """Waits until something is so; ``found`` says what is there instead.
 
     Raises:

@@ -13,6 +13,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from support.plans import PATIENCE
+
 COMMANDS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
 
 _CONFIG = """\
@@ -106,7 +108,7 @@ class Slurm:
     def command(self, *words: str) -> str:
         """What one of SLURM's commands prints; its complaints where it fails."""
         environment = {**os.environ, **self.environment}
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
         return done.stdout.strip() or done.stderr.strip()
 
     def queue(self) -> list[str]:
@@ -143,7 +145,7 @@ class Slurm:
                 )
             )
 
-    def _wait(self, ready, seconds: float = 120) -> None:
+    def _wait(self, ready, seconds: float = PATIENCE) -> None:
         limit = time.monotonic() + seconds
         while not ready():
             if time.monotonic() > limit or any(daemon.poll() is not None for daemon in self._daemons):
