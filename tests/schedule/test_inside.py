@@ -1,5 +1,9 @@
 """Jobs inside a process: what run_attempt changes and puts back, the inline executor, time limits and Ctrl-C."""
 
+import contextlib
+import errno
+import io
+import json
 import os
 import signal
 import time
@@ -9,12 +13,14 @@ import pytest
 from support.local_attempts import attempt
 
 from mvlpt.cli.warm import run_warm
-from mvlpt.errors import PlanError
+from mvlpt.errors import PlanError, RunFolderError
 from mvlpt.schedule.executors.inline import InlineExecutor
 from mvlpt.schedule.executors.registry import make_executor
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.scheduler import Scheduler
 from mvlpt.schedule.worker.execution import run_attempt
+from mvlpt.schedule.worker.loop import WorkerLoop
+from mvlpt.schedule.worker.messages import result_of
 
 
 def inside(root, function, **fields):
@@ -129,3 +135,22 @@ def test_ctrl_c_in_an_inline_job_stops_the_scheduler_too(tmp_path):
     plan = Plan([Job("a", "train", "a", ("mvlpt", "a")), Job("b", "train", "b", ("mvlpt", "b"), ("a",))])
     outcome = Scheduler(plan, tmp_path, InlineExecutor(main)).run()
     assert (outcome.interrupted, outcome.failed, outcome.waiting) == (True, 0, 2)
+
+
+def test_a_full_disk_is_the_reason_though_the_worker_cannot_even_say_so(tmp_path, monkeypatch):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fail(one, run_command):
+        raise RunFolderError("Cannot write result.json: No space left on device")
+
+    monkeypatch.setattr("mvlpt.schedule.worker.loop.run_attempt", fail)
+    results, reports = os.pipe()
+    loop = WorkerLoop(lambda words: 0, os.open(os.devnull, os.O_RDONLY), reports)
+    with contextlib.redirect_stderr(Full()):
+        loop._run(attempt(tmp_path, "true"))
+    ended = result_of(json.loads(os.read(results, 65536)))
+    assert (ended.status, ended.reason) == (1, "Cannot write result.json: No space left on device")
+    os.close(reports)
+    os.close(results)

@@ -74,6 +74,18 @@ def test_more_jobs_than_an_array_may_have_become_several_arrays(slurm, tmp_path)
     assert len(sent(tmp_path)) == 2  # MaxArraySize of the test's cluster is 4
 
 
+@pytest.mark.parametrize("name", ["100% of %x", "%j and %t", "50%apples %A"])
+@pytest.mark.parametrize("options", [{}, {"pack": 2}], ids=["arrays", "pack"])
+def test_percent_signs_in_the_names_of_folders_are_no_patterns(slurm, tmp_path, name, options):
+    root = tmp_path / name
+    root.mkdir()
+    jobs = [shell_job(one, f"echo {one} >> ran") for one in "abc"]
+    assert schedule(jobs, root, options).finished == 3
+    assert sorted(lines(root / "ran")) == ["a", "b", "c"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert list((root / "slurm").rglob("*_log.out"))
+
+
 def test_without_arrays_each_job_is_submitted_alone(slurm, tmp_path):
     jobs = [shell_job(name, f"echo {name}") for name in "xy"]
     assert schedule(jobs, tmp_path, {"arrays": False}).finished == 2

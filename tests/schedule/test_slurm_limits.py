@@ -11,10 +11,10 @@ pytest.importorskip("submitit", reason="submitit is not installed (pip install '
 
 from mvlpt.schedule.executors.slurm import executor as slurm_executor
 from mvlpt.schedule.executors.slurm import queue as slurm_queue
-from mvlpt.schedule.executors.slurm.batches import Batch, parameters, submit
+from mvlpt.schedule.executors.slurm.batches import Batch, parameters
 from mvlpt.schedule.executors.slurm.queue import QueuedJob
 
-REFUSAL = "sbatch: error: QOSMaxSubmitJobPerUserLimit: Job violates accounting/QOS policy (job submit limit, ...)"
+REFUSAL = "sbatch: error: {}: Job violates accounting/QOS policy (job submit limit, ...)"
 
 
 class Site:
@@ -24,10 +24,11 @@ class Site:
         limit: their number.
         others: jobs of the same user that this scheduler did not submit.
         largest: jobs of an array at most.
+        reason: SLURM's name of the limit.
     """
 
-    def __init__(self, limit, others=0, largest=1001):
-        self.largest = largest
+    def __init__(self, limit, others=0, largest=1001, reason="QOSMaxSubmitJobPerUserLimit"):
+        self.largest, self.reason = largest, reason
         self.limit, self.others, self.batches, self.running, self.refusals = limit, others, [], {}, 0
 
     def submit(self, batch, options, run_command=None):
@@ -35,7 +36,7 @@ class Site:
             raise ScheduleError("sbatch: error: Batch job submission failed: Invalid job array specification")
         if len(self.running) + self.others + len(batch.attempts) > self.limit:
             self.refusals += 1
-            raise ScheduleError(REFUSAL)
+            raise ScheduleError(REFUSAL.format(self.reason))
         self.batches.append(len(batch.attempts))
         ids = [f"{len(self.batches)}_{index}" for index in range(len(batch.attempts))]
         self.running.update(zip(ids, batch.attempts, strict=True))
@@ -105,6 +106,12 @@ def test_a_limit_that_no_wait_would_lift_is_an_error(at):
         at(Site(limit=0), jobs=2).poll()
 
 
+def test_the_limit_of_an_account_that_others_use_is_waited_for(at):
+    site = Site(limit=0, reason="AssocGrpSubmitJobsLimit")
+    assert at(site, jobs=1).poll() == []
+    assert site.refusals == 1
+
+
 def test_the_largest_array_is_read_from_the_configuration(monkeypatch):
     monkeypatch.setattr(slurm_queue, "_run", lambda command: "MaxArraySize            = 12\nMaxJobCount = 10000\n")
     assert slurm_queue.largest_array() == 12
@@ -118,6 +125,3 @@ def test_percent_signs_in_folder_names(tmp_path):
     found = parameters(Batch(5, False, [attempt]), SlurmOptions(), "/data/100%u/slurm/b")
     assert found["additional_parameters"]["output"] == "/data/100%%u/slurm/b/%j_0_log.out"
     assert "--error=/data/100%%u/slurm/b/%j_0_log.err" in found["srun_args"]
-    root = tmp_path / "50%apples"
-    with pytest.raises(ScheduleError, match="rename the folder"):
-        submit(Batch(5, False, [Attempt(job, 1, root, root, job.command)]), SlurmOptions())

@@ -62,7 +62,8 @@ class WorkerLoop:
         try:
             result = run_attempt(attempt, self._run_command)
         except (MvlptError, OSError) as error:  # the result file cannot be written; the pipe still reports it
-            print(f"error: {error}", file=sys.stderr)
+            with suppress(OSError):  # standard error is a file on the disk that may be full
+                print(f"error: {error}", file=sys.stderr, flush=True)
             result = AttemptResult(*attempt.key, FAILED, 0.0, str(error))
         finally:
             die_with_parent(0)

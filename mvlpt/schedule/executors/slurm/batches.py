@@ -13,6 +13,7 @@ from mvlpt.errors import MissingExtraError, ScheduleError
 from mvlpt.schedule.executors.options import pairs
 from mvlpt.schedule.executors.slurm.job import SlurmJob
 from mvlpt.schedule.executors.slurm.options import SlurmOptions
+from mvlpt.schedule.executors.slurm.plain_paths import TAGS, plain_executor
 
 if TYPE_CHECKING:
     from mvlpt.schedule.attempts import Attempt, RunCommand
@@ -21,8 +22,8 @@ PREFIX = "mvlpt-"
 _TEMPORARY = ("unable to contact", "timed out", "temporarily", "try again", "connection", "limit", "slurm_persist_conn")
 _USER_LIMIT = ("submit limit", "submitjob", "maxjobs")
 _CLUSTER_FULL = ("maximum number of jobs", "temporarily unable to accept job")
+_SHARED_LIMIT = ("grpsubmit", "grpjobs", "peraccount")  # of an account, which others use as well
 _ARRAY_LIMIT = ("invalid job array",)
-_TAGS = ("%j", "%t", "%A", "%a")  # which submitit replaces in paths
 
 
 @dataclass
@@ -82,14 +83,10 @@ def submit(batch: Batch, options: SlurmOptions, run_command: RunCommand | None =
     """
     submitit = import_submitit()
     folder = batch.attempts[0].root / "slurm" / batch.name
-    if any(tag in str(folder) for tag in _TAGS):
-        raise ScheduleError(
-            f"The slurm executor cannot work in {folder.parent.parent}: submitit replaces {', '.join(_TAGS)} in paths;"
-            " rename the folder"
-        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of sacct, which we do not use
-        executor = submitit.SlurmExecutor(folder, max_num_timeout=0 if batch.limited else options.continuations)
+        make = plain_executor if any(tag in str(folder) for tag in TAGS) else submitit.SlurmExecutor
+        executor = make(folder, max_num_timeout=0 if batch.limited else options.continuations)
         try:
             executor.update_parameters(**parameters(batch, options, str(folder)))
             with executor.batch():
@@ -108,6 +105,11 @@ def is_temporary(error: ScheduleError) -> bool:
 def is_user_limit(error: ScheduleError) -> bool:
     """Whether SLURM refuses a job because the user has as many jobs as one may."""
     return _says(error, _USER_LIMIT)
+
+
+def is_shared_limit(error: ScheduleError) -> bool:
+    """Whether the jobs of others may be why SLURM refuses one: of the user's account, or of the whole cluster."""
+    return _says(error, _SHARED_LIMIT) or is_cluster_full(error)
 
 
 def is_array_limit(error: ScheduleError) -> bool:

@@ -15,6 +15,7 @@ from mvlpt.schedule.executors.slurm.batches import (
     import_submitit,
     is_array_limit,
     is_cluster_full,
+    is_shared_limit,
     is_temporary,
     is_user_limit,
     submit,
@@ -223,7 +224,7 @@ class SlurmExecutor:
             return True
         queue = self._read_queue()
         idle = not self._submitted and queue is not None and not any(job.alive for job in queue.values())
-        if idle and not is_cluster_full(error):
+        if idle and not is_shared_limit(error):
             return False
         _log.warning("SLURM takes no more jobs now; waiting (%s)", error)
         self._open.insert(0, batch)
