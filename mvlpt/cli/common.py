@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import functools
+import io
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
     @functools.wraps(program)
     def guarded(*args: Any, **kwargs: Any) -> int:
         try:
-            with _quiet_threads():
+            with _quiet_threads(), _printable():
                 return program(*args, **kwargs) or 0
         except MvlptError as error:
             print(f"error: {sentence(error, keep=NEWLINE)}", file=sys.stderr)
@@ -92,6 +93,21 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
             return OUT_OF_MEMORY
 
     return guarded
+
+
+@contextmanager
+def _printable() -> Iterator[None]:
+    """Context in which characters that the outputs' encoding lacks are escaped, and raise no error."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
+    before = [stream.errors for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        for stream, errors in zip(streams, before, strict=True):
+            with suppress(ValueError):  # it was closed
+                stream.reconfigure(errors=errors)
 
 
 @contextmanager

@@ -143,3 +143,16 @@ def test_a_folder_whose_name_is_not_utf8_is_refused(tmp_path, capsys, words):
     assert main([*words, os.fsdecode(os.fsencode(tmp_path / "bad") + b"\xff")]) == 2
     assert "bad\\xff is not UTF-8; rename it, or choose another folder" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_names_beyond_the_encoding_of_the_output_are_escaped(tmp_path):
+    file = tmp_path / "\u00e9.json"
+    file.write_text("{}")
+    line = [sys.executable, "-m", "mvlpt.cli", "schedule", "status", str(file)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=PATIENCE, check=False)
+    assert done.returncode == 2
+    assert "\\xe9.json" in done.stderr
+    code = "from mvlpt.cli.common import exit_status, show; exit_status(lambda: show('\\u00e9\\u4e2d'))()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert (done.stdout, done.returncode) == ("\\xe9\\u4e2d\n", 0)
