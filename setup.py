@@ -37,6 +37,7 @@ EXTRAS = {
     ],
     "torchvision": ["h5py>=3.8"],
     "embedded": ["resvg_py>=0.5"],
+    "completion": ["shtab>=1.7"],
     "browser": ["playwright>=1.40"],  # tests of the report; its browser is the system's Chromium
 }
 EXTRAS["dev"] = [

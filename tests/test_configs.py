@@ -6,9 +6,10 @@ import pytest
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.config import get_cfg_default
-from mvlpt.config.shipped import find_config
+from mvlpt.config.shipped import find_config, short_names
 from mvlpt.engine import TRAINER_REGISTRY, run_config
 from mvlpt.engine.resources import Resources, shared_resources
+from mvlpt.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 TRAINERS = sorted((CONFIGS / "trainers").glob("*/**/*.yaml"))  # those at the top are bases of others
@@ -52,3 +53,36 @@ def test_shipped_files_are_found_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_config("configs/trainers/MVLPT-CoOp/embedded.yaml").is_file()
     assert find_config("absent.yaml") == Path("absent.yaml")
+
+
+def test_short_names_find_shipped_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for short, path in (
+        ("MVLPT-VPT/embedded", "configs/trainers/MVLPT-VPT/embedded.yaml"),
+        ("trainers/CoOp/vit_b16", "configs/trainers/CoOp/vit_b16.yaml"),
+        ("configs/trainers/CoOp/vit_b16", "configs/trainers/CoOp/vit_b16.yaml"),
+        ("CoOp/vit_b16.yaml", "configs/trainers/CoOp/vit_b16.yaml"),
+        ("demo", "configs/experiments/demo.yaml"),
+        ("eurosat", "configs/datasets/eurosat.yaml"),
+    ):
+        assert find_config(short) == find_config(path)
+        assert find_config(short).is_file()
+
+
+def test_every_short_name_leads_to_one_file():
+    names = short_names()
+    assert len(names) == len(set(names)) == len(list(CONFIGS.rglob("*.yaml")))
+    assert all(find_config(name).is_file() for name in names)
+
+
+def test_ones_own_files_come_before_shipped_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo.yaml").write_text("tasks: [a]\n")
+    assert find_config("demo") == Path("demo.yaml")
+
+
+def test_the_nearest_short_name_is_suggested():
+    with pytest.raises(ConfigError, match="did you mean 'MVLPT-VPT/embedded'"):
+        get_cfg_default().merge_from_file("MVLPT-VTP/embedded")
+    with pytest.raises(ConfigError, match="did you mean 'CoOp/vit_b16'"):
+        get_cfg_default().merge_from_file("configs/trainers/CoOp/vit_b61.yaml")

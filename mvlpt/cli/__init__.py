@@ -26,6 +26,7 @@ COMMANDS = {
     "tasks": "list, check, show and get the tasks",
     "submission": "write, join and check prediction files of a leaderboard",
     "config": "look up options: list, explain, compare two configurations",
+    "completion": "a script with which bash, zsh or fish completes commands and options",
     "demo": "compare zero-shot, single-task and shared prompts on the embedded tasks",
 }
 HIDDEN = ("worker",)  # started by the scheduler, not by people

@@ -8,7 +8,7 @@ from mvlpt.config.nearest import suggest_key
 from mvlpt.config.node import Config
 from mvlpt.config.options import OPTIONS, Option
 from mvlpt.config.overrides import is_option_key, split_overrides
-from mvlpt.config.shipped import find_config
+from mvlpt.config.shipped import find_config, short_names
 from mvlpt.config.values import flatten
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "options_in",
     "options_set_in",
     "read_yaml",
+    "short_names",
     "split_names",
     "split_overrides",
     "suggest_key",

@@ -8,7 +8,7 @@ from typing import Any
 
 from mvlpt import io
 from mvlpt.config.options import OPTIONS
-from mvlpt.config.shipped import find_config
+from mvlpt.config.shipped import find_config, nearest_config
 from mvlpt.config.values import coerce, flatten
 from mvlpt.errors import ConfigError
 
@@ -27,7 +27,7 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     file = Path(path)
     if file.suffix == ".py":
         raise ConfigError(f"{file}: a .py config would be executed and is refused; write the options as YAML")
-    missing = f"No config file at {file}; see configs/ for those that are shipped"
+    missing = f"No config file at {file}{nearest_config(file)}"
     content = io.read_yaml(file, largest=LARGEST, missing=missing, remedy="correct the file")
     if content is None:
         return {}

@@ -24,6 +24,8 @@ METRICS_FILE, TASK_METRICS_FILE = "metrics.csv", "task_metrics.csv"
 METRICS_FIELDS = ("epoch", "loss", "train_accuracy", "val_accuracy", "lr", "images_per_second", "elapsed")
 TASK_METRICS_FIELDS = ("epoch", "task", "loss", "train_accuracy", "val_accuracy")
 
+REMEDY = "delete the file, or choose another"
+
 Row = dict[str, Any]
 
 
@@ -52,7 +54,7 @@ class EpochLog:
                 continue
             try:
                 kept = [row for row in read_metrics(path) if row["epoch"] is not None and row["epoch"] <= start_epoch]
-                write_file(path, _lines(fields, [fields, *([row[field] for field in fields] for row in kept)]))
+                write_file(path, csv_text([fields, *([row[field] for field in fields] for row in kept)]))
             except MvlptError as error:
                 self._give_up(error)
                 return
@@ -130,7 +132,7 @@ class EpochLog:
         try:
             head = [] if path.exists() else [fields]
             with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="") as handle:
-                handle.write(_lines(fields, [*head, *([_short(row[field]) for field in fields] for row in rows)]))
+                handle.write(csv_text([*head, *([_short(row[field]) for field in fields] for row in rows)]))
         except OSError as error:
             self._give_up(error)
 
@@ -140,13 +142,7 @@ class EpochLog:
 
 
 def _short(value: Any) -> Any:
-    if value is None:
-        return ""
     return f"{value:.6g}" if isinstance(value, float) else value
-
-
-def _lines(fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    return csv_text(rows)
 
 
 def read_metrics(path: str | Path) -> list[Row]:
@@ -158,17 +154,15 @@ def read_metrics(path: str | Path) -> list[Row]:
         RunFolderError: the file cannot be read, or has not the columns of such a file.
     """
     text = read_text(path, error=RunFolderError)
-    lines = parse_csv(
-        text[: text.rfind("\n") + 1], path, error=RunFolderError, remedy="delete it or choose another folder"
-    )
+    lines = parse_csv(text[: text.rfind("\n") + 1], path, error=RunFolderError, remedy=REMEDY)
     fields = tuple(next(lines, (0, []))[1])
     if fields not in (METRICS_FIELDS, TASK_METRICS_FIELDS):
-        raise RunFolderError(f"{path} has other columns than {', '.join(METRICS_FIELDS)}; delete it or choose another")
+        raise RunFolderError(f"{path} has other columns than {', '.join(METRICS_FIELDS)}; {REMEDY}")
     rows = []
     for number, cells in lines:
         try:
             rows.append({field: _value(field, cell) for field, cell in zip(fields, cells, strict=True)})
-        except (TypeError, ValueError):
+        except ValueError:
             raise RunFolderError(f"{path}, line {number} is not a line of numbers; delete the line") from None
     return rows
 

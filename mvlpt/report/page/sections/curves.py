@@ -27,18 +27,18 @@ PANELS = (
 def build(content: Content) -> Section | None:
     """Up to three figures for each trainer; nothing where no run wrote ``metrics.csv``."""
     by_trainer = _by_trainer(content)
-    figures: list[Figure] = []
-    for trainer, arms in by_trainer.items():
-        for panel in PANELS:
-            draw = functools.partial(_figure, trainer, arms, panel, f"curve{len(figures)}-")
-            figure = content.attempt(draw)
-            figures += [figure] if figure else []
-    if not figures:
+    rows = [
+        content.attempt_all(
+            [functools.partial(_figure, trainer, arms, panel, f"curve{row}-{panel[0]}-") for panel in PANELS]
+        )
+        for row, (trainer, arms) in enumerate(by_trainer.items())
+    ]
+    if not any(rows):
         return None
     intro = "A line for each arm, the mean over its runs on all tasks and seeds."
     if not any(_known(runs, "val_accuracy") for arms in by_trainer.values() for runs in arms.values()):
         intro += " No validation images were scored: TEST.FINAL_MODEL best_val does so after every epoch."
-    return Section("curves", "Learning curves", "figures.html.jinja", {"intro": intro, "figures": figures})
+    return Section("curves", "Learning curves", "figures.html.jinja", {"intro": intro, "rows": rows})
 
 
 def _by_trainer(content: Content) -> dict[str, dict[Method, list[Sequence[Row]]]]:

@@ -34,7 +34,7 @@ def build(content: Content) -> Section | None:
         "Each dot is the mean over seeds of a task's gain, in points; to the right of the line is better. The last row"
         " is the mean over tasks."
     )
-    return Section("gains", "What sharing gains", "figures.html.jinja", {"intro": intro, "figures": figures})
+    return Section("gains", "What sharing gains", "figures.html.jinja", {"intro": intro, "rows": [figures]})
 
 
 def _figure(table: ResultsTable, method: Method, key: str) -> Figure:

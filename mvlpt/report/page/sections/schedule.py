@@ -47,9 +47,7 @@ def build(content: Content) -> Section | None:
         f" the last end; the plan's estimates gave {duration(expected)}. Slots were busy {share:.0%} of the time."
         " The last attempt of each job is shown; colours are kinds of jobs."
     )
-    return Section(
-        "schedule", "Schedule", "figures.html.jinja", {"intro": intro, "figures": [figure] if figure else []}
-    )
+    return Section("schedule", "Schedule", "figures.html.jinja", {"intro": intro, "rows": [[figure] if figure else []]})
 
 
 def _real(content: Content) -> list[Bar]:

@@ -73,7 +73,7 @@ def build(content: Content) -> Section | None:
         " correlation. The ceiling is the square root of the gains' reliability between halves of the seeds: no"
         " prediction can be expected to correlate better."
     )
-    return Section("transfer", "Predicted and measured", "figures.html.jinja", {"intro": intro, "figures": figures})
+    return Section("transfer", "Predicted and measured", "figures.html.jinja", {"intro": intro, "rows": [figures]})
 
 
 def pair_gains(content: Content, view: GroupingView, trainer: str, shots: int) -> list[Gain]:
