@@ -196,5 +196,9 @@ def main(argv: list[str] | None = None) -> int:
         show(f"{outcome.folder} holds this run, finished; nothing was done")
     if outcome.rows:
         show(results_table(outcome.rows, title))
+    if cfg.TEST.PER_CLASS_RESULT or cfg.TEST.COMPUTE_CMAT:
+        from mvlpt.cli.class_output import show_classes
+
+        show_classes(cfg, outcome.folder)
     show(f"files: {outcome.folder}")
     return 0

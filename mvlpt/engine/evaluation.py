@@ -251,7 +251,7 @@ class Classification(EvaluatorBase):
         if self.cfg.TEST.PER_CLASS_RESULT:
             for label in np.flatnonzero(counts.sum(axis=1)):
                 seen, right = counts[label].sum(), counts[label, label]
-                log.info(
+                log.debug(
                     "%s: %s: %d of %d images, %.1f %%",
                     info.name,
                     info.classnames[label],

@@ -75,7 +75,7 @@ def test_a_single_task_reports_error_and_f1_and_resets():
 def test_tables_on_demand(tmp_path, caplog):
     judge = evaluator(PETS, TEST__PER_CLASS_RESULT=True, TEST__COMPUTE_CMAT=True, OUTPUT_DIR=str(tmp_path))
     judge.process(torch.eye(2)[[0, 1, 1]], torch.tensor([0, 1, 0]))
-    with caplog.at_level("INFO", logger="mvlpt"):
+    with caplog.at_level("DEBUG", logger="mvlpt"):
         judge.evaluate()
     assert "cat: 1 of 2 images, 50.0 %" in caplog.text
     with open(tmp_path / "confusion_pets.csv", newline="") as file:

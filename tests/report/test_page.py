@@ -3,6 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from support.report_folders import FakeExperiment
@@ -11,6 +12,7 @@ from mvlpt import cli
 from mvlpt.errors import RunFolderError
 from mvlpt.report.page import write_report
 
+ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "<script>alert(1)</script>&\"'\x1b[31m\u202egpj.exe"
 VOID = {"meta", "link", "img", "br", "input"}
 
@@ -252,8 +254,6 @@ def test_pairs_are_compared_with_what_was_predicted(tmp_path):
 
 
 def test_sections_are_modules_with_a_template_beside_them():
-    from pathlib import Path
-
     from mvlpt.report.page import render
     from mvlpt.report.page.sections import SECTIONS
 
@@ -261,3 +261,11 @@ def test_sections_are_modules_with_a_template_beside_them():
     assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == {
         build.__module__.split(".")[-1] for build in SECTIONS
     }
+
+
+def test_the_example_of_the_page_runs(tmp_path, monkeypatch, capsys):
+    FakeExperiment(tmp_path / "output" / "demo", trainers=("T",), seeds=1, tasks=("a", "b")).write()
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "report.md").read_text(encoding="utf-8"), re.DOTALL)
+    exec(block, {})
+    assert capsys.readouterr().out.startswith("output/demo/report.html ")

@@ -28,8 +28,20 @@ add(
 TEST = Section("TEST")
 add = TEST.add
 add("EVALUATOR", "Classification", "a registered evaluator")
-add("PER_CLASS_RESULT", False, "report the accuracy of each class", affects_results=False, pinned=True)
-add("COMPUTE_CMAT", False, "write the confusion matrix", affects_results=False, pinned=True)
+add(
+    "PER_CLASS_RESULT",
+    False,
+    "show the accuracy of each class, and draw it as classes_TASK.png in the run's folder",
+    affects_results=False,
+    pinned=True,
+)
+add(
+    "COMPUTE_CMAT",
+    False,
+    "show the confusion matrix, and write it as confusion_TASK.csv and .png",
+    affects_results=False,
+    pinned=True,
+)
 add("NO_TEST", False, "skip evaluation after training")
 add("SPLIT", "test", "the split that is evaluated after training", choices=("val", "test"))
 add("FINAL_MODEL", "last_step", "which epoch is evaluated", choices=("last_step", "best_val"))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mvlpt.engine import ClassResults
+from mvlpt.report.classes import most_confused
 from mvlpt.report.page import methods as names
 from mvlpt.report.page.content import Content, Section
 from mvlpt.report.page.html_tables import Cell, Heading, Table, level, number
@@ -155,16 +156,10 @@ def _confusions(classes: Sequence[str], counts: np.ndarray, method: str, seeds: 
                 compact=True,
             )
         ]
-    wrong = counts.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSIONS]
-    rows = []
-    for true, predicted in zip(*np.unravel_index(order, wrong.shape), strict=True):
-        if count := int(wrong[true, predicted]):
-            share = 100 * count / counts[true].sum()
-            rows.append(
-                [Cell(classes[true]), Cell(classes[predicted]), Cell(str(count), count), Cell(number(share, 0), share)]
-            )
+    rows = [
+        [Cell(classes[true]), Cell(classes[predicted]), Cell(str(count), count), Cell(number(share, 0), share)]
+        for true, predicted, count, share in most_confused(counts, CONFUSIONS)
+    ]
     headings = [
         Heading("class", number=False),
         Heading("taken for", number=False),
