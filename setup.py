@@ -38,12 +38,14 @@ EXTRAS = {
     "torchvision": ["h5py>=3.8"],
     "embedded": ["resvg_py>=0.5"],
     "completion": ["shtab>=1.7"],
+    "notebook": ["ipykernel>=6.29", "ipywidgets>=8.1", "nbclient>=0.10", "pandas>=2.1"],
     "browser": ["playwright>=1.40"],  # tests of the report; its browser is the system's Chromium
 }
 EXTRAS["dev"] = [
     *("pytest>=8.0", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.9"),
     *EXTRAS["report"],
     *EXTRAS["torchvision"],
+    *EXTRAS["notebook"],
 ]
 
 

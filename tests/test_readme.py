@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from support.toy import draw
 
 from mvlpt.cli import main
 from mvlpt.config import read_yaml
@@ -26,6 +27,14 @@ def test_the_readmes_commands_run_in_their_order(tmp_path, monkeypatch, capsys):
     for words in commands("train"):
         assert main([*words[1:], "OPTIM.MAX_EPOCH", "1", "RUN.TENSORBOARD", "False"]) == 0, " ".join(words)
     assert (tmp_path / "output" / "evaluated" / "results.jsonl").is_file()
+    for number in range(2):
+        path = tmp_path / ("photo.jpg" if number else "photos/one.png")
+        path.parent.mkdir(exist_ok=True)
+        draw("red", number, "photos").save(path)
+    assert len(commands("predict")) >= 4
+    for words in commands("predict"):
+        assert main(words[1:]) == 0, " ".join(words)
+    assert len((tmp_path / "labels.csv").read_text().splitlines()) == 2
 
 
 @pytest.mark.slow
@@ -52,10 +61,9 @@ def test_the_readmes_experiment_is_planned_as_it_stands(tmp_path, monkeypatch, c
             assert expected in capsys.readouterr().err
 
 
-def test_the_readmes_python_runs(capsys):
-    import torch
-
-    space = {"images": torch.zeros(2, 3, 48, 48)}
+def test_the_readmes_python_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    space = {}
     for block in re.findall(r"```python\n(.*?)```", README, flags=re.S):
         exec(block, space)
     assert space["logits"].shape == (2, 3)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,3 +33,10 @@ class CleanConsole(Console):
 def stderr_console() -> Console:
     """The console on the standard error, made at the first call."""
     return CleanConsole(stderr=True)
+
+
+def bars_shown() -> bool:
+    """Whether somebody sees progress bars: a terminal, or a notebook with ipywidgets, which rich draws them with."""
+    if stderr_console().is_jupyter:
+        return importlib.util.find_spec("ipywidgets") is not None
+    return sys.stderr.isatty()

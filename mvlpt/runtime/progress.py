@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mvlpt.errors import MvlptError
 from mvlpt.io import clean_text, write_file
-from mvlpt.runtime.console import stderr_console
+from mvlpt.runtime.console import bars_shown, stderr_console
 
 FILE_VARIABLE = "MVLPT_PROGRESS_FILE"  # names a file through which other processes follow the run
 FILE_SECONDS = 1.0
@@ -24,7 +23,7 @@ FILE_SECONDS = 1.0
 @contextmanager
 def counting(what: str, shown: bool = True) -> Iterator[Callable[[int, int], None]]:
     """A bar that moves when it is called with (done, total); it appears with the first call, on a terminal only."""
-    if not shown or not sys.stderr.isatty():
+    if not shown or not bars_shown():
         yield lambda done, total: None
         return
     with _bar(TimeRemainingColumn()) as bar:
@@ -56,7 +55,7 @@ class TrainingProgress:
     """
 
     def __init__(self, total: int, done: int = 0, live: bool | None = None, file: str | None = None) -> None:
-        shown = sys.stderr.isatty() if live is None else live
+        shown = bars_shown() if live is None else live
         named = os.environ.get(FILE_VARIABLE, "") if file is None else file
         self._file = Path(named) if named else None
         self._written_at = -FILE_SECONDS
