@@ -29,29 +29,25 @@ class Backbone(nn.Module):
         return self.__dict__.get("_out_features")
 
 
-class TorchvisionBackbone(Backbone):
-    """A network of torchvision without its last layer.
+def torchvision_backbone(name: str, pretrained: bool = True) -> Backbone:
+    """A network of torchvision without its last layer; its weights have the names that Dassl's copies have.
 
     Args:
         name: one of :data:`TORCHVISION`.
         pretrained: load the weights trained on ImageNet, which torchvision downloads.
     """
+    from torchvision import models
 
-    def __init__(self, name: str, pretrained: bool = True) -> None:
-        super().__init__()
-        from torchvision import models
-
-        self.network = models.get_model(name, weights="DEFAULT" if pretrained else None)
-        if name.startswith("resnet"):
-            self._out_features = self.network.fc.in_features
-            self.network.fc = nn.Identity()
-        else:
-            self._out_features = self.network.classifier[-1].in_features
-            self.network.classifier[-1] = nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features (B, D) of images (B, 3, H, W)."""
-        return self.network(x)
+    network = models.get_model(name, weights="IMAGENET1K_V1" if pretrained else None)
+    if name.startswith("resnet"):
+        width = network.fc.in_features
+        network.fc = nn.Identity()
+    else:
+        width = network.classifier[-1].in_features
+        network.classifier[-1] = nn.Identity()
+    network.__class__ = type(type(network).__name__, (Backbone, type(network)), {})
+    network._out_features = width
+    return network
 
 
 class MLP(nn.Module):
@@ -99,7 +95,7 @@ class MLP(nn.Module):
 
 BACKBONE_REGISTRY.register_family(
     lambda: TORCHVISION,
-    lambda name: lambda pretrained=True, **_: TorchvisionBackbone(name, pretrained),
+    lambda name: lambda pretrained=True, **_: torchvision_backbone(name, pretrained),
 )
 
 

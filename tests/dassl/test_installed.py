@@ -112,14 +112,14 @@ def test_samples_that_are_kept_here_are_read_by_dassl(python, tmp_path):
     ours = f"from mvlpt.dassl import load_plugin\nload_plugin({str(file)!r})\nfrom mvlpt.data import DATASET_REGISTRY"
     theirs = f"import random\nrandom.seed(1)\nsys.path.insert(0, {str(tmp_path)!r})\nimport plain"
     kept = data / "shot_2-seed_1.pkl"
-    drawn = python(source.format(first=theirs, build="plain.Colours")).splitlines()[-1].split(maxsplit=1)[1]
+    build = "DATASET_REGISTRY.get('Colours')"
+    drawn = python(source.format(first=theirs, build="plain.Colours")).splitlines()[-1]
     kept.unlink()
-    first = (
-        python(source.format(first=ours, build="DATASET_REGISTRY.get('Colours')")).splitlines()[-1].split(maxsplit=1)[1]
-    )
+    first = python(source.format(first=ours, build=build)).splitlines()[-1]
     read = python(source.format(first=theirs, build="plain.Colours")).splitlines()[-1]
-    assert read.startswith("dassl.data.datasets.base_dataset")
-    assert read.split(maxsplit=1)[1] == first.split(maxsplit=1)[1] == drawn
+    back = python(source.format(first=ours, build=build)).splitlines()[-1]
+    assert drawn.split()[0] == read.split()[0] == first.split()[0] == "dassl.data.datasets.base_dataset"
+    assert len({line.split(maxsplit=1)[1] for line in (drawn, first, read, back)}) == 1
 
 
 def test_dassl_that_is_not_there(tmp_path):

@@ -11,11 +11,21 @@ from pathlib import Path
 
 FOLDER = Path(os.environ.get("MVLPT_PUBLIC_CODE", ""))
 SIZE = ("INPUT.SIZE", "(32,32)", "DATALOADER.NUM_WORKERS", "0", "RUN.TENSORBOARD", "False", "RUN.THREADS", "1")
+SIZE += ("DATASET.NUM_SHOTS", "2", "DATALOADER.TRAIN_X.BATCH_SIZE", "2", "OPTIM.MAX_EPOCH", "3")
 
 
-FORK = "it calls prograd_backward_and_update (trainers/prograd.py:382), which only a private fork of Dassl has"
-VISION = "vision_benchmark/evaluation/feature.py:22 imports VISION_DATASET_STORAGE, which common/constants.py lacks"
-LABELS = "trainers/cocoop.py:177 iterates over the labels, which are None in evaluation"
+FORK = {
+    "obstacle": "it calls prograd_backward_and_update (trainers/prograd.py:382), which only a private fork of Dassl has",
+    "evidence": "has no attribute 'prograd_backward_and_update'",
+}
+VISION = {
+    "obstacle": "vision_benchmark/evaluation/feature.py:22 imports a constant that common/constants.py lacks",
+    "evidence": "VISION_DATASET_STORAGE",
+}
+LABELS = {
+    "obstacle": "trainers/cocoop.py:177 iterates over the labels, which are None in evaluation",
+    "evidence": "'NoneType' object is not iterable",
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,8 @@ class Public:
         config: its YAML file, below ``configs/trainers``; empty for none.
         options: further options, which make it compute in fp32.
         trains: it is no zero-shot trainer.
-        obstacle: the line of its own that keeps it from running on a CPU, if there is one.
+        obstacle: the line of its own that keeps it from running, if there is one.
+        evidence: what it then prints.
     """
 
     repository: str
@@ -39,6 +50,7 @@ class Public:
     options: tuple[str, ...] = ()
     trains: bool = True
     obstacle: str = ""
+    evidence: str = ""
 
     @property
     def root(self) -> Path:
@@ -74,14 +86,14 @@ PUBLIC = [
         "ProGrad",
         "KgCoOp/vit_b16_ep100_ctxv1.yaml",
         (*prec("COOP"), "LOSS.NAME", "prograd"),
-        obstacle=FORK,
+        **FORK,
     ),
-    Public("ProGrad/ProGrad.public", "prograd.py", "ProGrad", "ProGrad/rn50.yaml", prec("COOP"), obstacle=FORK),
+    Public("ProGrad/ProGrad.public", "prograd.py", "ProGrad", "ProGrad/rn50.yaml", prec("COOP"), **FORK),
     Public("TCP", "tcp.py", "TCP", "TCP/vit_b16_ep100_ctxv1.yaml", prec("COOP")),
-    Public("TCP", "cocoop.py", "CoCoOp", "TCP/vit_b16_ep100_ctxv1.yaml", prec("COCOOP"), obstacle=LABELS),
+    Public("TCP", "cocoop.py", "CoCoOp", "TCP/vit_b16_ep100_ctxv1.yaml", prec("COCOOP"), **LABELS),
     Public("CoPrompt", "coprompt.py", "CoPrompt", "coprompt.yaml", prec("CoPrompt")),
-    Public("MVLPT", "mvlpt.py", "MVLPT", "MVLPT/vit_b16.yaml", ("TRAINER.MVLPT.PREC", "fp32"), obstacle=VISION),
-    Public("MVLPT", "coop.py", "CoOp", "CoOp/vit_b16.yaml", prec("COOP"), obstacle=VISION),
+    Public("MVLPT", "mvlpt.py", "MVLPT", "MVLPT/vit_b16.yaml", ("TRAINER.MVLPT.PREC", "fp32"), **VISION),
+    Public("MVLPT", "coop.py", "CoOp", "CoOp/vit_b16.yaml", prec("COOP"), **VISION),
     Public("DePT", "coop.py", "CoOp", "CoOp/vit_b16_ep10_bs4_lr35.yaml", prec("COOP")),
     Public("DePT", "kgcoop.py", "KgCoOp", "KgCoOp/vit_b16_ep10_ctxv1_bs4_lr35.yaml", prec("COOP")),
     Public("DePT", "maple.py", "MaPLe", "MaPLe/vit_b16_c2_ep10_batch4_2ctx.yaml", prec("MAPLE")),

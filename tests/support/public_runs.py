@@ -1,0 +1,74 @@
+"""Runs of ``mvlpt train`` in processes forked from one that has imported everything, so that each takes seconds."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from mvlpt.dassl.clip.weights import random_state
+
+LAYERS = 2
+PRELOAD = ["torch", "torchvision", "open_clip", "torch.utils.tensorboard", "mvlpt.cli.train", "mvlpt.engine.run"]
+
+
+def write_weights(path: Path, size: int = 32) -> Path:
+    """Random weights in OpenAI's layout, as wide as those of ViT-B/16 and two blocks deep."""
+    state = random_state(size)
+    kept = {key: value for key, value in state.items() if _layer(key) < LAYERS}
+    torch.save({key: value.half() for key, value in kept.items()}, path)
+    return path
+
+
+def _layer(key: str) -> int:
+    parts = key.split(".")
+    return int(parts[parts.index("resblocks") + 1]) if "resblocks" in parts else 0
+
+
+def run(line: Sequence[object], folder: Path, output: Path, *, stop_after: int = 0) -> tuple[int, str]:
+    """Runs a command line in a folder.
+
+    Args:
+        line: words behind ``mvlpt``.
+        folder: where it runs.
+        output: a file that takes what it prints.
+        stop_after: send SIGTERM behind this step of an optimiser; 0 for never.
+
+    Returns:
+        The exit status and what was printed.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    words = [str(word) for word in line]
+    process = context.Process(target=_child, args=(words, str(folder), str(output), stop_after))
+    process.start()
+    process.join()
+    return process.exitcode, output.read_text(errors="replace")
+
+
+def _child(words: list[str], folder: str, output: str, stop_after: int) -> None:
+    from mvlpt.cli import main
+
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    os.chdir(folder)
+    torch.set_num_threads(1)
+    steps = [0]
+
+    def count(*_: object) -> None:
+        steps[0] += 1
+        if steps[0] == stop_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    register_optimizer_step_post_hook(count)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    status = main(words)
+    sys.stdout.flush()
+    sys.exit(status)
