@@ -60,7 +60,7 @@ class DatasetBase:
     center_crop: bool = True
     transparency: str = "white"
 
-    _sample_stream: random.Random
+    _sample_stream: Any  # random.Random, or the module random
 
     def __new__(cls, cfg: Any = None, *args: Any, **kwargs: Any) -> DatasetBase:
         """Seeds the stream of few-shot samples before the subclass's ``__init__`` draws its sample."""

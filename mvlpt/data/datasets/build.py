@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from mvlpt.config import task_names
 from mvlpt.data.datasets.base_dataset import DatasetBase
 from mvlpt.data.datasets.registry import DatasetRegistry
+from mvlpt.data.sampling.fewshot import stream_seed
 from mvlpt.errors import ConfigError
 
 DATASET_REGISTRY = DatasetRegistry("data set")
@@ -28,7 +34,10 @@ def checked_task_names(cfg: Any) -> list[str]:
 
 
 def build_dataset(cfg: Any, name: str | None = None) -> Any:
-    """Builds one registered data set.
+    """Builds one registered data set, with Python's and NumPy's generators as in a new process with the run's seed.
+
+    A data set of Dassl's kind that splits or samples its images then does so as in a run of CoOp on it alone, whatever
+    was built before it. The generators are as before when it is built.
 
     Args:
         cfg: the run's config; the data set sees it with ``DATASET.NAME`` set to its own name.
@@ -49,10 +58,27 @@ def build_dataset(cfg: Any, name: str | None = None) -> Any:
         cfg.defrost()
         cfg.DATASET.NAME = name
         cfg.freeze()
-    if not (isinstance(entry, type) and issubclass(entry, DatasetBase)):
-        return entry(cfg)
-    dataset = entry.__new__(entry, cfg)
-    if not entry.name:
-        dataset.name = name  # before __init__, which may draw a few-shot sample from the stream of this name
-    dataset.__init__(cfg)
-    return dataset
+    with _generators_of(stream_seed(cfg.SEED)):
+        if not (isinstance(entry, type) and issubclass(entry, DatasetBase)):
+            return entry(cfg)
+        dataset = entry.__new__(entry, cfg)
+        if not entry.name:
+            dataset.name = name  # before __init__, which may draw a few-shot sample from the stream of this name
+        dataset._sample_stream = random
+        dataset.__init__(cfg)
+        dataset._sample_stream = random.Random()
+        dataset._sample_stream.setstate(random.getstate())
+        return dataset
+
+
+@contextmanager
+def _generators_of(seed: int) -> Iterator[None]:
+    """Seeds Python's and NumPy's global generators inside the block."""
+    before = random.getstate(), np.random.get_state()
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
