@@ -6,14 +6,13 @@ in the place of ``dassl``.
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mvlpt.dassl.names import installed_folder, provide_dassl_names
+from mvlpt.dassl.names import import_installed, installed_folder, provide_dassl_names
 from mvlpt.data.datasets import DATASET_REGISTRY
 from mvlpt.errors import ConfigError
 from mvlpt.registry import Registry
@@ -47,7 +46,7 @@ def _builder(registry: Registry, word: str, parts: tuple[str, ...]) -> Callable[
                 f"The installed Dassl was imported in this process before, so its {registry.kind} '{name}' cannot run "
                 "on this engine; do not import dassl before mvlpt, or build it with Dassl's own functions"
             )
-        module = importlib.import_module(_found(word, parts)[name])
+        module = import_installed(_found(word, parts)[name])
         return getattr(module, name)
 
     return build

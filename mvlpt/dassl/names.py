@@ -20,12 +20,21 @@ import types
 from pathlib import Path
 from typing import Any
 
-from mvlpt.dassl.surface import SURFACE, VERSION, names_of
+from mvlpt.dassl.surface import AUTHOR, HOMEPAGE, SURFACE, VERSION, names_of
 from mvlpt.data import Datum
+from mvlpt.registry import watched_registrations
 
 TAG = "__mvlpt__"  # the attribute by which our module named dassl is known
 DATUM_MODULE = "dassl.data.datasets.base_dataset"  # where Dassl has its class of that name
-FALLBACKS = {"dassl.engine": ("dg", "da", "ssl"), "dassl.data.datasets": ("dg", "da", "ssl")}
+FALLBACKS = {
+    "dassl.engine": ("dg", "da", "ssl"),
+    "dassl.data.datasets": ("dg", "da", "ssl"),
+    "dassl.modeling.network": ("ddaig_fcn",),
+    "dassl.modeling.backbone": (
+        *("resnet", "alexnet", "vgg", "efficientnet", "wide_resnet", "preact_resnet18"),
+        *("cnn_digitsdg", "cnn_digitsingle", "cnn_digit5_m3sda"),
+    ),
+}
 _modules: dict[str, types.ModuleType] = {}
 
 
@@ -73,6 +82,7 @@ def _module(name: str, folder: Path | None) -> types.ModuleType:
     module.__all__ = [target for target in targets if not target.startswith("_")]
     if name == "dassl":
         module.__version__ = VERSION
+        module.__author__, module.__homepage__ = AUTHOR, HOMEPAGE
 
     def find(attribute: str) -> Any:
         if attribute in targets:
@@ -93,7 +103,13 @@ def _from_installed(name: str, attribute: str) -> Any:
     """A name that only the installed Dassl has: looked for in the parts of it that this engine does not replace."""
     if installed_folder() is not None and sys.modules.get(name) is _modules.get(name):
         for part in FALLBACKS.get(name, ()):
-            found = getattr(importlib.import_module(f"{name}.{part}"), attribute, None)
+            found = getattr(import_installed(f"{name}.{part}"), attribute, None)
             if found is not None:
                 return found
     raise AttributeError(f"module '{name}' has no attribute '{attribute}' (mvlpt's engine under Dassl's name)")
+
+
+def import_installed(name: str) -> types.ModuleType:
+    """A module of the installed Dassl on this engine; names that it registers may be ours, as ``resnet18`` is."""
+    with watched_registrations(lambda registry, entry_name, entry: True):
+        return importlib.import_module(name)

@@ -44,6 +44,6 @@ def clean_cfg(cfg: CfgNode, trainer: str) -> None:
 
 
 def __getattr__(name: str) -> Config:
-    if name == "_C":  # Dassl's name for the defaults
+    if name in ("_C", "cfg_default"):  # Dassl's names for the defaults
         return get_cfg_default()
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

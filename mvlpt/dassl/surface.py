@@ -7,6 +7,7 @@ of Dassl's modules gets the same object.
 from __future__ import annotations
 
 VERSION = "0.6.3"  # the release of Dassl whose interface this is
+AUTHOR, HOMEPAGE = "Kaiyang Zhou", "https://github.com/KaiyangZhou/Dassl.pytorch"
 
 _TOOLS = {
     "mvlpt.engine.utils": (
@@ -47,11 +48,13 @@ _TRANSFORMS = {"mvlpt.data.loading.transforms": "INTERPOLATION_MODES build_trans
 _BACKBONES = {"mvlpt.engine.feature_nets": "BACKBONE_REGISTRY Backbone build_backbone"}
 _HEADS = {"mvlpt.engine.feature_nets": "HEAD_REGISTRY build_head"}
 _NETWORKS = {"mvlpt.engine.feature_nets": "NETWORK_REGISTRY build_network"}
+_AUTOAUGMENT = {"mvlpt.dassl.policies": "ImageNetPolicy CIFAR10Policy SVHNPolicy"}
+_RANDAUGMENT = {"mvlpt.dassl.policies": "RandAugment RandAugment2 RandAugmentFixMatch"}
 _TENSORBOARD = {"torch.utils.tensorboard": "SummaryWriter"}
 
 SURFACE: dict[str, dict[str, str]] = {
     "dassl": {},
-    "dassl.config": {"mvlpt.config": "get_cfg_default", "mvlpt.dassl.options": "clean_cfg"},
+    "dassl.config": {"mvlpt.config": "get_cfg_default", "mvlpt.dassl.options": "clean_cfg cfg_default"},
     "dassl.config.defaults": {"mvlpt.dassl.options": "_C"},
     "dassl.data": _MANAGER,
     "dassl.data.data_manager": {
@@ -71,11 +74,14 @@ SURFACE: dict[str, dict[str, str]] = {
         "torch.utils.data": "RandomSampler SequentialSampler",
     },
     "dassl.data.transforms": _TRANSFORMS,
+    "dassl.data.transforms.autoaugment": _AUTOAUGMENT,
+    "dassl.data.transforms.randaugment": _RANDAUGMENT,
     "dassl.data.transforms.transforms": {
+        "mvlpt.dassl.policies": " ".join((*_AUTOAUGMENT.values(), *_RANDAUGMENT.values())),
         "mvlpt.data.loading.transforms": (
             "INTERPOLATION_MODES AVAI_CHOICES build_transform Random2DTranslation InstanceNormalization Cutout "
             "GaussianNoise"
-        )
+        ),
     },
     "dassl.engine": {**_TRAINER_BUILD, **_TRAINERS},
     "dassl.engine.build": {**_TRAINER_BUILD, **_WITH_BUILD},
@@ -105,7 +111,10 @@ SURFACE: dict[str, dict[str, str]] = {
             "BACKBONE_REGISTRY Backbone build_backbone HEAD_REGISTRY build_head NETWORK_REGISTRY build_network"
         )
     },
-    "dassl.modeling.backbone": _BACKBONES,
+    "dassl.modeling.backbone": {
+        "mvlpt.engine.feature_nets": _BACKBONES["mvlpt.engine.feature_nets"]
+        + " resnet18 resnet34 resnet50 resnet101 resnet152 vgg16 alexnet"
+    },
     "dassl.modeling.backbone.build": {"mvlpt.engine.feature_nets": "BACKBONE_REGISTRY build_backbone", **_WITH_BUILD},
     "dassl.modeling.backbone.backbone": {"mvlpt.engine.feature_nets": "Backbone"},
     "dassl.modeling.head": {"mvlpt.engine.feature_nets": "HEAD_REGISTRY build_head mlp"},
@@ -113,11 +122,12 @@ SURFACE: dict[str, dict[str, str]] = {
     "dassl.modeling.network": _NETWORKS,
     "dassl.modeling.network.build": {**_NETWORKS, **_WITH_BUILD},
     "dassl.optim": {"mvlpt.engine.optim": "build_optimizer build_lr_scheduler"},
-    "dassl.optim.optimizer": {"mvlpt.engine.optim": "build_optimizer AVAI_OPTIMS", "torch.optim": "RAdam"},
+    "dassl.optim.optimizer": {"mvlpt.engine.optim": "build_optimizer AVAI_OPTIMS", "mvlpt.dassl.adaptive": "RAdam"},
     "dassl.optim.lr_scheduler": {
-        "mvlpt.engine.optim": "build_lr_scheduler AVAI_SCHEDS ConstantWarmupScheduler LinearWarmupScheduler"
+        "mvlpt.engine.optim": "build_lr_scheduler AVAI_SCHEDS ConstantWarmupScheduler LinearWarmupScheduler",
+        "mvlpt.engine.optim.warmup": "_BaseWarmupScheduler",
     },
-    "dassl.optim.radam": {"torch.optim": "RAdam AdamW"},
+    "dassl.optim.radam": {"mvlpt.dassl.adaptive": "RAdam PlainRAdam AdamW"},
     "dassl.utils": {
         "mvlpt.engine.utils": " ".join(
             (_TOOLS["mvlpt.engine.utils"], _LOGGER["mvlpt.engine.utils"], _TORCHTOOLS["mvlpt.engine.utils"])
@@ -143,8 +153,9 @@ LEFT_OUT: dict[str, str] = {
     "VGG and AlexNet are here, the rest comes from an installed Dassl",
     "dassl.data.datasets.da, .dg, .ssl": "data sets of Dassl's own, likewise",
     "DatasetBase.download_data": "it says what to download and where to place it; nothing is fetched from Google Drive",
-    "dassl.data.transforms.autoaugment, .randaugment": "they use np.int, which NumPy no longer has; the transforms are "
-    "available by name in INPUT.TRANSFORMS",
+    "SubPolicy, Lighting, CutoutDefault": "parts of Dassl's augmentations, which are torchvision's here, with "
+    "other ranges",
+    "dassl.modeling.head.mlp": "a function there; the module of that name has only it and its class",
 }
 
 

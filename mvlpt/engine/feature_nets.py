@@ -123,3 +123,9 @@ def build_network(name: str, verbose: bool = True, **kwargs: Any) -> nn.Module:
 def _build(registry: Registry, name: str, options: dict[str, Any]) -> nn.Module:
     build: Callable[..., nn.Module] = registry.get(name)
     return build(**options)
+
+
+def __getattr__(name: str) -> Callable[..., nn.Module]:
+    if name in TORCHVISION:
+        return BACKBONE_REGISTRY.get(name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

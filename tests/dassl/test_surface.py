@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from mvlpt.dassl import LEFT_OUT, SURFACE
 from mvlpt.dassl.names import dassl_modules
 from mvlpt.dassl.surface import names_of
 
 NAMES = json.loads((Path(__file__).parent / "dassl_surface.json").read_text())
-TORCHS_OWN = ("RAdam", "AdamW")  # torch has them today, with parameters of its own behind the first
 VARIADIC = (inspect.Parameter.VAR_KEYWORD,)
 
 
@@ -34,7 +34,7 @@ def test_a_name_is_one_object_in_all_of_dassls_modules(name):
     assert all(one is found[0] for one in everywhere)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in TORCHS_OWN])
+@pytest.mark.parametrize("name", NAMES)
 def test_functions_classes_and_methods_take_dassls_parameters(name):
     ours, theirs = getattr(dassl_modules()[NAMES[name]["modules"][0]], name), NAMES[name]["parameters"]
     if isinstance(theirs, list):
@@ -48,6 +48,19 @@ def test_functions_classes_and_methods_take_dassls_parameters(name):
         wanted = [one for one in names if one != "kwargs"]
         static = isinstance(attribute, staticmethod)
         assert parameters(getattr(attribute, "__func__", attribute), method=not static)[: len(wanted)] == wanted
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "defaults" in NAMES[name]])
+def test_parameters_have_dassls_defaults(name):
+    ours = getattr(dassl_modules()[NAMES[name]["modules"][0]], name)
+    for method, defaults in NAMES[name]["defaults"].items():
+        start = ours.__init__ if isinstance(ours, type) else ours
+        function = inspect.getattr_static(ours, method) if method else start
+        listed = inspect.signature(getattr(function, "__func__", function)).parameters
+        for parameter, value in defaults.items():
+            value = tuple(value) if isinstance(value, list) else value
+            default = listed[parameter].default
+            assert (tuple(default) if isinstance(default, list) else default) == value, (method, parameter)
 
 
 def test_importing_a_submodule_makes_no_second_copy():
@@ -136,3 +149,38 @@ def test_warm_up_schedulers_that_code_builds_itself():
         warm.step()
     assert rates == pytest.approx([1e-3, 0.05, 0.1, 0.1, 0.05, 0.05])
     assert schedulers.ConstantWarmupScheduler(optimizer, successor, 1, 1e-5).get_last_lr() == [1e-5]
+
+
+def trained(optimizer_of, steps=40):
+    """The values of one parameter while an optimiser follows the same gradients."""
+    parameter, noise = torch.nn.Parameter(torch.ones(3)), torch.Generator().manual_seed(1)
+    optimizer, values = optimizer_of([parameter]), []
+    for _ in range(steps):
+        parameter.grad = torch.randn(3, generator=noise)
+        optimizer.step()
+        values.append(parameter.detach().clone())
+    return torch.stack(values)
+
+
+def test_optimisers_that_code_builds_itself():
+    radam = dassl_modules()["dassl.optim.radam"]
+    options = {"lr": 0.1, "betas": (0.9, 0.99), "weight_decay": 0.1}
+    expected = trained(lambda p: torch.optim.RAdam(p, decoupled_weight_decay=True, **options))
+    for kind in (radam.RAdam, radam.PlainRAdam):
+        assert torch.allclose(trained(lambda p, kind=kind: kind(p, **options)), expected, atol=1e-5)
+    waiting = trained(lambda p: radam.RAdam(p, degenerated_to_sgd=False, **options))
+    assert torch.equal(waiting[3], torch.ones(3))
+    assert not torch.equal(waiting[9], torch.ones(3))
+    expected = trained(lambda p: torch.optim.AdamW(p, eps=0, **options))
+    assert torch.allclose(trained(lambda p: radam.AdamW(p, eps=0, **options)), expected, atol=1e-5)
+    slow = trained(lambda p: radam.AdamW(p, warmup=10, eps=0, lr=0.1))
+    assert torch.allclose((slow[0] - 1).abs(), torch.tensor(0.01), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["ImageNetPolicy", "CIFAR10Policy", "SVHNPolicy", "RandAugment", "RandAugment2", "RandAugmentFixMatch"]
+)
+def test_augmentations_that_code_builds_itself(name):
+    image = Image.new("RGB", (12, 10), (200, 100, 50))
+    augment = getattr(dassl_modules()["dassl.data.transforms.transforms"], name)()
+    assert all(augment(image).size == (12, 10) for _ in range(8))

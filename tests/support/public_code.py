@@ -15,7 +15,7 @@ SIZE += ("DATASET.NUM_SHOTS", "2", "DATALOADER.TRAIN_X.BATCH_SIZE", "2", "OPTIM.
 
 
 FORK = {
-    "obstacle": "it calls prograd_backward_and_update (trainers/prograd.py:382), which only a private fork of Dassl has",
+    "obstacle": "trainers/prograd.py:382 calls prograd_backward_and_update, which only a fork of Dassl has",
     "evidence": "has no attribute 'prograd_backward_and_update'",
 }
 VISION = {

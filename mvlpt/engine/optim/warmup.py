@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 
-class _Warmup(LRScheduler):
+class _BaseWarmupScheduler(LRScheduler):
     """Warm-up epochs, then the successor's rates.
 
     Args:
@@ -60,7 +60,7 @@ class _Warmup(LRScheduler):
             group["lr"] = rate
 
 
-class ConstantWarmupScheduler(_Warmup):
+class ConstantWarmupScheduler(_BaseWarmupScheduler):
     """Warm-up at one rate, ``cons_lr``."""
 
     def __init__(
@@ -80,7 +80,7 @@ class ConstantWarmupScheduler(_Warmup):
         return [self.cons_lr for _ in self.base_lrs]
 
 
-class LinearWarmupScheduler(_Warmup):
+class LinearWarmupScheduler(_BaseWarmupScheduler):
     """Warm-up from ``min_lr``, then in equal steps to each group's base rate."""
 
     def __init__(
