@@ -102,6 +102,10 @@ class Registry:
                 return self._entries[name]
         raise UnknownNameError(f"No {self._name} is named '{name}'{suggest(name, self.registered_names())}")
 
+    def entries(self) -> dict[str, Any]:
+        """Single entries by name, without the families, whose entries are made when they are asked for."""
+        return dict(self._entries)
+
     def registered_names(self) -> list[str]:
         """All names: single entries in the order of registration, then those of the families."""
         listed = dict.fromkeys(self._entries)

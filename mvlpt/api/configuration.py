@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.config import OPTIONS, Config, check_config, find_config, get_cfg_default, options_set_in, split_overrides
-from mvlpt.dassl import load_plugin, offer_installed, plugin_roots
-from mvlpt.engine import CONFIG_FILE, extend_config, follow_backbone, load_entry_points, load_shipped
+from mvlpt.dassl import load_installed_plugins, load_plugin, offer_installed, plugin_roots
+from mvlpt.engine import CONFIG_FILE, extend_config, follow_backbone, load_shipped
 from mvlpt.errors import ConfigError
 
 Pathlike = str | os.PathLike[str]
@@ -42,7 +42,7 @@ def resolve_config(
         ConfigError: something in them is unknown or does not fit.
     """
     load_shipped()
-    load_entry_points()
+    load_installed_plugins()
     offer_installed()
     for plugin in plugins:
         load_plugin(plugin)

@@ -129,12 +129,12 @@ def _download(args: argparse.Namespace) -> int:
 
 def _build(args: argparse.Namespace) -> Any:
     """The data set, with all its images."""
-    from mvlpt.dassl import load_plugin, offer_installed
-    from mvlpt.engine import load_entry_points, load_shipped
+    from mvlpt.dassl import load_installed_plugins, load_plugin, offer_installed
+    from mvlpt.engine import load_shipped
     from mvlpt.report.tasks import build_whole_dataset
 
     load_shipped()
-    load_entry_points()
+    load_installed_plugins()
     offer_installed()
     for file in args.plugin:
         load_plugin(file)

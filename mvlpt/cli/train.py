@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from mvlpt.cli.common import command_parser, exit_status, results_table, show
@@ -164,12 +165,16 @@ def _named_options(args: argparse.Namespace) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None and value != ""}
 
 
-def _list_names() -> None:
+def _list_names(plugins: Sequence[str]) -> None:
+    from mvlpt.dassl import load_installed_plugins, load_plugin, offer_installed
     from mvlpt.data.datasets import DATASET_REGISTRY
-    from mvlpt.engine import TRAINER_REGISTRY, load_entry_points, load_shipped
+    from mvlpt.engine import TRAINER_REGISTRY, load_shipped
 
     load_shipped()
-    load_entry_points()
+    load_installed_plugins()
+    offer_installed()
+    for plugin in plugins:
+        load_plugin(plugin)
     for title, registry in (("trainers", TRAINER_REGISTRY), ("tasks", DATASET_REGISTRY)):
         show(f"{title:<10}{', '.join(sorted(registry.registered_names()))}")
 
@@ -180,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     if args.list:
-        _list_names()
+        _list_names(args.plugin)
         return 0
     from mvlpt.engine import arm_of, run_config
 

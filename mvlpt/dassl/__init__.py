@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mvlpt.dassl.inside import config_from_dassl, extend_cfg, join_dassl
     from mvlpt.dassl.installed import offer_installed
     from mvlpt.dassl.names import provide_dassl_names
-    from mvlpt.dassl.plugins import load_plugin, plugin_roots
+    from mvlpt.dassl.plugins import load_installed_plugins, load_plugin, plugin_roots
     from mvlpt.dassl.surface import LEFT_OUT, SURFACE
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "config_from_dassl",
     "extend_cfg",
     "join_dassl",
+    "load_installed_plugins",
     "load_plugin",
     "offer_installed",
     "plugin_roots",
@@ -38,6 +39,7 @@ __getattr__ = lazy_exports(
         "config_from_dassl": "inside",
         "extend_cfg": "inside",
         "join_dassl": "inside",
+        "load_installed_plugins": "plugins",
         "load_plugin": "plugins",
         "offer_installed": "installed",
         "plugin_roots": "plugins",

@@ -14,6 +14,7 @@ from yacs.config import CfgNode
 
 from mvlpt.config import Config, flatten, get_cfg_default, task_names
 from mvlpt.dassl.names import TAG
+from mvlpt.dassl.options import fill
 from mvlpt.dassl.repairs import repair_dassl
 from mvlpt.data.datasets import DATASET_REGISTRY, build_dataset
 from mvlpt.engine import TRAINER_REGISTRY, build_trainer, load_entry_points, load_shipped
@@ -54,7 +55,7 @@ def join_dassl() -> None:
 
 def extend_cfg(cfg: CfgNode) -> None:
     """Adds our options to Dassl's configuration, so that our YAML files and overrides merge into it."""
-    _fill(cfg, get_cfg_default())
+    fill(cfg, get_cfg_default())
 
 
 def config_from_dassl(cfg: CfgNode) -> Config:
@@ -98,14 +99,6 @@ def _trainer(name: str, cfg: CfgNode, datasets: Any) -> Any:
 
 def _dataset(name: str, cfg: CfgNode) -> Any:
     return build_dataset(config_from_dassl(cfg), name)
-
-
-def _fill(cfg: CfgNode, ours: CfgNode) -> None:
-    for key, value in ours.items():
-        if key not in cfg:
-            cfg[key] = value.clone() if isinstance(value, CfgNode) else value
-        elif isinstance(value, CfgNode):
-            _fill(cfg[key], value)
 
 
 class _ResultPrinter(logging.Handler):

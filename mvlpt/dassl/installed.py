@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.dassl.names import import_installed, installed_folder, provide_dassl_names
+from mvlpt.dassl.options import add_options, fill
 from mvlpt.data.datasets import DATASET_REGISTRY
 from mvlpt.errors import ConfigError
 from mvlpt.registry import Registry
@@ -27,6 +28,24 @@ def offer_installed() -> None:
     _offered.append(True)
     for registry, word, parts in _parts():
         registry.register_family(lambda word=word, parts=parts: _found(word, parts), _builder(registry, word, parts))
+    from mvlpt.engine import register_options
+
+    register_options("dassl", _add_options)
+
+
+def _add_options(cfg: Any, trainer: str) -> None:
+    """Adds the options of Dassl's trainers, such as ``TRAINER.FIXMATCH``, where the run's trainer is one of them."""
+    from mvlpt.engine import TRAINER_REGISTRY
+
+    folder = installed_folder()
+    if folder is None or trainer not in TRAINER_REGISTRY:
+        return
+    kinds = getattr(TRAINER_REGISTRY.get(trainer), "__mro__", ())
+    if any(kind.__module__.startswith("dassl.engine.") for kind in kinds):
+        file = folder / "config" / "defaults.py"
+        space: dict[str, Any] = {"__name__": "dassl_defaults"}
+        exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), space)
+        add_options(cfg, lambda extended: fill(extended, space["_C"]), defaults=False)
 
 
 def _parts() -> Iterator[tuple[Registry, str, tuple[str, ...]]]:

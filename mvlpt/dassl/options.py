@@ -31,6 +31,15 @@ def _merge(cfg: CfgNode, extended: CfgNode, defaults: bool) -> None:
             cfg[key] = value.clone() if isinstance(value, CfgNode) else value
 
 
+def fill(cfg: CfgNode, other: CfgNode) -> None:
+    """Adds the options of ``other`` that ``cfg`` lacks."""
+    for key, value in other.items():
+        if key not in cfg:
+            cfg[key] = value.clone() if isinstance(value, CfgNode) else value
+        elif isinstance(value, CfgNode):
+            fill(cfg[key], value)
+
+
 def clean_cfg(cfg: CfgNode, trainer: str) -> None:
     """Drops the options of all trainers but one from ``cfg.TRAINER``.
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from mvlpt.dassl.names import provide_dassl_names
 from mvlpt.dassl.options import add_options
 from mvlpt.dassl.repository import MAIN, ROOMS, Repository, repository_root
-from mvlpt.engine import TRAINER_REGISTRY, register_options
+from mvlpt.data.datasets import DATASET_REGISTRY
+from mvlpt.engine import PLUGIN_GROUP, TRAINER_REGISTRY, load_entry_points, register_options
 from mvlpt.errors import ConfigError, MvlptError
 from mvlpt.registry import Registry, watched_registrations
 
@@ -30,6 +33,7 @@ DISTRIBUTIONS = {
     "open_clip": "open_clip_torch",
     "pkg_resources": "'setuptools<81'",
 }
+REGISTRATION = re.compile(r"^@(TRAINER|DATASET)_REGISTRY\.register\(.*\)\s*\n(?:class|def) (\w+)", re.MULTILINE)
 _plugins: dict[Path, Plugin] = {}
 
 
@@ -69,6 +73,7 @@ class Plugin:
                         raise
                     self.failures[file] = error
                     log.warning("%s", error)
+                    self._refuse_names_of(file, error)
         if whole and len(self.failures) == len(files):
             raise next(iter(self.failures.values()))
 
@@ -82,6 +87,17 @@ class Plugin:
         except Exception as error:
             file = self.repository.root / MAIN
             raise ConfigError(f"extend_cfg of {file} fails with {type(error).__name__}: {error}") from error
+
+    def _refuse_names_of(self, file: Path, error: ConfigError) -> None:
+        """Lets what a file would have registered fail with its error, so that nothing of that name runs instead."""
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise error
+
+        for word, name in REGISTRATION.findall(file.read_text(encoding="utf-8", errors="replace")):
+            registry = {"TRAINER": TRAINER_REGISTRY, "DATASET": DATASET_REGISTRY}[word]
+            if (id(registry), name) not in self.registered:
+                registry.register(refuse, True, name=name)
 
     def _import(self, file: Path) -> None:
         try:
@@ -155,6 +171,19 @@ def load_plugin(path: str | Path) -> None:
     if not files:
         raise ConfigError(f"The plugin folder {root} holds no trainer and no data set")
     plugin.load(files, whole=whole)
+
+
+def load_installed_plugins() -> None:
+    """Imports what installed packages declare under the entry-point group ``mvlpt.plugins``.
+
+    Where there is such a package, ``import dassl`` leads to this engine from here on.
+
+    Raises:
+        ConfigError: a package cannot be imported.
+    """
+    if entry_points(group=PLUGIN_GROUP):
+        provide_dassl_names()
+        load_entry_points()
 
 
 def plugin_roots() -> list[Path]:

@@ -5,6 +5,7 @@
 - ``load_model`` formats the missing validation score of ``model.pth.tar-N``.
 - Two augmentations use ``np.int``.
 - ``Logger`` closes the standard output.
+- The evaluator is built with ``lab2cname``, which some of its trainers do not set (FixMatch).
 - Images in archives, as the embedded tasks have them, are not read.
 
 Not repaired: a resumed run has forgotten its best score and the random state.
@@ -43,6 +44,7 @@ def repair_dassl() -> None:
     _replace_everywhere(torchtools.resume_from_checkpoint, _resume_from_checkpoint)
     for name in ("randaugment", "autoaugment"):
         importlib.import_module(f"dassl.data.transforms.{name}").np = _NumPyWithInt("numpy")
+    importlib.import_module("dassl.engine.trainer").SimpleTrainer.lab2cname = None
     importlib.import_module("dassl.utils.logger").Logger.close = _close_file_only
     importlib.import_module("dassl.data.data_manager").read_image = read_image
     setattr(dassl, MARK, True)

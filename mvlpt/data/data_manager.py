@@ -149,6 +149,8 @@ class DataManager:
         self.train_loader_u = self._train_loader("train_u", self.dataset.train_u, train_u)
         self.val_loader = self._eval_loader("val", self.dataset.val)
         self.test_loader = self._eval_loader("test", self.dataset.test)
+        for loader in filter(None, (self.train_loader_x, self.test_loader)):
+            loader.manager = self  # found again by a trainer that keeps the loaders only
         if cfg.DATASET.get("SAMPLES_DIR", ""):
             self.keep_samples(cfg.DATASET.SAMPLES_DIR)
         if cfg.VERBOSE:

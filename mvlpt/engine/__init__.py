@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         read_predictions,
     )
     from mvlpt.engine.registries import (
+        PLUGIN_GROUP,
         TRAINER_REGISTRY,
         build_trainer,
         current_config,
@@ -101,6 +102,7 @@ _HOMES = {
     ),
     "preprocessing": ("follow_backbone",),
     "registries": (
+        "PLUGIN_GROUP",
         "TRAINER_REGISTRY",
         "build_trainer",
         "current_config",
@@ -140,6 +142,7 @@ __all__ = [
     "METRICS_FILE",
     "NETWORK_REGISTRY",
     "ORIGIN",
+    "PLUGIN_GROUP",
     "PREDICTIONS_FOLDER",
     "PREDICTIONS_FORMAT",
     "PREDICTIONS_INDEX",

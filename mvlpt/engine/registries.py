@@ -74,7 +74,7 @@ def extend_config(cfg: CfgNode, trainer: str = "") -> None:
     """
     for extend in _OPTIONS.values():
         extend(cfg, trainer)
-    for name in TRAINER_REGISTRY.registered_names():
-        extend_cfg = getattr(TRAINER_REGISTRY.get(name), "extend_cfg", None)
+    for entry in TRAINER_REGISTRY.entries().values():
+        extend_cfg = getattr(entry, "extend_cfg", None)
         if extend_cfg is not None:
             extend_cfg(cfg)

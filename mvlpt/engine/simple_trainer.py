@@ -19,6 +19,7 @@ from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, l
 from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
 from mvlpt.engine.metric_checks import check_metrics
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
+from mvlpt.engine.overrides import check_options, complete_loaders
 from mvlpt.engine.own_state import OwnState
 from mvlpt.engine.predictions import record_predictions
 from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random_state
@@ -47,7 +48,7 @@ class SimpleTrainer(TrainerBase):
 
     def __init__(self, cfg: CfgNode) -> None:
         super().__init__()
-        self.check_cfg(cfg)
+        check_options(self, cfg)
         self.device = torch.device("cuda" if cfg.USE_CUDA and torch.cuda.is_available() else "cpu")
         self.start_epoch = self.epoch = 0
         self.max_epoch = cfg.OPTIM.MAX_EPOCH
@@ -62,6 +63,7 @@ class SimpleTrainer(TrainerBase):
         self._stop = StopRequest()
         self._progress: TrainingProgress | None = None
         self.build_data_loader()
+        complete_loaders(self)
         self._check_validation()
         self._check_metrics()
         self.build_model()

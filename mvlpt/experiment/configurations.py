@@ -7,7 +7,17 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.config import Config, check_config, find_config, get_cfg_default, is_path_like, options_set_in
+from mvlpt.config import (
+    Config,
+    check_config,
+    find_config,
+    flatten,
+    get_cfg_default,
+    is_path_like,
+    options_set_in,
+    read_yaml,
+)
+from mvlpt.dassl import plugin_roots
 from mvlpt.data import check_names
 from mvlpt.engine import extend_config, follow_backbone
 from mvlpt.errors import ConfigError, DataError, MvlptError
@@ -62,7 +72,7 @@ class Configurations:
         """What is wrong with a trainer's file under the options of an arm."""
         options = self.experiment.overrides(arm)
         try:
-            _merge(_defaults(), options)
+            _merge(_defaults(_trainer_of(file, options)), options)
         except ConfigError as error:
             yield str(error)  # the same for every file
             options = {}
@@ -97,8 +107,8 @@ class Configurations:
         """
         key = (file, tuple((name, repr(value)) for name, value in options.items()))
         if key not in self._known:
-            cfg = _defaults()
-            found = find_config(file)
+            cfg = _defaults(_trainer_of(file, options))
+            found = find_config(file, plugin_roots())
             cfg.merge_from_file(found)
             _merge(cfg, options)
             follow_backbone(cfg, options_set_in(found), options)  # as `mvlpt train` does
@@ -130,10 +140,20 @@ class Configurations:
         return cfg
 
 
-def _defaults() -> Config:
+def _defaults(trainer: str) -> Config:
     cfg = get_cfg_default()
-    extend_config(cfg)
+    extend_config(cfg, trainer)
     return cfg
+
+
+def _trainer_of(file: str, options: Mapping[str, Any]) -> str:
+    """The trainer that a run's options or its file name, whose defaults count; ``""`` where none is named."""
+    if "TRAINER.NAME" in options:
+        return str(options["TRAINER.NAME"])
+    try:
+        return str(dict(flatten(read_yaml(find_config(file, plugin_roots())))).get("TRAINER.NAME", ""))
+    except MvlptError:  # reported where the file is merged
+        return ""
 
 
 def _merge(cfg: Config, options: Mapping[str, Any]) -> None:

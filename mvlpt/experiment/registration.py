@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mvlpt.dassl import load_plugin, offer_installed
-from mvlpt.engine import load_entry_points, load_shipped
+from mvlpt.dassl import load_installed_plugins, load_plugin, offer_installed
+from mvlpt.engine import load_shipped
 
 
 def register(plugins: Sequence[str | Path] = ()) -> None:
@@ -16,7 +16,7 @@ def register(plugins: Sequence[str | Path] = ()) -> None:
         ConfigError: a plugin is missing or fails.
     """
     load_shipped()
-    load_entry_points()
+    load_installed_plugins()
     offer_installed()
     for file in plugins:
         load_plugin(file)

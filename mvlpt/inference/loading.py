@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
-from mvlpt.engine import load_entry_points, load_shipped
+from mvlpt.dassl import load_installed_plugins
+from mvlpt.engine import load_shipped
 from mvlpt.errors import CheckpointError
 from mvlpt.inference.classifier import Classifier
 from mvlpt.inference.prompts import prompt_decides, prompt_parts
@@ -50,7 +51,7 @@ def load(
         ConfigError: the run's options cannot be read, or its trainer is not registered.
     """
     load_shipped()
-    load_entry_points()
+    load_installed_plugins()
     source, request = find_source(path), Request(task, classes, backbone, pretrained, force)
     cfg = run_config_of(source) if source.has_config else None
     if source.prompt is not None and (cfg is None or prompt_decides(cfg)):
@@ -69,7 +70,7 @@ def trained_tasks(path: str | os.PathLike[str]) -> list[str]:
         MvlptError: see :func:`load`.
     """
     load_shipped()
-    load_entry_points()
+    load_installed_plugins()
     source = find_source(path)
     cfg = run_config_of(source) if source.has_config else None
     prompt = load_prompt(source.prompt) if source.prompt is not None else None

@@ -151,6 +151,17 @@ def test_what_fails_in_a_whole_repository_is_reported_and_the_rest_serves(tmp_pa
     assert train(root, "Nobody", "MineColours", run="other") == 2
 
 
+def test_a_trainer_of_a_file_that_fails_is_not_replaced_by_one_of_ours(tmp_path, train, capsys):
+    root = write_repository(tmp_path / "repo", "Mine")
+    (root / "trainers" / "other.py").write_text("import sklearn_of_nobody\n" + trainer_source("CoOp"))
+    main_file = root / "train.py"
+    main_file.write_text(
+        main_file.read_text().replace("import datasets.colours", "import trainers.other, datasets.colours")
+    )
+    assert train(root, "CoOp", "MineColours") == 2
+    assert "needs the package 'sklearn_of_nobody'" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_an_option_that_only_a_plugin_knows(tmp_path, capsys):
     words = ["train", "--trainer", "MVLPT-CoOp", "--dataset", "weather-plain", "--output-dir", str(tmp_path / "run")]
     assert main([*words, "TRAINER.MINE.SIZE", "5"]) == 2

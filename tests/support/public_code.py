@@ -19,8 +19,8 @@ FORK = {
     "evidence": "has no attribute 'prograd_backward_and_update'",
 }
 VISION = {
-    "obstacle": "vision_benchmark/evaluation/feature.py:22 imports a constant that common/constants.py lacks",
-    "evidence": "VISION_DATASET_STORAGE",
+    "obstacle": "trainers/vision_benchmark/evaluation/feature.py:22 imports a constant that common/constants.py lacks",
+    "evidence": "VISION_DATASET_STORAGE|vision_datasets",  # the second is a package that it needs before that line
 }
 LABELS = {
     "obstacle": "trainers/cocoop.py:177 iterates over the labels, which are None in evaluation",
@@ -40,7 +40,7 @@ class Public:
         options: further options, which make it compute in fp32.
         trains: it is no zero-shot trainer.
         obstacle: the line of its own that keeps it from running, if there is one.
-        evidence: what it then prints.
+        evidence: a pattern of what it then prints.
     """
 
     repository: str

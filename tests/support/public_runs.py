@@ -31,7 +31,9 @@ def _layer(key: str) -> int:
     return int(parts[parts.index("resblocks") + 1]) if "resblocks" in parts else 0
 
 
-def run(line: Sequence[object], folder: Path, output: Path, *, stop_after: int = 0) -> tuple[int, str]:
+def run(
+    line: Sequence[object], folder: Path, output: Path, *, stop_after: int = 0, paths: Sequence[str] = ()
+) -> tuple[int, str]:
     """Runs a command line in a folder.
 
     Args:
@@ -39,6 +41,7 @@ def run(line: Sequence[object], folder: Path, output: Path, *, stop_after: int =
         folder: where it runs.
         output: a file that takes what it prints.
         stop_after: send SIGTERM behind this step of an optimiser; 0 for never.
+        paths: folders that come first on ``sys.path``.
 
     Returns:
         The exit status and what was printed.
@@ -46,19 +49,21 @@ def run(line: Sequence[object], folder: Path, output: Path, *, stop_after: int =
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     words = [str(word) for word in line]
-    process = context.Process(target=_child, args=(words, str(folder), str(output), stop_after))
+    process = context.Process(target=_child, args=(words, str(folder), str(output), stop_after, list(paths)))
     process.start()
     process.join()
     return process.exitcode, output.read_text(errors="replace")
 
 
-def _child(words: list[str], folder: str, output: str, stop_after: int) -> None:
+def _child(words: list[str], folder: str, output: str, stop_after: int, paths: list[str]) -> None:
     from mvlpt.cli import main
 
     file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for stream in (1, 2):
         os.dup2(file, stream)
     os.chdir(folder)
+    sys.path[:0] = paths
+    os.environ["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])])
     torch.set_num_threads(1)
     steps = [0]
 

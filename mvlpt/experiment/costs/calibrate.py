@@ -14,7 +14,7 @@ from typing import Any
 
 from mvlpt.errors import RunFolderError
 from mvlpt.experiment.costs.model import BACKWARD, CostModel, Rates
-from mvlpt.experiment.costs.sizes import architecture
+from mvlpt.experiment.costs.sizes import architecture, is_foreign
 from mvlpt.io import read_json, write_json
 from mvlpt.models.backbone import suppress_logging
 
@@ -58,7 +58,7 @@ def cost_model(
     rates: dict[str, Rates] = {}
     for name, size in dict.fromkeys(backbones):
         key = f"{device}, {name}, {size} pixels"
-        if key not in known and measure:
+        if key not in known and measure and not is_foreign(name):
             on_measure(f"measuring {name} on {device}")
             known[key] = measure_rates(name, size, kind)
             if folder is not None:

@@ -76,18 +76,25 @@ class TaskSize:
     name: str = field(default="", compare=False)
 
 
+def is_foreign(name: str) -> bool:
+    """Whether a backbone is one that only trainers of plugins build: a network of images, or random weights."""
+    from mvlpt.engine import BACKBONE_REGISTRY
+
+    return name == "random" or name in BACKBONE_REGISTRY
+
+
 @lru_cache(maxsize=64)
 def architecture(name: str, image_size: int) -> Architecture:
     """Sizes of a backbone by its name, from open_clip's table or a local folder's.
 
     Args:
-        name: as ``MODEL.BACKBONE.NAME``.
+        name: as ``MODEL.BACKBONE.NAME``; one that only plugins build counts as ViT-B/16.
         image_size: side in pixels.
 
     Raises:
         BackboneError: nothing of that name.
     """
-    resolved = resolve_name(name, "random")
+    resolved = resolve_name("ViT-B/16" if is_foreign(name) else name, "random")
     if resolved.folder is not None:
         config = read_local_config(resolved.folder)["model_cfg"]
     else:
@@ -129,11 +136,12 @@ def task_size(name: str, cfg: CfgNode) -> TaskSize:
 @lru_cache(maxsize=256)
 def _read_size(name: str, root: str, source: str) -> TaskSize:
     from mvlpt.config import get_cfg_default
+    from mvlpt.dassl import load_installed_plugins
     from mvlpt.data import DATASET_REGISTRY, TaskInfo, build_dataset
-    from mvlpt.engine import load_entry_points, load_shipped
+    from mvlpt.engine import load_shipped
 
     load_shipped()
-    load_entry_points()
+    load_installed_plugins()
     DATASET_REGISTRY.get(name)  # its error names the nearest task
     cfg = get_cfg_default()
     cfg.merge_from_list(["DATASET.ROOT", root, "DATASET.SOURCE", source, "DATASET.NAME", name, "SEED", 0])

@@ -9,6 +9,7 @@ from typing import Any
 
 import mvlpt
 from mvlpt.config import find_config
+from mvlpt.dassl import plugin_roots
 from mvlpt.experiment.arms import Run
 
 STORE = "features/store"  # below the experiment's folder: image features that several runs read
@@ -46,7 +47,7 @@ def run_command(
 
 def config_word(file: str) -> str:
     """A configuration file as a command names it: a shipped one by its short name, another by its absolute path."""
-    found, package = find_config(file).resolve(), Path(mvlpt.__file__).parent
+    found, package = find_config(file, plugin_roots()).resolve(), Path(mvlpt.__file__).parent
     for shipped in (package / "configs", package.parent / "configs"):
         if found.is_relative_to(shipped.resolve()):
             return str(Path("configs") / found.relative_to(shipped.resolve()))

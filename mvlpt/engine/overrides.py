@@ -1,0 +1,39 @@
+"""What the engine adds to hooks that a trainer of a plugin defines itself."""
+
+from __future__ import annotations
+
+import traceback
+from types import SimpleNamespace
+from typing import Any
+
+from yacs.config import CfgNode
+
+from mvlpt.errors import ConfigError
+
+_DEFAULTS = {"train_loader_u": None, "val_loader": None, "num_source_domains": 0, "lab2cname": None}
+
+
+def check_options(trainer: Any, cfg: CfgNode) -> None:
+    """Calls ``check_cfg``.
+
+    Raises:
+        ConfigError: an assertion in it does not hold; the message quotes it.
+    """
+    try:
+        trainer.check_cfg(cfg)
+    except AssertionError as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        said = f": {error}" if str(error) else ""
+        raise ConfigError(
+            f"The trainer {type(trainer).__name__} refuses these options{said} ({frame.filename}:{frame.lineno} says: "
+            f"{frame.line}); set the option named there"
+        ) from error
+
+
+def complete_loaders(trainer: Any) -> None:
+    """Sets what a ``build_data_loader`` of its own has left out, from its data manager where that has it."""
+    dm = getattr(trainer, "dm", None) or getattr(trainer.train_loader_x, "manager", None)
+    trainer.dm = dm if dm is not None else SimpleNamespace(dataset=None)
+    for name, default in _DEFAULTS.items():
+        if not hasattr(trainer, name):
+            setattr(trainer, name, getattr(dm, name, default))
