@@ -1,7 +1,7 @@
 """Figures of matplotlib as SVG inside a page: small, without styles of their own, and in the colours of the page.
 
-A strict content policy forbids style attributes, so they become presentation attributes. The colours of lines and
-letters that mean nothing by themselves become classes, which the page's style sheet colours for light and dark.
+A strict content policy forbids style attributes, so they become presentation attributes. The colours of lines,
+letters and series become classes, which the page's style sheet colours for light and dark.
 Whatever lies in a group whose id begins with :data:`FIXED` keeps its colours: letters on a coloured ground.
 """
 
@@ -19,13 +19,14 @@ from markupsafe import Markup, escape
 
 from mvlpt.errors import MissingExtraError
 from mvlpt.io import clean_text
-from mvlpt.report.graphs import FIXED, INK
+from mvlpt.report.graphs import COLOURS, FIXED, INK
 
 PIXELS = 96  # an inch, in CSS
 MUTED, FAINT, GRID = "#6f6f6f", "#b8b8b8", "#e5e5e5"
 CLASSES = {
     INK.lower(): "ink", "#000000": "ink", "#555555": "muted", "#777777": "muted", MUTED: "muted",
     FAINT: "faint", GRID: "grid", "#ededed": "grid", "#ffffff": "paper",
+    **{colour.lower(): f"c{number}" for number, colour in enumerate(COLOURS)},
 }  # fmt: skip
 _NUMBER = re.compile(r"-?\d+\.\d{2,}(?:e-?\d+)?")
 _FONT = re.compile(r"(?:(italic)\s+)?(?:(bold|\d{3})\s+)?([\d.]+)px\b")

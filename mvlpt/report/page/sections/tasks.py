@@ -221,8 +221,9 @@ def _curve(table: ResultsTable, task: str, known: Mapping[Method, Any], key: str
     arms = {m: known[m] for m in table.methods if m in known and (m.trainer, m.shots) == (best.trainer, best.shots)}
     with page_style():
         name = names.trainer_name(best.trainer, best.shots, table)
-        figure = draw_curves(arms, (("train_accuracy", "--"), ("val_accuracy", "-")), "accuracy %", name, height=2.6)
         validated = any(row["val_accuracy"] is not None for runs in arms.values() for rows in runs for row in rows)
-        how = "training (dashed) and validation" if validated else "on the training images (dashed)"
+        columns = (("train_accuracy", "--" if validated else "-"), ("val_accuracy", "-"))
+        figure = draw_curves(arms, columns, "accuracy %", name, height=2.6)
+        how = "training (dashed) and validation" if validated else "on the training images"
         caption = f"{task}, {name}: accuracy by epoch, {how}."
         return figure and Figure(inline_svg(figure, key, f"Line chart. {caption}"), caption)
