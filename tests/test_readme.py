@@ -55,7 +55,8 @@ def test_the_readmes_experiment_is_planned_as_it_stands(tmp_path, monkeypatch, c
     assert "Plan of 379 jobs" in capsys.readouterr().out  # six groups stand in for those not picked yet
     assert [word for word in dry if word != "--dry-run"] == full
     (tmp_path / "output" / "demo").mkdir(parents=True)
-    for verb, expected in (("schedule", "plan.json"), ("results", "results.jsonl")):
+    for verb, expected in (("schedule", "plan.json"), ("results", "results.jsonl"), ("report", "plan.json")):
+        assert commands(verb)
         for words in commands(verb):
             assert main(words[1:]) == 2
             assert expected in capsys.readouterr().err
