@@ -28,6 +28,7 @@ REQUIREMENTS = [
 ]
 EXTRAS = {
     "report": ["matplotlib>=3.8", "tensorboard>=2.16"],
+    "export": ["onnx>=1.17", "onnxruntime>=1.19", "onnxscript>=0.3"],
     "ray": ["ray>=2.40"],
     "slurm": ["submitit>=1.5"],
     # Dassl is on no package index; its setup.py imports NumPy, so install with --no-build-isolation.
@@ -46,6 +47,7 @@ EXTRAS["dev"] = [
     *EXTRAS["report"],
     *EXTRAS["torchvision"],
     *EXTRAS["notebook"],
+    *EXTRAS["export"],
 ]
 
 

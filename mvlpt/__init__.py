@@ -11,21 +11,25 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.api import ExperimentRun, Records, TrainedRun, group, run_experiment, train
+    from mvlpt.exports import Exported, export
     from mvlpt.inference import Classifier, load
 
 __version__ = (Path(__file__).parent / "VERSION").read_text(encoding="utf-8").strip()
 
 _HOMES = {
     "api": ("ExperimentRun", "Records", "TrainedRun", "group", "run_experiment", "train"),
+    "exports": ("Exported", "export"),
     "inference": ("Classifier", "load"),
 }
 
 __all__ = [
     "Classifier",
     "ExperimentRun",
+    "Exported",
     "Records",
     "TrainedRun",
     "__version__",
+    "export",
     "group",
     "load",
     "run_experiment",

@@ -15,6 +15,7 @@ FLOORS = {
     "report": 9,
     "experiment": 8,
     "inference": 8,
+    "exports": 9,
     "api": 9,
     "trainers": 7,
     "datasets": 7,

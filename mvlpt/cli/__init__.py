@@ -21,6 +21,7 @@ COMMANDS = {
     "compare": "two runs or experiments: options, scores, paired tests, images that changed sides",
     "runs": "list the folders of runs: state, tasks, options, score, age, size",
     "clean": "remove the folders of failed or superseded runs, after showing them",
+    "export": "a tuned prompt or run for open_clip, ONNX or TorchScript, with a card for the Hub",
     "features": "encode images once, for all runs that leave the image tower as it is",
     "average": "average the prompts of several runs",
     "tasks": "list, check, show and get the tasks",
