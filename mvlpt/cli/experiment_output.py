@@ -20,6 +20,7 @@ from mvlpt.experiment import (
     NothingToRun,
     PlanReady,
 )
+from mvlpt.report import duration
 from mvlpt.report.graphs import save_grouping_figures
 from mvlpt.report.jobs import Watch, plan_sheet, plan_times, save_plan_figure
 from mvlpt.report.page import write_report
@@ -91,6 +92,11 @@ def show_preview(preview: PlanPreview, root: Path, plan_file: str | None = None,
     show(f"{plan_times(plan, preview.slots, records)}.")
     speeds = "; ".join(f"{name}: {source}" for name, source in plan.metadata["speeds"].items())
     show(f"Speeds behind the estimates: {speeds}.")
+    if preview.choosing:
+        show(
+            f"Before that, the chooser trains on folds of the images: at most {duration(preview.choosing)} of one slot,"
+            " not counted above."
+        )
     if not preview.groups_known:
         show(
             "The groups are not known before the tasks are embedded; equal parts of the tasks stand in for them"

@@ -51,8 +51,8 @@ def choose_for_experiment(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     folder = Path(args.out) / GROUPS_FOLDER
-    for trainer, name in choice_files(experiment).items():
-        choice = read_choice(folder / name)
-        show(f"{experiment.trainer_names()[trainer]}: {folder / name}")
+    for name in choice_files(experiment).values():
+        choice = read_choice(folder / name, experiment.tasks)
+        show(f"{choice.settings['trainer']}, {choice.settings['shots']}-shot: {folder / name}")
         show(*(f"  {one.task}: {one.reason}" for one in choice.choices))
     return 0

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mvlpt.experiment.choice import choice_seconds
 from mvlpt.experiment.collect import Row, collect_plan
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.events import Event, Note, PlanReady
+from mvlpt.experiment.grouping.options import CHOOSE
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.grouping.stage import ensure_groups, preview_groups
 from mvlpt.experiment.jobs import has_finished, run_jobs
@@ -54,11 +56,14 @@ class PlanPreview:
         slots: where they would run.
         groups_known: the groups of the plan are those that would be used. Otherwise equal parts of the tasks stand for
             groups that are not known before the tasks are embedded.
+        choosing: seconds of one slot that the method ``choose`` is estimated to take at most before the plan; 0 where
+            the choice is there, or another method is used.
     """
 
     plan: Plan
     slots: Sequence[Slot]
     groups_known: bool
+    choosing: float = 0.0
 
 
 def run_experiment(
@@ -151,7 +156,10 @@ def preview_experiment(
     configurations.check()
     groups, stand_in = preview_groups(experiment, folder) if experiment.needs_groups else (None, False)
     plan = estimated_plan(experiment, folder, groups, chosen, experiment_file=experiment_file)
-    return PlanPreview(plan, chosen.planned_slots(), not stand_in)
+    chooses = stand_in and experiment.grouping.get("method") == CHOOSE
+    return PlanPreview(
+        plan, chosen.planned_slots(), not stand_in, choice_seconds(experiment, folder) if chooses else 0.0
+    )
 
 
 def collect_experiment(

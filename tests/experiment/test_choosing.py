@@ -2,12 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 from support.experiments import COOP, run_here, toy_experiment
 
 from mvlpt.cli import main
 from mvlpt.errors import ConfigError
-from mvlpt.experiment import NothingToRun, build_plan
+from mvlpt.experiment import JobsEnded, NothingToRun, build_plan, preview_experiment
 from mvlpt.graph import Grouping
 from mvlpt.graph.choice import read_choice
 
@@ -78,13 +79,66 @@ def test_a_budget_that_is_too_small_names_one_that_works(tmp_path):
     least = float(str(error.value).split()[-1])
     result, _ = run(tmp_path / "least", grouping={"method": "choose", "budget": least}, arms=("single", "chosen"))
     assert result.state == "finished"
-    scores = json.loads((tmp_path / "least" / "graph" / "choice.json").read_text())["candidates"]
-    assert [name for name, one in scores.items() if None not in one["scores"].values()] == ["single", "all"]
+    choice = read_choice(tmp_path / "least" / "graph" / "choice.json")
+    assert choice.settings["measured"] == {"single": 1, "all": 1}
+    assert not np.isnan(choice.scores).any()  # the others are predicted
+
+
+def test_one_image_a_class_takes_what_is_known_and_trains_nothing(tmp_path):
+    result, events = run(tmp_path, shots=(1,), tasks=TASKS[:2], grouping={"method": "choose"})
+    assert result.state == "finished"
+    assert not (tmp_path / "choice").exists()
+    choice = read_choice(tmp_path / "graph" / "choice.json")
+    assert choice.settings["runs"] == choice.settings["spent"] == 0
+    assert choice.settings["of"] == "classes"
+    assert any("nothing was trained" in str(event) for event in events)
+
+
+def test_every_number_of_shots_has_a_choice_of_its_own(tmp_path):
+    result, _ = run(tmp_path, shots=(1, 2), tasks=TASKS[:2], grouping={"method": "choose"})
+    assert result.state == "finished"
+    first, second = (read_choice(tmp_path / "graph" / f"choice-{shots}shot.json") for shots in (1, 2))
+    assert (first.settings["shots"], first.settings["runs"]) == (1, 0)
+    assert second.settings["shots"] == 2
+    assert second.settings["runs"] > 0  # the default budget suffices for one seed
+    assert {(row["shots"], row["task"]) for row in result.rows} == {(n, task) for n in (1, 2) for task in TASKS[:2]}
+    again, events = run(tmp_path, shots=(1, 2), tasks=TASKS[:2], grouping={"method": "choose"})
+    assert list(again.rows) == list(result.rows)
+    assert not any("chosen" in str(event) for event in events)
+
+
+def test_a_number_of_runs_is_spent_on_what_promises_most_and_goes_on(tmp_path):
+    grouping = {"method": "choose", "budget_runs": 7}
+    result, _ = run(tmp_path, grouping=grouping)
+    assert result.state == "finished"
+    choice = read_choice(tmp_path / "graph" / "choice.json")
+    assert 4 <= choice.settings["runs"] <= 7  # three alone, one for all
+    assert {"single", "all"} <= set(choice.settings["measured"])
+    assert len(list((tmp_path / "choice").rglob("results.jsonl"))) <= 7
+    for name in ("choice.json", "groups.yaml"):
+        (tmp_path / "graph" / name).unlink()
+    _, events = run(tmp_path, grouping=grouping)
+    assert not any(type(event) is JobsEnded for event in events)  # the same decisions, from runs that are there
+    assert read_choice(tmp_path / "graph" / "choice.json").choices == choice.choices
+
+
+def test_a_dry_run_says_what_the_choice_costs(tmp_path):
+    def seconds(**grouping):
+        return preview_experiment(experiment(grouping={"method": "choose", **grouping}), tmp_path).choosing
+
+    assert 0 < seconds(budget=0.5) < seconds(budget=1.0)
+    assert seconds(budget_seconds=9.5) == 9.5
+    assert preview_experiment(experiment(shots=(1,), grouping={"method": "choose"}), tmp_path).choosing == 0
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"grouping": {"method": "choose", "budget_runs": 2}}, "budget_runs: .*smallest that works is 4"),
+        ({"grouping": {"method": "choose", "budget_seconds": 1e-6}}, "budget_seconds: .*smallest that works is"),
+        ({"grouping": {"method": "choose", "budget_seconds": 5.0, "budget": 0.5}}, "give one budget"),
+        ({"grouping": {"method": "choose", "budget_seconds": -1.0}}, "budget_seconds is -1.0"),
         ({"options": {"DATASET.FOLD_UNIT": "images"}, "shots": (1,)}, "no fold can leave images out"),
         ({"grouping": {"method": "choose", "folds": 3}, "shots": (1,)}, "'toy-cold' has 2 classes"),
         ({"grouping": {"method": "choose", "budget": -1.0}}, "above 0"),
@@ -100,6 +154,7 @@ def test_bad_input_is_one_sentence(tmp_path, changes, message):
     [
         ({"grouping": {}}, "arm chosen has what method choose picks"),
         ({"grouping": {"method": "choose", "folds": 1}}, "folds is 1"),
+        ({"grouping": {"method": "choose", "budget_runs": 0}}, "budget_runs is 0"),
         ({"grouping": {"method": "choose", "budget": "much"}}, "budget is 'much'"),
     ],
 )
@@ -131,5 +186,11 @@ def test_the_command_prints_a_sentence_for_each_task(finished, tmp_path, capsys)
     assert all(f"  {task}: " in printed for task in TASKS)
     assert main(["group", "--config-file", str(file), "--choose", "--budget", "0.001", "--out", f"{out}2"]) == 2
     assert "smallest that works is" in capsys.readouterr().err
+    kept = tmp_path / "out" / "graph" / "choice.json"
+    kept.write_text(kept.read_text().replace("toy-all", "toy-other"))
+    assert main(["group", "--config-file", str(file), "--choose", "--budget", "1.0", "--out", out, "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert "about other tasks: 'toy-other'" in err
+    assert err.count("\n") == 1
     assert main(["group", "--choose", "--out", out]) == 2
     assert main(["group", "--config-file", str(file), "--choose", "--groups", "2", "--out", out]) == 2

@@ -29,6 +29,8 @@ SAME = {
     "pictures": (["--no-pictures"], False),
     "file": ([], "groups.yaml"),
     "budget": ([], 0.5),
+    "budget_seconds": ([], 60.0),
+    "budget_runs": ([], 8),
     "folds": ([], 3),
 }
 
@@ -46,6 +48,8 @@ def test_the_command_line_and_a_file_give_the_same(name):
         "steps": {"affinity": "grad"},
         "results": {"affinity": "measured"},
         "budget": {"method": "choose"},
+        "budget_seconds": {"method": "choose"},
+        "budget_runs": {"method": "choose"},
         "folds": {"method": "choose"},
     }.get(name, {})
     from_file = GroupingOptions.from_section({name: value, **needs})

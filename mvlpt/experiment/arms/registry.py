@@ -72,7 +72,8 @@ def planned_runs(experiment: Experiment, groupings: Grouping | Mapping[str, Grou
 
     Args:
         experiment: what to compare.
-        groupings: for arms that follow groups: a grouping of the tasks, or one for each trainer's configuration file.
+        groupings: for arms that follow groups: a grouping of the tasks, or one for each trainer's configuration file,
+            or for each (configuration file, shots).
 
     Raises:
         PlanError: an arm lacks its groups, or they do not fit the tasks.
@@ -80,8 +81,10 @@ def planned_runs(experiment: Experiment, groupings: Grouping | Mapping[str, Grou
     each_seed = [arm for arm in experiment.arms if arm not in _ACROSS_SEEDS]
     all_seeds = [arm for arm in experiment.arms if arm in _ACROSS_SEEDS]
     for trainer in experiment.trainers:
-        groups = groupings.get(trainer) if isinstance(groupings, Mapping) else groupings
         for shots in experiment.shots:
+            groups = groupings
+            if isinstance(groupings, Mapping):
+                groups = groupings.get((trainer, shots), groupings.get(trainer))
             setting = ArmSetting(experiment, trainer, shots, experiment.seeds, groups)
             for seed in experiment.seeds:
                 for arm in each_seed:

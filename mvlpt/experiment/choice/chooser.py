@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from mvlpt.engine import shared_resources
-from mvlpt.errors import ConfigError, GraphError, PlanError
+from mvlpt.errors import ConfigError, PlanError
 from mvlpt.experiment.arms.chosen import ADAPTED
-from mvlpt.experiment.choice.estimation import (
-    FoldRuns,
-    Measurement,
-    check_folds,
-    fold_experiment,
-    read_answers,
-    with_starts,
-)
+from mvlpt.experiment.arms.runs import shots_name
+from mvlpt.experiment.choice.estimation import check_folds, leaves_out_classes, trained_parts
+from mvlpt.experiment.choice.measuring import Measuring, RunJobs
+from mvlpt.experiment.choice.spending import REQUIRED, spend_on_improvement, spend_share
 from mvlpt.experiment.configurations import Configurations
-from mvlpt.experiment.events import Event, Note, PlanReady
+from mvlpt.experiment.events import Event, Note
 from mvlpt.experiment.grouping.graph import build_task_graph
-from mvlpt.experiment.grouping.groups_files import groups_files
+from mvlpt.experiment.grouping.groups_files import GroupsKey, groups_files, groups_key
 from mvlpt.experiment.grouping.options import GroupingOptions
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.grouping.requests import experiment_requests
-from mvlpt.experiment.plan import build_plan, keep_plan, plan_of_runs
 from mvlpt.experiment.spec import Experiment
 from mvlpt.graph import Grouping, TaskGraph, write_groups
 from mvlpt.graph.choice import (
+    CLASS_FOLD_BIAS,
     DEFAULT_SHARE,
     Candidate,
     Choice,
     choose_candidates,
     choose_prompts,
-    estimate_scores,
-    folds_within,
+    fill_unmeasured,
+    known_gains,
+    least_budget,
     propose_candidates,
     write_choice,
 )
@@ -45,7 +44,6 @@ RUNS_FOLDER = "choice"  # of the estimates, below the experiment's folder
 FOLDS = 2
 MATRICES = ("visual.centred", "visual", "label")  # similarities that candidates are made by, the first ones preferred
 LIMITS = ("max_size", "max_classes", "must_link", "cannot_link")  # options of groups that candidates keep to
-RunJobs = Callable[[Plan, Path], str]
 
 
 def choose_groups(
@@ -56,8 +54,8 @@ def choose_groups(
     run_jobs: RunJobs | None,
     on_event: Callable[[Event], None] = lambda event: None,
     progress: ProgressBars = no_progress,
-) -> dict[str, Grouping]:
-    """Chooses for each trainer what serves each task, and writes ``choice.json`` and ``groups.yaml``.
+) -> dict[GroupsKey, Grouping]:
+    """Chooses what serves each task, for each trainer and number of shots; writes ``choice.json`` and ``groups.yaml``.
 
     The same call goes on where an earlier one was stopped.
 
@@ -76,24 +74,30 @@ def choose_groups(
     if run_jobs is None:
         raise ConfigError("grouping.method choose trains prompts; run the experiment, or use mvlpt group --choose")
     options = GroupingOptions.from_section(experiment.grouping)
-    found = {}
-    check_folds(experiment, options.folds or FOLDS)
+    for _, one in _settings(experiment):
+        if options.measures or not leaves_out_classes(one):
+            check_folds(one, options.folds or FOLDS)
     with shared_resources():
         graphs = _graphs(experiment, options, folder, progress)
     names = {task: Configurations(experiment).own_name(task) for task in experiment.tasks}
-    for trainer in experiment.trainers:
-        candidates = _candidates(graphs.get(trainer, next(iter(graphs.values()))), names, options)
-        choice, grouping = _choose(experiment, trainer, candidates, names, root / RUNS_FOLDER, run_jobs, on_event)
-        write_choice(choice, folder / choice_files(experiment)[trainer])
-        write_groups(grouping, folder / groups_files(experiment)[trainer])
-        found[trainer] = grouping
+    files, choices, found = groups_files(experiment), choice_files(experiment), {}
+    for trainer, one in _settings(experiment):
+        key = groups_key(experiment, trainer, one.shots[0])
+        graph = graphs.get(trainer, next(iter(graphs.values())))
+        candidates, affinity = _candidates(graph, names, options), _affinity(graph, names)
+        runs = root / RUNS_FOLDER / experiment.trainer_names()[trainer]
+        runs = runs.with_name(f"{runs.name}-{shots_name(one.shots[0])}") if len(experiment.shots) > 1 else runs
+        choice, grouping = _choose(one, trainer, candidates, names, affinity, runs, run_jobs, on_event)
+        write_choice(choice, folder / choices[key])
+        write_groups(grouping, folder / files[key])
+        found[key] = grouping
     return found
 
 
-def choice_files(experiment: Experiment) -> dict[str, str]:
-    """The name of each trainer's choice file, beside its groups file."""
+def choice_files(experiment: Experiment) -> dict[GroupsKey, str]:
+    """The name of each choice file, beside its groups file."""
     files = groups_files(experiment).items()
-    return {trainer: f"choice{name.removeprefix('groups').removesuffix('.yaml')}.json" for trainer, name in files}
+    return {key: f"choice{name.removeprefix('groups').removesuffix('.yaml')}.json" for key, name in files}
 
 
 def _graphs(
@@ -105,6 +109,15 @@ def _graphs(
         update = build_task_graph(request, folder, progress)
         graphs[request.trainer] = update.graph, update.affinity
     return graphs
+
+
+def _affinity(graph: tuple[TaskGraph, str], names: Mapping[str, str]) -> np.ndarray | None:
+    """The affinity of a graph (T, T), in the order of the experiment's tasks."""
+    known, affinity = graph
+    if not affinity:
+        return None
+    order = [known.tasks.index(name) for name in names.values()]
+    return known.matrix(affinity)[np.ix_(order, order)]
 
 
 def _candidates(
@@ -131,93 +144,90 @@ def _choose(
     trainer: str,
     candidates: Sequence[Candidate],
     names: Mapping[str, str],
-    root: Path,
+    affinity: np.ndarray | None,
+    folder: Path,
     run_jobs: RunJobs,
     on_event: Callable[[Event], None],
 ) -> tuple[Choice, Grouping]:
-    """One trainer's choice and its groups."""
-    options = GroupingOptions.from_section(experiment.grouping)
-    folds, share = options.folds or FOLDS, options.budget or DEFAULT_SHARE
-    measured, spent = _affordable(experiment, trainer, candidates, share, folds, root)
-    folder = root / experiment.trainer_names()[trainer]
-    base = fold_experiment(experiment, trainer, 0, folds)
-    plan = plan_of_runs(base, folder, with_starts(measured))
-    on_event(PlanReady(plan, folder, keep_plan(plan, folder)))
-    state = run_jobs(plan, folder)
-    if state == "interrupted":
-        raise KeyboardInterrupt
-    if state != "finished":
-        raise PlanError(
-            f"Some runs of the chooser have failed; 'mvlpt schedule status {folder}' says which. Then run the same "
-            "command again"
-        )
-    tasks = tuple(names)
-    estimates = estimate_scores(*read_answers(measured, candidates, names, folder, folds))
-    choices = choose_candidates(candidates, tasks, *estimates)
+    """The choice of one trainer at one number of shots, and its groups."""
+    options, tasks = GroupingOptions.from_section(experiment.grouping), tuple(names)
+    folds, by_classes = options.folds or FOLDS, leaves_out_classes(experiment)
+    priors = known_gains(candidates, trained_parts(experiment, trainer)) if by_classes else {}
+    bias = CLASS_FOLD_BIAS if by_classes else 0.0
+    measuring = Measuring(experiment, trainer, candidates, names, folds, folder, run_jobs, on_event)
+    share = options.budget
+    if by_classes and not options.measures:
+        share = 0.0  # folds would say less than what is known
+    elif options.budget_seconds is not None or options.budget_runs is not None:
+        budget = options.budget_seconds if options.budget_runs is None else options.budget_runs
+        runs = options.budget_runs is not None
+        spend_on_improvement(measuring, budget, runs=runs, priors=priors, bias=bias, affinity=affinity)
+    else:
+        share = spend_share(measuring, options.budget)
+    estimates = fill_unmeasured(candidates, tasks, measuring.estimates(), affinity)
+    choices = choose_candidates(candidates, tasks, *estimates, priors=priors, bias=bias)
     prompts = choose_prompts(candidates, choices, *estimates)
+    seconds, count = measuring.spent() if measuring.counts else (0.0, 0)
+    spent = seconds / measuring.cost_of_arms()
     settings = {
         "trainer": experiment.trainer_names()[trainer],
-        "shots": base.shots[0],
-        "seed": base.seeds[0],
-        "folds": folds,
-        "budget": share,
+        "shots": experiment.shots[0],
+        "seed": experiment.seeds[0],
+        "folds": folds if measuring.counts else 0,
+        "of": "classes" if by_classes else "images",
+        "budget": share if share is not None else {"seconds": options.budget_seconds, "runs": options.budget_runs},
         "spent": round(spent, 4),
+        "runs": count,
+        "measured": dict(measuring.counts),
     }
     grouping = prompts.grouping
     more = {ADAPTED: list(prompts.adapted)} if prompts.adapted else {}
-    grouping = dataclasses.replace(grouping, settings={**grouping.settings, **settings, **more})
+    kept = {key: value for key, value in settings.items() if key != "measured"}
+    grouping = dataclasses.replace(grouping, settings={**grouping.settings, **kept, **more})
     on_event(Note(_summary(choices, settings["trainer"], spent)))
     return Choice(tasks, tuple(candidates), *estimates, choices, settings), grouping
-
-
-def _affordable(
-    experiment: Experiment, trainer: str, candidates: Sequence[Candidate], share: float, folds: int, root: Path
-) -> tuple[list[Measurement], float]:
-    """What is measured within the budget, and the share of the cost of all arms that it takes.
-
-    Raises:
-        GraphError: the budget is too small; the message gives the smallest that works.
-    """
-    runs = FoldRuns(experiment, trainer, folds)
-    first = {one.name: list(runs.measurements(one, [0])) for one in candidates}
-    everything = [measurement for some in first.values() for measurement in some]
-    plan = plan_of_runs(fold_experiment(experiment, trainer, 0, folds), root, with_starts(everything))
-    seconds = {job.name: job.seconds for job in plan}
-    total = _cost_of_arms(experiment, trainer, candidates, root)
-    costs = {name: {run.name: seconds[run.name] / total for run in with_starts(some)} for name, some in first.items()}
-    try:
-        counts = folds_within(candidates, costs, share, folds=folds)
-    except GraphError as error:
-        raise ConfigError(f"grouping.budget, a share of the cost of all arms: {error}") from error
-    measured = [
-        measurement for one in candidates for measurement in runs.measurements(one, range(counts.get(one.name, 0)))
-    ]
-    of_fold = {f"fold{fold}/{name.partition('/')[2]}": cost for name, cost in seconds.items() for fold in range(folds)}
-    return measured, _seconds(measured, of_fold) / total
-
-
-def _seconds(measurements: Sequence[Measurement], seconds: Mapping[str, float]) -> float:
-    """The time of the runs of some measurements, each run once."""
-    return math.fsum(seconds[name] for name in {run.name for run in with_starts(measurements)})
-
-
-def _cost_of_arms(experiment: Experiment, trainer: str, candidates: Sequence[Candidate], root: Path) -> float:
-    """Seconds of the arms single, all, grouped and adapted from both, with all seeds, at the smallest shots."""
-    groups = next((one.groups for one in candidates if one.arm == "grouped"), candidates[0].groups)
-    every = dataclasses.replace(
-        experiment,
-        trainers=(trainer,),
-        zero_shot="",
-        arms=("single", "all", "grouped", "adapted"),
-        adapt_from=("all", "grouped"),
-        shots=(min(experiment.shots),),
-        sources=(),
-        targets=(),
-    )
-    return math.fsum(job.seconds for job in build_plan(every, root, Grouping(groups)))
 
 
 def _summary(choices: Sequence, trainer: str, spent: float) -> str:
     counts = {name: sum(one.candidate == name for one in choices) for name in sorted({c.candidate for c in choices})}
     listed = ", ".join(f"{name} for {count}" for name, count in counts.items())
-    return f"{trainer}: chosen {listed} tasks; {spent:.0%} of the cost of all arms"
+    source = f"{spent:.0%} of the cost of all arms" if spent else "from what is known, nothing was trained"
+    return f"{trainer}: chosen {listed} tasks; {source}"
+
+
+def choice_seconds(experiment: Experiment, root: Path) -> float:
+    """What the choice is estimated to take at most, in seconds of one slot, before anything is embedded or trained.
+
+    Args:
+        experiment: with the method ``choose``.
+        root: its folder.
+    """
+    options, total = GroupingOptions.from_section(experiment.grouping), 0.0
+    for trainer, one in _settings(experiment):
+        if leaves_out_classes(one) and not options.measures:
+            continue
+        names = {task: task for task in one.tasks}
+        folds, candidates = options.folds or FOLDS, propose_candidates(one.tasks)
+        measuring = Measuring(one, trainer, candidates, names, folds, root, _no_jobs, lambda event: None)
+        seconds = measuring.seconds.values()
+        if options.budget_runs is not None:
+            total += options.budget_runs * math.fsum(seconds) / len(seconds)
+        elif options.budget_seconds is not None:
+            total += options.budget_seconds
+        else:
+            arms = measuring.cost_of_arms()
+            costs = measuring.fold_costs()
+            least = least_budget(measuring.candidates, costs, required=REQUIRED)
+            total += arms * options.budget if options.budget else max(arms * DEFAULT_SHARE, least)
+    return total
+
+
+def _no_jobs(plan: Plan, folder: Path) -> str:
+    raise PlanError("A preview runs nothing")
+
+
+def _settings(experiment: Experiment) -> Iterator[tuple[str, Experiment]]:
+    """Each trainer with the experiment at each number of shots."""
+    for trainer in experiment.trainers:
+        for shots in experiment.shots:
+            yield trainer, dataclasses.replace(experiment, shots=(shots,))

@@ -118,6 +118,12 @@ class GroupingOptions:
     budget: float | None = option(
         None, NUMBER, "what method choose may spend on estimates, as a share of the cost of all arms (default: 0.25)"
     )
+    budget_seconds: float | None = option(
+        None, NUMBER, "instead of budget: seconds of one slot, spent on what is expected to improve most for its time"
+    )
+    budget_runs: int | None = option(
+        None, WHOLE, "instead of budget: a number of runs, spent in the same way", minimum=1
+    )
     folds: int | None = option(
         None, WHOLE, "parts of the training images, of which method choose leaves out one (default: 2)", minimum=2
     )
@@ -143,14 +149,33 @@ class GroupingOptions:
             raise ConfigError("--results is read for --affinity measured; drop it, or add that")
         if not self.rescale and (self.affinity or self.fit):
             raise ConfigError("--raw leaves the similarities of --similarity as they are; drop it, or give weights")
-        if not self.chooses and (self.budget is not None or self.folds is not None):
+        self._check_budgets()
+        if not self.affinity and not self.similarity and not self.fit:
+            object.__setattr__(self, "similarity", SIMILARITY)
+
+    def _check_budgets(self) -> None:
+        """Checks the options of the method ``choose``.
+
+        Raises:
+            ConfigError: one is given for another method, two budgets are given, or one is not above 0.
+        """
+        given = [key for key in ("budget", "budget_seconds", "budget_runs") if getattr(self, key) is not None]
+        if not self.chooses and (given or self.folds is not None):
             raise ConfigError(
                 "grouping.budget and grouping.folds are of method choose; drop them, or set method: choose"
             )
-        if self.budget is not None and not (math.isfinite(self.budget) and self.budget > 0):
-            raise ConfigError(f"grouping.budget is {self.budget}; give a share of the cost of all arms, above 0")
-        if not self.affinity and not self.similarity and not self.fit:
-            object.__setattr__(self, "similarity", SIMILARITY)
+        if len(given) > 1:
+            raise ConfigError(f"grouping has {' and '.join(given)}; give one budget")
+        wanted = {"budget": "a share of the cost of all arms", "budget_seconds": "seconds", "budget_runs": "runs"}
+        for key in given:
+            value = getattr(self, key)
+            if not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"grouping.{key} is {value}; give {wanted[key]}, above 0")
+
+    @property
+    def measures(self) -> bool:
+        """Whether a budget or folds are given, so that prompts are trained on folds whatever the folds are."""
+        return any(value is not None for value in (self.budget, self.budget_seconds, self.budget_runs, self.folds))
 
     @classmethod
     def from_section(cls, section: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> GroupingOptions:

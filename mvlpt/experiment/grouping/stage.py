@@ -13,7 +13,7 @@ from mvlpt.errors import RunFolderError
 from mvlpt.experiment.choice import RunJobs, choose_groups
 from mvlpt.experiment.events import Event, Note
 from mvlpt.experiment.grouping.experiment_groups import given_groups, group_experiment
-from mvlpt.experiment.grouping.groups_files import groups_files, read_groups_in
+from mvlpt.experiment.grouping.groups_files import GroupsKey, groups_files, read_groups_in
 from mvlpt.experiment.grouping.options import CHOOSE
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.spec import Experiment
@@ -31,8 +31,10 @@ def ensure_groups(
     on_event: Callable[[Event], None] = lambda event: None,
     progress: ProgressBars = no_progress,
     run_jobs: RunJobs | None = None,
-) -> Mapping[str, Grouping]:
-    """The groups of an experiment's tasks for each trainer: those of its file, those in its folder, or new ones.
+) -> Mapping[GroupsKey, Grouping]:
+    """The groups of an experiment's tasks: those of its file, those in its folder, or new ones.
+
+    They are for each trainer or, with the method ``choose`` and several numbers of shots, for each (trainer, shots).
 
     Groups files are kept as long as they were made from the same inputs; one that was edited by hand is used whatever
     the inputs are.
@@ -68,7 +70,7 @@ def ensure_groups(
     return read_groups_in(experiment, folder)
 
 
-def preview_groups(experiment: Experiment, root: Path) -> tuple[Mapping[str, Grouping], bool]:
+def preview_groups(experiment: Experiment, root: Path) -> tuple[Mapping[GroupsKey, Grouping], bool]:
     """Groups for a plan that is only shown: those there are, or else equal parts of the tasks in their place.
 
     Returns:
@@ -90,12 +92,13 @@ def preview_groups(experiment: Experiment, root: Path) -> tuple[Mapping[str, Gro
 
 def _fingerprint(experiment: Experiment) -> str:
     """SHA-256 over what groups depend on in the experiment; of the images the graph has its own fingerprints."""
+    chooses = experiment.grouping.get("method") == CHOOSE
     content = {
         "tasks": sorted(experiment.tasks),
         "grouping": {key: value for key, value in experiment.grouping.items() if key != "pictures"},
         "trainers": experiment.trainers,
         "options": experiment.overrides(),
-        "shots": min(experiment.shots),
+        "shots": sorted(experiment.shots) if chooses and len(experiment.shots) > 1 else min(experiment.shots),
         "seed": experiment.seeds[0],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

@@ -7,30 +7,33 @@ from typing import TYPE_CHECKING
 from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from mvlpt.graph.choice.budget import DEFAULT_SHARE, folds_within
+    from mvlpt.graph.choice.budget import DEFAULT_SHARE, folds_within, least_budget
     from mvlpt.graph.choice.candidates import Candidate, PromptSource, check_candidates, propose_candidates
     from mvlpt.graph.choice.choice_file import Choice, read_choice, write_choice
     from mvlpt.graph.choice.estimates import Estimates, estimate_scores, pooled_difference
-    from mvlpt.graph.choice.improvement import expected_improvement, next_candidate
-    from mvlpt.graph.choice.prior import Prior, known_gains
+    from mvlpt.graph.choice.improvement import expected_gains, expected_improvement, next_candidate
+    from mvlpt.graph.choice.prior import CLASS_FOLD_BIAS, IMAGE, TEXT, Prior, known_gains
     from mvlpt.graph.choice.rule import TaskChoice, choose_candidates
     from mvlpt.graph.choice.sets import ChosenPrompts, choose_prompts
-    from mvlpt.graph.choice.surrogate import predict_gains
+    from mvlpt.graph.choice.surrogate import fill_unmeasured, predict_gains
 
 _HOMES = {
-    "budget": ("DEFAULT_SHARE", "folds_within"),
+    "budget": ("DEFAULT_SHARE", "folds_within", "least_budget"),
     "candidates": ("Candidate", "PromptSource", "check_candidates", "propose_candidates"),
     "choice_file": ("Choice", "read_choice", "write_choice"),
     "estimates": ("Estimates", "estimate_scores", "pooled_difference"),
-    "improvement": ("expected_improvement", "next_candidate"),
-    "prior": ("Prior", "known_gains"),
+    "improvement": ("expected_gains", "expected_improvement", "next_candidate"),
+    "prior": ("CLASS_FOLD_BIAS", "IMAGE", "TEXT", "Prior", "known_gains"),
     "rule": ("TaskChoice", "choose_candidates"),
     "sets": ("ChosenPrompts", "choose_prompts"),
-    "surrogate": ("predict_gains",),
+    "surrogate": ("fill_unmeasured", "predict_gains"),
 }
 
 __all__ = [
+    "CLASS_FOLD_BIAS",
     "DEFAULT_SHARE",
+    "IMAGE",
+    "TEXT",
     "Candidate",
     "Choice",
     "ChosenPrompts",
@@ -42,9 +45,12 @@ __all__ = [
     "choose_candidates",
     "choose_prompts",
     "estimate_scores",
+    "expected_gains",
     "expected_improvement",
+    "fill_unmeasured",
     "folds_within",
     "known_gains",
+    "least_budget",
     "next_candidate",
     "pooled_difference",
     "predict_gains",

@@ -41,8 +41,7 @@ def folds_within(
     """
     if isinstance(budget, bool) or not isinstance(budget, int | float) or not math.isfinite(budget) or budget <= 0:
         raise GraphError(f"The budget is {budget!r}; give a number above 0")
-    first = {run: cost for one in candidates[:required] for run, cost in costs[one.name].items()}
-    least = math.fsum(first.values())
+    least = least_budget(candidates, costs, required=required)
     if least > budget * (1 + 1e-9):
         names = " and ".join(candidate.name for candidate in candidates[:required])
         raise GraphError(
@@ -60,6 +59,17 @@ def folds_within(
                 planned |= costs[candidate.name].keys()
                 spent += price
     return counts
+
+
+def least_budget(
+    candidates: Sequence[Candidate], costs: Mapping[str, Mapping[str, float]], *, required: int = 2
+) -> float:
+    """What the first candidates cost on one fold, the least that :func:`folds_within` can work with.
+
+    Args:
+        candidates, costs, required: as those of :func:`folds_within`.
+    """
+    return math.fsum({run: cost for one in candidates[:required] for run, cost in costs[one.name].items()}.values())
 
 
 def _rounded_up(value: float) -> float:

@@ -6,13 +6,15 @@ Shapes: C candidates, T tasks.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mvlpt.errors import GraphError
-from mvlpt.graph.choice.estimates import Estimates
+from mvlpt.graph.choice.candidates import Candidate
+from mvlpt.graph.choice.estimates import Estimates, pooled_difference
+from mvlpt.graph.choice.prior import Prior
 
 LEAST = 1e-3  # points a task: a smaller expected improvement is none
 
@@ -30,6 +32,34 @@ def expected_improvement(mean: Any, error: Any, best: Any) -> np.ndarray:
     density = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
     below = 0.5 * (1 + np.vectorize(math.erf, otypes=[float])(z / math.sqrt(2)))
     return np.where(error > 0, (mean - best) * below + error * density, np.maximum(mean - best, 0.0))
+
+
+def expected_gains(
+    candidates: Sequence[Candidate],
+    estimates: Estimates,
+    priors: Mapping[str, Prior] | None = None,
+    bias: float = 0.0,
+) -> Estimates:
+    """The pooled gain of every candidate over each task alone, with standard errors.
+
+    Args:
+        candidates: C of them, with each task alone.
+        estimates: scores and errors (C, T), NaN where not measured.
+        priors, bias: see :func:`~mvlpt.graph.choice.choose_candidates`.
+
+    Raises:
+        GraphError: no candidate is each task alone.
+    """
+    rows = [Estimates(*pair) for pair in zip(*estimates, strict=True)]
+    single = next((row for row, one in enumerate(candidates) if one.arm == "single"), None)
+    if single is None:
+        raise GraphError("Gains are over each task alone, and no candidate is that; add it")
+    found = []
+    for row, candidate in enumerate(candidates):
+        prior = (priors or {}).get(candidate.name, Prior(0.0, math.inf))
+        found.append(pooled_difference(rows[row], rows[single], prior=(prior.gain, prior.error), bias=bias))
+    found[single] = Estimates(np.zeros_like(rows[single].scores), np.zeros_like(rows[single].scores))
+    return Estimates(np.array([one.scores for one in found]), np.array([one.errors for one in found]))
 
 
 def next_candidate(gains: Estimates, costs: Mapping[int, float], remaining: float) -> int | None:

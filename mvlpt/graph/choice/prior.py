@@ -29,6 +29,7 @@ _GAINS: Mapping[tuple[str, str], tuple[float, float]] = MappingProxyType(
 UNKNOWN_GROUPS = "label"  # groups by any other matrix are expected to do as these
 OTHER_COUNT = -1.0  # points, for another number of groups than the objective prefers
 ERROR = 0.5  # standard error of a mean gain, points: over 24 tasks and five seeds; on other tasks it is larger
+CLASS_FOLD_BIAS = 5.0  # points, the size of the error that folds which leave out classes make for all tasks alike
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,35 @@ def predict_gains(
     return found
 
 
+def fill_unmeasured(
+    candidates: Sequence[Candidate], tasks: Sequence[str], estimates: Estimates, affinity: Any = None
+) -> Estimates:
+    """Estimates in which candidates that were measured on no task have predicted scores.
+
+    A predicted score is that of each task alone plus the predicted gain. Where each task alone was not measured, or
+    fewer than two gains were, nothing is filled in.
+
+    Args:
+        candidates, tasks, affinity: as those of :func:`predict_gains`.
+        estimates: scores (C, T) and errors (C, T), NaN where not measured.
+    """
+    single = next((row for row, one in enumerate(candidates) if one.arm == "single"), None)
+    missing = np.isnan(estimates.scores).all(axis=1)
+    if single is None or missing[single] or not missing.any():
+        return estimates
+    alone = estimates.scores[single]
+    gains = estimates.scores - alone
+    shared = [row for row, one in enumerate(candidates) if one.arm != "single"]
+    if (~np.isnan(gains[shared])).sum() < 2:
+        return estimates
+    errors = np.sqrt(estimates.errors**2 + estimates.errors[single] ** 2)
+    found = predict_gains(candidates, tasks, gains, np.where(np.isnan(errors), 0.0, errors), affinity)
+    rows = missing[:, None] & ~np.isnan(alone)[None, :]
+    return Estimates(
+        np.where(rows, alone + found.scores, estimates.scores), np.where(rows, found.errors, estimates.errors)
+    )
+
+
 def _others(candidates: Sequence[Candidate], tasks: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Which tasks share the prompt that serves a task (C, T, T), and whether it is adapted to it (C, T)."""
     others = np.zeros((len(candidates), len(tasks), len(tasks)), dtype=bool)
