@@ -15,6 +15,7 @@ import numpy as np
 
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.checks import check_tasks
+from mvlpt.io import short_repr
 
 FORMAT = "mvlpt-task-graph"
 VERSION = 1
@@ -83,13 +84,15 @@ def decode(content: Any) -> dict[str, Any]:
         raise GraphError(f"not a task graph, since graph.format is not '{FORMAT}'; make one with mvlpt group")
     if head.get("version") != VERSION:
         raise GraphError(
-            f"a task graph of version {head.get('version')}, and this program reads version {VERSION}; make it again "
+            f"a task graph of version {short_repr(head.get('version'), 60)}, and this program reads version {VERSION}; make it again "
             "with mvlpt group"
         )
     nodes = content.get("nodes")
     if not isinstance(nodes, list) or not all(isinstance(node, dict) and "id" in node for node in nodes):
         raise GraphError("'nodes' must be a list of tasks, each with an 'id'")
     tasks = check_tasks(node["id"] for node in nodes)
+    for node in nodes:
+        _check_attributes(node)
     names = {key: _names(head, key) for key in ("similarities", "affinities")}
     if len(tasks) ** 2 * sum(map(len, names.values())) > MAX_VALUES:
         raise GraphError(f"{len(tasks)} tasks with {sum(map(len, names.values()))} measures need more than 1 GiB")
@@ -103,6 +106,18 @@ def decode(content: Any) -> dict[str, Any]:
         "attributes": {node["id"]: {key: value for key, value in node.items() if key != "id"} for node in nodes},
         "settings": settings,
     }
+
+
+def _check_attributes(node: Mapping[str, Any]) -> None:
+    """Checks the attributes that this package knows; others are kept as they are."""
+    for key, value in node.items():
+        known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**62
+        whole = key in ("classes", "images")
+        if (whole and not (known and isinstance(value, int))) or (key == "cost" and not known):
+            wanted = "a whole number" if whole else "a number"
+            raise GraphError(f"'{key}' of task '{node['id']}' is {short_repr(value, 60)}, but must be {wanted}")
+        if key in ("metric", "fingerprint") and not isinstance(value, str):
+            raise GraphError(f"'{key}' of task '{node['id']}' is {short_repr(value, 60)}, but must be a string")
 
 
 def _names(head: Mapping[str, Any], key: str) -> list[str]:
@@ -134,7 +149,7 @@ def _matrices(
                     f"the edge {shown} has the value '{name}', which the file does not list{suggest(name, names)}"
                 )
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise GraphError(f"the edge {shown} has {value!r} for '{name}'; it must be a number")
+                raise GraphError(f"the edge {shown} has {short_repr(value, 60)} for '{name}'; it must be a number")
             matrices[name][i, j] = value
             if not directed:
                 matrices[name][j, i] = value

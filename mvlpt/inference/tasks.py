@@ -37,6 +37,7 @@ def recorded_infos(source: Source, prompt: PromptFile | None, cfg: CfgNode | Non
         return _infos(kept, str(source.asked))
     if listed and all(isinstance(one, dict) and "center_crop" in one for one in listed):
         return _infos(listed, str(source.asked))
+    reason = "there is no configuration of the run"
     if cfg is not None:
         try:
             return _from_data(cfg)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from mvlpt.errors import CheckpointError
-from mvlpt.io import clean_text, listed
+from mvlpt.io import clean_text, listed, short_repr
 from mvlpt.models.towers.text_layout import clean_class_names
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,33 @@ class Origin:
             if not isinstance(value, kinds.get(name, str)):
                 raise CheckpointError(f"{source} has a damaged record of its training: '{name}' is {value!r:.60}")
             known[name] = tuple(map(str, value)) if isinstance(value, list) else value
+        check_preprocessing(known["preprocessing"], source)
         return cls(**known)
+
+
+def check_preprocessing(record: Any, source: str) -> None:
+    """Checks the entries of ``preprocessing`` that are there.
+
+    Raises:
+        CheckpointError: one has another type or range than images have.
+    """
+    numbers = record if isinstance(record, Mapping) else {"": None}
+    for name, value in numbers.items():
+        if name == "size":
+            sound = _are_numbers(value, 2, 1, 2**14) and all(isinstance(side, int) for side in value)
+        elif name in ("mean", "std"):
+            sound = _are_numbers(value, 3, 1e-6 if name == "std" else -1e6, 1e6)
+        else:
+            sound = isinstance(name, str) and isinstance(value, str | bool) and len(str(value)) < 200
+        if not sound:
+            shown = f"{short_repr(name, 40)} is {short_repr(value, 60)}"
+            raise CheckpointError(f"{source} has a damaged record of how images are prepared: {shown}")
+
+
+def _are_numbers(values: Any, count: int, least: float, most: float) -> bool:
+    if not isinstance(values, list | tuple) or len(values) != count:
+        return False
+    return all(isinstance(one, int | float) and not isinstance(one, bool) and least <= one <= most for one in values)
 
 
 @dataclass(frozen=True)

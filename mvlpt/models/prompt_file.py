@@ -13,16 +13,17 @@ from typing import Any
 from torch import Tensor
 
 from mvlpt.errors import CheckpointError, suggest
-from mvlpt.io import check_head, listed, not_finite, open_tensors, parse_json, write_file
+from mvlpt.io import check_head, listed, not_finite, open_tensors, parse_json, short_repr, write_file
 from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
 from mvlpt.models.builder import build_prompted_clip
-from mvlpt.models.origin import Origin, hidden_options
+from mvlpt.models.origin import Origin, check_preprocessing, hidden_options
 from mvlpt.models.prompted_clip import PromptedCLIP
 from mvlpt.models.prompts import prompt_method
 from mvlpt.models.state import load_prompt_state
 
 FORMAT = 1
 HEADER_KEY = "mvlpt"
+MOST_CLASSES = 100_000
 # Format 1 lists these options for every prompt, also where its method has none of them.
 LISTED_OPTIONS = {
     "n_ctx": 0,
@@ -181,11 +182,12 @@ class PromptFile:
         longest = max((size for tensor in self.tensors.values() for size in tensor.shape), default=0)
         for name, kind in kinds.items():
             value = self.options.get(name)
-            if type(value) is not kind or (kind is int and value > max(longest, 1024)):
-                raise CheckpointError(f"The prompt file's option '{name}' is damaged: {value!r}")
+            low, high = (-1, max(longest, 1024)) if kind is int else (-1e9, 1e9)
+            if type(value) is not kind or (kind in (int, float) and not low <= value <= high):
+                raise CheckpointError(f"The prompt file's option '{name}' is damaged: {short_repr(value, 60)}")
         unknown = set(self.options) - set(kinds)
         if unknown:
-            raise CheckpointError(f"The prompt file has unknown options: {', '.join(sorted(unknown))}")
+            raise CheckpointError(f"The prompt file has unknown options: {listed(sorted(unknown))}")
         names = {"method", "legacy", "label_space", "private_rank", *method.option_names()}
         return {name: value for name, value in self.options.items() if name in names}
 
@@ -248,6 +250,9 @@ def load_prompt(path: str | Path) -> PromptFile:
     header = _header(path, metadata)
     if header["sha256"] != hash_tensors(tensors):
         raise CheckpointError(f"{path} is damaged: its tensors do not have the hash in its header")
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise CheckpointError(f"{path} holds values of {tensor.dtype} in '{name}', not floating-point numbers")
     if broken := not_finite(tensors):
         raise CheckpointError(f"{path} holds values that are not finite in '{broken[0]}'")
     return PromptFile(
@@ -286,6 +291,17 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
         "options": dict, "sha256": str, "extra": dict,
     }  # fmt: skip
     wrong = [key for key, kind in kinds.items() if not isinstance(header.get(key), kind)]
+    wrong += [] if wrong or _are_names(header["class_names"]) else ["class_names"]
+    wrong += [] if wrong or all(map(_is_task, header["tasks"])) else ["tasks"]
     if wrong:
         raise CheckpointError(f"{path} has a damaged header: {', '.join(wrong)} missing or of the wrong kind")
+    check_preprocessing(header["extra"].get("preprocessing", {}), str(path))
     return header
+
+
+def _are_names(names: Any) -> bool:
+    return isinstance(names, list) and 0 < len(names) <= MOST_CLASSES and all(isinstance(name, str) for name in names)
+
+
+def _is_task(task: Any) -> bool:
+    return isinstance(task, dict) and isinstance(task.get("name"), str) and _are_names(task.get("class_names"))

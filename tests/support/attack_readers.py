@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from mvlpt.errors import PlanError
@@ -54,10 +55,12 @@ def backbone(path: str) -> int:
 
 
 def prompt(path: str) -> int:
-    """Loads an exported prompt."""
-    import mvlpt
+    """Loads an exported prompt, as a classifier and by itself."""
+    from mvlpt.inference import load
+    from mvlpt.models import load_backbone, load_prompt
 
-    mvlpt.load(path)
+    load(path).predict_proba(np.zeros((48, 48, 3), dtype=np.uint8))
+    load_prompt(path).build(load_backbone("embedded"))
     return 0
 
 

@@ -17,7 +17,6 @@ A file written by hand needs ``format``, ``version`` and ``groups``.
 
 from __future__ import annotations
 
-import math
 import os
 import reprlib
 from collections.abc import Iterable, Mapping
@@ -147,14 +146,14 @@ def _number(content: Mapping[str, Any], key: str) -> float | None:
     value = content.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -(2**62) < value < 2**62:
         raise GraphError(f"{key} is {_short(value)}; give a number, or leave it out")
     return float(value)
 
 
 def _whole(content: Mapping[str, Any], key: str) -> int:
     value = content.get(key, 0)
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**62:
         raise GraphError(f"{key} is {_short(value)}; give a whole number")
     return value
 
