@@ -84,8 +84,8 @@ def decode(content: Any) -> dict[str, Any]:
         raise GraphError(f"not a task graph, since graph.format is not '{FORMAT}'; make one with mvlpt group")
     if head.get("version") != VERSION:
         raise GraphError(
-            f"a task graph of version {short_repr(head.get('version'), 60)}, and this program reads version {VERSION}; make it again "
-            "with mvlpt group"
+            f"a task graph of version {short_repr(head.get('version'), 60)}, and this program reads version {VERSION};"
+            " make it again with mvlpt group"
         )
     nodes = content.get("nodes")
     if not isinstance(nodes, list) or not all(isinstance(node, dict) and "id" in node for node in nodes):
