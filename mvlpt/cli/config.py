@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 
 from mvlpt.cli.common import command_parser, exit_status, show
+from mvlpt.io import json_text
 from mvlpt.report import (
     differences_sheet,
     explain_option,
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
             {
                 "table": lambda: options_sheet(options),
                 "markdown": lambda: markdown(options_sheet(options)),
-                "json": lambda: json.dumps(records, indent=2, ensure_ascii=False),
+                "json": lambda: json_text(records, indent=2),
             }[args.format]()
         )
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.errors import DataError
-from mvlpt.io import write_file
+from mvlpt.io import json_text, write_file
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,8 @@ def format_json_rows(content: Mapping[str, Any]) -> str:
     parts = []
     for key, value in content.items():
         if isinstance(value, list) and value:
-            rows = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in value)
+            rows = ",\n  ".join(json_text(row) for row in value)
             parts.append(f" {json.dumps(key)}: [\n  {rows}\n ]")
         else:
-            parts.append(f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
+            parts.append(f" {json.dumps(key)}: {json_text(value)}")
     return "{\n" + ",\n".join(parts) + "\n}\n"

@@ -8,7 +8,6 @@ written as they arrive: memory does not grow with the test set. :func:`read_pred
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,7 +22,7 @@ from mvlpt.engine.origins import origin_of
 from mvlpt.engine.recorded_predictions import PREDICTIONS_FOLDER, PREDICTIONS_FORMAT, PREDICTIONS_INDEX
 from mvlpt.engine.results import arm_of
 from mvlpt.errors import ConfigError
-from mvlpt.io import atomic_write, file_name, write_json
+from mvlpt.io import atomic_write, file_name, json_text, write_json
 
 
 @contextmanager
@@ -85,7 +84,7 @@ def items_name(task: str) -> str:
 def _write_items(path: Path, items: Iterable[Any]) -> None:
     with atomic_write(path) as handle:
         for item in items:
-            handle.write(json.dumps({"image": item.impath, "labels": list(labels_of(item))}, ensure_ascii=False) + "\n")
+            handle.write(json_text({"image": item.impath, "labels": list(labels_of(item))}) + "\n")
 
 
 def _datasets(trainer: Any) -> Sequence[Any]:

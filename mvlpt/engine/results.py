@@ -7,7 +7,6 @@ reproduced and torchvision's is used: such a score is comparable only with other
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from yacs.config import CfgNode
 from mvlpt.config import task_names
 from mvlpt.engine.identity import config_identity
 from mvlpt.errors import RunFolderError
-from mvlpt.io import atomic_write, read_json_lines, short_repr
+from mvlpt.io import atomic_write, json_text, read_json_lines, short_repr
 
 if TYPE_CHECKING:
     from mvlpt.engine.evaluation import TaskScore
@@ -96,7 +95,7 @@ def write_results(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) 
     kept = [row for row in kept if tuple(row.get(key) for key in _KEY) not in fresh]
     with atomic_write(file) as handle:
         for row in [*kept, *rows]:
-            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+            handle.write(json_text(row) + "\n")
 
 
 def _fits(field: str, value: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from mvlpt.engine import RESULT_FIELDS, RESULTS_FILE, read_results
 from mvlpt.errors import RunFolderError
-from mvlpt.io import atomic_write
+from mvlpt.io import atomic_write, json_text
 from mvlpt.schedule import Plan
 
 Row = Mapping[str, Any]  # one line of results.jsonl
@@ -92,7 +91,7 @@ def _write(rows: Iterable[Row], folder: Path) -> Path:
     """Writes rows, one line each; the file appears whole."""
     with atomic_write(folder / RESULTS_FILE) as handle:
         for row in rows:
-            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+            handle.write(json_text(row) + "\n")
     return folder / RESULTS_FILE
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 import networkx as nx
 
-from mvlpt.io import atomic_write
+from mvlpt.io import atomic_write, json_text
 
 
 def write(graph: nx.Graph, path: str | os.PathLike[str]) -> None:
@@ -39,5 +38,5 @@ def _scalars(values: dict[str, Any]) -> dict[str, Any]:
 def _scalar(value: Any) -> str | int | float | bool:
     if isinstance(value, bool | int | float):
         return value
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json_text(value)
     return "".join(c if c.isprintable() else " " for c in text)

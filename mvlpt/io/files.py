@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import secrets
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mvlpt.errors import MvlptError, RunFolderError
+from mvlpt.io.display import json_text
 
 REMEDY = "free or choose another folder"
 SETTLED_SECONDS = 2.0  # a temporary file is locked by its writer long before it is this old
@@ -145,5 +145,4 @@ def write_file(
 def write_json(obj: Any, path: str | os.PathLike[str], *, error: type[MvlptError] = RunFolderError) -> None:
     """Writes readable JSON (Dassl's argument order)."""
     with atomic_write(path, error=error) as handle:
-        json.dump(obj, handle, indent=2, ensure_ascii=False)
-        handle.write("\n")
+        handle.write(json_text(obj, indent=2) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
@@ -13,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from mvlpt.errors import CheckpointError, suggest
-from mvlpt.io import check_head, listed, not_finite, open_tensors, parse_json, short_repr, write_file
+from mvlpt.io import check_head, json_text, listed, not_finite, open_tensors, parse_json, short_repr, write_file
 from mvlpt.models.backbone.backbone import Backbone, fingerprint_state
 from mvlpt.models.builder import build_prompted_clip
 from mvlpt.models.origin import Origin, check_preprocessing, hidden_options
@@ -233,7 +232,7 @@ def save_prompt(
         "sha256": hash_tensors(tensors),
         "extra": dict(extra or {}),
     }
-    payload = save(tensors, metadata={HEADER_KEY: json.dumps(header, ensure_ascii=False)})
+    payload = save(tensors, metadata={HEADER_KEY: json_text(header)})
     write_file(path, payload)
     return path
 

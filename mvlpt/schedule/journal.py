@@ -16,7 +16,6 @@ Blocked jobs are not recorded: they follow from the plan and the others.
 from __future__ import annotations
 
 import io
-import json
 import math
 import os
 import time
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.errors import ScheduleError, suggest
-from mvlpt.io import parse_json, read_bytes
+from mvlpt.io import json_text, parse_json, read_bytes
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.records import STATES, JobRecord
 
@@ -67,7 +66,7 @@ class Journal:
         if self._error is not None:  # after half a line, another one would make the file unreadable
             raise self._cannot_write(self._error)
         entry = {"t": round(self._clock(), 3), "event": event, **fields}
-        line = memoryview((json.dumps(entry, ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape"))
+        line = memoryview((json_text(entry) + "\n").encode("utf-8", "surrogateescape"))
         try:
             while line:
                 line = line[os.write(self._handle, line) :]

@@ -8,7 +8,6 @@ by name or by id; an id that is not given is derived from name, command and need
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mvlpt.errors import PlanError, suggest
-from mvlpt.io import atomic_write, check_head, read_json, short_repr
+from mvlpt.io import atomic_write, check_head, json_text, read_json, short_repr
 from mvlpt.schedule.jobs import KINDS, Job, Plan, job_id
 from mvlpt.schedule.moved import relocated
 
@@ -33,9 +32,9 @@ _STRING_LISTS = ("needs", "inputs", "outputs")
 def save_plan(plan: Plan, path: str | os.PathLike[str]) -> None:
     """Writes a plan, one job a line, in an order in which each comes after those it needs."""
     head = {"format": FORMAT, "version": VERSION, _LABELS: plan.metadata}
-    lines = [json.dumps(_record(job), ensure_ascii=False) for job in plan]
+    lines = [json_text(_record(job)) for job in plan]
     with atomic_write(path) as handle:
-        handle.write(json.dumps(head, indent=1, ensure_ascii=False)[:-2])  # without the closing brace
+        handle.write(json_text(head, indent=1)[:-2])  # without the closing brace
         handle.write(',\n "jobs": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n" if lines else ',\n "jobs": []\n}\n')
 
 

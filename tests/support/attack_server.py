@@ -48,7 +48,7 @@ def _watch(sandbox: str, report: int, starts_programs: bool) -> None:
         for path in paths:
             if isinstance(path, (str, bytes)):
                 full = os.path.abspath(os.fsdecode(path))
-                if not full.startswith((sandbox + "/", *_HARMLESS)):
+                if full != sandbox and not full.startswith((sandbox + "/", *_HARMLESS)):
                     os.write(report, f"{event} {full!r:.200}\n".encode(errors="replace"))
 
     sys.addaudithook(hook)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,6 +13,10 @@ from mvlpt.data.sampling.fewshot import stream_seed
 from mvlpt.errors import DataError
 
 __all__ = ["DatasetBase", "Datum"]
+
+
+MOST_CLASSES = 10_000_000
+_HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair
 
 
 class DatasetBase:
@@ -89,6 +94,7 @@ class DatasetBase:
             self._num_classes = len(self._classnames)
         else:
             self._collect_classnames()
+        self._check_names()
         self._check_labels()
 
     @property
@@ -125,6 +131,8 @@ class DatasetBase:
         if self.multi_label:
             raise DataError(f"The multi-label data set '{self.name}' must pass its class names: classnames=[...]")
         self._num_classes = self.get_num_classes(self._train_x)
+        if self._num_classes > MOST_CLASSES:
+            raise DataError(f"The data set '{self.name}' has a label of {self._num_classes - 1:,}; number its classes")
         self._lab2cname, self._classnames = self.get_lab2cname(self._train_x)
         absent = set(range(self._num_classes)) - set(self._lab2cname)
         if absent:  # a class without a training image: another split may have its name
@@ -134,6 +142,12 @@ class DatasetBase:
                 raise DataError(f"Class {first} of the data set '{self.name}' has no image, so its name is unknown")
             self._lab2cname.update({label: known[label] for label in absent})
             self._classnames = [self._lab2cname[label] for label in range(self._num_classes)]
+
+    def _check_names(self) -> None:
+        """A name that is no text, as a folder of unknown encoding has, cannot be tokenised, shown or stored."""
+        for name in (self.name, *self._classnames):
+            if isinstance(name, str) and not name.isprintable() and _HALF.search(name):
+                raise DataError(f"The data set '{self.name}' has the name {name!r:.100}, which is not UTF-8; rename it")
 
     def _check_labels(self) -> None:
         for split in ("train_x", "val", "test"):

@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from mvlpt.errors import DataError
-from mvlpt.io import JsonStream, atomic_write, open_entry, open_regular, open_zip
+from mvlpt.io import JsonStream, atomic_write, json_text, open_entry, open_regular, open_zip
 
 DECIMALS = 6
 ZIP_NAME, MEMBER = "all_predictions.zip", "all_predictions.json"
@@ -84,7 +84,7 @@ def write_predictions(path: str | Path, header: Header, probabilities: np.ndarra
 
 def begin_entry(handle: IO[str], header: Header) -> None:
     """Writes the fields and opens the list of tables."""
-    handle.write(json.dumps(dataclasses.asdict(header), ensure_ascii=False)[:-1] + ', "predictions": [')
+    handle.write(json_text(dataclasses.asdict(header))[:-1] + ', "predictions": [')
 
 
 def end_entry(handle: IO[str]) -> None:
