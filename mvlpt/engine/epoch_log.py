@@ -16,7 +16,7 @@ from typing import Any
 
 from mvlpt.engine.meters import MetricMeter
 from mvlpt.errors import MvlptError, RunFolderError
-from mvlpt.io import csv_text, parse_csv, read_text, write_file
+from mvlpt.io import check_not_linked, csv_text, parse_csv, read_text, write_file
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +130,7 @@ class EpochLog:
             return
         path = self._folder / name
         try:
+            check_not_linked(path)
             head = [] if path.exists() else [fields]
             with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="") as handle:
                 handle.write(csv_text([*head, *([_short(row[field]) for field in fields] for row in rows)]))

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from mvlpt.io.array_files import map_array, read_array_header
     from mvlpt.io.csv_files import csv_text, parse_csv
     from mvlpt.io.display import clean_text, first_line, json_text, rich_text, sentence, short_repr, spreadsheet_cell
-    from mvlpt.io.files import atomic_write, check_encoding, sweep_leftovers, write_file, write_json
+    from mvlpt.io.files import (
+        append_descriptor,
+        atomic_write,
+        check_encoding,
+        check_not_linked,
+        open_to_append,
+        sweep_leftovers,
+        write_file,
+        write_json,
+    )
     from mvlpt.io.gzip_files import read_gzip
     from mvlpt.io.json_files import parse_json, read_json, read_json_lines
     from mvlpt.io.json_stream import JsonStream
@@ -34,7 +43,16 @@ _HOMES = {
     "array_files": ("map_array", "read_array_header"),
     "csv_files": ("csv_text", "parse_csv"),
     "display": ("clean_text", "first_line", "json_text", "rich_text", "sentence", "short_repr", "spreadsheet_cell"),
-    "files": ("atomic_write", "check_encoding", "sweep_leftovers", "write_file", "write_json"),
+    "files": (
+        "append_descriptor",
+        "atomic_write",
+        "check_encoding",
+        "check_not_linked",
+        "open_to_append",
+        "sweep_leftovers",
+        "write_file",
+        "write_json",
+    ),
     "gzip_files": ("read_gzip",),
     "json_files": ("parse_json", "read_json", "read_json_lines"),
     "json_stream": ("JsonStream",),
@@ -59,9 +77,11 @@ __all__ = [
     "LocksUnsupportedError",
     "SafeTensors",
     "StateDifferences",
+    "append_descriptor",
     "atomic_write",
     "check_encoding",
     "check_head",
+    "check_not_linked",
     "check_regular",
     "clean_text",
     "compare_states",
@@ -82,6 +102,7 @@ __all__ = [
     "open_entry",
     "open_regular",
     "open_tensors",
+    "open_to_append",
     "open_zip",
     "parse_csv",
     "parse_json",

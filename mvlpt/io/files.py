@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -82,6 +83,31 @@ def _open_temporary(target: Path) -> tuple[Path, int]:
     with suppress(OSError):
         os.fchmod(number, stat.S_IMODE(target.stat().st_mode))
     return temporary, number
+
+
+def check_not_linked(path: str | os.PathLike[str]) -> None:
+    """Checks that a file to which something is appended is not a link to another file, which a stranger may have made.
+
+    Raises:
+        OSError: it is.
+    """
+    if os.path.islink(path) and (os.path.isfile(path) or not os.path.exists(path)):
+        raise OSError(errno.ELOOP, "it is a link to another file", os.fspath(path))
+
+
+def append_descriptor(path: str | os.PathLike[str]) -> int:
+    """A descriptor that reads and appends; the file is made when it is missing.
+
+    Raises:
+        OSError: the file cannot be opened, or is a link to another file.
+    """
+    check_not_linked(path)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+
+
+def open_to_append(path: str | os.PathLike[str]) -> IO[bytes]:
+    """:func:`append_descriptor` as a file of bytes."""
+    return open(append_descriptor(path), "ab")
 
 
 def check_encoding(path: str | os.PathLike[str], error: type[MvlptError] = RunFolderError) -> None:

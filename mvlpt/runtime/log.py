@@ -12,7 +12,7 @@ from rich.highlighter import NullHighlighter
 from rich.logging import RichHandler
 
 from mvlpt.errors import RunFolderError
-from mvlpt.io import clean_text
+from mvlpt.io import check_not_linked, clean_text
 from mvlpt.runtime.console import stderr_console
 
 ROOT = "mvlpt"
@@ -85,6 +85,7 @@ def log_to_file(path: str | Path) -> Iterator[None]:
         RunFolderError: the file cannot be written.
     """
     try:
+        check_not_linked(path)
         handler = _LogFile(path, mode="a", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise RunFolderError(f"Cannot write {path}: {error.strerror}; choose another folder") from error

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.errors import ScheduleError, suggest
-from mvlpt.io import json_text, parse_json, read_bytes
+from mvlpt.io import append_descriptor, json_text, parse_json, read_bytes
 from mvlpt.schedule.jobs import Plan
 from mvlpt.schedule.records import STATES, JobRecord
 
@@ -50,7 +50,7 @@ class Journal:
         try:
             root.mkdir(parents=True, exist_ok=True)
             fresh = not self.path.exists()
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            self._handle = append_descriptor(self.path)
             _cut_torn_line(self._handle)
             if fresh:
                 _flush_folder(root)

@@ -6,13 +6,13 @@ import json
 import math
 import os
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mvlpt.errors import ScheduleError
+from mvlpt.schedule.interpreter import python_code
 
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # without one of these torch would find none
 _ROUNDING = 1e-6  # MiB
@@ -83,7 +83,7 @@ def gpu_memories() -> list[float]:
     """MiB of each GPU that torch sees. A process of its own asks torch, which keeps memory on each GPU it queries."""
     if not any(Path(device).exists() for device in _GPU_DEVICES):
         return []
-    done = subprocess.run([sys.executable, "-c", _PRINT_MEMORIES], capture_output=True, text=True, check=False)
+    done = subprocess.run(python_code(_PRINT_MEMORIES), capture_output=True, text=True, check=False)
     try:
         return [size / 2**20 for size in json.loads(done.stdout)]
     except ValueError:

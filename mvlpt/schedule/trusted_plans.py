@@ -19,6 +19,7 @@ from mvlpt.io import clean_text, read_text
 from mvlpt.schedule.jobs import Job, Plan
 
 OWN_COMMANDS = ("average", "features", "results", "tasks", "train")  # an experiment's file may name plugins
+WRITING = ("results", "tasks")
 LISTED = 5
 LARGEST = 2**24  # bytes of the file of trusted plans
 
@@ -66,6 +67,8 @@ def trust(plan: Plan) -> None:
 def _is_own(command: tuple[str, ...]) -> bool:
     if command[:1] != ("mvlpt",) or len(command) < 2 or command[1] not in OWN_COMMANDS:
         return False
+    if command[1] in WRITING and any(word.startswith("--o") for word in command[2:]):
+        return False  # it writes words from files to any file
     return not any(word.startswith("--pl") for word in command[2:])  # argparse takes the beginning of --plugin, too
 
 

@@ -68,13 +68,13 @@ def test_options_become_parameters_of_submitit():
         "mem": "1536MB",
         "array_parallelism": 256,
         "signal_delay_s": 90,
-        "setup": ["module load cuda"],
+        "setup": ["export PYTHONSAFEPATH=1", "module load cuda"],
         "srun_args": ["--cpus-per-task=4"],
         "comment": "study",
         "additional_parameters": {"nodelist": "n1", "reservation": "r", "requeue": True},
     }
     bare = parameters(batch, SlurmOptions(requeue=False))
-    assert not {"partition", "mem", "gpus_per_node", "setup"} & set(bare)
+    assert not {"partition", "mem", "gpus_per_node"} & set(bare)
     assert bare["additional_parameters"] == {"no-requeue": True}
 
 

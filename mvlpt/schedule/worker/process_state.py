@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from pathlib import Path
 from typing import Any
 
+from mvlpt.io import append_descriptor
 from mvlpt.schedule.attempts import Attempt
 
 
@@ -34,7 +35,7 @@ def command_environment(attempt: Attempt) -> Iterator[None]:
 @contextmanager
 def output_to(path: Path) -> Iterator[None]:
     """Sends what this process and its children print to a file, after what it holds."""
-    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    target = append_descriptor(path)
     saved = [os.dup(number) for number in (1, 2)]
     _flush()
     try:

@@ -8,18 +8,17 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from mvlpt.schedule.interpreter import python_module
+
 if TYPE_CHECKING:
     from mvlpt.schedule.attempts import Attempt
 
 _PR_SET_PDEATHSIG = 1
-# Without it `python -m` would import from the folder in which the job runs, which may come from someone else.
-_SAFE_PATH = ("-P",) if sys.version_info >= (3, 11) else ()
 CANNOT_START = 2  # as bad input: it will not start next time either
 _running: set[Program] = set()  # of this process
 
@@ -60,7 +59,7 @@ class Program:
         """
         command = list(self._attempt.command)
         if command[0] == "mvlpt":
-            command = [sys.executable, *_SAFE_PATH, "-m", "mvlpt.cli", *command[1:]]
+            command = [*python_module("mvlpt.cli"), *command[1:]]
         _running.add(self)
         with self._lock:
             try:

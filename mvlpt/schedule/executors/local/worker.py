@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from mvlpt.io import open_to_append
 from mvlpt.schedule.attempts import OUTPUT, Attempt, AttemptResult
+from mvlpt.schedule.interpreter import python_module
 from mvlpt.schedule.worker.messages import attempt_record, encode, result_of
 from mvlpt.schedule.worker.processes import VARIABLE, kill_marked
 
@@ -38,10 +39,10 @@ class LocalWorker:
         self.mark = mark
         requests, self._requests = os.pipe()
         self.reports, reports = os.pipe()
-        command = [sys.executable, "-u", "-m", "mvlpt.cli.worker", "--requests", str(requests)]
+        command = [*python_module("mvlpt.cli.worker"), "--requests", str(requests)]
         attempt.folder.mkdir(parents=True, exist_ok=True)
         try:
-            with open(attempt.folder / OUTPUT, "ab") as output:
+            with open_to_append(attempt.folder / OUTPUT) as output:
                 self.process = subprocess.Popen(
                     [*command, "--reports", str(reports)],
                     env={**os.environ, **environment, VARIABLE: mark},

@@ -159,7 +159,8 @@ def parameters(batch: Batch, options: SlurmOptions, folder: str = "") -> dict[st
         "mem": f"{math.ceil(options.memory_gb * 1024)}MB" if options.memory_gb else "",
         "array_parallelism": options.array_parallelism,
         "signal_delay_s": options.signal_seconds,
-        "setup": [options.setup] if options.setup else None,
+        # a node's Python imports nothing from the folder in which the user started the scheduler
+        "setup": ["export PYTHONSAFEPATH=1", *([options.setup] if options.setup else [])],
         "srun_args": srun,
         "comment": batch.attempts[0].root.name,
         "additional_parameters": further,
