@@ -1,4 +1,4 @@
-"""Plans and their folders as a stranger may hand them over: other programs, planted modules, links, ids that are paths."""
+"""Plans and their folders as a stranger hands them over: other programs, planted modules, links, ids that are paths."""
 
 import json
 import os

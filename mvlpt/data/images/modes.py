@@ -12,6 +12,7 @@ from mvlpt.errors import DataError
 logger = logging.getLogger(__name__)
 
 _WIDE = ("PNG", "PPM")  # formats whose 16-bit values Pillow returns as 32-bit
+TILE = 2**22  # pixels
 _FEW_BITS = {"L;2": 85, "L;4": 17}  # how it stretches greys of fewer bits to 0..255
 
 
@@ -57,6 +58,18 @@ def upright_rgb(image: Image.Image, name: str, transparency: str = "white") -> I
     elif image.mode in ("I", "F"):
         raise DataError(f"The image {name} has 32-bit values, whose range is not known; save it with 8 or 16 bits")
     if transparency == "white" and image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        return _on_white(image)
     return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """The image over white, in tiles, since Pillow needs it four times over to do it at once."""
+    page = Image.new("RGB", image.size)
+    columns = min(image.width, TILE)
+    rows = max(1, TILE // columns)
+    for top in range(0, image.height, rows):
+        for left in range(0, image.width, columns):
+            tile = image.crop((left, top, min(left + columns, image.width), min(top + rows, image.height)))
+            tile = tile.convert("RGBA")
+            page.paste(Image.alpha_composite(Image.new("RGBA", tile.size, "white"), tile).convert("RGB"), (left, top))
+    return page
