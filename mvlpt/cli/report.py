@@ -24,6 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command_parser("report", "Write a page of tables and figures on an experiment or a run.", EXAMPLES)
     parser.add_argument("folder", metavar="DIR", help="folder of an experiment or of a run, or above runs")
     parser.add_argument("--out", metavar="FILE", help="the file (default: DIR/report.html)")
+    parser.add_argument("--no-images", action="store_true", help="leave out the images of mistakes")
     parser.add_argument("--open", action="store_true", help="open it in the browser")
     return parser
 
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     from mvlpt.report.page import write_report  # after --help, which needs none of it
 
     setup_logging(verbose=False)
-    report = write_report(args.folder, args.out)
+    report = write_report(args.folder, args.out, images=not args.no_images)
     for problem in report.problems:
         show(f"not in the report: {problem}")
     show(f"report: {report.path} ({report.size / 1e6:.1f} MB, {report.seconds:.0f} s)")

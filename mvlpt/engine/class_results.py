@@ -19,6 +19,7 @@ from mvlpt.io import check_head, read_json, write_json
 
 EVALUATION_FILE, EVALUATION_FORMAT, EVALUATION_VERSION = "evaluation.json", "mvlpt-evaluation", 1
 SUREST = 8  # mistakes kept of each task
+MOST_CELLS = 2**26  # of all matrices of a file together, 256 MiB
 _REMEDY = "delete the file, or evaluate the run again"
 
 
@@ -128,16 +129,18 @@ def read_evaluation(folder: str | os.PathLike[str]) -> dict[str, ClassResults]:
         error=RunFolderError, remedy=_REMEDY,
     )  # fmt: skip
     try:
-        return {entry["task"]: _read_task(entry) for entry in content["tasks"]}
+        entries = content["tasks"]
+        cells = sum(len(entry["classes"]) ** 2 for entry in entries)
+        if cells > MOST_CELLS:
+            raise ValueError(f"matrices of {cells:,} numbers, more than the {MOST_CELLS:,} that are read")
+        return {str(entry["task"]): _read_task(entry) for entry in entries}
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise RunFolderError(f"{path} is damaged ({type(error).__name__}: {error}); {_REMEDY}") from None
 
 
 def _read_task(entry: dict[str, Any]) -> ClassResults:
     classes = tuple(map(str, entry["classes"]))
-    if len(classes) > 20_000:
-        raise ValueError(f"{len(classes)} classes are too many")
-    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    counts = np.zeros((len(classes), len(classes)), dtype=np.int32)
     for true, predicted, count in entry["counts"]:
         if min(true, predicted) < 0:
             raise ValueError("a class below 0")

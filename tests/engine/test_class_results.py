@@ -66,6 +66,14 @@ def test_a_run_without_the_file_has_no_class_results(tmp_path):
     assert read_evaluation(tmp_path) == {}
 
 
+def test_a_file_that_would_take_all_memory_is_refused(tmp_path):
+    task = {"task": "t", "metric": "accuracy", "value": 1.0, "classes": ["a"] * 9000, "counts": [], "mistakes": []}
+    head = {"format": "mvlpt-evaluation", "version": 1, "split": "test", "epoch": 1}
+    (tmp_path / "evaluation.json").write_text(json.dumps({**head, "tasks": [task]}))
+    with pytest.raises(RunFolderError, match="matrices of 81,000,000 numbers"):
+        read_evaluation(tmp_path)
+
+
 @pytest.mark.parametrize("counts", [[[0, 9, 1]], [[-1, 0, 1]], [[0, 0]], "x", [[0, 0, 10**30]]])
 def test_a_damaged_file_is_refused_in_one_sentence(folder, tmp_path, counts):
     content = json.loads((folder / "evaluation.json").read_text())

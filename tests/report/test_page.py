@@ -212,6 +212,9 @@ def test_the_page_stays_small_whatever_the_images_are(tmp_path):
     assert made.data(image) == ""
     assert (made.left_out, made.missing) == (1, [])
     assert Thumbnails().data(str(root / "absent.png")) == ""
+    report = write_report(root, tmp_path / "without.html", images=False)
+    assert Page(report.path).all("img") == []
+    assert "left out" not in Page(report.path).words
 
 
 def test_the_command_writes_the_file_whole_and_says_where(tmp_path, capsys, monkeypatch):

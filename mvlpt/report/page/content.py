@@ -39,9 +39,11 @@ class Content:
 
     Args:
         folder: of an experiment (``plan.json``), of one run (``run.json``), or above runs.
+        images: show the images that the runs' evaluations name.
 
     Attributes:
         root: the folder.
+        images: whether images are shown.
         plan: the jobs of an experiment; ``None`` for other folders.
         records: what happened to them.
         runs: those that have, or should have, scores.
@@ -51,8 +53,8 @@ class Content:
         RunFolderError: the folder is missing, or holds no run and no plan.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.root = Path(folder)
+    def __init__(self, folder: str | os.PathLike[str], images: bool = True) -> None:
+        self.root, self.images = Path(folder), images
         self.problems: list[str] = []
         if not self.root.is_dir():
             raise RunFolderError(f"No folder of an experiment or a run at {self.root}; name the --output-dir of one")

@@ -43,6 +43,18 @@
   addEventListener("hashchange", open);
   open();
 
+  // Only what scrolls takes the focus of the keyboard.
+  function updateFocus(within) {
+    for (const frame of within.querySelectorAll(".scroll[role=region]")) {
+      if (frame.clientWidth === 0) continue;
+      if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
+      else frame.removeAttribute("tabindex");
+    }
+  }
+  updateFocus(document);
+  addEventListener("resize", () => updateFocus(document));
+  document.addEventListener("toggle", (event) => updateFocus(event.target), true);
+
   // On paper everything is open.
   let folded = [];
   addEventListener("beforeprint", () => {

@@ -43,18 +43,21 @@ class WrittenReport:
     problems: tuple[str, ...]
 
 
-def write_report(folder: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> WrittenReport:
+def write_report(
+    folder: str | os.PathLike[str], out: str | os.PathLike[str] | None = None, *, images: bool = True
+) -> WrittenReport:
     """Writes the report on an experiment, on runs, or on one run, as one HTML file that needs nothing else.
 
     Args:
         folder: of an experiment or a run, finished or not, or above runs.
         out: the file; by default ``report.html`` in the folder.
+        images: show the images that the runs' evaluations name, as thumbnails.
 
     Raises:
         RunFolderError: the folder holds nothing to report on, or the file cannot be written.
     """
     started = time.monotonic()
-    content = Content(folder)
+    content = Content(folder, images)
     page = render(content).encode("utf-8", "replace")
     path = Path(out) if out else content.root / REPORT_FILE
     write_file(path, page)

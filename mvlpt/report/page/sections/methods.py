@@ -9,9 +9,9 @@ from mvlpt.report.results import ResultsTable
 
 
 def build(content: Content) -> Section | None:
-    """Nothing where no run has scores, or where there is one method on one task."""
+    """Nothing where no run has scores, or where there is one method."""
     table = content.table
-    if table is None or (len(table.methods) == 1 and len(table.tasks) == 1):
+    if table is None or len(table.methods) == 1:
         return None
     return Section(
         "methods",

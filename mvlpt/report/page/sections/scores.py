@@ -18,7 +18,14 @@ def build(content: Content) -> Section | None:
     if len(table.methods) > 1:
         intro += " The best of a row is bold with a triangle. Choose a heading to sort."
     return Section(
-        "scores", "Scores by task", "tables.html.jinja", {"intro": intro, "tables": [scores_table(content, table)]}
+        "scores",
+        "Scores by task",
+        "tables.html.jinja",
+        {
+            "intro": intro,
+            "tables": [scores_table(content, table)],
+            "notes": table.notes if len(table.methods) == 1 else (),
+        },
     )
 
 

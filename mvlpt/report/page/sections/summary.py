@@ -98,9 +98,10 @@ def _work_sentence(content: Content) -> str:
     total, done = sum(states.values()), states.get("finished", 0)
     rest = ", ".join(f"{count} {state}" for state, count in states.items() if state != "finished")
     if content.is_run:
-        seconds = float(next(iter(content.run_records.values()), {}).get("seconds", float("nan")))
+        seconds = next(iter(content.run_records.values()), {}).get("seconds")
+        took = f" after {duration(seconds)}" if isinstance(seconds, (int, float)) else ""
         state = next(iter(states), "unknown")
-        return f"The run has {state} after {duration(seconds)}." if state == "finished" else f"The run is {state}."
+        return f"The run has finished{took}." if state == "finished" else f"The run is {state}."
     sentence = "All" if done == total else f"{done} of"
     sentence += f" {total} {what} have finished" + (f" ({rest})" if rest else "")
     if content.plan is not None:
@@ -114,16 +115,32 @@ def _work_sentence(content: Content) -> str:
 
 
 def _tiles(content: Content) -> list[tuple[str, str]]:
+    if content.is_run:
+        return _run_tiles(content)
     table, tiles = content.table, []
     if table is not None:
-        tiles += [("tasks", str(len(table.tasks))), ("methods", str(len(table.methods)))]
         seeds = {seed for m in table.methods if not m.zero_shot for seed in table.scores.seeds(m)}
+        tiles += [("tasks", str(len(table.tasks))), ("methods", str(len(table.methods)))]
         tiles += [("seeds", str(len(seeds)))] if seeds else []
-        shots = sorted({m.shots for m in table.methods if not m.zero_shot})
-        if shots:
-            words = ["all" if one < 0 else str(one) for one in shots]
-            tiles.append(("images a class", ", ".join(words)))
-    total = sum(content.states.values())
-    tiles.append(("jobs finished" if content.plan is not None else "runs finished",
-                  f"{content.states.get('finished', 0)} of {total}"))  # fmt: skip
-    return tiles
+        tiles += _shots_tile(table)
+    what = "jobs finished" if content.plan is not None else "runs finished"
+    return [*tiles, (what, f"{content.states.get('finished', 0)} of {sum(content.states.values())}")]
+
+
+def _run_tiles(content: Content) -> list[tuple[str, str]]:
+    """Of one run: tasks, shots, seed, epochs, trained numbers, time."""
+    table, record = content.table, next(iter(content.run_records.values()), {})
+    tiles = []
+    if table is not None:
+        seeds = table.scores.seeds(table.methods[0])
+        tiles += [("tasks", str(len(table.tasks))), *_shots_tile(table), ("seed", ", ".join(map(str, seeds)))]
+    epochs = [rows[-1]["epoch"] for rows in content.curves.values()]
+    tiles += [("epochs", str(max(epochs)))] if epochs else []
+    trained, seconds = record.get("trained_parameters"), record.get("seconds")
+    tiles += [("trained parameters", f"{trained:,}")] if isinstance(trained, int) else []
+    return [*tiles, *([("time", duration(seconds))] if isinstance(seconds, (int, float)) else [])]
+
+
+def _shots_tile(table: ResultsTable) -> list[tuple[str, str]]:
+    shots = sorted({m.shots for m in table.methods if not m.zero_shot})
+    return [("images a class", ", ".join("all" if one < 0 else str(one) for one in shots))] if shots else []

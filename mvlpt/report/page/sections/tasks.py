@@ -56,7 +56,7 @@ def build(content: Content) -> Section | None:
     table, links = content.table, anchors(content)
     if table is None or not links:
         return None
-    thumbnails = Thumbnails()
+    thumbnails = Thumbnails() if content.images else Thumbnails(room=0)
     curves = _curves(content, list(links)[:MOST_CURVES])
     parts = [_part(content, table, task, link, thumbnails, curves.get(task)) for task, link in links.items()]
     left = len(table.tasks) - len(parts)
@@ -64,7 +64,7 @@ def build(content: Content) -> Section | None:
     notes = [note] if note else []
     if thumbnails.missing:
         notes.append(f"{len(thumbnails.missing)} images could not be read, such as {thumbnails.missing[0]}.")
-    if thumbnails.left_out:
+    if thumbnails.left_out and content.images:
         notes.append(f"{thumbnails.left_out} images are left out so that the page stays small.")
     return Section("tasks", "Tasks", "tasks.html.jinja", {"parts": parts, "notes": notes, "single": len(parts) == 1})
 
