@@ -75,6 +75,10 @@ class GraphError(MvlptError, ValueError):
     """A task graph, a similarity, a table of scores or a grouping cannot be used, or its constraints contradict."""
 
 
+class LibraryError(MvlptError, ValueError):
+    """A library of prompts cannot be used, or holds nothing that fits."""
+
+
 class PlanError(MvlptError, ValueError):
     """A plan of jobs, or the experiment behind it, cannot be used."""
 

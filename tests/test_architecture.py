@@ -17,6 +17,7 @@ FLOORS = {
     "inference": 8,
     "exports": 9,
     "api": 9,
+    "library": 9,
     "trainers": 7,
     "datasets": 7,
     "dassl": 6,

@@ -24,6 +24,7 @@ COMMANDS = {
     "export": "a tuned prompt or run for open_clip, ONNX or TorchScript, with a card for the Hub",
     "features": "encode images once, for all runs that leave the image tower as it is",
     "average": "average the prompts of several runs",
+    "library": "store tuned prompts, and find those that a new task should start from",
     "tasks": "list, check, show and get the tasks",
     "submission": "write, join and check prediction files of a leaderboard",
     "config": "look up options: list, explain, compare two configurations",

@@ -76,6 +76,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--model-dir", default="", metavar="DIR", help="start from, or evaluate, the prompt of the run in DIR"
     )
     where.add_argument(
+        "--init-from", default="", metavar="LIBRARY", help="start from what suits the task in a library of prompts"
+    )
+    where.add_argument(
+        "--init-mix", type=int, default=1, metavar="K", help="from the weighted mean of the K best (default: the best)"
+    )
+    where.add_argument(
         "--load-epoch", type=int, default=0, metavar="N", help="its checkpoint of epoch N; default: best, or else last"
     )
     where.add_argument(
@@ -126,13 +132,22 @@ def setup_cfg(args: argparse.Namespace) -> Config:
     from mvlpt.api import resolve_config  # loads torch, which the help does without
 
     use_group(args)
-    return resolve_config(
-        files=[file for file in (args.dataset_config_file, args.config_file) if file],
-        options=_named_options(args),
-        overrides=args.opts,
-        plugins=args.plugin,
-        resume=args.resume,
-    )
+
+    def resolved(**options: Any) -> Config:
+        return resolve_config(
+            files=[file for file in (args.dataset_config_file, args.config_file) if file],
+            options={**_named_options(args), **options},
+            overrides=args.opts,
+            plugins=args.plugin,
+            resume=args.resume,
+        )
+
+    cfg = resolved()
+    if not args.init_from:
+        return cfg
+    from mvlpt.library import start_of_run
+
+    return resolved(**{"RUN.INIT_FROM": start_of_run(args.init_from, cfg, args.init_mix)})
 
 
 def _named_options(args: argparse.Namespace) -> dict[str, Any]:

@@ -1,0 +1,117 @@
+"""Where a new task starts from: the best stored prompt, or a weighted mean of several.
+
+Vu et al., SPoT (ACL 2022, arXiv 2110.07904), section 3: start from the prompt of the most similar task, or from the
+mean of the most similar ones, weighted by their similarity.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mvlpt.config import Config
+from mvlpt.engine import TRAINER_REGISTRY, configured_backbone
+from mvlpt.errors import ConfigError, LibraryError
+from mvlpt.experiment.grouping import task_sources
+from mvlpt.library.store import PromptLibrary
+from mvlpt.library.suggest import Suggestion, compatible, suggest_prompts
+from mvlpt.models import Backbone, PromptFile, save_prompt
+
+log = logging.getLogger(__name__)
+START = "start.safetensors"
+
+
+def mixture_weights(suggestions: Sequence[Suggestion]) -> np.ndarray:
+    """Weights (n,) that add up to one: proportional to exp(-loss), or to similarity, at least 0, where losses lack."""
+    if all(one.loss is not None for one in suggestions):
+        losses = np.array([one.loss for one in suggestions])
+        weights = np.exp(losses.min() - losses)
+    else:
+        weights = np.maximum([one.similarity for one in suggestions], 0.0)
+        if not weights.sum() > 0:
+            weights = np.ones(len(suggestions))
+    return weights / weights.sum()
+
+
+def start_of_run(library: str | Path, cfg: Config, count: int = 1) -> str:
+    """Where a run starts from: chosen once and kept in its folder, so that resuming chooses nothing anew.
+
+    Args:
+        library: its folder.
+        cfg: of the run: one task, and a trainer that tunes a prompt.
+        count: prompts to join; 1 for the best.
+
+    Returns:
+        The path of ``start.safetensors`` in the run's folder.
+
+    Raises:
+        LibraryError: nothing in the library fits, or the run has another start already.
+        ConfigError: the trainer tunes no prompt, or the run starts from elsewhere, too.
+    """
+    if cfg.RUN.INIT_FROM and Path(cfg.RUN.INIT_FROM).name != START:
+        raise ConfigError("A run starts from one place: give --model-dir or --init-from, not both")
+    if count < 1:
+        raise ConfigError(f"--init-mix is {count}, but at least one prompt must be taken")
+    file = Path(cfg.OUTPUT_DIR) / START
+    if file.is_file():
+        return str(file)
+    planned = getattr(TRAINER_REGISTRY.get(cfg.TRAINER.NAME), "planned_prompt", None)
+    if planned is None:
+        raise ConfigError(f"{cfg.TRAINER.NAME} tunes no prompt that a library could hold; drop --init-from")
+    opened = PromptLibrary(library)
+    if not len(opened):
+        raise LibraryError(f"{library} holds no prompts; add some: mvlpt library add {library} RUN")
+    backbone = configured_backbone(cfg, torch.device("cpu"), "fp32")
+    found = suggest_prompts(opened, cfg, backbone, method=planned(cfg)[0].name)[:count]
+    [source] = task_sources(cfg)
+    log.info("Starting from %s", "; ".join(f"{', '.join(one.entry.tasks)} ({one.entry.key})" for one in found))
+    return str(start_prompt(opened, found, backbone, source.class_names, file))
+
+
+def start_prompt(
+    library: PromptLibrary,
+    suggestions: Sequence[Suggestion],
+    backbone: Backbone,
+    class_names: Sequence[str],
+    file: Path,
+) -> Path:
+    """Writes the prompt that a task starts from; one suggestion is taken as it is, of several the weighted mean.
+
+    Args:
+        library: where the prompts lie.
+        suggestions: those to join.
+        backbone: the frozen model.
+        class_names: of the new task.
+        file: to write.
+
+    Raises:
+        LibraryError: prompts of different methods or sizes have no mean.
+    """
+    prompts = [library.prompt(one.entry) for one in suggestions]
+    if not compatible(prompts):
+        raise LibraryError(
+            f"{library.folder}: the {len(prompts)} best prompts differ in method or size and cannot be averaged; start"
+            " from one (--init-mix 1)"
+        )
+    mean = _weighted_mean(prompts, mixture_weights(suggestions))
+    prompted = mean.build(backbone, list(class_names))
+    tasks = sorted({task for one in suggestions for task in one.entry.tasks})
+    weights = [round(float(weight), 4) for weight in mixture_weights(suggestions)]
+    extra = {"started_from": [one.entry.key for one in suggestions], "weights": weights, "of_tasks": tasks}
+    return save_prompt(file, prompted, extra=extra)
+
+
+def _weighted_mean(prompts: Sequence[PromptFile], weights: np.ndarray) -> PromptFile:
+    first = prompts[0]
+    if len(prompts) == 1:
+        return first
+    mean = {
+        name: sum(w * one.tensors[name].double() for w, one in zip(weights.tolist(), prompts, strict=True)).to(value)
+        for name, value in first.tensors.items()
+    }
+    return replace(first, tensors=mean)

@@ -1,0 +1,122 @@
+"""Which prompts of a library suit a task: by how alike the images are, then by their loss on the task's few images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mvlpt.config import Config
+from mvlpt.data import labels_of
+from mvlpt.data.features import encode_views
+from mvlpt.errors import CheckpointError, LibraryError
+from mvlpt.experiment.grouping import task_sources
+from mvlpt.library.embedding import embedded_task
+from mvlpt.library.entry import Entry
+from mvlpt.library.ranking import rank
+from mvlpt.library.store import PromptLibrary
+from mvlpt.models import Backbone, PromptedCLIP, PromptFile
+
+SHORTLIST = 16
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A stored prompt for a task.
+
+    Attributes:
+        entry: the prompt.
+        similarity: of the images it was tuned on to the task's, from -1 to 1.
+        loss: mean cross-entropy on the task's training images, whose own classes compete; ``None``: not tried.
+        accuracy: on the same images, in percent.
+    """
+
+    entry: Entry
+    similarity: float
+    loss: float | None = None
+    accuracy: float | None = None
+
+
+def suggest_prompts(
+    library: PromptLibrary,
+    cfg: Config,
+    backbone: Backbone,
+    *,
+    method: str = "",
+    shortlist: int = SHORTLIST,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Suggestion]:
+    """Prompts for the one task of a configuration, the best first.
+
+    All are ranked by similarity; the first ``shortlist`` are tried on the task's training images and ordered by loss.
+
+    Args:
+        library: where prompts are stored.
+        cfg: names the task, its shots and seed; frozen.
+        backbone: the frozen model.
+        method: only prompts of this method; all by default.
+        shortlist: how many are tried on images; 0 for none.
+        progress: called with how many were tried, and of how many.
+
+    Raises:
+        LibraryError: the library is empty, has no such prompts, or belongs to another backbone.
+        MvlptError: the task's images cannot be read.
+    """
+    library.check_backbone(backbone.fingerprint, backbone.name)
+    usable = [i for i, entry in enumerate(library.entries) if _fits(entry, method)]
+    if not usable:
+        kind = f"prompts of the method '{method}'" if method else "prompts"
+        raise LibraryError(f"{library.folder} holds no {kind} that other classes can use; add some: mvlpt library add")
+    order, similarity = rank(embedded_task(cfg, backbone), library.vectors[usable])
+    ranked = [Suggestion(library.entries[usable[i]], float(similarity[i])) for i in order]
+    if not shortlist:
+        return ranked
+    images, labels, names = _labelled_images(cfg, backbone)
+    tried = []
+    for number, suggestion in enumerate(ranked[:shortlist], 1):
+        prompted = library.prompt(suggestion.entry).build(backbone, names)
+        loss, accuracy = _measure(prompted, images, labels)
+        tried.append(Suggestion(suggestion.entry, suggestion.similarity, loss, accuracy))
+        if progress is not None:
+            progress(number, min(shortlist, len(ranked)))
+    return sorted(tried, key=lambda one: one.loss) + ranked[shortlist:]
+
+
+def compatible(prompts: Sequence[PromptFile]) -> bool:
+    """Whether prompts have the same method and shapes, so that their mean is a prompt."""
+    shapes = [{name: value.shape for name, value in prompt.tensors.items()} for prompt in prompts]
+    return all(one == shapes[0] for one in shapes) and len({prompt.method for prompt in prompts}) == 1
+
+
+def _fits(entry: Entry, method: str) -> bool:
+    return not entry.class_bound and (not method or entry.method == method)
+
+
+def _labelled_images(cfg: Config, backbone: Backbone) -> tuple[Tensor, Tensor, list[str]]:
+    """The task's training images (N, 3, H, W), their labels as rows (N, K), and the class names."""
+    sources = task_sources(cfg)
+    if len(sources) != 1:
+        raise LibraryError(f"A library suggests prompts for one task, not {len(sources)}")
+    [source] = sources
+    items = source.images.data_source
+    if not items:
+        raise CheckpointError(f"Task '{source.name}' has no training images to try prompts on")
+    pixels = encode_views(source.images, lambda batch: batch.flatten(1), batch_size=64).features[0]
+    labels = torch.zeros(len(items), len(source.class_names))
+    for row, item in enumerate(items):
+        labels[row, list(labels_of(item))] = 1
+    images = pixels.view(len(items), 3, *backbone.image_size)
+    return images, labels, list(source.class_names)
+
+
+@torch.no_grad()
+def _measure(prompted: PromptedCLIP, images: Tensor, labels: Tensor, size: int = 256) -> tuple[float, float]:
+    parts = [images[start : start + size] for start in range(0, len(images), size)]
+    logits = [prompted(part.to(prompted.backbone.device)).cpu() for part in parts]
+    scores = torch.cat(logits).float()
+    shares = labels / labels.sum(dim=1, keepdim=True).clamp_min(1)
+    loss = -(shares * scores.log_softmax(dim=1)).sum(dim=1).mean()
+    hits = labels.gather(1, scores.argmax(dim=1, keepdim=True)) > 0
+    return float(loss), 100 * float(hits.float().mean())
