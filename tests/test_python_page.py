@@ -83,7 +83,7 @@ def test_the_notebook_runs(bars, tmp_path, monkeypatch):
     tables = [output.get("data", {}).get("text/html", "") for output in outputs]
     assert any("<table>" in table and "accuracy" in table for table in tables)
     assert any("weather-" in table for table in tables)
-    assert "Classifier('weather-dark', 13 classes, embedded, " in text
+    assert "Classifier('weather-dark', 14 classes, embedded, " in text
     assert "Warning" not in text
     widgets = [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
     assert bool(widgets) == bars

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mvlpt.data import TaskInfo
-from mvlpt.errors import DataError
+from mvlpt.errors import ConfigError, DataError
 from mvlpt.inference.inputs import each_image, to_pixels
 from mvlpt.inference.preprocessing import Preprocessing
 from mvlpt.inference.scorers import Scorer
 from mvlpt.inference.stream import prepared_batches
+from mvlpt.io import first_line
 
 BATCH_SIZE = 64
 WORKERS = 2
@@ -117,8 +118,12 @@ class Classifier:
         return float(self.backbone.logit_scale.exp()) if self.backbone is not None else 1.0
 
     def to(self, device: str | torch.device) -> Classifier:
-        """Moves it to a device, such as ``"cuda"``; returns itself."""
-        wanted = torch.device(device)
+        """Moves it to a device, such as ``"cuda"``; returns itself.
+
+        Raises:
+            ConfigError: there is no such device.
+        """
+        wanted = checked_device(device)
         if wanted != self.device and not (wanted.type == self.device.type and wanted.index is None):
             self._scorer, self.preprocess = self._make(wanted)
         return self
@@ -207,3 +212,19 @@ class Classifier:
             raise DataError(f"There are {len(predicted)} images, but {len(given)} labels")
         names = given if given.dtype.kind in "USO" else self.classes_[given.astype(int)]
         return float(np.mean(names == predicted))
+
+
+def checked_device(device: str | torch.device | None) -> torch.device:
+    """A device that is there; for ``None`` a GPU, or else the CPU.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        wanted = torch.device(device)
+        torch.empty(0, device=wanted)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise ConfigError(f"The device '{device}' cannot be used ({first_line(error, 120)}); take cpu") from None
+    return wanted

@@ -10,7 +10,7 @@ import torch
 from mvlpt.dassl import load_installed_plugins
 from mvlpt.engine import load_shipped
 from mvlpt.errors import CheckpointError
-from mvlpt.inference.classifier import Classifier
+from mvlpt.inference.classifier import Classifier, checked_device
 from mvlpt.inference.prompts import prompt_decides, prompt_parts
 from mvlpt.inference.request import Request
 from mvlpt.inference.runs import run_config_of, run_parts
@@ -48,7 +48,7 @@ def load(
     Raises:
         CheckpointError: nothing is there, it is damaged, or task, classes or backbone do not fit.
         BackboneError: the backbone cannot be loaded.
-        ConfigError: the run's options cannot be read, or its trainer is not registered.
+        ConfigError: the run's options cannot be read, its trainer is not registered, or there is no such device.
     """
     load_shipped()
     load_installed_plugins()
@@ -60,7 +60,7 @@ def load(
         parts = run_parts(source, cfg, request)
     else:
         raise CheckpointError(f"{source.asked} holds neither a configuration nor a prompt")
-    return Classifier(*parts, torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
+    return Classifier(*parts, checked_device(device))
 
 
 def trained_tasks(path: str | os.PathLike[str]) -> list[str]:

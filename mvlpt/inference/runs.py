@@ -29,6 +29,7 @@ from mvlpt.inference.request import Request
 from mvlpt.inference.scorers import TrainerScorer
 from mvlpt.inference.sources import Source
 from mvlpt.inference.tasks import choose_task, recorded_infos, with_classes
+from mvlpt.io import clean_text
 
 log = logging.getLogger(__name__)
 
@@ -121,10 +122,26 @@ class RunMaker:
             )
         if names:
             evaluated = cfg.RUN.MODE == "eval"  # it has no weights of its own
+            if not evaluated:
+                _check_begun(self.source, names)
             weights = (cfg.RUN.INIT_FROM, cfg.RUN.INIT_EPOCH) if evaluated else (self.source.folder, self.source.epoch)
             load_weights(trainer, *weights)
         several = any(one.multi_label for one in self.tasks)
         return TrainerScorer(trainer, self.index, task.start, task.stop, multi_label=several), preprocessing
+
+
+def _check_begun(source: Source, names: Sequence[str]) -> None:
+    """Refuses a run that was stopped before it had weights.
+
+    Raises:
+        CheckpointError: says how to go on with it.
+    """
+    state = source.state().get("state", "finished")
+    if state != "finished" and not any((source.folder / name).is_dir() for name in names):
+        raise CheckpointError(
+            f"The run in {source.folder} is {clean_text(state)} and has no weights yet; go on with it:"
+            f" mvlpt train --resume {source.folder}"
+        )
 
 
 def _only_to_predict(cfg: CfgNode, device: torch.device) -> CfgNode:

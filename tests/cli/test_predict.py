@@ -152,6 +152,7 @@ REFUSED = {
     "no top": (["RUN", "PHOTOS", "--top-k", "0"], "--top-k is 0, but must be at least 1"),
     "another backbone": (["RUN/prompt.safetensors", "PHOTOS", "--backbone", "ViT-B-16"], "was trained with backbone"),
     "an unknown backbone": (["RUN", "PHOTOS", "--backbone", "ViT-Q"], "No backbone is named 'ViT-Q'"),
+    "no such device": (["RUN", "PHOTOS", "--device", "cpux"], "The device 'cpux' cannot be used"),
     "an empty folder as a run": (["EMPTY", "PHOTOS"], "is not the folder of a run"),
     "an image as a run": (["PHOTOS/red.png", "PHOTOS"], "is neither a run's folder nor"),
 }

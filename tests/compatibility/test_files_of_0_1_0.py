@@ -13,8 +13,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import mvlpt
+from mvlpt.api import resolve_config
 from mvlpt.cli import main
 from mvlpt.config import read_yaml
+from mvlpt.data import build_dataset
+from mvlpt.errors import CheckpointError
 from mvlpt.schedule import load_plan
 
 ARCHIVE = Path(__file__).parent / "v0.1.0.tar.gz"
@@ -115,3 +119,17 @@ def test_the_commands_of_an_old_plan_follow_its_folder(tmp_path):
     assert not [word for word in words if word.startswith("/srv/mvlpt-0.1.0/experiment")]
     named = [job.command[job.command.index("--output-dir") + 1] for job in plan if job.kind != "report"]
     assert named == [str(tmp_path / "experiment" / job.name) for job in plan if job.kind != "report"]
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_an_old_run_classifies_as_it_did(old, trainer):
+    """Its records lack the classes; those of the data, which ship with the package, take their place."""
+    folder = old / "runs" / trainer / "unbroken"
+    classifier = mvlpt.load(folder, "weather-dark")
+    cfg = resolve_config(options={"DATASET.DATASET": "weather-dark", "SEED": 1})
+    items = build_dataset(cfg).test
+    score = 100 * classifier.score([item.impath for item in items], [item.label for item in items])
+    (row,) = [row for row in rows(folder / "results.jsonl") if row["task"] == "weather-dark"]
+    assert round(score, 6) == row["value"]
+    with pytest.raises(CheckpointError, match="has no weights yet; go on with it: mvlpt train --resume"):
+        mvlpt.load(old / "runs" / trainer / "killed", "weather-dark")

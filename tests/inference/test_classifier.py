@@ -225,7 +225,7 @@ def test_a_trainer_in_dassls_style(toy_tasks, files, tmp_path):
     folder = train(tmp_path / "run", "ZeroshotCLIP", *words, tasks="toy-warm")
     classifier = load(folder)
     assert classifier.backbone is not None or classifier.class_names == ("red", "yellow", "white")
-    pixels = torch.stack([classifier.preprocess(read_image(path)) for path in files])
+    pixels = torch.stack([classifier.preprocess(read_image(str(path))) for path in files])
     with torch.no_grad():
         torch.testing.assert_close(classifier.logits(files), -classifier.model(pixels))
     with pytest.raises(PromptError, match=r"PixelNet has no class_weights"):
