@@ -114,6 +114,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="a file, or a whole repository, that registers trainers or data sets",
     )
+    mode.add_argument(
+        "--logger",
+        default="",
+        metavar="A,B",
+        help="what records the run, besides metrics.csv: tensorboard (default), wandb, mlflow, or a plugin's",
+    )
     mode.add_argument("--quiet", action="store_true", help="no progress bar, no messages but warnings and the table")
     mode.add_argument("--list", action="store_true", help="list trainers and tasks, and stop")
     mode.add_argument("--dataset-coop", action="store_true", help=argparse.SUPPRESS)  # the paper's switches, accepted
@@ -174,6 +180,7 @@ def _named_options(args: argparse.Namespace) -> dict[str, Any]:
         "RUN.INIT_FROM": args.model_dir,
         "RUN.INIT_EPOCH": args.load_epoch or None,
         "RUN.FORCE": args.force or None,
+        "RUN.LOGGER": args.logger,
         "RUN.MODE": "eval" if args.eval_only else "build" if args.no_train else "",
         "VERBOSE": False if args.quiet else None,
     }

@@ -27,7 +27,18 @@ FOREIGN = {
 }
 # What the engine sets on a trainer and takes care of itself.
 ENGINE = {
-    *("_models", "_optims", "_scheds", "_writer", "_stop", "_progress", "_stack", "_saved_at", "_next_batch"),
+    *(
+        "_models",
+        "_optims",
+        "_scheds",
+        "_writer",
+        "_stop",
+        "_progress",
+        "_stack",
+        "_watchers",
+        "_saved_at",
+        "_next_batch",
+    ),
     *("_own_state", "_pending", "_logged_at", "cfg", "device", "dm", "evaluator", "output_dir", "scaler"),
     *("train_loader_x", "train_loader_u", "val_loader", "test_loader", "num_classes", "num_source_domains"),
     *("lab2cname", "start_epoch", "epoch", "max_epoch", "final_epoch", "batch_idx", "num_batches", "time_start"),

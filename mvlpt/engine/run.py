@@ -16,6 +16,7 @@ from mvlpt.data.features import fingerprint_items
 from mvlpt.data.loading import deaths_explained
 from mvlpt.engine.class_results import write_evaluation
 from mvlpt.engine.initial import load_weights
+from mvlpt.engine.loggers import check_loggers
 from mvlpt.engine.origins import ORIGIN, origin_of
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.results import RESULTS_FILE, read_results, result_rows, write_results
@@ -65,6 +66,7 @@ def run_config(cfg: CfgNode) -> RunOutcome:
         raise ConfigError("No trainer is named; give --trainer, for instance --trainer MVLPT-CoOp")
     if not task_names(cfg):
         raise ConfigError("No task is named; give --dataset, for instance --dataset weather-plain")
+    check_loggers(cfg.RUN.LOGGER)
     folder = RunFolder(cfg.OUTPUT_DIR)
     if cfg.RUN.MODE in ("train", "eval") and folder.finished_already(cfg):
         results = folder.path / RESULTS_FILE

@@ -24,6 +24,7 @@ from mvlpt.engine.own_state import OwnState
 from mvlpt.engine.predictions import record_predictions
 from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random_state
 from mvlpt.engine.run_state import apply_dassl_checkpoints, apply_run_state, run_state
+from mvlpt.engine.run_watchers import RunWatchers
 from mvlpt.engine.simple_net import SimpleNet
 from mvlpt.engine.trainer_base import TrainerBase
 from mvlpt.engine.utils import load_pretrained_weights
@@ -118,13 +119,14 @@ class SimpleTrainer(TrainerBase):
         with ExitStack() as stack:
             self._stop = stack.enter_context(StopRequest())
             self._stack = stack
+            self._watchers = stack.enter_context(RunWatchers(self))
             for _ in self._epochs(self.start_epoch, self.max_epoch):
                 self.run_epoch()
 
     def before_train(self) -> None:
         """Takes up the state of an earlier part of the run, if there is one; opens TensorBoard."""
         self.start_epoch = self.resume_model_if_exist(self.cfg.RESUME) if self.cfg.RESUME else 0
-        if self.cfg.RUN.TENSORBOARD:
+        if self.cfg.RUN.TENSORBOARD and "tensorboard" in self.cfg.RUN.LOGGER:
             self.init_writer(Path(self.output_dir) / "tensorboard")
         self.time_start = self._saved_at = time.monotonic()
         try:

@@ -33,6 +33,7 @@ class TrainerBase:
         self._optims: OrderedDict[str, torch.optim.Optimizer | None] = OrderedDict()
         self._scheds: OrderedDict[str, Any] = OrderedDict()
         self._writer: Any = None
+        self._watchers: Any = None  # RunWatchers, while a run trains
         self.epoch_log = EpochLog()
 
     # Models --------------------------------------------------------------------------------------------------
@@ -145,6 +146,7 @@ class TrainerBase:
             log.info("TensorBoard is not installed (pip install 'mvlpt[report]'); no scalars are written")
             return
         self._writer = SummaryWriter(log_dir=str(log_dir))
+        log.info("TensorBoard: tensorboard --logdir %s", log_dir)
 
     def close_writer(self) -> None:
         """Closes TensorBoard's writer, if there is one."""
@@ -179,8 +181,14 @@ class TrainerBase:
             yield epoch
             self.after_epoch()
             self.epoch_log.end(self._validation_scores())
+            self._report_epoch()
             self._leave_epoch()
         self.after_train()
+
+    def _report_epoch(self) -> None:
+        """Shows and records the line of the epoch that has ended."""
+        if self._watchers is not None:
+            self._watchers.epoch_ended()
 
     def _open_epoch_log(self) -> None:
         """Chooses the folder of ``metrics.csv``; a trainer that has none writes no file."""

@@ -55,7 +55,8 @@ class TrainerX(SimpleTrainer):
         """Moves the bar on, writes the log and TensorBoard."""
         step = self.epoch * self.num_batches + self.batch_idx
         if self._progress is not None:
-            self._progress.step(f"epoch {self.epoch + 1}/{self.max_epoch} {losses}")
+            label = f"epoch {self.epoch + 1}/{self.max_epoch}"
+            self._progress.step(f"{label} {losses}", label)
         if self._writer is not None:
             for name, meter in losses.meters.items():
                 self.write_scalar(f"train/{name}", meter.avg, step)
@@ -66,9 +67,7 @@ class TrainerX(SimpleTrainer):
             return
         seconds = self._progress.remaining() if self._progress is not None else float("nan")
         left = datetime.timedelta(seconds=round(seconds)) if seconds == seconds else "?"
-        quiet = not last or time.monotonic() - getattr(self, "_logged_at", 0.0) < 1.0
-        log.log(
-            logging.DEBUG if quiet else logging.INFO,
+        log.debug(
             "epoch [%d/%d] batch [%d/%d] time %.3f data %.3f %s lr %.4e left %s",
             self.epoch + 1,
             self.max_epoch,
@@ -80,5 +79,3 @@ class TrainerX(SimpleTrainer):
             self.get_current_lr(),
             left,
         )
-        if not quiet:
-            self._logged_at = time.monotonic()

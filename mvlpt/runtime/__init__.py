@@ -11,6 +11,7 @@ from mvlpt.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from mvlpt.runtime.console import CleanConsole, stderr_console
+    from mvlpt.runtime.epoch_table import EpochTable, short_time
     from mvlpt.runtime.interrupts import Interrupted, StopRequest
     from mvlpt.runtime.log import log_to_file, setup_logging
     from mvlpt.runtime.progress import FILE_VARIABLE, TrainingProgress, counting
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
 __all__ = [
     "FILE_VARIABLE",
     "CleanConsole",
+    "EpochTable",
     "Interrupted",
     "StopRequest",
     "TrainingProgress",
     "counting",
     "log_to_file",
     "setup_logging",
+    "short_time",
     "stderr_console",
 ]
 
@@ -31,6 +34,7 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "CleanConsole": "console",
+        "EpochTable": "epoch_table",
         "FILE_VARIABLE": "progress",
         "Interrupted": "interrupts",
         "StopRequest": "interrupts",
@@ -38,6 +42,7 @@ __getattr__ = lazy_exports(
         "counting": "progress",
         "log_to_file": "log",
         "setup_logging": "log",
+        "short_time": "epoch_table",
         "stderr_console": "console",
     },
 )

@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.highlighter import NullHighlighter
-from rich.logging import RichHandler
-
 from mvlpt.errors import RunFolderError
 from mvlpt.io import check_not_linked, clean_text
 from mvlpt.runtime.console import stderr_console
@@ -27,20 +24,42 @@ class CleanFormatter(logging.Formatter):
         return clean_text(super().format(record), LONGEST, keep="\n\t")
 
 
+class ConsoleHandler(logging.Handler):
+    """Prints messages above a live bar; the terminal breaks long lines, so that paths can be copied whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._warned: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self.format(record)
+            if record.name == "py.warnings":  # "FILE:LINE: Kind: sentence", and the line of code
+                text = "warning: " + text.partition("\n")[0].split(": ", 2)[-1]
+                if text in self._warned:
+                    return
+                self._warned.add(text)
+            stderr_console().print(text, markup=False, soft_wrap=True)
+        except Exception:
+            self.handleError(record)
+
+
 def setup_logging(verbose: bool = True) -> None:
     """Sends the package's messages to the standard error; warnings only when not ``verbose``."""
     logger = logging.getLogger(ROOT)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
-    for handler in [handler for handler in logger.handlers if isinstance(handler, RichHandler)]:
-        logger.removeHandler(handler)
-    handler = RichHandler(console=stderr_console(), show_path=False, show_time=False, show_level=False, markup=False)
-    handler.highlighter = NullHighlighter()
+    for known in (logger, logging.getLogger("py.warnings")):
+        for handler in [handler for handler in known.handlers if isinstance(handler, ConsoleHandler)]:
+            known.removeHandler(handler)
+    handler = ConsoleHandler()
     handler.setFormatter(CleanFormatter("%(message)s"))
     handler.setLevel(logging.INFO if verbose else logging.WARNING)
     logger.addHandler(handler)
     logging.captureWarnings(True)
-    logging.getLogger("py.warnings").addHandler(handler)
+    python = logging.getLogger("py.warnings")
+    python.propagate = False  # or libraries that configure the root logger would print each again
+    python.addHandler(handler)
 
 
 class _FileFormatter(CleanFormatter):

@@ -10,11 +10,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
 from mvlpt.errors import MvlptError
 from mvlpt.io import clean_text, write_file
 from mvlpt.runtime.console import bars_shown, stderr_console
+from mvlpt.runtime.epoch_table import short_time
 
 FILE_VARIABLE = "MVLPT_PROGRESS_FILE"  # names a file through which other processes follow the run
 FILE_SECONDS = 1.0
@@ -26,7 +28,7 @@ def counting(what: str, shown: bool = True) -> Iterator[Callable[[int, int], Non
     if not shown or not bars_shown():
         yield lambda done, total: None
         return
-    with _bar(TimeRemainingColumn()) as bar:
+    with _bar() as bar:
         task = None
 
         def move(done: int, total: int) -> None:
@@ -37,10 +39,30 @@ def counting(what: str, shown: bool = True) -> Iterator[Callable[[int, int], Non
         yield move
 
 
-def _bar(*times: TimeElapsedColumn | TimeRemainingColumn) -> Progress:
-    """A description, which is not read as markup, a bar, counts and times."""
-    text = TextColumn("{task.description}", markup=False)
-    return Progress(text, BarColumn(), MofNCompleteColumn(), *times, console=stderr_console(), transient=True)
+class _Time(ProgressColumn):
+    """A time with its name: ``elapsed 1:05`` or ``left 0:40``."""
+
+    def __init__(self, name: str, seconds: Callable[[Task], float | None]) -> None:
+        super().__init__()
+        self._name, self._seconds = name, seconds
+
+    def render(self, task: Task) -> Text:
+        seconds = self._seconds(task)
+        return Text(f"{self._name} {'-' if seconds is None else short_time(seconds)}")
+
+
+def _bar(unit: str = "") -> Progress:
+    """A description, which is not read as markup, a bar, counts and labelled times, in one colour and one line."""
+    counts = "{task.completed:.0f}/{task.total:.0f}" + (f" {unit}" if unit else "")
+    return Progress(
+        TextColumn("{task.description}", markup=False, style="none"),
+        BarColumn(bar_width=20, style="dim", complete_style="bold", finished_style="bold", pulse_style="bold"),
+        TextColumn(counts, style="none"),
+        _Time("elapsed", lambda task: task.elapsed),
+        _Time("left", lambda task: task.time_remaining),
+        console=stderr_console(),
+        transient=True,
+    )
 
 
 class TrainingProgress:
@@ -62,7 +84,7 @@ class TrainingProgress:
         self._bar: Progress | None = None
         self._started, self._first, self._done, self._total = time.monotonic(), done, done, total
         if shown:
-            self._bar = _bar(TimeElapsedColumn(), TimeRemainingColumn())
+            self._bar = _bar("steps")
             self._task = self._bar.add_task("training", total=total, completed=done)
 
     def __enter__(self) -> TrainingProgress:
@@ -76,15 +98,20 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def step(self, text: str) -> None:
-        """Counts one step; ``text`` is shown before the bar."""
+    def step(self, text: str, label: str = "") -> None:
+        """Counts one step.
+
+        Args:
+            text: what programs that watch are given.
+            label: what is shown before the bar; by default the text.
+        """
         self._done += 1
         now = time.monotonic()
         if self._file is not None and (now - self._written_at >= FILE_SECONDS or self._done == self._total):
             self._written_at = now
             self._write_file(text)
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, description=clean_text(text))
+            self._bar.update(self._task, advance=1, description=clean_text(label or text))
 
     def _write_file(self, text: str) -> None:
         """Replaces the file, so that readers see either the old or the new one; a run does not fail because of it."""

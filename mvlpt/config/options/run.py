@@ -83,6 +83,14 @@ add(
     ours=True,
 )
 add("TENSORBOARD", True, "write scalars for TensorBoard, where it is installed", affects_results=False, ours=True)
+add(
+    "LOGGER",
+    ("tensorboard", "csv"),
+    "what records the run (--logger): tensorboard, csv (always written), wandb, mlflow, or a plugin's",
+    affects_results=False,
+    since="0.2.0",
+    ours=True,
+)
 add("THREADS", 0, "CPU threads of torch; 0 leaves torch's own choice", minimum=0, affects_results=False, ours=True)
 add(
     "MICRO_BATCHES",

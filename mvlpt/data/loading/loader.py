@@ -18,7 +18,7 @@ from mvlpt.data.datum import Datum
 from mvlpt.data.loading.batch_memory import BatchMemory
 from mvlpt.data.loading.batches import EpochBatchSampler
 from mvlpt.data.loading.items import Batch, Items, ViewIndex, collate
-from mvlpt.data.loading.workers import check_open_files, deaths_explained, remember_workers
+from mvlpt.data.loading.workers import check_open_files, deaths_explained, remember_workers, worker_numbers_checked
 from mvlpt.errors import ConfigError, DataError, LoaderWorkerError, suggest
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,8 @@ class EpochLoader:
         self.close()
 
     def _from_workers(self) -> Iterator[Batch]:
-        batches = iter(self._workers())
+        with worker_numbers_checked(self.num_workers):
+            batches = iter(self._workers())
         remember_workers(batches._workers)
         return self._explained(batches)
 

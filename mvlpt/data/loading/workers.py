@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import resource
 import signal
+import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,11 +16,14 @@ from typing import Any
 
 from mvlpt.errors import ConfigError, LoaderWorkerError
 
+logger = logging.getLogger(__name__)
+
 # As torch reports it: "DataLoader worker (pid 17) is killed by signal: Killed", or "(pid(s) 17) exited unexpectedly".
 _DEATH = re.compile(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\) (?:is killed by signal: ([^.]+)\.|exited)")
 _FILES_PER_WORKER, _FURTHER_FILES = 4, 12  # open files: of a queue and a process; of the loader while it starts
 _known: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # process ids to processes
 _names: dict[int, str] = {}  # process ids to names such as "worker 1 of 2"
+_warned: set[int] = set()  # numbers of workers that a warning was given for
 _kills = 0  # by the kernel for lack of memory, when the last workers were started
 
 
@@ -41,6 +46,23 @@ def check_open_files(count: int) -> None:
     finally:
         for number in opened:
             os.close(number)
+
+
+@contextmanager
+def worker_numbers_checked(count: int) -> Iterator[None]:
+    """Context in which torch makes a loader or its iterator: what it says of too many workers is said once, shortly."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if count > cores and count not in _warned:
+        _warned.add(count)
+        logger.warning(
+            "DATALOADER.NUM_WORKERS is %d, but this process has %d CPU core%s; more workers than cores only wait",
+            count,
+            cores,
+            "s" * (cores > 1),
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="This DataLoader will create", category=UserWarning)
+        yield
 
 
 def remember_workers(processes: Sequence[Any]) -> None:
