@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 import math
 import time
@@ -29,7 +28,7 @@ from mvlpt.engine.simple_net import SimpleNet
 from mvlpt.engine.trainer_base import TrainerBase
 from mvlpt.engine.utils import load_pretrained_weights
 from mvlpt.errors import ConfigError, EvaluationError
-from mvlpt.runtime import Interrupted, StopRequest, TrainingProgress
+from mvlpt.runtime import Interrupted, StopRequest, TrainingProgress, short_time
 
 log = logging.getLogger(__name__)
 
@@ -118,8 +117,7 @@ class SimpleTrainer(TrainerBase):
         """
         with ExitStack() as stack:
             self._stop = stack.enter_context(StopRequest())
-            self._stack = stack
-            self._watchers = stack.enter_context(RunWatchers(self))
+            self._stack, self._watchers = stack, stack.enter_context(RunWatchers(self))
             for _ in self._epochs(self.start_epoch, self.max_epoch):
                 self.run_epoch()
 
@@ -224,8 +222,8 @@ class SimpleTrainer(TrainerBase):
         self.export_model()
         if not self.cfg.TEST.NO_TEST:
             self.test()
-        elapsed = datetime.timedelta(seconds=round(time.monotonic() - self.time_start))
-        log.info("Trained %d epochs in %s", self.max_epoch - self.start_epoch, elapsed)
+        seconds = time.monotonic() - self.time_start
+        log.info("Trained %d epochs in %s", self.max_epoch - self.start_epoch, short_time(seconds))
         self.close_writer()
 
     # Evaluation ----------------------------------------------------------------------------------------------
