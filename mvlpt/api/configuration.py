@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -64,7 +65,9 @@ def resolve_config(
         cfg.merge_from_list([word for pair in options.items() for word in pair])
         cfg.merge_from_list(overrides)
     except ConfigError as error:
-        if plugins or "unknown key" not in str(error) or "did you mean" in str(error):
+        section = re.search(r"unknown key TRAINER\.(\w+)\.", str(error))
+        of_nobody = section is not None and section.group(1) not in cfg.TRAINER
+        if plugins or "unknown key" not in str(error) or ("did you mean" in str(error) and not of_nobody):
             raise
         raise ConfigError(f"{error}; options of a plugin are known where --plugin names it") from error
     if resume is not None:
