@@ -130,7 +130,7 @@ def build_model(state_dict: dict[str, Tensor], *_: Any) -> OpenAIShape:
     Raises:
         BackboneError: the weights are of no CLIP of OpenAI's shape.
     """
-    extra = ("input_resolution", "context_length", "vocab_size")
+    extra = ("input_resolution", "context_length", "vocab_size", "attn_mask")
     shape = {key: value.flatten()[0].item() for key, value in state_dict.items() if key.startswith("mvlpt.")}
     state = {key: value for key, value in state_dict.items() if key not in extra and key not in shape}
     try:
