@@ -54,7 +54,11 @@ class Configurations:
         arms = dict.fromkeys((*experiment.arms, *experiment.arm_options, "source"))
         pairs = [(file, arm) for file in experiment.trainers for arm in arms]
         pairs += [(experiment.zero_shot, "")] if experiment.zero_shot else []
-        problems = [problem for file, arm in pairs for problem in self._trainer_problems(file, arm)]
+        problems = [
+            problem for file, arm in pairs for problem in self._trainer_problems(file, experiment.overrides(arm))
+        ]
+        for file in experiment.baselines:
+            problems += self._trainer_problems(file, experiment.as_baseline(file).overrides("single"))
         own: dict[str, str] = {}
         for task in experiment.all_tasks:
             try:
@@ -68,9 +72,8 @@ class Configurations:
         if problems:
             raise ConfigError(f"The experiment cannot be planned: {'; '.join(dict.fromkeys(problems))}")
 
-    def _trainer_problems(self, file: str, arm: str) -> Iterator[str]:
-        """What is wrong with a trainer's file under the options of an arm."""
-        options = self.experiment.overrides(arm)
+    def _trainer_problems(self, file: str, options: Mapping[str, Any]) -> Iterator[str]:
+        """What is wrong with a trainer's file under some options."""
         try:
             _merge(_defaults(_trainer_of(file, options)), options)
         except ConfigError as error:

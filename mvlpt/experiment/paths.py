@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 TASKS = ("tasks", "sources", "targets")
-FILES = ("trainers", "plugins", "zero_shot", "root")
+FILES = ("trainers", "baselines", "plugins", "zero_shot", "root")
 GROUPING_FILES = ("file", "results", "fit")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from mvlpt.arms import ADAPT_FROM, ARMS
 from mvlpt.config import find_config, read_yaml, split_names
 from mvlpt.errors import ConfigError
+from mvlpt.experiment.baselines import TRAINING, baseline_files
 from mvlpt.experiment.paths import with_paths
 from mvlpt.experiment.spec_checks import NAMES, NUMBERS, problems, unknown_keys
 
@@ -26,6 +27,8 @@ class Experiment:
         tasks: names of registered tasks; by default the targets, or else the sources.
         trainers: configuration files of trainers, each run in every arm.
         zero_shot: configuration file of the untrained baseline, ``""`` for none.
+        baselines: configuration files of trainers to compare with, each task alone; ``fast`` stands for the heads on
+            kept features, which take about a second a task. The experiment's options of training are not theirs.
         arms: ``single`` (each task alone), ``all`` (one prompt for all tasks), ``grouped`` (one prompt for each group),
             ``adapted`` (the prompt of another arm, adapted to each task), ``pair`` (one for each two tasks: measured
             affinity), ``transfer`` (source prompts, averaged over the seeds, are adapted to each target).
@@ -54,6 +57,7 @@ class Experiment:
     tasks: tuple[str, ...] = ()
     trainers: tuple[str, ...] = ()
     zero_shot: str = ""
+    baselines: tuple[str, ...] = ()
     arms: tuple[str, ...] = ("single", "all")
     shots: tuple[int, ...] = (1,)
     seeds: tuple[int, ...] = (1, 2, 3)
@@ -81,6 +85,7 @@ class Experiment:
             raise ConfigError("The experiment cannot be used: " + "; ".join(found))
         if isinstance(self.backbone, str):
             set_field("backbone", {"name": self.backbone} if self.backbone else {})
+        set_field("baselines", baseline_files(self.baselines, self.trainers))
         if any(ARMS[arm].adapts for arm in self.arms):
             set_field(
                 "adapt_from", tuple(self.adapt_from or [arm for arm in ADAPT_FROM if arm in self.arms] or ("all",))
@@ -88,6 +93,12 @@ class Experiment:
         if any(ARMS[arm].transfers for arm in self.arms):
             set_field("sources", tuple(self.sources or self.tasks))
             set_field("targets", tuple(self.targets or self.tasks))
+
+    def as_baseline(self, file: str) -> Experiment:
+        """The same tasks, shots, seeds and data for a trainer to compare with, which keeps its own way of training."""
+        options = {key: value for key, value in self.options.items() if not key.startswith(TRAINING)}
+        fields = {"trainers": (file,), "baselines": (), "arms": ("single",), "options": options, "arm_options": {}}
+        return dataclasses.replace(self, **fields)
 
     @property
     def all_tasks(self) -> tuple[str, ...]:
@@ -117,7 +128,7 @@ class Experiment:
 
     def trainer_names(self) -> dict[str, str]:
         """Each trainer's configuration file and the name of its folder: the file's own, or with the file's name."""
-        files = [*self.trainers, *([self.zero_shot] if self.zero_shot else [])]
+        files = [*self.trainers, *([self.zero_shot] if self.zero_shot else []), *self.baselines]
         names = {file: Path(file).parent.name or Path(file).stem for file in files}
         return {
             file: name if list(names.values()).count(name) == 1 else f"{name}-{Path(file).stem}"

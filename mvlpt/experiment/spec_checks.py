@@ -13,7 +13,7 @@ from mvlpt.experiment.grouping.options import grouping_problems
 
 SELECTABLE = tuple(arm.name for arm in ARMS.values() if arm.selectable)
 SOURCE_PROMPTS = ("together", "alone")
-NAMES = ("tasks", "trainers", "arms", "sources", "targets", "plugins", "adapt_from")
+NAMES = ("tasks", "trainers", "baselines", "arms", "sources", "targets", "plugins", "adapt_from")
 NUMBERS = ("shots", "seeds")
 MAPPINGS = ("options", "arm_options", "source_options", "dataset_options", "grouping", "executor")
 BACKBONE = ("name", "pretrained")

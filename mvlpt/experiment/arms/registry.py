@@ -91,5 +91,10 @@ def planned_runs(experiment: Experiment, groupings: Grouping | Mapping[str, Grou
                     yield from RUN_FUNCTIONS[arm](dataclasses.replace(setting, seeds=(seed,)))
             for arm in all_seeds:
                 yield from RUN_FUNCTIONS[arm](setting)
+    for file in experiment.baselines:
+        compared = experiment.as_baseline(file)
+        for shots in experiment.shots:
+            for seed in experiment.seeds:
+                yield from RUN_FUNCTIONS["single"](ArmSetting(compared, file, shots, (seed,)))
     if experiment.zero_shot:  # last, so that features are kept by trainers that read training images, too
         yield from RUN_FUNCTIONS["zero_shot"](ArmSetting(experiment, experiment.zero_shot, 0, (0,)))
