@@ -23,7 +23,6 @@ from mvlpt.experiment import (
 from mvlpt.report import duration
 from mvlpt.report.graphs import save_grouping_figures
 from mvlpt.report.jobs import Watch, plan_sheet, plan_times, save_plan_figure
-from mvlpt.report.page import write_report
 from mvlpt.report.results import MARKDOWN, experiment_tables, rich_tables
 from mvlpt.runtime import stderr_console
 from mvlpt.schedule import PLAN_FILE, read_records, save_plan
@@ -117,6 +116,8 @@ def show_tables(result: ExperimentResult) -> None:
 
 def show_report(root: Path) -> None:
     """Writes the page on an experiment and says where it is; an experiment does not fail because of it."""
+    from mvlpt.report.page import write_report  # loads torch, which the help does without
+
     try:
         show(f"report: {write_report(root).path}")
     except MvlptError as error:

@@ -12,11 +12,13 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mvlpt.engine.meters import MetricMeter
 from mvlpt.errors import MvlptError, RunFolderError
 from mvlpt.io import check_not_linked, csv_text, parse_csv, read_text, write_file
+
+if TYPE_CHECKING:  # it loads torch
+    from mvlpt.engine.meters import MetricMeter
 
 log = logging.getLogger(__name__)
 

@@ -124,4 +124,5 @@ def test_percent_signs_in_folder_names(tmp_path):
     attempt = Attempt(job, 1, tmp_path, tmp_path, job.command)
     found = parameters(Batch(5, False, [attempt]), SlurmOptions(), "/data/100%u/slurm/b")
     assert found["additional_parameters"]["output"] == "/data/100%%u/slurm/b/%j_0_log.out"
-    assert "--error=/data/100%%u/slurm/b/%j_0_log.err" in found["srun_args"]
+    assert found["additional_parameters"]["error"] == "/data/100%%u/slurm/b/%j_0_log.err"
+    assert found["srun_args"][-2:] == ["--output=all", "--error=all"]

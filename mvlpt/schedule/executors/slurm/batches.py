@@ -139,12 +139,10 @@ def parameters(batch: Batch, options: SlurmOptions, folder: str = "") -> dict[st
     srun = [f"--cpus-per-task={options.cpus}"]  # since SLURM 22.05 srun does not take it from sbatch
     if "%" in folder:
         job = "%A_%a" if batch.jobs > 1 else "%j"
-        logs = {
-            name: f"{folder.replace('%', '%%')}/{job}_0_log.{end}"
-            for name, end in (("output", "out"), ("error", "err"))
-        }
-        further.update(logs)
-        srun += [f"--{name}={path}" for name, path in logs.items()]
+        further["output"], further["error"] = (
+            f"{folder.replace('%', '%%')}/{job}_0_log.{end}" for end in ("out", "err")
+        )
+        srun += ["--output=all", "--error=all"]  # to the files of the job; srun reads "%%" in two ways
     longest = len(batch.packs()[0])
     limits = [time_limit(attempt, options, longest)[0] for attempt in batch.attempts] if longest > 1 else []
     wanted: Mapping[str, Any] = {
