@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -28,12 +30,19 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     if file.suffix == ".py":
         raise ConfigError(f"{file}: a .py config would be executed and is refused; write the options as YAML")
     missing = f"No config file at {file}{nearest_config(file)}"
-    content = io.read_yaml(file, largest=LARGEST, missing=missing, remedy="correct the file")
+    text = io.read_text(file, error=ConfigError, largest=LARGEST, missing=missing, remedy="correct the file")
+    content = copy.deepcopy(_parsed(text, str(file)))
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{file} must hold sections of options (KEY: value), not a {type(content).__name__}")
     return content
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str, where: str) -> Any:
+    """The value in a file; kept, since a worker reads the same few files for every job."""
+    return io.parse_yaml(text, where, remedy="correct the file")
 
 
 def with_bases(path: Path) -> list[tuple[Path, dict[str, Any]]]:
