@@ -1,7 +1,7 @@
 """Does choosing what tasks share help? All arms and the chooser on validation designers, over shots and seeds.
 
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python benchmarks/sharing.py --work output/sharing        # hours
-    OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python benchmarks/sharing.py --work output/quick --quick  # a minute
+    OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python benchmarks/sharing.py --work output/quick --quick  # minutes
     python benchmarks/sharing.py --plan          # what is missing, and what it costs
     python benchmarks/sharing.py --table-only    # what the table says; no run
 

@@ -113,24 +113,32 @@ def choose_candidates(
             if np.isfinite(behind) and behind <= tolerance * error:
                 break
         gain = Estimates(gains[row].scores[column], gains[row].errors[column])
-        chosen[tasks[position]] = _choice(tasks[position], ordered, row, best, (behind, error), gain)
+        measured = not np.isnan(estimates[best].scores).all()
+        chosen[tasks[position]] = _choice(tasks[position], ordered, row, best, (behind, error), gain, measured)
     return tuple(chosen[task] for task in tasks)
 
 
 def _choice(
-    task: str, ordered: Sequence[Candidate], row: int, best: int, behind: tuple[float, float], gain: Estimates
+    task: str,
+    ordered: Sequence[Candidate],
+    row: int,
+    best: int,
+    behind: tuple[float, float],
+    gain: Estimates,
+    measured: bool,
 ) -> TaskChoice:
-    """The choice with its reason."""
+    """The choice with its reason; ``measured`` says whether the best candidate was, or is only expected to be."""
+    estimate = "estimate" if measured else "expected score"
     candidate, top, simplest = ordered[row], ordered[best], ordered[0]
     points, error = float(gain.scores), float(gain.errors)
     gained = f"{points:+.1f} ± {error:.1f} points compared with {simplest.name}"
     if row == best == 0:
-        reason = f"{candidate.name} has the highest estimate, and is the simplest."
+        reason = f"{candidate.name} has the highest {estimate}, and is the simplest."
     elif row == best:
-        reason = f"{candidate.name} has the highest estimate, {gained}, and no simpler candidate is within its error."
+        reason = f"{candidate.name} has the highest {estimate}, {gained}, and no simpler candidate is within its error."
     else:
         reason = (
-            f"{candidate.name} is simpler than {top.name}, whose estimate is only {behind[0]:.1f} ± {behind[1]:.1f} "
+            f"{candidate.name} is simpler than {top.name}, whose {estimate} is only {behind[0]:.1f} ± {behind[1]:.1f} "
             "points higher"
         )
         reason += "." if row == 0 else f"; it has {gained}."
