@@ -29,6 +29,7 @@ REQUIREMENTS = [
 EXTRAS = {
     "report": ["matplotlib>=3.8", "tensorboard>=2.16"],
     "export": ["onnx>=1.17", "onnxruntime>=1.19", "onnxscript>=0.3"],
+    "search": ["optuna>=3.6"],
     "ray": ["ray>=2.40"],
     "slurm": ["submitit>=1.5"],
     # Dassl is on no package index; its setup.py imports NumPy, so install with --no-build-isolation.
@@ -48,6 +49,7 @@ EXTRAS["dev"] = [
     *EXTRAS["torchvision"],
     *EXTRAS["notebook"],
     *EXTRAS["export"],
+    *EXTRAS["search"],
 ]
 
 

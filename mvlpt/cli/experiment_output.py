@@ -18,9 +18,10 @@ from mvlpt.experiment import (
     JobsEnded,
     Note,
     NothingToRun,
+    OptionsChosen,
     PlanReady,
 )
-from mvlpt.report import duration
+from mvlpt.report import duration, search_sheet
 from mvlpt.report.graphs import save_grouping_figures
 from mvlpt.report.jobs import Watch, plan_sheet, plan_times, save_plan_figure
 from mvlpt.report.results import MARKDOWN, experiment_tables, rich_tables
@@ -58,6 +59,8 @@ class ExperimentDisplay:
         match event:
             case Note() | NothingToRun():
                 show(str(event))
+            case OptionsChosen():
+                show(search_sheet(event.search), f"the options of the best are used; all candidates: {event.path}")
             case GroupsFound():
                 save_grouping_figures(event.result, event.folder)
             case PlanReady():
@@ -100,6 +103,11 @@ def show_preview(preview: PlanPreview, root: Path, plan_file: str | None = None,
         show(
             "The groups are not known before the tasks are embedded; equal parts of the tasks stand in for them"
             " (--only-groups makes them)."
+        )
+    if not preview.options_known:
+        show(
+            "The options are not known before the search has run; the first values stand in for them, and the jobs of"
+            " the search come on top."
         )
     written = [path for path in (plan_file, picture) if path]
     target = root / PLAN_FILE

@@ -67,8 +67,14 @@ def find_target(target: str, output_dir: str | None = None, groups: str | None =
 def _build(target: str, output_dir: str | None, groups: str | None) -> Target:
     from mvlpt.experiment import load_experiment
     from mvlpt.experiment.plan import build_plan, check_same_folder
+    from mvlpt.experiment.search import preview_options
 
-    experiment = load_experiment(target)
+    experiment, chosen = preview_options(load_experiment(target), Path(output_dir or "."))
+    if not chosen:
+        raise PlanError(
+            f"{target} lists values of options to choose from: run it with `mvlpt experiment`, which chooses, or give"
+            " one value each"
+        )
     grouping = None
     if groups:
         from mvlpt.experiment.grouping import read_groups_of

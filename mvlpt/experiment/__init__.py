@@ -12,7 +12,16 @@ from mvlpt.lazy import lazy_exports
 if TYPE_CHECKING:
     from mvlpt.experiment.averaging import average_runs, average_states
     from mvlpt.experiment.collect import SOURCE_FILE, collect_folder, collect_plan, read_scores
-    from mvlpt.experiment.events import Event, GroupsFound, JobsChanged, JobsEnded, Note, NothingToRun, PlanReady
+    from mvlpt.experiment.events import (
+        Event,
+        GroupsFound,
+        JobsChanged,
+        JobsEnded,
+        Note,
+        NothingToRun,
+        OptionsChosen,
+        PlanReady,
+    )
     from mvlpt.experiment.plan import build_plan, check_same_folder
     from mvlpt.experiment.registration import register
     from mvlpt.experiment.run import (
@@ -27,7 +36,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "averaging": ("average_runs", "average_states"),
     "collect": ("SOURCE_FILE", "collect_folder", "collect_plan", "read_scores"),
-    "events": ("Event", "GroupsFound", "JobsChanged", "JobsEnded", "Note", "NothingToRun", "PlanReady"),
+    "events": (
+        "Event",
+        "GroupsFound",
+        "JobsChanged",
+        "JobsEnded",
+        "Note",
+        "NothingToRun",
+        "OptionsChosen",
+        "PlanReady",
+    ),
     "plan": ("build_plan", "check_same_folder"),
     "registration": ("register",),
     "run": ("ExperimentResult", "PlanPreview", "collect_experiment", "preview_experiment", "run_experiment"),
@@ -44,6 +62,7 @@ __all__ = [
     "JobsEnded",
     "Note",
     "NothingToRun",
+    "OptionsChosen",
     "PlanPreview",
     "PlanReady",
     "average_runs",

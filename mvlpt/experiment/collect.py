@@ -10,7 +10,7 @@ from typing import Any
 from mvlpt.engine import RESULT_FIELDS, RESULTS_FILE, read_results
 from mvlpt.errors import RunFolderError
 from mvlpt.io import atomic_write, json_text
-from mvlpt.schedule import Plan
+from mvlpt.schedule import PLAN_FILE, Plan
 
 Row = Mapping[str, Any]  # one line of results.jsonl
 
@@ -22,7 +22,8 @@ SOURCE_FILE = "source_file"  # an extra key of a row: the file that it was read 
 def find_results(folder: str | os.PathLike[str]) -> list[Path]:
     """Every ``results.jsonl`` in and below a folder, sorted by path.
 
-    A file that lies above others, in a folder that is no run's own, was collected from them and is left out.
+    A file that lies above others, in a folder that is no run's own, was collected from them and is left out. So are
+    runs of a plan within an experiment, such as those of its search for options: they serve the experiment's own runs.
 
     Raises:
         RunFolderError: the folder is missing or holds no results.
@@ -33,6 +34,8 @@ def find_results(folder: str | os.PathLike[str]) -> list[Path]:
     found = sorted(top.rglob(RESULTS_FILE))
     above = {parent for file in found for parent in file.parent.parents}
     kept = [file for file in found if file.parent not in above or _is_run(file.parent)]
+    plans = {parent for parent in above if (parent / PLAN_FILE).is_file()} if kept else set()
+    kept = [file for file in kept if not any(_is_inner(plan, plans, top) for plan in plans & set(file.parents))]
     if not kept:
         raise RunFolderError(f"No {RESULTS_FILE} in or below {top}; has a run of it finished?")
     return kept
@@ -97,6 +100,11 @@ def _write(rows: Iterable[Row], folder: Path) -> Path:
 
 def _distinct(rows: Iterable[Row]) -> list[Row]:
     return list({tuple(row[field] for field in RESULT_FIELDS): row for row in rows}.values())
+
+
+def _is_inner(plan: Path, plans: set[Path], top: Path) -> bool:
+    """Whether a plan lies within another one, below the folder that was asked for."""
+    return plan != top and any(other != plan and other in plan.parents for other in plans)
 
 
 def _is_run(folder: Path) -> bool:

@@ -55,7 +55,7 @@ class Configurations:
         pairs = [(file, arm) for file in experiment.trainers for arm in arms]
         pairs += [(experiment.zero_shot, "")] if experiment.zero_shot else []
         problems = [
-            problem for file, arm in pairs for problem in self._trainer_problems(file, experiment.overrides(arm))
+            problem for file, arm in pairs for problem in self._trainer_problems(file, experiment.overrides(arm, file))
         ]
         for file in experiment.baselines:
             problems += self._trainer_problems(file, experiment.as_baseline(file).overrides("single"))
@@ -99,7 +99,7 @@ class Configurations:
     def backbones(self) -> list[tuple[str, int]]:
         """Names and image sizes of the backbones that the experiment's runs use."""
         files = [*self.experiment.trainers, *([self.experiment.zero_shot] if self.experiment.zero_shot else [])]
-        configurations = [self.base(file, self.experiment.overrides()) for file in files]
+        configurations = [self.base(file, self.experiment.overrides(trainer=file)) for file in files]
         return list(dict.fromkeys((cfg.MODEL.BACKBONE.NAME, cfg.INPUT.SIZE[0]) for cfg in configurations))
 
     def base(self, file: str, options: Mapping[str, Any]) -> CfgNode:

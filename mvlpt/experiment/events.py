@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mvlpt.experiment.grouping.groups import GroupingResult
+    from mvlpt.experiment.search.search_file import Search
     from mvlpt.schedule import Outcome, Plan, Snapshot
 
 
@@ -32,6 +33,26 @@ class Note(Event):
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True)
+class OptionsChosen(Event):
+    """Values of options have been chosen, and ``search.json`` is written.
+
+    Attributes:
+        search: all candidates and their scores.
+        path: of the file.
+    """
+
+    search: Search
+    path: Path
+
+    def __str__(self) -> str:
+        chosen = [
+            f"{trainer}, {arm}: " + ", ".join(f"{key} {value}" for key, value in options.items())
+            for (trainer, arm), options in self.search.choices().items()
+        ]
+        return f"options chosen among {len(self.search.candidates)} candidates ({self.path}): {'; '.join(chosen)}"
 
 
 @dataclass(frozen=True)

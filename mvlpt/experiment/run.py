@@ -18,6 +18,8 @@ from mvlpt.experiment.grouping.stage import ensure_groups, preview_groups
 from mvlpt.experiment.jobs import has_finished, run_jobs
 from mvlpt.experiment.plan.estimates import estimated_plan
 from mvlpt.experiment.plan.folder import check_folder, keep_plan
+from mvlpt.experiment.search.choosing import ensure_options, preview_options
+from mvlpt.experiment.search.space import searches
 from mvlpt.experiment.spec import Experiment, load_experiment
 from mvlpt.graph import Grouping
 from mvlpt.schedule import PLAN_FILE, Plan, RunCommand, RunOptions, Slot, load_plan
@@ -58,12 +60,15 @@ class PlanPreview:
             groups that are not known before the tasks are embedded.
         choosing: seconds of one slot that the method ``choose`` is estimated to take at most before the plan; 0 where
             the choice is there, or another method is used.
+        options_known: the options of the plan are those that would be used. Otherwise the first values stand for those
+            that a search will choose, and its jobs are not in the plan.
     """
 
     plan: Plan
     slots: Sequence[Slot]
     groups_known: bool
     choosing: float = 0.0
+    options_known: bool = True
 
 
 def run_experiment(
@@ -104,10 +109,16 @@ def run_experiment(
         MvlptError: the experiment, its folder or the executor cannot be used.
     """
     experiment, experiment_file = _loaded(experiment, experiment_file)
-    folder, configurations = Path(root), Configurations(experiment)
+    folder = Path(root)
     chosen = options or RunOptions.from_settings(experiment.executor)
-    configurations.check()
+    experiment = _checked(experiment, folder)
     chosen.check(run_command)
+    experiment = ensure_options(
+        experiment,
+        folder,
+        run_jobs=lambda plan, where: run_jobs(plan, where, chosen, run_command, on_event),
+        on_event=on_event,
+    )
     check_folder(experiment, folder)
     groups: Mapping[str, Grouping] = {}
     if experiment.needs_groups or only_groups:
@@ -151,15 +162,15 @@ def preview_experiment(
         MvlptError: the experiment, its folder or the executor cannot be used.
     """
     experiment, experiment_file = _loaded(experiment, experiment_file)
-    folder, configurations = Path(root), Configurations(experiment)
+    folder = Path(root)
     chosen = options or RunOptions.from_settings(experiment.executor)
-    configurations.check()
+    _checked(experiment, folder)
+    experiment, options_known = preview_options(experiment, folder)
     groups, stand_in = preview_groups(experiment, folder) if experiment.needs_groups else (None, False)
     plan = estimated_plan(experiment, folder, groups, chosen, experiment_file=experiment_file)
     chooses = stand_in and experiment.grouping.get("method") == CHOOSE
-    return PlanPreview(
-        plan, chosen.planned_slots(), not stand_in, choice_seconds(experiment, folder) if chooses else 0.0
-    )
+    choosing = choice_seconds(experiment, folder) if chooses else 0.0
+    return PlanPreview(plan, chosen.planned_slots(), not stand_in, choosing, options_known)
 
 
 def collect_experiment(
@@ -182,6 +193,19 @@ def collect_experiment(
     return ExperimentResult(
         experiment, folder, "finished" if has_finished(plan, folder) else "incomplete", {}, plan, rows
     )
+
+
+def _checked(experiment: Experiment, root: Path) -> Experiment:
+    """The experiment, checked with the options that its search would try or has chosen; registers its plugins.
+
+    Raises:
+        ConfigError: something cannot be used.
+    """
+    configurations = Configurations(experiment)  # registers trainers, whose options may be searched
+    if searches(experiment):
+        configurations = Configurations(preview_options(experiment, root)[0])
+    configurations.check()
+    return experiment
 
 
 def _loaded(experiment: Experiment | str | os.PathLike[str], file: str = "") -> tuple[Experiment, str]:

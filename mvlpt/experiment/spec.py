@@ -17,6 +17,7 @@ from mvlpt.experiment.paths import with_paths
 from mvlpt.experiment.spec_checks import NAMES, NUMBERS, problems, unknown_keys
 
 _FILE_KEYS = ("dataset_options",)  # folded into the options when the file is read
+_NOT_IN_FILES = ("chosen_options",)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class Experiment:
         executor: ``name`` (local, inline, ray, slurm), ``slots``, ``retries``, ``time_limit``, and its own options.
         features: keep image features of frozen towers on disk, for all runs that read them.
         plugins: Python files that register trainers, data sets or similarities.
+        search: how values of options are chosen, where ``options`` lists several: ``method``, ``budget``, ``split``,
+            ``folds``, ``seed``, ``options``.
+        chosen_options: what a search chose: (trainer, arm) to options. No part of a file.
 
     Raises:
         ConfigError: something cannot be used; one sentence that lists every problem.
@@ -74,6 +78,8 @@ class Experiment:
     executor: Mapping[str, Any] = field(default_factory=dict)
     features: bool = True
     plugins: tuple[str, ...] = ()
+    search: Mapping[str, Any] = field(default_factory=dict)
+    chosen_options: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__.__get__(self)  # the dataclass is frozen
@@ -116,15 +122,21 @@ class Experiment:
         arms = [arm for arm in self.arms if not ARMS[arm].grouped and (starts or not ARMS[arm].adapts)]
         return dataclasses.replace(self, arms=tuple(arms), adapt_from=starts)
 
-    def overrides(self, arm: str = "") -> dict[str, Any]:
-        """The options that the runs of an arm set on top of their trainer's file; ``source`` stands for sources."""
+    def overrides(self, arm: str = "", trainer: str = "") -> dict[str, Any]:
+        """The options that the runs of an arm set on top of their trainer's file.
+
+        Args:
+            arm: its name; ``source`` stands for the runs that tune source prompts.
+            trainer: the configuration file, whose options a search may have chosen.
+        """
         backbone = {
             f"MODEL.BACKBONE.{key.upper()}": value for key, value in self.backbone.items() if value not in (None, "")
         }
         special = self.source_options if arm == "source" else self.arm_options.get(arm, {})
         # Jobs run in the experiment's folder, so that a relative path would lead elsewhere.
         root = {"DATASET.ROOT": os.path.abspath(os.path.expanduser(self.root))} if self.root else {}
-        return {**root, **backbone, **self.options, **special}
+        chosen = self.chosen_options.get((trainer, arm), {})
+        return {**root, **backbone, **self.options, **special, **chosen}
 
     def trainer_names(self) -> dict[str, str]:
         """Each trainer's configuration file and the name of its folder: the file's own, or with the file's name."""
@@ -155,7 +167,7 @@ def load_experiment(path: str | Path) -> Experiment:
     """
     file = find_config(path)
     content = _as_lists(read_yaml(file))
-    known = (*Experiment.__dataclass_fields__, *_FILE_KEYS)
+    known = tuple(key for key in (*Experiment.__dataclass_fields__, *_FILE_KEYS) if key not in _NOT_IN_FILES)
     found = [*unknown_keys(content, known), *problems(content)]
     if not any(key in content for key in ("tasks", "targets", "sources")):
         found.append("it does not say its tasks")

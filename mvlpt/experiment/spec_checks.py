@@ -10,12 +10,13 @@ from mvlpt.arms import ADAPT_FROM, ARMS
 from mvlpt.config import split_names
 from mvlpt.errors import suggest
 from mvlpt.experiment.grouping.options import grouping_problems
+from mvlpt.experiment.search.settings import search_problems
 
 SELECTABLE = tuple(arm.name for arm in ARMS.values() if arm.selectable)
 SOURCE_PROMPTS = ("together", "alone")
 NAMES = ("tasks", "trainers", "baselines", "arms", "sources", "targets", "plugins", "adapt_from")
 NUMBERS = ("shots", "seeds")
-MAPPINGS = ("options", "arm_options", "source_options", "dataset_options", "grouping", "executor")
+MAPPINGS = ("options", "arm_options", "source_options", "dataset_options", "grouping", "executor", "search")
 BACKBONE = ("name", "pretrained")
 
 
@@ -35,7 +36,7 @@ def problems(content: Mapping[str, Any]) -> list[str]:
     wrong_type = dict(_types(content))
     found = list(wrong_type.values())
     sound = {key: value for key, value in content.items() if key not in wrong_type}
-    for check in (_tasks, _trainers, _arms, _numbers, _grouping, _backbone, _executor, _needs):
+    for check in (_tasks, _trainers, _arms, _numbers, _grouping, _backbone, _executor, _search, _needs):
         found += check(sound)
     return found
 
@@ -121,6 +122,10 @@ def _executor(content: Mapping[str, Any]) -> Iterator[str]:
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if value is not None and not (number and value >= least):
             yield f"executor.{key} is {value!r}; give a number {'above 0' if least == 1e-9 else f'of at least {least}'}"
+
+
+def _search(content: Mapping[str, Any]) -> Iterator[str]:
+    yield from search_problems(content.get("search", {}))
 
 
 def _needs(content: Mapping[str, Any]) -> Iterator[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         options_page,
         options_sheet,
     )
+    from mvlpt.report.searches import search_sheet
     from mvlpt.report.sheets import Column, Entry, Sheet, latex, latex_escape, markdown, rich_table
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "options_page",
     "options_sheet",
     "rich_table",
+    "search_sheet",
 ]
 
 __getattr__ = lazy_exports(
@@ -56,5 +58,6 @@ __getattr__ = lazy_exports(
         "find_options": "options",
         "options_page": "options",
         "options_sheet": "options",
+        "search_sheet": "searches",
     },
 )

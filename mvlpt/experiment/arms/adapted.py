@@ -55,6 +55,6 @@ def adaptation_run(setting: ArmSetting, task: str, source: Run, start: StartProm
         shots=setting.shots,
         seed=seed,
         group=start.source,
-        options=setting.experiment.overrides("adapted"),
+        options=setting.overrides("adapted"),
         start=start,
     )

@@ -28,7 +28,7 @@ def chosen_runs(setting: ArmSetting) -> Iterator[Run]:
         direct = tuple(task for task in served if task not in adapted)
         serves = None if set(direct) == set(members) else direct
         run = tuned_run(setting, "chosen", tuple(members), name, hashed_name(name, members), serves)
-        run = dataclasses.replace(run, options=setting.experiment.overrides(sharing_arm(setting, members)))
+        run = dataclasses.replace(run, options=setting.overrides(sharing_arm(setting, members)))
         run = run if direct else untested_run(setting, run)
         yield run
         start = StartPrompt((run,), name, "")

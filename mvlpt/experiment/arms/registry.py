@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mvlpt.arms import ARMS
 from mvlpt.experiment.arms.runs import Run, shots_name
@@ -29,6 +30,10 @@ class ArmSetting:
     shots: int
     seeds: tuple[int, ...]
     groups: Grouping | None = None
+
+    def overrides(self, arm: str = "") -> dict[str, Any]:
+        """The options of the runs of an arm."""
+        return self.experiment.overrides(arm, self.trainer)
 
     @property
     def trainer_folder(self) -> str:

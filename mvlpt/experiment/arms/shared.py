@@ -19,7 +19,7 @@ def zero_shot_runs(setting: ArmSetting) -> Iterator[Run]:
     experiment = setting.experiment
     for task in dict.fromkeys((*experiment.tasks, *experiment.targets)):
         name = f"{setting.trainer_folder}/zero_shot/{folder_name(task)}"
-        options = {**experiment.overrides(), "TEST.FINAL_MODEL": "last_step"}  # validation images choose nothing here
+        options = {**setting.overrides(), "TEST.FINAL_MODEL": "last_step"}  # validation images choose nothing here
         yield Run(name, "evaluate", setting.trainer, "zero_shot", (task,), 0, 0, options=options)
 
 
@@ -95,5 +95,5 @@ def tuned_run(
     (seed,) = setting.seeds
     parent = setting.folder(arm, seed)
     name = f"{parent}/{folder}" if folder else parent
-    options = setting.experiment.overrides(arm)
+    options = setting.overrides(arm)
     return Run(name, "train", setting.trainer, arm, tasks, setting.shots, seed, group, options, serves)

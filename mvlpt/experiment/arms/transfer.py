@@ -36,7 +36,7 @@ def _source_runs(setting: ArmSetting, seed: int) -> Iterator[tuple[str, Run]]:
     is not tested, so that its scores do not mix with those of the arms.
     """
     experiment = setting.experiment
-    options = experiment.overrides("source")
+    options = setting.overrides("source")
     if experiment.source_prompts == "alone" or len(experiment.sources) == 1:
         arm, sources = "single", [(folder_name(task), folder_name(task), (task,)) for task in experiment.sources]
         tested = experiment.tasks
@@ -44,7 +44,7 @@ def _source_runs(setting: ArmSetting, seed: int) -> Iterator[tuple[str, Run]]:
         tasks = experiment.sources
         arm, sources = "all", [(TOGETHER, hashed_name(TOGETHER, tasks), tasks)]
         tested = experiment.sources if experiment.sources == experiment.tasks else ()
-    same_options = arm in experiment.arms and options == experiment.overrides(arm)
+    same_options = arm in experiment.arms and options == setting.overrides(arm)
     for source, folder, tasks in sources:
         test = {} if same_options and set(tasks) <= set(tested) else {"TEST.NO_TEST": True}
         name = f"{setting.folder('source', seed)}/{folder}"
@@ -66,6 +66,6 @@ def _adaptation(setting: ArmSetting, seed: int, source: str, target: str, start:
         seed=seed,
         group=source,
         former_group=path_part(start.runs[0].tasks[0]) if source != TOGETHER else "",
-        options=setting.experiment.overrides("transfer"),
+        options=setting.overrides("transfer"),
         start=start,
     )

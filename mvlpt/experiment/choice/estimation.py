@@ -41,9 +41,16 @@ class Measurement:
     run: Run
 
 
-def fold_experiment(experiment: Experiment, trainer: str, fold: int, folds: int) -> Experiment:
-    """An experiment with the smallest number of shots, its first seed, and one fold of the images left out."""
-    left_out = {"DATASET.FOLDS": folds, "DATASET.FOLD": fold}
+def fold_experiment(experiment: Experiment, trainer: str, fold: int | None, folds: int) -> Experiment:
+    """An experiment with the smallest number of shots, its first seed, and one fold of the images left out.
+
+    Args:
+        experiment: what is compared.
+        trainer: a configuration file of it.
+        fold: its number; ``None`` leaves nothing out, and tests on the validation images.
+        folds: how many there are.
+    """
+    left_out = {} if fold is None else {"DATASET.FOLDS": folds, "DATASET.FOLD": fold}
     return dataclasses.replace(
         experiment,
         trainers=(trainer,),
@@ -92,7 +99,7 @@ def leaves_out_classes(experiment: Experiment) -> bool:
 
 def trained_parts(experiment: Experiment, trainer: str) -> tuple[str, ...]:
     """What a trainer's prompt changes: ``text``, ``image`` or both; nothing for trainers without a prompt."""
-    cfg = Configurations(experiment).base(trainer, experiment.overrides("all"))
+    cfg = Configurations(experiment).base(trainer, experiment.overrides("all", trainer))
     kind = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
     if not issubclass(kind, PromptTrainer):
         return ()

@@ -16,6 +16,7 @@ from mvlpt.experiment.grouping.data_choice import DataChoice
 from mvlpt.experiment.grouping.options import GroupingOptions
 from mvlpt.experiment.grouping.sources import graph_backbone, use_input_of
 from mvlpt.experiment.registration import register
+from mvlpt.experiment.search.applying import with_first_values
 from mvlpt.experiment.spec import Experiment, load_experiment
 
 EMBEDDED_CONFIG = "configs/trainers/ZeroshotCLIP/embedded.yaml"  # where no file is given
@@ -67,7 +68,7 @@ def grouping_requests(
     data, options = data or DataChoice(), options or {}
     content = read_yaml(find_config(config_file)) if config_file else {}
     if any(key in content for key in EXPERIMENT_KEYS):
-        experiment = data.narrowed(load_experiment(config_file), config_file)
+        experiment = with_first_values(data.narrowed(load_experiment(config_file), config_file))
         chosen = GroupingOptions.from_section(experiment.grouping, options)
         if chosen.chooses:
             raise ConfigError(
@@ -127,7 +128,7 @@ def _plain_request(
 
 def _experiment_config(configurations: Configurations, file: str, overrides: Sequence[Any]) -> Config:
     experiment = configurations.experiment
-    cfg = configurations.base(file, experiment.overrides("grouped")).clone()
+    cfg = configurations.base(file, experiment.overrides("grouped", file)).clone()
     words = ["DATASET.DATASET", ",".join(experiment.tasks), "SEED", experiment.seeds[0]]
     words += ["DATASET.NUM_SHOTS", min(experiment.shots)]
     cfg.merge_from_list([*words, *overrides])

@@ -98,6 +98,7 @@ def _fingerprint(experiment: Experiment) -> str:
         "grouping": {key: value for key, value in experiment.grouping.items() if key != "pictures"},
         "trainers": experiment.trainers,
         "options": experiment.overrides(),
+        **({"chosen": sorted(map(repr, experiment.chosen_options.items()))} if experiment.chosen_options else {}),
         "shots": sorted(experiment.shots) if chooses and len(experiment.shots) > 1 else min(experiment.shots),
         "seed": experiment.seeds[0],
     }
