@@ -33,10 +33,10 @@ def read_array_header(handle: IO[bytes], kind: str, held: int) -> tuple[tuple[in
         shape, _, dtype = _HEADERS[np.lib.format.read_magic(handle)](handle)
     except KeyError:
         raise ValueError("its version is not known") from None
-    except (MemoryError, RecursionError, OverflowError, TypeError, AttributeError):  # of NumPy's parser
-        raise ValueError("its header is damaged") from None
     except ValueError as problem:
         raise ValueError(first_line(problem)) from None
+    except Exception:  # of NumPy's parser, which is Python's own: any
+        raise ValueError("its header is damaged") from None
     whole = all(type(size) is int and size >= 0 for size in shape)
     size = int(np.prod(shape, dtype=object)) * dtype.itemsize if whole else -1
     most = min(held, limit("MVLPT_MAX_FEATURES_MB") * 2**20)
@@ -66,5 +66,5 @@ def map_array(
                 handle.seek(0)
                 return np.lib.format.read_array(handle, allow_pickle=False)
             return np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OverflowError, EOFError) as problem:
+        except Exception as problem:  # as there
             raise error(f"{path} holds no array that can be read: {first_line(problem)}; {remedy}") from problem

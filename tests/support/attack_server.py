@@ -143,7 +143,15 @@ def _import_all() -> None:
     for module in pkgutil.iter_modules(cli.__path__):
         if module.name != "__main__":
             importlib.import_module(f"mvlpt.cli.{module.name}")
-    for name in ("open_clip", "PIL.Image", "safetensors.torch", "scipy.optimize", "sklearn.covariance", "yaml"):
+    for name in (
+        "open_clip",
+        "PIL.Image",
+        "safetensors.torch",
+        "scipy.optimize",
+        "matplotlib.font_manager",
+        "sklearn.covariance",
+        "yaml",
+    ):
         importlib.import_module(name)
     for name in ("mvlpt.datasets", "mvlpt.engine", "mvlpt.experiment", "mvlpt.graph", "mvlpt.report"):
         module = importlib.import_module(name)

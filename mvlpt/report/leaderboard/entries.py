@@ -12,6 +12,9 @@ from mvlpt.io import JsonStream, limit, short_repr
 from mvlpt.report.leaderboard.predictions_json import EQUAL_FIELDS, open_predictions, parse_row, rows_by_seed
 
 
+MOST_ENTRIES = 1000
+
+
 @dataclass
 class Entry:
     """The content of one file, or of one data set of a zip.
@@ -65,6 +68,8 @@ def read_entries(path: str | Path) -> list[Entry]:
             if key == "data":
                 for _ in stream.elements():
                     entries.append(Entry(str(path)))
+                    if len(entries) > MOST_ENTRIES:
+                        stream.fail(f"there are more than {MOST_ENTRIES:,} data sets")
                     for inner in stream.members():
                         _read_field(stream, inner, entries[-1])
             else:
