@@ -14,7 +14,7 @@ from pathlib import Path
 from mvlpt.data import Datum
 from mvlpt.data.sources import LinkCheck, TaskMetadata, class_folder_names, image_files, safe_join
 from mvlpt.errors import DataError
-from mvlpt.io import read_json, read_text
+from mvlpt.io import read_json, read_matlab, read_text
 
 Row = tuple[str, int, str]  # relative path, label, class name
 Reader = Callable[[Path, TaskMetadata], dict[str, list[Row]]]
@@ -145,15 +145,7 @@ def _lines(path: Path) -> Sequence[str]:
 
 
 def _matlab(path: Path) -> dict:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    if not path.is_file():
-        raise DataError(f"The file {path} does not exist")
-    try:
-        return loadmat(path, squeeze_me=True)
-    except (MatReadError, ValueError, NotImplementedError) as error:
-        raise DataError(f"The file {path} cannot be read as MATLAB data: {error}") from error
+    return read_matlab(path, missing=f"The file {path} does not exist", remedy="download it again")
 
 
 READERS: dict[str, Reader] = {

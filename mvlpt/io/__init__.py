@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mvlpt.io.json_stream import JsonStream
     from mvlpt.io.limits import LIMITS, limit
     from mvlpt.io.locks import LockHeldError, LocksUnsupportedError, file_lock, is_locked
+    from mvlpt.io.matlab_files import read_matlab
     from mvlpt.io.names import file_name, path_part
     from mvlpt.io.reading import check_regular, decode_text, file_digest, open_regular, read_bytes, read_text
     from mvlpt.io.records import check_head, take_field
@@ -58,6 +59,7 @@ _HOMES = {
     "json_stream": ("JsonStream",),
     "limits": ("LIMITS", "limit"),
     "locks": ("LockHeldError", "LocksUnsupportedError", "file_lock", "is_locked"),
+    "matlab_files": ("read_matlab",),
     "names": ("file_name", "path_part"),
     "reading": ("check_regular", "decode_text", "file_digest", "open_regular", "read_bytes", "read_text"),
     "records": ("check_head", "take_field"),
@@ -113,6 +115,7 @@ __all__ = [
     "read_gzip",
     "read_json",
     "read_json_lines",
+    "read_matlab",
     "read_script_archive",
     "read_tensors",
     "read_text",

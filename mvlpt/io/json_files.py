@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from mvlpt.errors import DataError, MvlptError, RunFolderError
+from mvlpt.io.display import short_repr
 from mvlpt.io.limits import limit
 from mvlpt.io.reading import REMEDY, read_bytes
 
@@ -42,7 +44,8 @@ def parse_json(
         if len(content) > most and sum(map(content.count, marks)) > most:  # before any value takes memory
             raise ValueError(f"it has more than {most:,} values (MVLPT_MAX_VALUES raises the limit)")
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
-        value = json.loads(text, parse_constant=None if constants else _refuse_constant)
+        constant = None if constants else _refuse_constant
+        value = json.loads(text, parse_constant=constant, object_pairs_hook=_without_repeats)
         if not is_shallow(value):
             raise RecursionError
         return value
@@ -56,6 +59,14 @@ def parse_json(
     except ValueError as problem:
         reason = "a number has too many digits" if "digits" in str(problem) else str(problem)
     raise error(f"{where} is not readable JSON: {reason}; {remedy}") from None
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {short_repr(twice, 80)} is given twice")
+    return found
 
 
 def _refuse_constant(name: str) -> None:

@@ -10,7 +10,7 @@ from mvlpt.data.datum import Datum
 from mvlpt.data.json_rows import format_json_rows, write_if_possible
 from mvlpt.data.sources.index_paths import safe_join
 from mvlpt.errors import DataError
-from mvlpt.io import read_json
+from mvlpt.io import read_json, short_repr
 
 SPLITS = ("train", "val", "test")
 
@@ -78,6 +78,6 @@ def write_split(path: Path, splits: Mapping[str, Sequence[Datum]], images: Path,
 def _row(row: Any, where: str) -> tuple[str, int, str]:
     if isinstance(row, list) and len(row) == 3:
         relative, label, name = row
-        if isinstance(relative, str) and isinstance(name, str) and isinstance(label, int) and label >= 0:
+        if isinstance(relative, str) and isinstance(name, str) and type(label) is int and label >= 0:
             return relative, label, name
-    raise DataError(f"{where} is {row!r}; it should be [path, label, class name]")
+    raise DataError(f"{where} is {short_repr(row)}; it should be [path, label, class name]")

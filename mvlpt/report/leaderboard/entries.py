@@ -11,7 +11,6 @@ from typing import Any
 from mvlpt.io import JsonStream, limit, short_repr
 from mvlpt.report.leaderboard.predictions_json import EQUAL_FIELDS, open_predictions, parse_row, rows_by_seed
 
-
 MOST_ENTRIES = 1000
 
 
