@@ -24,6 +24,7 @@ def parse_json(
     error: type[MvlptError] = DataError,
     remedy: str = REMEDY,
     constants: bool = True,
+    values: int | None = None,
 ) -> Any:
     """The value that JSON text holds.
 
@@ -33,14 +34,15 @@ def parse_json(
         error: the type to raise.
         remedy: ends the sentence.
         constants: accept ``NaN`` and ``Infinity``, which Python writes though JSON lacks them.
+        values: more values and keys are refused; by default ``MVLPT_MAX_VALUES``.
 
     Raises:
         MvlptError: of type ``error``; it is not JSON, nested too deeply, or holds too many values or a number of too
             many digits.
     """
-    most = limit("MVLPT_MAX_VALUES")
+    most = limit("MVLPT_MAX_VALUES") if values is None else values
     try:
-        marks = (b",", b"[", b"{") if isinstance(content, bytes) else (",", "[", "{")
+        marks = (b",", b"[", b"{", b":") if isinstance(content, bytes) else (",", "[", "{", ":")
         if len(content) > most and sum(map(content.count, marks)) > most:  # before any value takes memory
             raise ValueError(f"it has more than {most:,} values (MVLPT_MAX_VALUES raises the limit)")
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
@@ -97,6 +99,7 @@ def read_json(
     missing: str = "",
     remedy: str = REMEDY,
     constants: bool = True,
+    values: int | None = None,
 ) -> Any:
     """The value in a JSON file.
 
@@ -107,12 +110,13 @@ def read_json(
         missing: the whole sentence for a file that does not exist.
         remedy: ends every other sentence.
         constants: accept ``NaN`` and ``Infinity``.
+        values: see :func:`parse_json`.
 
     Raises:
         MvlptError: of type ``error``; the file is missing, not a regular file, too large, or not JSON.
     """
     content = read_bytes(path, error=error, largest=largest, missing=missing, remedy=remedy)
-    return parse_json(content, str(path), error=error, remedy=remedy, constants=constants)
+    return parse_json(content, str(path), error=error, remedy=remedy, constants=constants, values=values)
 
 
 def read_json_lines(

@@ -19,6 +19,7 @@ from mvlpt.errors import BackboneError, is_out_of_memory
 from mvlpt.io.display import first_line
 from mvlpt.io.inert_pickle import Inert, InertUnpickler
 from mvlpt.io.torch_bounds import check_archive, check_content, check_tensor
+from mvlpt.io.zip_files import open_zip
 
 _STORAGES = {
     "FloatStorage": torch.float32,
@@ -102,9 +103,9 @@ class _Reader(InertUnpickler):
 
 def is_script_archive(path: Path) -> bool:
     """Whether the file is a TorchScript archive: a zip with ``data.pkl`` and a ``code`` folder."""
-    if not zipfile.is_zipfile(path):
+    if not path.is_file() or not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path, error=BackboneError) as archive:
         names = archive.namelist()
     return any(name.endswith("/data.pkl") for name in names) and any("/code/" in name for name in names)
 
@@ -116,7 +117,7 @@ def read_script_archive(path: Path) -> dict[str, Any]:
         BackboneError: the archive holds something else than modules and tensors.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path, error=BackboneError) as archive:
             check_archive(archive, path)
             root = next(name for name in archive.namelist() if name.endswith("/data.pkl")).removesuffix("/data.pkl")
             top = _Reader(archive, root).load()

@@ -17,6 +17,7 @@ from mvlpt.io import inert_pickle
 from mvlpt.io.display import first_line
 from mvlpt.io.files import atomic_write
 from mvlpt.io.torch_bounds import check_archive, check_content, check_legacy
+from mvlpt.io.zip_files import open_zip
 
 
 def write_tensors(
@@ -55,7 +56,7 @@ def read_tensors(path: str | os.PathLike[str], *, error: type[MvlptError] = Chec
 def _load(file: Path) -> Any:
     is_archive = zipfile.is_zipfile(file)
     if is_archive:
-        with zipfile.ZipFile(file) as archive:
+        with open_zip(file, error=CheckpointError) as archive:
             check_archive(archive, file)
     else:
         check_legacy(file)

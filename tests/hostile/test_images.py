@@ -76,11 +76,7 @@ TEXT = chunk(b"zTXt", b"a\0\0" + zlibbed(2**28))
 ICC = chunk(b"iCCP", b"a\0\0" + zlibbed(2**28))
 XMP = chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlibbed(2**26))
 ATTACKS = {
-    "png_of_zeros": (png(9400, 9400, data=zlibbed(9400 * 9400 * 3 + 9400)), READ),
     "png_transparent": (png(9400, 9400, kind=6, data=zlibbed(9400 * 9400 * 4 + 9400)), READ),
-    "png_16_bits": (png(9400, 9400, depth=16, kind=6, data=zlibbed(9400 * 9400 * 8 + 9400)), READ),
-    "png_grey_16_bits": (png(9400, 9400, depth=16, kind=0, data=zlibbed(9400 * 9400 * 2 + 9400)), READ),
-    "png_grey_alpha": (png(9400, 9400, kind=4, data=zlibbed(9400 * 9400 * 2 + 9400)), READ),
     "png_palette": (
         png(
             9400, 9400, chunk(b"PLTE", bytes(768)), chunk(b"tRNS", bytes(256)), kind=3, data=zlibbed(9400 * 9400 + 9400)

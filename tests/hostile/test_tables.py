@@ -166,8 +166,17 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("name", SPOILED)
+ALWAYS = ("report", "runs")
+CASES = [
+    *((command, name) for name in SPOILED for command in ALWAYS),
+    *(("clean", name) for name in SPOILED if name.startswith("run_")),
+    *(("compare", name) for name in SPOILED if name.startswith(("run_json", "config"))),
+    *(("predict", name) for name in SPOILED if name.startswith(("config", "prompt"))),
+    *(("results", name) for name in SPOILED if name.startswith("results")),
+]
+
+
+@pytest.mark.parametrize(("command", "name"), CASES)
 def test_pages_and_lists_of_runs(name, command, attack_server, finished_run, tmp_path):
     def make(folder):
         for run in ("run", "other"):
