@@ -116,7 +116,7 @@ def _continue_optimizer(optim: Any, saved: Any, path: Path) -> None:
         return
     try:
         optim.load_state_dict(saved)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
         log.warning("The optimiser in %s does not fit (%s); it starts from the beginning", path, error)
 
 

@@ -15,6 +15,7 @@ from mvlpt.io.limits import limit
 from mvlpt.io.reading import REMEDY, read_bytes
 
 DEEPEST = 64  # lists and objects within each other
+LONGEST_NUMBER = 300  # digits; floating-point numbers have no more
 
 
 def parse_json(
@@ -47,7 +48,7 @@ def parse_json(
             raise ValueError(f"it has more than {most:,} values (MVLPT_MAX_VALUES raises the limit)")
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
         constant = None if constants else _refuse_constant
-        value = json.loads(text, parse_constant=constant, object_pairs_hook=_without_repeats)
+        value = json.loads(text, parse_constant=constant, parse_int=_whole_number, object_pairs_hook=_without_repeats)
         if not is_shallow(value):
             raise RecursionError
         return value
@@ -69,6 +70,12 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"the key {short_repr(twice, 80)} is given twice")
     return found
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError("a number has too many digits")
+    return int(digits)
 
 
 def _refuse_constant(name: str) -> None:

@@ -20,7 +20,7 @@ from mvlpt.io.zip_files import check_entry
 MOST_INSTRUCTIONS = 2**22  # of a pickle
 LARGEST_PICKLE = 2**27  # bytes, without the tensors' own
 DEEPEST = 64  # containers within each other
-LARGEST_NUMBER = 1024  # bits
+LARGEST_NUMBER = 1000  # bits; floating-point numbers have no more
 SHARING = 8  # bytes of all tensors together for a byte of all storages: tied weights share theirs
 _PLAIN = (
     dict, list, tuple, set, str, bytes, bytearray, int, float, complex, bool, type(None), type, Tensor, Inert,

@@ -14,7 +14,7 @@ import numpy as np
 from mvlpt.errors import GraphError, RunFolderError, suggest
 from mvlpt.graph.choice.candidates import Candidate, PromptSource, check_candidates
 from mvlpt.graph.choice.rule import TaskChoice
-from mvlpt.io import read_json, write_json
+from mvlpt.io import read_json, short_repr, write_json
 
 FORMAT, VERSION = "mvlpt-choice", 1
 
@@ -80,10 +80,12 @@ def read_choice(path: str | Path, tasks: Sequence[str] | None = None) -> Choice:
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
         raise GraphError(f"{path} is not a choice file ('format: {FORMAT}'); name the choice.json of a chooser")
     if content.get("version") != VERSION:
-        raise GraphError(f"{path} has version {content.get('version')!r}; this program reads version {VERSION}")
+        raise GraphError(
+            f"{path} has version {short_repr(content.get('version'), 60)}; this program reads version {VERSION}"
+        )
     try:
         choice = _parsed(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise GraphError(f"{path} is damaged ({type(error).__name__}: {error}); choose again") from error
     except GraphError as error:
         raise GraphError(f"{path}: {error}") from error
@@ -110,10 +112,18 @@ def _parsed(content: Mapping[str, Any]) -> Choice:
                 f"task '{task}' has the unknown candidate '{entry['candidate']}'{suggest(entry['candidate'], named)}"
             )
         source = named[entry["candidate"]].source_of(task)
+        entry |= {key: float(entry[key]) for key in ("behind", "error", "gain", "gain_error")}
+        entry |= {key: _string(entry[key]) for key in ("candidate", "best", "reason")}
         choices.append(TaskChoice(**{**entry, "task": task, "source": source}))
     return Choice(
         tasks, tuple(candidates), np.array(scores), np.array(errors), tuple(choices), dict(content.get("settings", {}))
     )
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{short_repr(value, 60)} is not a string")
+    return value
 
 
 def _check_tasks(path: str | Path, found: Sequence[str], wanted: Sequence[str]) -> None:

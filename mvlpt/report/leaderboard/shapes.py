@@ -34,6 +34,9 @@ def read_shapes(path: str | Path) -> dict[str, TaskShape]:
     """
     table = read_json(Path(path))
     try:
-        return {str(name): TaskShape(*row) for name, row in table.items()}
+        shapes = {str(name): TaskShape(*row) for name, row in table.items()}
+        if not all(type(size) is int and 0 <= size < 2**40 for shape in shapes.values() for size in shape[:2]):
+            raise TypeError("a size is not a whole number")
+        return shapes
     except (AttributeError, TypeError) as error:
         raise ConfigError(f'{path} must read {{"data set": [test images, classes], ...}}: {error}') from error
