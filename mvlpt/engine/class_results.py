@@ -142,8 +142,8 @@ def _read_task(entry: dict[str, Any]) -> ClassResults:
     classes = tuple(map(str, entry["classes"]))
     counts = np.zeros((len(classes), len(classes)), dtype=np.int32)
     for true, predicted, count in entry["counts"]:
-        if min(true, predicted) < 0:
-            raise ValueError("a class below 0")
+        if min(true, predicted, count) < 0:
+            raise ValueError("a number below 0")
         counts[true, predicted] = count
     mistakes = [
         Mistake(str(image), int(true), int(predicted), float(probability))

@@ -26,6 +26,7 @@ METRICS_FILE, TASK_METRICS_FILE = "metrics.csv", "task_metrics.csv"
 METRICS_FIELDS = ("epoch", "loss", "train_accuracy", "val_accuracy", "lr", "images_per_second", "elapsed")
 TASK_METRICS_FIELDS = ("epoch", "task", "loss", "train_accuracy", "val_accuracy")
 
+LARGEST_NUMBER = 1e15  # beyond it a number means nothing, and no figure can show it
 REMEDY = "delete the file, or choose another"
 
 Row = dict[str, Any]
@@ -149,7 +150,9 @@ def _short(value: Any) -> Any:
 
 
 def read_metrics(path: str | Path) -> list[Row]:
-    """The lines of ``metrics.csv`` or ``task_metrics.csv``, in order: numbers, or ``None`` where a field is empty.
+    """The lines of ``metrics.csv`` or ``task_metrics.csv``, in order.
+
+    Fields are numbers, or ``None`` where they are empty or no finite number.
 
     A last line that was cut short by a crash is left out.
 
@@ -175,4 +178,9 @@ def _value(field: str, word: str) -> Any:
         return word
     if word == "":
         return None
-    return int(word) if field == "epoch" else float(word)
+    if field == "epoch":
+        if not word.isdecimal() or len(word) > 9:
+            raise ValueError(f"{word} is no epoch")
+        return int(word)
+    number = float(word)
+    return number if abs(number) <= LARGEST_NUMBER else None  # nor is NaN

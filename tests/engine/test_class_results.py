@@ -74,7 +74,7 @@ def test_a_file_that_would_take_all_memory_is_refused(tmp_path):
         read_evaluation(tmp_path)
 
 
-@pytest.mark.parametrize("counts", [[[0, 9, 1]], [[-1, 0, 1]], [[0, 0]], "x", [[0, 0, 10**30]]])
+@pytest.mark.parametrize("counts", [[[0, 0, -1]], [[0, 9, 1]], [[-1, 0, 1]], [[0, 0]], "x", [[0, 0, 10**30]]])
 def test_a_damaged_file_is_refused_in_one_sentence(folder, tmp_path, counts):
     content = json.loads((folder / "evaluation.json").read_text())
     content["tasks"][0]["counts"] = counts

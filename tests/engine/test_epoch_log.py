@@ -115,3 +115,12 @@ def test_another_file_is_refused(tmp_path, content, message):
     (tmp_path / "metrics.csv").write_text(content)
     with pytest.raises(RunFolderError, match=message):
         read_metrics(tmp_path / "metrics.csv")
+
+
+def test_numbers_that_are_none_are_unknown(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text(",".join(METRICS_FIELDS) + "\n1,nan,inf,1e300,-inf,5,0.5\n")
+    assert list(read_metrics(path)[0].values()) == [1, None, None, None, None, 5, 0.5]
+    path.write_text(",".join(METRICS_FIELDS) + f"\n{'9' * 400},1,1,1,1,1,1\n")
+    with pytest.raises(RunFolderError, match="line 2"):
+        read_metrics(path)

@@ -1,5 +1,6 @@
 """The report as a file: complete, self-contained, escaped, small; also of what is unfinished, failed or damaged."""
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -132,6 +133,35 @@ def test_hostile_names_are_shown_and_not_obeyed(tmp_path):
         ET.fromstring(svg)
 
 
+def test_hostile_trainers_and_arms_in_results_are_shown_and_drawn(tmp_path):
+    root = FakeExperiment(tmp_path / "x", trainers=("T",), seeds=1, tasks=("a", "b", "猫")).write()
+    (root / "plan.json").unlink()
+    for file in root.rglob("results.jsonl"):
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        rows = [{**row, "trainer": row["trainer"] + HOSTILE + "\ud800", "metric": "acc" + HOSTILE} for row in rows]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = write_report(root)
+    assert report.problems == ()
+    page = Page(report.path)
+    assert len(page.all("script")) == 1
+    assert "\\x1b[31m" in page.words
+    assert {"gains", "curves", "tasks"} <= set(page.sections)
+
+
+def test_a_plan_that_names_another_file_as_its_experiment_does_not_show_it(tmp_path):
+    root = FakeExperiment(tmp_path / "x", trainers=("T",), seeds=1, tasks=("a", "b")).write()
+    secret, experiment = tmp_path / "secret.yaml", tmp_path / "experiment.yaml"
+    secret.write_text("password: hidden\n")
+    experiment.write_text("tasks: [weather-plain]\ntrainers: [MVLPT-VPT/embedded]  # ours\n")
+    for file, shown in ((secret, False), (experiment, True)):
+        plan = json.loads((root / "plan.json").read_text())
+        plan["facts"]["experiment"] = str(file)
+        (root / "plan.json").write_text(json.dumps(plan))
+        words = Page(write_report(root).path).words
+        assert ("hidden" in words) is False
+        assert ("# ours" in words) is shown
+
+
 def test_a_partly_failed_experiment_says_what_failed_and_what_is_missing(tmp_path):
     root = FakeExperiment(tmp_path / "x", failed=("MVLPT-VPT/all/seed2",), missing=("MVLPT-CoOp/grouped",)).write()
     report = write_report(root)
@@ -226,6 +256,16 @@ def test_the_command_writes_the_file_whole_and_says_where(tmp_path, capsys, monk
     assert opened == [f"file://{tmp_path}/sub/page.html"]
     assert [path.name for path in (tmp_path / "sub").iterdir()] == ["page.html"]
     assert cli.main(["report", str(tmp_path / "absent")]) == 2
+
+
+def test_long_pauses_are_cut_out_of_the_schedule():
+    from mvlpt.report.page.sections.schedule import Bar, without_pauses
+
+    bars = [Bar("a", "train", False, 0, 10), Bar("b", "train", False, 5, 30), Bar("a", "train", False, 1030, 1040)]
+    shifted, cut = without_pauses(bars)
+    assert cut == 1000
+    assert [(bar.start, bar.end) for bar in shifted] == [(0, 10), (5, 30), (30, 40)]
+    assert without_pauses(bars[:2]) == (bars[:2], 0)
 
 
 def test_the_ceiling_of_noise_is_low_and_that_of_exact_gains_is_one():

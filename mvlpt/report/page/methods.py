@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mvlpt.arms import arm_label
+from mvlpt.io import clean_text
 from mvlpt.report.results import Method, ResultsTable
 
+LONGEST = 60  # characters of a name
 SHARED = ("grouped", "chosen", "adapted", "all", "transfer")  # arms that share, the one that a report is about first
 
 
@@ -17,15 +19,15 @@ def trainers(table: ResultsTable) -> list[tuple[str, int]]:
 
 def arm_name(method: Method) -> str:
     """The arm of a method, with the group or the arm that it starts from."""
-    if method.start:
-        return arm_label(method.arm, method.start)
-    return f"{arm_label(method.arm)} {method.group}".strip()
+    name = arm_label(method.arm, method.start) if method.start else f"{arm_label(method.arm)} {method.group}".strip()
+    return clean_text(name, LONGEST)
 
 
 def trainer_name(trainer: str, shots: int, table: ResultsTable) -> str:
     """A trainer, with its shots where there are several."""
     several = len({m.shots for m in table.methods if not m.zero_shot}) > 1
-    return f"{trainer}, {shots}-shot" if several else trainer
+    shown = clean_text(trainer, LONGEST)
+    return f"{shown}, {shots}-shot" if several else shown
 
 
 def short_name(method: Method, table: ResultsTable) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from mvlpt.io import clean_text
 from mvlpt.report.graphs import COLOURS, FIXED, INK
 
 PIXELS = 96  # an inch, in CSS
+LARGEST = 2**30  # characters of a drawing
 MUTED, FAINT, GRID = "#6f6f6f", "#b8b8b8", "#e5e5e5"
 CLASSES = {
     INK.lower(): "ink", "#000000": "ink", "#555555": "muted", "#777777": "muted", MUTED: "muted",
@@ -70,7 +72,8 @@ def page_style() -> Iterator[None]:
         "legend.fontsize": 8.5, "legend.frameon": False, "font.size": 9, "axes.axisbelow": True,
         "axes.formatter.useoffset": False, "text.parse_math": False,
     }  # fmt: skip
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # the reader's browser has fonts of its own
         yield
 
 
@@ -87,7 +90,8 @@ def inline_svg(figure: Any, key: str, label: str) -> Markup:
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mvlpt", "svg.image_inline": True}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, facecolor="none")
-    root = ET.fromstring(buffer.getvalue())
+    drawn = clean_text(buffer.getvalue(), LARGEST, keep="\n\t")  # XML has no control characters, whatever names have
+    root = ET.fromstring(drawn)
     width, height = map(float, root.attrib["viewBox"].split()[2:])
     used = set(_references(root))
     _convert(root, key, used, fixed=False)

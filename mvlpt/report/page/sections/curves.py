@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mvlpt.arms import ARMS
+from mvlpt.io import clean_text
 from mvlpt.report.graphs import COLOURS, new_figure
 from mvlpt.report.page import methods as names
 from mvlpt.report.page.content import Content, Section
@@ -51,7 +52,8 @@ def _by_trainer(content: Content) -> dict[str, dict[Method, list[Sequence[Row]]]
     by_trainer: dict[str, dict[Method, list[Sequence[Row]]]] = defaultdict(dict)
     several = len({method.shots for method in found}) > 1
     for method in sorted(found, key=lambda method: method.order):
-        trainer = f"{method.trainer}, {method.shots}-shot" if several else method.trainer
+        name = clean_text(method.trainer, names.LONGEST)
+        trainer = f"{name}, {method.shots}-shot" if several else name
         by_trainer[trainer][method] = found[method]
     return by_trainer
 
@@ -62,7 +64,10 @@ def method_of(content: Content, run: Run) -> Method | None:
     if rows:
         return Method.of(rows[0])
     known = {key: run.labels.get(key) for key in ("trainer", "arm", "shots", "group")}
-    return Method.of(known) if known["trainer"] and known["arm"] and known["shots"] is not None else None
+    words = all(isinstance(known[key], str) and known[key] for key in ("trainer", "arm"))
+    if not words or not isinstance(known["shots"], int) or not isinstance(known["group"], str | None):
+        return None
+    return Method.of(known)
 
 
 def _figure(trainer: str, arms: Mapping[Method, Runs], panel: tuple[str, str, str], key: str) -> Figure | None:

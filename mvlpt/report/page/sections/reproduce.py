@@ -9,6 +9,8 @@ from typing import Any
 
 from mvlpt.config import flatten, read_yaml
 from mvlpt.engine import CONFIG_FILE, RESULTS_FILE
+from mvlpt.errors import MvlptError
+from mvlpt.experiment import load_experiment
 from mvlpt.io import read_text
 from mvlpt.report.page import methods as names
 from mvlpt.report.page.content import Content, Section
@@ -51,9 +53,13 @@ def _commands(content: Content) -> list[tuple[str, str]]:
 
 
 def _experiment(content: Content) -> str | None:
-    """The experiment file, where it is still there."""
+    """The experiment file, where it is still there, and is one: a plan could name any other."""
     named = content.plan.metadata.get("experiment") if content.plan is not None else None
     if not isinstance(named, str) or not named.endswith((".yaml", ".yml")) or not Path(named).is_file():
+        return None
+    try:
+        load_experiment(named)
+    except MvlptError:
         return None
     return read_text(named, largest=LARGEST)
 

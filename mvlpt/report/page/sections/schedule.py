@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from mvlpt.schedule import KINDS, Slot, simulate
 
 FAILED = "#B3261E"
 REPORT = "report"  # the job that writes this page is not on it
+PAUSE = 120.0  # seconds in which nothing ran, from which on they are cut out
 UNITS = ((3 * 3600, 3600, "hours"), (300, 60, "minutes"), (0, 1, "seconds"))
 LARGEST = 3000  # bars beyond which a panel is drawn as an image
 SLOTS = 64  # rows that are drawn
@@ -33,27 +35,29 @@ class Bar:
 
 def build(content: Content) -> Section | None:
     """Nothing without a plan, or before a job has started."""
-    if content.plan is None or not any(record.started for record in content.records.values()):
+    real, paused = without_pauses(_real(content)) if content.plan is not None else ([], 0.0)
+    if not real:
         return None
-    real = _real(content)
     slots = list(dict.fromkeys(bar.slot for bar in sorted(real, key=lambda bar: (len(bar.slot), bar.slot))))
     planned = _planned(content, slots)
     figure = content.attempt(lambda: _figure(planned, real, slots))
     took, expected = (max((bar.end for bar in bars), default=0.0) for bars in (real, planned))
     busy = sum(bar.end - bar.start for bar in real)
     share = busy / (took * len(slots)) if took else 0.0
+    pauses = f", without pauses of {duration(paused)} altogether in which nothing ran" if paused else ""
     intro = (
         f"{len(real)} jobs on {len(slots)} slot{'s' * (len(slots) != 1)} took {duration(took)} from the first start to"
         f" the last end; the plan's estimates gave {duration(expected)}. Slots were busy {share:.0%} of the time."
-        " The last attempt of each job is shown; colours are kinds of jobs."
+        f" The last attempt of each job is shown{pauses}; colours are kinds of jobs."
     )
     return Section("schedule", "Schedule", "figures.html.jinja", {"intro": intro, "rows": [[figure] if figure else []]})
 
 
 def _real(content: Content) -> list[Bar]:
-    started = [record.started for record in content.records.values() if record.started]
-    first = min(started)
-    latest = max([*started, *(record.ended for record in content.records.values() if record.ended)])
+    """What ran, in seconds from the first start."""
+    records = [record for record in content.records.values() if record.started]
+    first = min((record.started for record in records), default=0.0)
+    latest = max((max(record.started, record.ended or 0.0) for record in records), default=0.0)
     return [
         Bar(
             clean_text(record.slot or "?", 30),
@@ -65,6 +69,17 @@ def _real(content: Content) -> list[Bar]:
         for job in content.plan
         if (record := content.records[job.id]).started and job.kind != REPORT
     ]
+
+
+def without_pauses(bars: Sequence[Bar]) -> tuple[list[Bar], float]:
+    """The bars without the long pauses in which nothing ran, as between two days; and the seconds cut out."""
+    shifted, cut, reached = [], 0.0, 0.0
+    for bar in sorted(bars, key=lambda bar: bar.start):
+        if bar.start - reached > PAUSE:
+            cut += bar.start - reached
+        reached = max(reached, bar.end)
+        shifted.append(dataclasses.replace(bar, start=bar.start - cut, end=bar.end - cut))
+    return shifted, cut
 
 
 def _planned(content: Content, slots: Sequence[str]) -> list[Bar]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from mvlpt.report.durations import duration
 from mvlpt.report.page import methods as names
@@ -98,8 +99,8 @@ def _work_sentence(content: Content) -> str:
     total, done = sum(states.values()), states.get("finished", 0)
     rest = ", ".join(f"{count} {state}" for state, count in states.items() if state != "finished")
     if content.is_run:
-        seconds = next(iter(content.run_records.values()), {}).get("seconds")
-        took = f" after {duration(seconds)}" if isinstance(seconds, (int, float)) else ""
+        seconds = _number_in(next(iter(content.run_records.values()), {}), "seconds")
+        took = f" after {duration(seconds)}" if seconds is not None else ""
         state = next(iter(states), "unknown")
         return f"The run has finished{took}." if state == "finished" else f"The run is {state}."
     sentence = "All" if done == total else f"{done} of"
@@ -136,9 +137,16 @@ def _run_tiles(content: Content) -> list[tuple[str, str]]:
         tiles += [("tasks", str(len(table.tasks))), *_shots_tile(table), ("seed", ", ".join(map(str, seeds)))]
     epochs = [rows[-1]["epoch"] for rows in content.curves.values()]
     tiles += [("epochs", str(max(epochs)))] if epochs else []
-    trained, seconds = record.get("trained_parameters"), record.get("seconds")
-    tiles += [("trained parameters", f"{trained:,}")] if isinstance(trained, int) else []
-    return [*tiles, *([("time", duration(seconds))] if isinstance(seconds, (int, float)) else [])]
+    trained, seconds = (_number_in(record, key) for key in ("trained_parameters", "seconds"))
+    tiles += [("trained parameters", f"{trained:,.0f}")] if trained is not None else []
+    return [*tiles, *([("time", duration(seconds))] if seconds is not None else [])]
+
+
+def _number_in(record: Mapping[str, Any], key: str) -> float | None:
+    """A number of ``run.json``; ``None`` where it is absent, or none that can be shown."""
+    value = record.get(key)
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e15
+    return float(value) if known else None
 
 
 def _shots_tile(table: ResultsTable) -> list[tuple[str, str]]:

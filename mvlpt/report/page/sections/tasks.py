@@ -26,7 +26,7 @@ LISTED_CLASSES = 40  # more classes than this: the hardest only
 MATRIX = 24  # more classes than this: the most frequent confusions only
 CONFUSIONS = 12
 SHOWN_MISTAKES = 6
-MOST_CURVES = 60  # tasks that get curves of their own
+MOST_CURVES, MOST_TASKS = 60, 200  # tasks that get curves, and a part, of their own
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def anchors(content: Content) -> dict[str, str]:
     known = {task for by_task in content.evaluations.values() for task in by_task}
     return {
         task: f"task-{index}-{re.sub('[^a-z0-9]+', '-', task.lower()).strip('-')[:40]}"
-        for index, task in enumerate(tasks)
+        for index, task in enumerate(tasks[:MOST_TASKS])
         if task in known
     }
 
@@ -60,7 +60,9 @@ def build(content: Content) -> Section | None:
     curves = _curves(content, list(links)[:MOST_CURVES])
     parts = [_part(content, table, task, link, thumbnails, curves.get(task)) for task, link in links.items()]
     left = len(table.tasks) - len(parts)
-    note = f"{left} tasks are not listed: their runs kept no results by class." if left > 0 else ""
+    note = (
+        f"{left} tasks are not listed: their runs kept no results by class, or there are too many." if left > 0 else ""
+    )
     notes = [note] if note else []
     if thumbnails.missing:
         notes.append(f"{len(thumbnails.missing)} images could not be read, such as {thumbnails.missing[0]}.")
