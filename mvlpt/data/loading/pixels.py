@@ -28,16 +28,16 @@ from mvlpt.data.loading.batch_memory import BatchMemory, BufferHandle
 Pixels = NDArray[np.uint8]
 
 DETERMINISTIC = (T.Resize, T.CenterCrop)
-CROP_MARGIN = 1.2  # kept pixels per side of the smallest random crop, relative to the view
+CROP_MARGIN = 2.0  # kept pixels per side of the smallest random crop, relative to the view
 _MODES = {InterpolationMode.BILINEAR: "bilinear", InterpolationMode.BICUBIC: "bicubic"}
 
 
 class PixelPlan:
     """A transform in two parts.
 
-    Before a random resized crop a very large image is reduced, so that the smallest crop still has 1.2 times the pixels
-    of a view along each side: with the default scale of 0.08, a shorter side of 950 pixels for views of 224. On natural
-    images the gradient energy of the views changes by less than 2 %.
+    Before a random resized crop a very large image is reduced, so that the smallest crop still has twice the pixels
+    of a view along each side: with the default scale of 0.08, a shorter side of 1584 pixels for views of 224. On white
+    noise the gradient energy of the views changes by less than 2 %, on photos by less than 0.5 %.
 
     Args:
         steps: of a :class:`mvlpt.data.loading.transforms.Pipeline`, image steps first, then ``ToTensor``, then tensor
