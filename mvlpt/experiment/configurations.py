@@ -19,7 +19,7 @@ from mvlpt.config import (
 )
 from mvlpt.dassl import plugin_roots
 from mvlpt.data import check_names
-from mvlpt.engine import extend_config, follow_backbone
+from mvlpt.engine import extend_config
 from mvlpt.errors import ConfigError, DataError, MvlptError
 from mvlpt.experiment.arms import Run
 from mvlpt.experiment.costs.sizes import TaskSize, task_size
@@ -114,6 +114,8 @@ class Configurations:
             found = find_config(file, plugin_roots())
             cfg.merge_from_file(found)
             _merge(cfg, options)
+            from mvlpt.engine import follow_backbone  # loads torch, which a command's help does without
+
             follow_backbone(cfg, options_set_in(found), options)  # as `mvlpt train` does
             check_config(cfg)
             self._known[key] = cfg
