@@ -35,6 +35,11 @@ def test_the_readmes_commands_run_in_their_order(tmp_path, monkeypatch, capsys):
     for words in commands("predict"):
         assert main(words[1:]) == 0, " ".join(words)
     assert len((tmp_path / "labels.csv").read_text().splitlines()) == 2
+    for verb in ("compare", "runs", "clean", "export"):
+        assert commands(verb)
+        for words in commands(verb):
+            assert main(words[1:]) == 0, " ".join(words)
+    assert (tmp_path / "output" / "longer-open_clip" / "README.md").is_file()
 
 
 @pytest.mark.slow

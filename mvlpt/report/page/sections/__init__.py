@@ -10,6 +10,7 @@ from mvlpt.report.page.sections import (
     reproduce,
     schedule,
     scores,
+    search,
     summary,
     tasks,
     transfer,
@@ -20,7 +21,7 @@ __all__ = ["SECTIONS"]
 SECTIONS = tuple(
     module.build
     for module in (
-        *(summary, missing, methods, scores, gains, groups, choices, transfer),
+        *(summary, missing, methods, scores, gains, search, groups, choices, transfer),
         *(curves, schedule, tasks, reproduce),
     )
 )
