@@ -41,6 +41,12 @@ class DataError(MvlptError, ValueError):
     """A data set, split, image or index file cannot be used."""
 
 
+class MissingImageError(DataError, FileNotFoundError):
+    """There is no image where one is read."""
+
+    __str__ = Exception.__str__
+
+
 class EvaluationError(DataError):
     """A task cannot be scored; the scores of the other tasks are kept."""
 
@@ -63,12 +69,22 @@ class CheckpointError(MvlptError, ValueError):
     """A checkpoint is missing, broken, unsafe or does not fit the model."""
 
 
+class MissingCheckpointError(CheckpointError, FileNotFoundError):
+    """There is no checkpoint where one is read."""
+
+    __str__ = Exception.__str__
+
+
 class RunFolderError(MvlptError, OSError):
     """An output folder or file cannot be used: it belongs to another run, or cannot be written."""
 
 
 class TrainingError(MvlptError, RuntimeError):
     """Training cannot continue, for instance because the loss is not finite."""
+
+
+class LossError(TrainingError, FloatingPointError):
+    """A loss is not finite."""
 
 
 class GraphError(MvlptError, ValueError):

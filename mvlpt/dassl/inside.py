@@ -17,7 +17,7 @@ from mvlpt.dassl.names import TAG
 from mvlpt.dassl.options import fill
 from mvlpt.dassl.repairs import repair_dassl
 from mvlpt.data.datasets import DATASET_REGISTRY, build_dataset
-from mvlpt.engine import TRAINER_REGISTRY, build_trainer, load_entry_points, load_shipped
+from mvlpt.engine import TRAINER_REGISTRY, build_trainer, load_entry_points, load_shipped, print_results
 from mvlpt.errors import ConfigError, MissingExtraError
 from mvlpt.registry import Registry
 from mvlpt.runtime import setup_logging
@@ -93,23 +93,9 @@ def _trainer(name: str, cfg: CfgNode, datasets: Any) -> Any:
     own.TRAINER.NAME = name
     own.freeze()
     setup_logging(own.VERBOSE)
-    _print_results()
+    print_results()
     return build_trainer(own)
 
 
 def _dataset(name: str, cfg: CfgNode) -> Any:
     return build_dataset(config_from_dassl(cfg), name)
-
-
-class _ResultPrinter(logging.Handler):
-    """Prints the lines that Dassl's users and scripts look for; Dassl sends the standard output to ``log.txt``."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if getattr(record, "plain", False):
-            print(record.getMessage())
-
-
-def _print_results() -> None:
-    logger = logging.getLogger("mvlpt")
-    if not any(isinstance(handler, _ResultPrinter) for handler in logger.handlers):
-        logger.addHandler(_ResultPrinter(logging.DEBUG))

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from mvlpt.engine.trainer_base import TrainerBase
     from mvlpt.engine.trainer_x import TrainerX
     from mvlpt.engine.trainer_xu import TrainerXU
+    from mvlpt.engine.utils import print_results
 
 _HOMES = {
     "backbone": ("configured_backbone", "pretrained_weights"),
@@ -128,6 +129,7 @@ _HOMES = {
     "trainer_base": ("TrainerBase",),
     "trainer_x": ("TrainerX",),
     "trainer_xu": ("TrainerXU",),
+    "utils": ("print_results",),
 }
 
 __all__ = [
@@ -189,6 +191,7 @@ __all__ = [
     "own_name",
     "parameter_counts",
     "pretrained_weights",
+    "print_results",
     "read_evaluation",
     "read_metrics",
     "read_predictions",

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from mvlpt.errors import CheckpointError
+from mvlpt.errors import CheckpointError, MissingCheckpointError
 from mvlpt.io import clean_text, not_finite, read_tensors, read_text, strip_wrappers, write_file, write_tensors
 
 BEST_CHECKPOINT = "model-best.pth.tar"
@@ -62,6 +62,8 @@ def load_checkpoint(fpath: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         CheckpointError: the file is missing, empty, broken, or holds no ``state_dict``.
     """
+    if fpath is None:
+        raise CheckpointError("No checkpoint is named: the path is None")
     content = read_tensors(fpath)
     state = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(state, Mapping):
@@ -140,7 +142,7 @@ def find_checkpoint(directory: str | os.PathLike[str], name: str, epoch: int | N
     """The checkpoint of model ``name`` in a run's folder: that of ``epoch``, or else the best, or else the last.
 
     Raises:
-        CheckpointError: there is none; the message lists what is there.
+        MissingCheckpointError: there is none; the message lists what is there.
     """
     folder = Path(directory) / name
     if epoch:
@@ -154,4 +156,4 @@ def find_checkpoint(directory: str | os.PathLike[str], name: str, epoch: int | N
     present = sorted(file.name for file in folder.glob("model*")) if folder.is_dir() else []
     wanted = f"of epoch {epoch} " if epoch else ""
     there = f"that folder has {', '.join(present)}" if present else "point --model-dir at a run's output folder"
-    raise CheckpointError(f"No checkpoint {wanted}in {folder}; {there}")
+    raise MissingCheckpointError(f"No checkpoint {wanted}in {folder}; {there}")

@@ -103,6 +103,19 @@ class Classification(EvaluatorBase):
         self._labels: dict[int, list[np.ndarray]] = {}
         self._not_numbers: dict[int, str] = {}
 
+    def __getattr__(self, name: str) -> Any:
+        """The counts and lists that Dassl's evaluator keeps, for subclasses that read them."""
+        if name not in ("_total", "_correct", "_y_true", "_y_pred"):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        true, predicted = [], []
+        for identity in sorted(self.__dict__.get("_labels", ())):
+            start = self._tasks[identity].start if self._tasks else 0
+            kept = np.concatenate(self._scores[identity])
+            true += [int(label) + start for label in np.concatenate(self._labels[identity])]
+            predicted += [int(label) + start for label in (kept if kept.ndim == 1 else kept.argmax(axis=1))]
+        correct = sum(one == other for one, other in zip(true, predicted, strict=True))
+        return {"_total": len(true), "_correct": correct, "_y_true": true, "_y_pred": predicted}[name]
+
     def process(
         self,
         mo: torch.Tensor,

@@ -44,7 +44,13 @@ class MetricMeter:
         self.delimiter = delimiter
 
     def update(self, input_dict: Mapping[str, float | torch.Tensor] | None) -> None:
-        """Adds one value per metric; ``None`` adds nothing."""
+        """Adds one value per metric; ``None`` adds nothing.
+
+        Raises:
+            TypeError: it is no dictionary.
+        """
+        if input_dict is not None and not isinstance(input_dict, Mapping):
+            raise TypeError(f"A meter is updated with a dictionary of numbers, not with {type(input_dict).__name__}")
         for name, value in (input_dict or {}).items():
             self.meters[name].update(value)
 

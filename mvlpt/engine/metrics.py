@@ -8,17 +8,20 @@ import torch
 from torch.nn import functional
 
 
-def compute_accuracy(output: torch.Tensor, target: torch.Tensor, topk: Sequence[int] = (1,)) -> list[torch.Tensor]:
+def compute_accuracy(
+    output: torch.Tensor | Sequence[torch.Tensor], target: torch.Tensor, topk: Sequence[int] = (1,)
+) -> list[torch.Tensor]:
     """Share of rows whose label is among the ``k`` highest scores, in percent.
 
     Args:
-        output: scores (B, K).
+        output: scores (B, K), or a list or tuple that begins with them.
         target: labels (B,).
         topk: the values of ``k``.
 
     Returns:
         One scalar tensor for each ``k``.
     """
+    output = output[0] if isinstance(output, list | tuple) else output
     highest = output.topk(min(max(topk), output.shape[1]), dim=1).indices
     hits = highest.eq(target.unsqueeze(1))
     return [hits[:, :k].any(dim=1).float().mean() * 100 for k in topk]

@@ -15,7 +15,7 @@ from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, l
 from mvlpt.engine.epoch_log import EpochLog
 from mvlpt.engine.origins import ORIGIN, check_checkpoint, origin_of
 from mvlpt.engine.run_state import apply_dassl_checkpoints
-from mvlpt.errors import CheckpointError, TrainingError
+from mvlpt.errors import CheckpointError, LossError
 from mvlpt.io import compare_states, strip_wrappers
 
 log = logging.getLogger(__name__)
@@ -260,14 +260,14 @@ class TrainerBase:
         """Stops at a loss that is not finite.
 
         Raises:
-            TrainingError: names epoch, batch and learning rate.
+            LossError: names epoch, batch and learning rate.
         """
         if not torch.isfinite(loss).all():
             rates = {
                 group["lr"] for optim in self._optims.values() if optim is not None for group in optim.param_groups
             }
             rate = ", ".join(f"{value:g}" for value in sorted(rates)) or "unknown"
-            raise TrainingError(
+            raise LossError(
                 f"The loss is {loss.detach().float().mean().item()} in epoch {getattr(self, 'epoch', 0) + 1}, batch "
                 f"{getattr(self, 'batch_idx', 0) + 1}, at learning rate {rate}; lower OPTIM.LR or look at that batch"
                 " (the last good checkpoint is kept)"

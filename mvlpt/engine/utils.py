@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import platform
 import sys
+import time
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +28,7 @@ from mvlpt.engine.layers import (
 )
 from mvlpt.engine.meters import AverageMeter, MetricMeter
 from mvlpt.engine.seeding import set_random_seed
-from mvlpt.errors import CheckpointError, suggest
+from mvlpt.errors import CheckpointError, DataError, MissingImageError, suggest
 from mvlpt.io import strip_wrappers
 from mvlpt.registry import Registry
 from mvlpt.runtime import setup_logging
@@ -79,8 +81,18 @@ def listdir_nohidden(path: str | os.PathLike[str], sort: bool = False) -> list[s
 
 
 def read_image(path: str) -> Image.Image:
-    """An image in RGB; ``path`` may lead into an archive."""
-    return data.read_image(path)
+    """An image in RGB; ``path`` may lead into an archive.
+
+    Raises:
+        MissingImageError: there is no such file.
+        DataError: it cannot be read.
+    """
+    try:
+        return data.read_image(path)
+    except DataError as error:
+        if isinstance(error.__context__, FileNotFoundError) or not os.path.exists(path):
+            raise MissingImageError(str(error)) from error
+        raise
 
 
 def read_json(fpath: str | os.PathLike[str]) -> Any:
@@ -163,8 +175,37 @@ class Logger:
 
 
 def setup_logger(output: str | None = None) -> None:
-    """Sends messages to the console; a run writes its own ``log.txt``, so ``output`` is not needed."""
+    """Sends messages to the console; with ``output`` the standard output goes to a file, too, as in Dassl.
+
+    ``mvlpt train`` does not need it: a run writes its own ``log.txt``.
+
+    Args:
+        output: a folder, for ``log.txt`` in it, or a file that ends in ``.txt`` or ``.log``.
+    """
     setup_logging()
+    if output is None:
+        return
+    path = Path(output)
+    path = path if path.suffix in (".txt", ".log") else path / "log.txt"
+    if path.exists():
+        path = path.with_name(f"{path.name}-{time.strftime('%Y-%m-%d-%H-%M-%S')}")
+    sys.stdout = Logger(path)  # type: ignore[assignment]
+    print_results()
+
+
+class ResultPrinter(logging.Handler):
+    """Prints the lines that Dassl's users and scripts look for."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "plain", False):
+            print(record.getMessage())
+
+
+def print_results() -> None:
+    """Prints result blocks, which the engine logs."""
+    logger = logging.getLogger("mvlpt")
+    if not any(isinstance(handler, ResultPrinter) for handler in logger.handlers):
+        logger.addHandler(ResultPrinter(logging.DEBUG))
 
 
 def collect_env_info() -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from mvlpt.errors import CheckpointError, MvlptError, RunFolderError, is_out_of_memory
+from mvlpt.errors import CheckpointError, MissingCheckpointError, MvlptError, RunFolderError, is_out_of_memory
 from mvlpt.io import inert_pickle
 from mvlpt.io.display import first_line
 from mvlpt.io.files import atomic_write
@@ -36,11 +36,12 @@ def read_tensors(path: str | os.PathLike[str], *, error: type[MvlptError] = Chec
     before torch 1.6, in which torch does not list the classes, is read by :mod:`mvlpt.io.inert_pickle`.
 
     Raises:
+        MissingCheckpointError: there is no such file, where ``error`` is the default.
         MvlptError: of type ``error``; the file is missing or broken, or asks for more memory than it is long.
     """
     file = Path(path)
     if not file.is_file():
-        raise error(f"No checkpoint at {file}")
+        raise (MissingCheckpointError if error is CheckpointError else error)(f"No checkpoint at {file}")
     if file.stat().st_size == 0:
         raise error(f"{file} is empty; it was cut short when it was written")
     try:

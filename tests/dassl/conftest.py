@@ -1,5 +1,6 @@
 """Registries, plugins and torch's methods are as before after each test; two small folders of colours as data."""
 
+import logging
 import sys
 
 import pytest
@@ -11,6 +12,7 @@ from mvlpt.dassl.surface import SURFACE
 from mvlpt.data import DATASET_REGISTRY, Datum
 from mvlpt.engine import TRAINER_REGISTRY, load_shipped, registries
 from mvlpt.engine.evaluation import EVALUATOR_REGISTRY
+from mvlpt.engine.utils import ResultPrinter
 
 OPTIONS = {
     "OPTIM.MAX_EPOCH": 3,
@@ -34,6 +36,8 @@ def clean_registries():
         table.clear()
         table.update(content)
     no_gpu.refuse_gpu_calls()
+    logger = logging.getLogger("mvlpt")
+    logger.handlers = [handler for handler in logger.handlers if not isinstance(handler, ResultPrinter)]
     Datum.__module__ = module
     for name, found in names.items():
         sys.modules.pop(name, None)
