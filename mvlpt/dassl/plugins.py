@@ -49,6 +49,8 @@ class Plugin:
         self.registered: dict[tuple[int, str], tuple[Registry, str, Any]] = {}
         self.failures: dict[Path, MvlptError] = {}
         self._loaded: dict[Path, None] = {}
+        self._file_of: dict[tuple[int, str], Path] = {}  # which of the files that were named has registered it
+        self._current = root
 
     @property
     def trainers(self) -> set[str]:
@@ -66,6 +68,7 @@ class Plugin:
                 if file in self._loaded:
                     continue
                 try:
+                    self._current = self.repository.root if whole else file
                     self._import(file)
                     self._loaded[file] = None
                 except ConfigError as error:
@@ -120,7 +123,11 @@ class Plugin:
 
         def listen(registry: Registry, name: str, entry: Any) -> bool:
             key = (id(registry), name)
-            foreign = key not in self.registered and name in registry.registered_names()
+            other = self._file_of.setdefault(key, self._current) != self._current
+            foreign = other or (key not in self.registered and name in registry.registered_names())
+            self._file_of[key] = self._current
+            if other:
+                self.registered[key] = (registry, name, entry)
             self.registered.setdefault(key, (registry, name, entry))
             if foreign:
                 taken.setdefault(registry.kind, []).append(name)

@@ -88,6 +88,21 @@ def test_a_name_that_is_taken_changes_hands_and_one_line_says_so(tmp_path, caplo
     assert "CoOp" in line
 
 
+@pytest.mark.parametrize("folders", [("one", "one"), ("one", "other")])
+def test_of_two_plugins_with_one_name_the_last_counts_and_one_line_says_so(folders, tmp_path, caplog):
+    files = [tmp_path / folder / f"plugin_{number}.py" for number, folder in enumerate(folders)]
+    logging.getLogger("mvlpt").propagate = True
+    for number, file in enumerate(files):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(trainer_source("Same", head=f"NUMBER = {number}"))
+        with caplog.at_level(logging.WARNING, logger="mvlpt"):
+            load_plugin(file)
+    assert TRAINER_REGISTRY.get("Same").forward_backward.__globals__["NUMBER"] == 1
+    assert [record.getMessage() for record in caplog.records if "takes over" in record.getMessage()]
+    load_plugin(files[0])  # once more: nothing runs again, and the names of its folder count
+    assert TRAINER_REGISTRY.get("Same").forward_backward.__globals__["NUMBER"] == (1 if folders[1] == "one" else 0)
+
+
 def test_a_plugin_that_registers_a_name_twice_is_refused(tmp_path):
     file = tmp_path / "twice.py"
     file.write_text(trainer_source("Twice") + trainer_source("Twice"))
