@@ -12,6 +12,7 @@ from mvlpt.experiment.choice import choice_seconds
 from mvlpt.experiment.collect import Row, collect_plan
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.events import Event, Note, PlanReady
+from mvlpt.experiment.grouping.groups_files import GroupsKey
 from mvlpt.experiment.grouping.options import CHOOSE
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.grouping.stage import ensure_groups, preview_groups
@@ -36,7 +37,8 @@ class ExperimentResult:
         root: its folder.
         state: ``finished``; ``incomplete`` where jobs failed or are missing; ``interrupted`` by the user; ``grouped``
             where only groups were asked for.
-        groups: each trainer's configuration file to its groups; empty where no arm follows groups.
+        groups: each trainer's configuration file to its groups, or (file, shots) where the method ``choose`` chose for
+            several numbers of shots; empty where no arm follows groups.
         plan: the jobs; ``None`` where only groups were asked for.
         rows: lines of ``results.jsonl``; empty after an interruption.
     """
@@ -44,7 +46,7 @@ class ExperimentResult:
     experiment: Experiment
     root: Path
     state: State
-    groups: Mapping[str, Grouping] = field(default_factory=dict)
+    groups: Mapping[GroupsKey, Grouping] = field(default_factory=dict)
     plan: Plan | None = None
     rows: Sequence[Row] = ()
 
@@ -120,7 +122,7 @@ def run_experiment(
         on_event=on_event,
     )
     check_folder(experiment, folder)
-    groups: Mapping[str, Grouping] = {}
+    groups: Mapping[GroupsKey, Grouping] = {}
     if experiment.needs_groups or only_groups:
         groups = ensure_groups(
             experiment,
