@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple
 
-from mvlpt.io import clean_text, spreadsheet_cell
+from mvlpt.io import clean_text, json_text, spreadsheet_cell
 
 FORMATS = ("table", "csv", "jsonl")
 WIDEST_LABEL, PATH_ROOM = 28, 24
@@ -54,8 +53,7 @@ def writer_of(
 def _write_json(prediction: Prediction, handle: IO[str]) -> None:
     pairs = zip(prediction.labels, prediction.probabilities, strict=True)
     classes = [{"label": label, "probability": round(value, 6)} for label, value in pairs]
-    plain = prediction.image.encode(errors="ignore").decode() == prediction.image  # a name that is UTF-8
-    handle.write(json.dumps({"image": prediction.image, "predictions": classes}, ensure_ascii=not plain) + "\n")
+    handle.write(json_text({"image": prediction.image, "predictions": classes}) + "\n")
 
 
 def _csv_row(prediction: Prediction) -> list[str]:

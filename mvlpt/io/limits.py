@@ -27,7 +27,7 @@ class Limit(NamedTuple):
 LIMITS = {
     "MVLPT_MAX_TEXT_MB": Limit(64, "MiB of a text file, such as JSON, CSV, a manifest or an index"),
     "MVLPT_MAX_VALUES": Limit(2**23, "values and keys of a JSON file, cells of a table, files of a class folder"),
-    "MVLPT_MAX_YAML_VALUES": Limit(200_000, "values of a YAML file, as they are written"),
+    "MVLPT_MAX_YAML_VALUES": Limit(100_000, "values of a YAML file, as they are written"),
     "MVLPT_MAX_PIXELS": Limit(89_000_000, "pixels of an image"),
     "MVLPT_MAX_ENTRY_MB": Limit(256, "MiB that an entry of an archive unpacks to"),
     "MVLPT_MAX_ENTRIES": Limit(2**20, "entries of an archive"),

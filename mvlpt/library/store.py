@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from mvlpt.errors import CheckpointError, LibraryError
-from mvlpt.io import check_head, file_lock, read_bytes, read_json, write_file, write_json
+from mvlpt.io import check_head, file_lock, map_array, read_bytes, read_json, write_file, write_json
 from mvlpt.library.entry import Entry
 from mvlpt.models import PromptFile, load_prompt
 
@@ -164,11 +164,7 @@ def _read_vectors(path: Path, rows: int) -> np.ndarray:
     damaged = f"{path} is damaged or does not belong to the index beside it; make the library again"
     if not path.is_file():
         raise LibraryError(f"{path} is missing; make the library again with mvlpt library add")
-    buffer = io.BytesIO(read_bytes(path, error=LibraryError))
-    try:
-        array = np.lib.format.read_array(buffer, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise LibraryError(damaged) from error
-    if array.ndim != 2 or len(array) < rows or array.dtype.kind != "f" or not np.isfinite(array).all():
+    array = np.array(map_array(path, "f", error=LibraryError, remedy="make the library again"))
+    if array.ndim != 2 or len(array) < rows or not np.isfinite(array).all():
         raise LibraryError(damaged)
     return array[:rows]

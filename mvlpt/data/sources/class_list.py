@@ -14,6 +14,8 @@ from typing import Any
 from mvlpt.errors import DataError, suggest
 from mvlpt.io import parse_json, parse_yaml, read_text
 
+MOST_CLASSES = 100_000
+
 
 @dataclass(frozen=True)
 class ClassList:
@@ -30,6 +32,10 @@ class ClassList:
     keys: tuple[str, ...] = ()
     synonyms: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     templates: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.names) > MOST_CLASSES:
+            raise DataError(f"There are {len(self.names):,} classes; a task has at most {MOST_CLASSES:,}")
 
     def label(self, word: str | int, where: str) -> int:
         """The label of a word in the data.
