@@ -43,8 +43,8 @@ def _found_below(folder: Path, asked: Path) -> Path | None:
     if (folder / asked).exists():
         return folder / asked
     names = [asked] if asked.suffix == SUFFIX else [asked.with_name(f"{asked.name}{SUFFIX}")]
-    places = [folder / kind / name for kind in ("", *KINDS) for name in names] if asked.name else []
-    return next((place for place in places if place.is_file()), None)
+    paths = [folder / kind / name for kind in ("", *KINDS) for name in names] if asked.name else []
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _shipped_roots() -> Iterator[Path]:

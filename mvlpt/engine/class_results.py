@@ -1,4 +1,4 @@
-"""How each class of a task fared in an evaluation, and which mistakes were the surest: ``evaluation.json`` of a run.
+"""How well each class of a task is recognised, and the surest mistakes: ``evaluation.json`` of a run.
 
 The file is small: it holds the confusion matrix without its zeros, and a few images. Shapes: B batch, K classes.
 """

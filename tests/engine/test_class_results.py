@@ -1,4 +1,4 @@
-"""``evaluation.json``: every run keeps how each class fared and its surest mistakes."""
+"""``evaluation.json``: every run keeps how well each class is recognised, and its surest mistakes."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Tables and pictures of how each class fared."""
+"""Tables and pictures of how well each class is recognised."""
 
 import dataclasses
 import re

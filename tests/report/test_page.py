@@ -118,7 +118,7 @@ def test_the_summary_has_the_numbers(page):
     assert "All 37 jobs have finished" in page.words
 
 
-def test_hostile_names_are_shown_and_not_obeyed(tmp_path):
+def test_hostile_names_are_text_only(tmp_path):
     experiment = FakeExperiment(
         tmp_path / "x", tasks=(HOSTILE, "b", "c"), classes=(HOSTILE, "$x^2$", "ß"), trainers=("T",)
     )

@@ -1,4 +1,4 @@
-"""How each class of a task fared: tables for the terminal, pictures for the run's folder."""
+"""How well each class of a task is recognised: tables for the terminal, pictures for the run's folder."""
 
 from __future__ import annotations
 

@@ -34,15 +34,15 @@ def draw_classes(results: ClassResults) -> Any:
     width, height = left + 4.2, top + row * len(known) + 0.55
     figure = new_figure(width, height)
     axes = figure.add_axes((left / width, 0.5 / height, 1 - (left + 0.5) / width, row * len(known) / height))
-    places = range(len(known))
-    axes.barh(places, [value for value, _ in known], height=0.72, color=COLOURS[0])
-    for place, (value, index) in zip(places, known, strict=True):
+    positions = range(len(known))
+    axes.barh(positions, [value for value, _ in known], height=0.72, color=COLOURS[0])
+    for position, (value, index) in zip(positions, known, strict=True):
         right, seen = int(results.counts[index, index]), int(results.counts[index].sum())
         label = f"{value:.0f} ({right} of {seen})"
-        axes.text(value + 1, place, label, va="center", fontsize=7.5, color=INK)
+        axes.text(value + 1, position, label, va="center", fontsize=7.5, color=INK)
     axes.set(xlim=(0, 122), ylim=(len(known) - 0.5, -0.5), xlabel="accuracy %")
     axes.set_xticks(range(0, 101, 20))
-    axes.set_yticks(list(places), names, fontsize=8.5, parse_math=False)
+    axes.set_yticks(list(positions), names, fontsize=8.5, parse_math=False)
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)

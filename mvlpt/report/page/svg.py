@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from mvlpt.errors import MissingExtraError
 from mvlpt.io import clean_text
@@ -172,8 +172,3 @@ def _rounded(found: re.Match[str]) -> str:
 
 def _short(number: float) -> str:
     return f"{number:.2f}".rstrip("0").rstrip(".") or "0"
-
-
-def missing_figure(sentence: str) -> Markup:
-    """What stands in place of a figure that cannot be drawn."""
-    return Markup('<p class="missing">{}</p>').format(escape(clean_text(sentence)))

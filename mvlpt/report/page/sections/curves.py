@@ -131,8 +131,8 @@ def draw_curves(
 def arm_colour(method: Method) -> str:
     """The colour of an arm, the same in every figure."""
     order = list(ARMS)
-    place = order.index(method.arm) - 1 if method.arm in order else len(order)
-    return COLOURS[(place + (6 if method.start == "grouped" else 0)) % len(COLOURS)]
+    number = order.index(method.arm) - 1 if method.arm in order else len(order)
+    return COLOURS[(number + (6 if method.start == "grouped" else 0)) % len(COLOURS)]
 
 
 def _known(runs: Runs, column: str) -> bool:

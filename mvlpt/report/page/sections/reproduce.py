@@ -29,7 +29,7 @@ def build(content: Content) -> Section:
         {
             "commands": _commands(content),
             "experiment": content.attempt(lambda: _experiment(content)),
-            "facts": _versions(content),
+            "versions": _versions(content),
             "examples": _examples(content),
             "options": content.attempt(lambda: _options(content)) if content.is_run else None,
             "folder": str(content.root.resolve()),
