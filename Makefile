@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 SLURM := slurmctld slurmd slurm-client munge
 
-.PHONY: help setup clusters demo test lint bench clean
+.PHONY: help setup clusters browser demo test lint bench clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,16 @@ $(VENV)/.clusters: $(VENV)/.installed
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get; then \
 		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y $(SLURM) > /dev/null; \
 	else echo "SLURM is not here and only root can install it: its tests will be skipped"; fi
+	touch $@
+
+browser: $(VENV)/.browser ## add what `make test` needs to test the report in Chromium too (as root, on Debian)
+
+$(VENV)/.browser: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev,browser,completion]'
+	@if command -v chromium || command -v google-chrome; then true; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get; then \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium > /dev/null; \
+	else echo "Chromium is not here and only root can install it: the tests in a browser will be skipped"; fi
 	touch $@
 
 demo: setup ## compare zero-shot, single-task and shared prompts on the embedded tasks (some minutes on 2 cores)
