@@ -65,10 +65,27 @@ _TABLE = (
     Arm("pair", "pair", "one prompt for each pair of tasks", several_tasks=True, per_group=True, auxiliary=True),
     Arm("source", "source", "prompts of source tasks", selectable=False, in_results=False, auxiliary=True),
     Arm("transfer", "transfer", "source prompts adapted to each target task", transfers=True, per_group=True),
+    Arm(
+        "cross_dataset",
+        "cross-dataset",
+        "source prompts on each target task as they are",
+        transfers=True,
+        per_group=True,
+    ),
+    Arm(
+        "base_to_new",
+        "base to new",
+        "one prompt for half of each task's classes (base), tested on these and on the other half (new)",
+        in_results=False,
+    ),
+    Arm("base", "base classes", "one prompt for half of each task's classes", selectable=False),
+    Arm("new", "new classes", "the same prompt on the other half, which it never saw", selectable=False),
     Arm("evaluated", "evaluated", "a tuned prompt, evaluated by a run of its own", selectable=False),
 )
 ARMS: Mapping[str, Arm] = MappingProxyType({arm.name: arm for arm in _TABLE})
 """Every arm by name, in the order of tables."""
+PROTOCOLS = ("base_to_new", "cross_dataset")
+"""What an experiment file may name as its ``protocol`` instead of listing arms."""
 ADAPT_FROM = ("all", "grouped")
 """The arms whose prompts the arm ``adapted`` may start from."""
 

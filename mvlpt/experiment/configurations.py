@@ -7,6 +7,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
+from mvlpt.arms import PROTOCOLS
 from mvlpt.config import (
     Config,
     check_config,
@@ -19,7 +20,7 @@ from mvlpt.config import (
 )
 from mvlpt.dassl import plugin_roots
 from mvlpt.data import check_names
-from mvlpt.engine import extend_config
+from mvlpt.engine import TRAINER_REGISTRY, extend_config
 from mvlpt.errors import ConfigError, DataError, MvlptError
 from mvlpt.experiment.arms import Run
 from mvlpt.experiment.costs.sizes import TaskSize, task_size
@@ -83,6 +84,10 @@ class Configurations:
             cfg = self.base(file, options)
             if not cfg.TRAINER.NAME:
                 yield f"{file} names no trainer; set TRAINER.NAME in it"
+            bound = getattr(TRAINER_REGISTRY.get(cfg.TRAINER.NAME), "class_bound", False) if cfg.TRAINER.NAME else False
+            asked = [arm for arm in PROTOCOLS if arm in self.experiment.arms and file in self.experiment.trainers]
+            if bound is True and asked:
+                yield f"{file}: {cfg.TRAINER.NAME} has weights for each class and cannot do {' or '.join(asked)}"
             if not cfg.MODEL.BACKBONE.NAME:
                 yield f"{file} names no backbone; set backbone in the experiment"
         except MvlptError as error:

@@ -16,7 +16,7 @@ from mvlpt.experiment.baselines import TRAINING, baseline_files
 from mvlpt.experiment.paths import with_paths
 from mvlpt.experiment.spec_checks import NAMES, NUMBERS, problems, unknown_keys
 
-_FILE_KEYS = ("dataset_options",)  # folded into the options when the file is read
+_FILE_KEYS = ("dataset_options", "protocol")  # folded into other keys when the file is read
 _NOT_IN_FILES = ("chosen_options",)
 
 
@@ -175,6 +175,8 @@ def load_experiment(path: str | Path) -> Experiment:
         found.append("it does not say its trainers; name configuration files, such as those in configs/trainers/")
     if found:
         raise ConfigError(f"{file}: {'; '.join(found)}")
+    if "protocol" in content:
+        content["arms"] = [content.pop("protocol")]
     content = with_paths(content, file)
     dataset = content.pop("dataset_options", {})
     if dataset:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mvlpt.arms import ADAPT_FROM, ARMS
+from mvlpt.arms import ADAPT_FROM, ARMS, PROTOCOLS
 from mvlpt.config import split_names
 from mvlpt.errors import suggest
 from mvlpt.experiment.grouping.options import grouping_problems
@@ -36,7 +36,7 @@ def problems(content: Mapping[str, Any]) -> list[str]:
     wrong_type = dict(_types(content))
     found = list(wrong_type.values())
     sound = {key: value for key, value in content.items() if key not in wrong_type}
-    for check in (_tasks, _trainers, _arms, _numbers, _grouping, _backbone, _executor, _search, _needs):
+    for check in (_tasks, _trainers, _arms, _numbers, _grouping, _backbone, _executor, _search, _needs, _protocol):
         found += check(sound)
     return found
 
@@ -130,7 +130,7 @@ def _search(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _needs(content: Mapping[str, Any]) -> Iterator[str]:
     """What an arm cannot do without."""
-    arms = content.get("arms", ())
+    arms = content.get("arms") or ([content["protocol"]] if "protocol" in content else ())
     tasks = content.get("tasks") or content.get("targets") or ()
     chosen = [ARMS[arm] for arm in arms if arm in SELECTABLE]
     if ("tasks" in content or "targets" in content) and len(tasks) == 1:
@@ -142,3 +142,13 @@ def _needs(content: Mapping[str, Any]) -> Iterator[str]:
         yield "arm chosen has what method choose picks; add grouping: {method: choose}"
     if not any(arm.transfers for arm in chosen) and content.get("sources"):
         yield "sources are named, but nothing is transferred; add transfer to arms, or leave the sources out"
+
+
+def _protocol(content: Mapping[str, Any]) -> Iterator[str]:
+    protocol = content.get("protocol")
+    if protocol is None:
+        return
+    if protocol not in PROTOCOLS:
+        yield f"protocol is '{protocol}'{suggest(str(protocol), PROTOCOLS)}"
+    elif "arms" in content:
+        yield f"protocol {protocol} and arms are both given; leave one out"

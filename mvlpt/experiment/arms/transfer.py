@@ -17,7 +17,7 @@ def transfer_runs(setting: ArmSetting) -> Iterator[Run]:
     experiment = setting.experiment
     tuned: dict[str, list[Run]] = {}
     for seed in setting.seeds:
-        for source, run in _source_runs(setting, seed):
+        for source, run in source_runs(setting, seed):
             tuned.setdefault(source, []).append(run)
             yield run
     for source, runs in tuned.items():
@@ -29,7 +29,7 @@ def transfer_runs(setting: ArmSetting) -> Iterator[Run]:
                 yield _adaptation(setting, seed, source, target, start)
 
 
-def _source_runs(setting: ArmSetting, seed: int) -> Iterator[tuple[str, Run]]:
+def source_runs(setting: ArmSetting, seed: int) -> Iterator[tuple[str, Run]]:
     """The runs that tune source prompts: (name of the source, run).
 
     A source that is tuned with the same tasks and options in the arm ``single`` or ``all`` is that very run; any other

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mvlpt.report.results.base_to_new import base_to_new
 from mvlpt.report.results.method import Method
 from mvlpt.report.results.summary import OVERALL, Cell
 from mvlpt.report.results.table import ResultsTable
 from mvlpt.report.sheets import Column, Entry, Sheet
 
-TABLES = ("scores", "summary", "tests", "gains")
-SHOWN = ("scores", "summary", "tests")  # by default
+TABLES = ("scores", "summary", "base_to_new", "tests", "gains")
+SHOWN = ("scores", "summary", "base_to_new", "tests")  # by default
 
 
 def sheets(results: ResultsTable, tables: Sequence[str] = SHOWN, digits: int = 1) -> list[Sheet]:
@@ -21,6 +22,8 @@ def sheets(results: ResultsTable, tables: Sequence[str] = SHOWN, digits: int = 1
             drawn.append(_scores_sheet(results, digits))
         elif name == "summary":
             drawn.append(_summary_sheet(results, digits))
+        elif name == "base_to_new":
+            drawn.append(_base_to_new_sheet(results, digits))
         elif name == "tests":
             drawn.append(_tests_sheet(results, digits))
         else:
@@ -116,6 +119,23 @@ def _summary_sheet(results: ResultsTable, digits: int) -> Sheet:
     over = f"{count} task{'s' * (count != 1)}" if count else "each method's own tasks"
     title = f"Mean {results.scores.kind} score % over {over}{_shots_title(results)}, ± sd over seeds; gains in points"
     return Sheet(title, tuple(columns), tuple(rows), keys)
+
+
+def _base_to_new_sheet(results: ResultsTable, digits: int) -> Sheet:
+    columns = (
+        Column(("trainer",), left=True),
+        *(Column((name,)) for name in ("base", "new", "harmonic mean", "tasks")),
+    )
+    found = base_to_new(results.scores)
+    best = [_best([cells[i] for cells in found.values()]) for i in range(3)]
+    rows = []
+    for method, cells in found.items():
+        words = [method.trainer, method.variant, method.shots_word if _many_shots(results) else ""]
+        entries = [_entry(cell, digits, top) for cell, top in zip(cells, best, strict=True)]
+        rows.append((Entry(" ".join(filter(None, words))), *entries, Entry(str(cells[0].tasks))))
+    kind = results.scores.kind.capitalize()
+    title = f"{kind} score % on classes that a prompt was tuned on, and on new ones{_shots_title(results)}"
+    return Sheet(title, columns, tuple(rows))
 
 
 def _tests_sheet(results: ResultsTable, digits: int) -> Sheet:
