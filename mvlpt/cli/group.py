@@ -22,6 +22,7 @@ from mvlpt.cli.group_parser import (
 from mvlpt.cli.group_tables import fit_line, groups_table, objective_line, selection_line, selection_table
 from mvlpt.errors import ConfigError
 from mvlpt.experiment.grouping import CHOOSE, GroupingOptions, choose_measured
+from mvlpt.io import replacing_edited
 from mvlpt.report.graphs import save_grouping_figures
 from mvlpt.runtime import counting, setup_logging
 
@@ -34,6 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     args = build_parser().parse_args(argv)
     setup_logging(verbose=False)
+    with replacing_edited(args.force):
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Groups what the command line asks for."""
     if args.choose or args.method == CHOOSE:
         refuse_beside_choose(args)
         return choose_for_experiment(args)

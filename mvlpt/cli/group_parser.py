@@ -177,6 +177,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="folder of the files (default: %(default)s)",
     )
     _add_options(out, OUTPUT)
+    out.add_argument("--force", action="store_true", help="replace a groups file even if it was edited by hand")
     out.add_argument("--quiet", action="store_true", help="no progress bars")
     parser.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="any options of the configuration")
     return parser

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mvlpt.io.gzip_files import read_gzip
     from mvlpt.io.json_files import parse_json, read_json, read_json_lines
     from mvlpt.io.json_stream import JsonStream
+    from mvlpt.io.kept_files import is_edited, mark_as_written, replacing_edited, write_unless_edited
     from mvlpt.io.limits import LIMITS, limit
     from mvlpt.io.locks import LockHeldError, LocksUnsupportedError, file_lock, is_locked
     from mvlpt.io.matlab_files import read_matlab
@@ -57,6 +58,7 @@ _HOMES = {
     "gzip_files": ("read_gzip",),
     "json_files": ("parse_json", "read_json", "read_json_lines"),
     "json_stream": ("JsonStream",),
+    "kept_files": ("is_edited", "mark_as_written", "replacing_edited", "write_unless_edited"),
     "limits": ("LIMITS", "limit"),
     "locks": ("LockHeldError", "LocksUnsupportedError", "file_lock", "is_locked"),
     "matlab_files": ("read_matlab",),
@@ -93,6 +95,7 @@ __all__ = [
     "file_lock",
     "file_name",
     "first_line",
+    "is_edited",
     "is_locked",
     "is_regular_entry",
     "is_script_archive",
@@ -100,6 +103,7 @@ __all__ = [
     "limit",
     "listed",
     "map_array",
+    "mark_as_written",
     "not_finite",
     "open_entry",
     "open_regular",
@@ -122,6 +126,7 @@ __all__ = [
     "read_xml",
     "read_yaml",
     "read_zip_entry",
+    "replacing_edited",
     "rich_text",
     "sentence",
     "short_repr",
@@ -132,6 +137,7 @@ __all__ = [
     "write_file",
     "write_json",
     "write_tensors",
+    "write_unless_edited",
 ]
 
 __getattr__ = lazy_exports(__name__, {name: module for module, names in _HOMES.items() for name in names})

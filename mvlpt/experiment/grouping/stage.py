@@ -18,7 +18,7 @@ from mvlpt.experiment.grouping.options import CHOOSE
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.spec import Experiment
 from mvlpt.graph import Grouping
-from mvlpt.io import file_digest, read_json, write_json
+from mvlpt.io import file_digest, mark_as_written, read_json, write_json
 
 GROUPS_FOLDER, RECORD = "graph", "groups.inputs.json"
 PREVIEW_SIZE = 4  # tasks of a group in a preview, where the experiment gives no size
@@ -62,12 +62,23 @@ def ensure_groups(
             on_event(Note(f"groups: {', '.join(edited)}, edited by hand"))
         if edited or record.get("inputs") == inputs:
             return read_groups_in(experiment, folder)
+    kept = _mark_unedited(paths, _record(folder / RECORD).get("written", {}))
     if experiment.grouping.get("method") == CHOOSE:
         choose_groups(experiment, root, folder, run_jobs=run_jobs, on_event=on_event, progress=progress)
     else:
         group_experiment(experiment, folder, on_event=on_event, progress=progress)
-    write_json({"inputs": inputs, "written": {path.name: file_digest(path) for path in paths}}, folder / RECORD)
+    written = {path.name: file_digest(path) for path in paths if path not in kept}
+    write_json({"inputs": inputs, "written": written}, folder / RECORD)
     return read_groups_in(experiment, folder)
+
+
+def _mark_unedited(paths: set[Path], written: Mapping[str, str]) -> set[Path]:
+    """Makes known which groups files are as an earlier run wrote them; returns the others, which are kept."""
+    present = {path for path in paths if path.exists()}
+    unedited = {path for path in present if written.get(path.name) == file_digest(path)}
+    for path in unedited:
+        mark_as_written(path)
+    return present - unedited
 
 
 def preview_groups(experiment: Experiment, root: Path) -> tuple[Mapping[GroupsKey, Grouping], bool]:

@@ -27,7 +27,7 @@ import yaml
 
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.grouping.groups import Grouping
-from mvlpt.io import atomic_write, check_head, read_yaml
+from mvlpt.io import check_head, read_yaml, write_unless_edited
 
 FILE = "groups.yaml"
 FORMAT, VERSION = "mvlpt-groups", 1
@@ -36,7 +36,7 @@ _KEYS = ("format", "version", "method", "objective", "gap", "seed", "settings", 
 
 
 def write_groups(grouping: Grouping, path: str | os.PathLike[str]) -> None:
-    """Writes a grouping, which :func:`read_groups` reads back unchanged."""
+    """Writes a grouping, which :func:`read_groups` reads back unchanged; a file that was edited is kept."""
     head = {
         "format": FORMAT,
         "version": VERSION,
@@ -49,8 +49,8 @@ def write_groups(grouping: Grouping, path: str | os.PathLike[str]) -> None:
     }
     if grouping.serves is not None:
         head["serves"] = dict(sorted(grouping.serves.items()))
-    with atomic_write(path) as handle:
-        yaml.safe_dump(head, handle, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    content = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    write_unless_edited(path, content)
 
 
 def read_groups(
