@@ -31,6 +31,7 @@ from mvlpt.report import Sheet, rich_table
 from mvlpt.runtime import CleanConsole, Interrupted
 
 NEWLINE = "\n"
+MOST_LINES = 100  # of an error that lists things
 MORE_FILES = "raise the limit of open files (ulimit -n 1024), or set DATALOADER.NUM_WORKERS 0"
 TOOLS = {"group": "group_tasks.py", "experiment": "run_experiment.py", "average": "average_prompts.py"}
 
@@ -63,7 +64,8 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
             with _quiet_threads(), _printable():
                 return program(*args, **kwargs) or 0
         except MvlptError as error:
-            print(f"error: {sentence(error, keep=NEWLINE)}", file=sys.stderr)
+            lines = str(error).split(NEWLINE)[:MOST_LINES]
+            print(f"error: {NEWLINE.join(map(sentence, lines))}", file=sys.stderr)
             return DISK_FULL if is_disk_full(error) else error.exit_status
         except Interrupted as stopped:
             print(f"{clean_text(stopped)}; the state is saved, add --resume to continue", file=sys.stderr)

@@ -109,6 +109,9 @@ def show_preview(preview: PlanPreview, root: Path, plan_file: str | None = None,
             "The options are not known before the search has run; the first values stand in for them, and the jobs of"
             " the search come on top."
         )
+    if preview.missing:
+        show(f"{len(preview.missing)} missing on this machine; get them before the experiment runs:")
+        show(*(f"  {line}" for line in preview.missing))
     written = [path for path in (plan_file, picture) if path]
     target = root / PLAN_FILE
     show(f"written: {', '.join(written)}" if written else f"Nothing was written; the plan would go to {target}")

@@ -17,8 +17,10 @@ from mvlpt.experiment.grouping.options import CHOOSE
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.grouping.stage import ensure_groups, preview_groups
 from mvlpt.experiment.jobs import has_finished, run_jobs
+from mvlpt.experiment.plan.earlier import plan_in
 from mvlpt.experiment.plan.estimates import estimated_plan
 from mvlpt.experiment.plan.folder import check_folder, keep_plan
+from mvlpt.experiment.preflight import check_inputs, missing_inputs
 from mvlpt.experiment.search.choosing import ensure_options, preview_options
 from mvlpt.experiment.search.space import searches
 from mvlpt.experiment.spec import Experiment, load_experiment
@@ -64,6 +66,7 @@ class PlanPreview:
             the choice is there, or another method is used.
         options_known: the options of the plan are those that would be used. Otherwise the first values stand for those
             that a search will choose, and its jobs are not in the plan.
+        missing: data and weights that are not on this machine, a line each, with the command that gets it.
     """
 
     plan: Plan
@@ -71,6 +74,7 @@ class PlanPreview:
     groups_known: bool
     choosing: float = 0.0
     options_known: bool = True
+    missing: Sequence[str] = ()
 
 
 def run_experiment(
@@ -115,6 +119,8 @@ def run_experiment(
     chosen = options or RunOptions.from_settings(experiment.executor)
     experiment = _checked(experiment, folder)
     chosen.check(run_command)
+    if not _is_over(folder):
+        _check_inputs(preview_options(experiment, folder)[0], chosen, on_event)
     experiment = ensure_options(
         experiment,
         folder,
@@ -148,6 +154,25 @@ def run_experiment(
     return ExperimentResult(experiment, folder, state, groups, plan, rows)
 
 
+def _is_over(folder: Path) -> bool:
+    """Whether the plan in a folder has finished, so that nothing may be left to read."""
+    plan = plan_in(folder)
+    return plan is not None and has_finished(plan, folder)
+
+
+def _check_inputs(experiment: Experiment, options: RunOptions, on_event: Callable[[Event], None]) -> None:
+    """Refuses missing data and weights; where jobs run elsewhere, they may be there, and a note says what is not here.
+
+    Raises:
+        ConfigError: something is missing.
+    """
+    if options.spec.local:
+        check_inputs(experiment)
+        return
+    for line in missing_inputs(experiment):
+        on_event(Note(f"not on this machine: {line}"))
+
+
 def preview_experiment(
     experiment: Experiment | str | os.PathLike[str],
     root: str | os.PathLike[str],
@@ -172,7 +197,8 @@ def preview_experiment(
     plan = estimated_plan(experiment, folder, groups, chosen, experiment_file=experiment_file)
     chooses = stand_in and experiment.grouping.get("method") == CHOOSE
     choosing = choice_seconds(experiment, folder) if chooses else 0.0
-    return PlanPreview(plan, chosen.planned_slots(), not stand_in, choosing, options_known)
+    missing = () if _is_over(folder) else tuple(missing_inputs(experiment))
+    return PlanPreview(plan, chosen.planned_slots(), not stand_in, choosing, options_known, missing)
 
 
 def collect_experiment(

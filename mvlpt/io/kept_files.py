@@ -1,22 +1,24 @@
-"""Files that a program writes and people may edit: an edited one is kept until somebody asks for it to be replaced."""
+"""YAML files that a program writes and people edit: an edited one is kept until somebody asks for it to be replaced.
+
+The last line of such a file is a comment with a checksum of the others: the file says itself whether it was edited.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
 
-from mvlpt.errors import MvlptError
-from mvlpt.io.files import write_file, write_json
-from mvlpt.io.json_files import read_json
-from mvlpt.io.reading import file_digest
+from mvlpt.io.files import write_file
+from mvlpt.io.reading import read_text
 
 log = logging.getLogger(__name__)
-RECORD = ".written.json"  # in each folder: the hashes of the files as they were written
+_LAST = re.compile(r"# as it was written: ([0-9a-f]{16}); an edited file is kept\n?\Z")
 _replace: ContextVar[bool] = ContextVar("mvlpt_replace_edited", default=False)
 
 
@@ -30,13 +32,12 @@ def replacing_edited(replace: bool = True) -> Iterator[None]:
         _replace.reset(token)
 
 
-def write_unless_edited(path: str | os.PathLike[str], content: str, *, strict: bool = True) -> bool:
-    """Writes a file, unless somebody has edited it since it was written; then a warning says so.
+def write_unless_edited(path: str | os.PathLike[str], content: str) -> bool:
+    """Writes a YAML file, unless somebody has edited the one that is there; then a warning says so.
 
     Args:
         path: the file.
-        content: the whole of it.
-        strict: a file of which nothing is recorded counts as edited.
+        content: the whole of it, which ends with its line.
 
     Returns:
         Whether the file has the content now.
@@ -45,33 +46,33 @@ def write_unless_edited(path: str | os.PathLike[str], content: str, *, strict: b
         RunFolderError: it cannot be written.
     """
     file = Path(path)
-    if is_edited(file, strict=strict) and file.read_bytes() != content.encode() and not _replace.get():
+    if not _replace.get() and is_edited(file):
         log.warning("%s was edited by hand and is kept; add --force to replace it, or name another folder", file)
         return False
-    write_file(file, content)
-    if file.is_file():
-        mark_as_written(file)
+    write_file(file, f"{content}{_last_line(content)}")
     return True
 
 
-def is_edited(path: str | os.PathLike[str], *, strict: bool = True) -> bool:
-    """Whether a file was changed since :func:`write_unless_edited` wrote it."""
+def is_edited(path: str | os.PathLike[str]) -> bool:
+    """Whether a file was changed since :func:`write_unless_edited` wrote it, or was never written by it."""
     file = Path(path)
     if not file.is_file():
         return False
-    known = _record(file.parent).get(file.name)
-    return strict if known is None else known != file_digest(file)
+    text = read_text(file)
+    last = _LAST.search(text)
+    return last is None or _checksum(text[: last.start()]) != last.group(1)
 
 
 def mark_as_written(path: str | os.PathLike[str]) -> None:
-    """Records that a file is as it was written."""
-    file = Path(path)
-    write_json({**_record(file.parent), file.name: file_digest(file)}, file.parent / RECORD)
+    """Adds the line that says that a file is as it was written."""
+    text = read_text(path)
+    if _LAST.search(text) is None:
+        write_file(Path(path), f"{text}{_last_line(text)}")
 
 
-def _record(folder: Path) -> dict[str, Any]:
-    try:
-        content = read_json(folder / RECORD) if (folder / RECORD).exists() else {}
-    except MvlptError:  # damaged: then nothing is known
-        return {}
-    return content if isinstance(content, dict) else {}
+def _last_line(content: str) -> str:
+    return f"# as it was written: {_checksum(content)}; an edited file is kept\n"
+
+
+def _checksum(content: str) -> str:
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]

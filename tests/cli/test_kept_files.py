@@ -3,7 +3,7 @@
 import pytest
 
 from mvlpt.cli import main
-from mvlpt.io import replacing_edited, write_unless_edited
+from mvlpt.io import is_edited, mark_as_written, replacing_edited, write_unless_edited
 
 GROUP = ["group", "--dataset", "weather-plain,tools-plain,power-plain", "--shots", "1", "--no-pictures", "--quiet"]
 HEAD = "format: mvlpt-groups\nversion: 1\n"
@@ -48,16 +48,19 @@ def test_measured_sets_keep_it_too(tmp_path, capsys):
     assert "mine" not in (tmp_path / "groups.yaml").read_text()
 
 
-def test_other_files(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("of an earlier version\n")
-    assert write_unless_edited(page, "one\n", strict=False)
-    page.write_text("one\n\nMy notes.\n")
-    assert not write_unless_edited(page, "two\n", strict=False)
-    assert page.read_text() == "one\n\nMy notes.\n"
+def test_the_file_says_itself_whether_it_was_edited(tmp_path):
+    file = tmp_path / "a.yaml"
+    assert write_unless_edited(file, "one: 1\n")
+    assert not is_edited(file)
+    assert write_unless_edited(file.rename(tmp_path / "b.yaml"), "two: 2\n")  # wherever it lies
+    (tmp_path / "b.yaml").write_text((tmp_path / "b.yaml").read_text() + "three: 3\n")
+    assert not write_unless_edited(tmp_path / "b.yaml", "four: 4\n")
     with replacing_edited():
-        assert write_unless_edited(page, "two\n", strict=False)
-    assert write_unless_edited(page, "three\n")
-    (tmp_path / ".written.json").write_text("{")
-    assert not write_unless_edited(page, "four\n")  # nothing is known any more
-    assert write_unless_edited(page, "three\n")
+        assert write_unless_edited(tmp_path / "b.yaml", "four: 4\n")
+    file.write_text("five: 5\n")
+    assert is_edited(file)
+    mark_as_written(file)
+    mark_as_written(file)
+    assert not is_edited(file)
+    assert file.read_text().count("\n") == 2
+    assert not is_edited(tmp_path / "none.yaml")

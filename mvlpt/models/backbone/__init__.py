@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from mvlpt.models.backbone.local_config import read_local_config
     from mvlpt.models.backbone.names import COOP_NAMES, EMBEDDED, embedded_folder, known_architecture, resolve_name
     from mvlpt.models.backbone.preprocessing import BackboneImages, backbone_images
+    from mvlpt.models.backbone.presence import missing_weights
 
 _HOMES = {
     "backbone": ("Backbone", "fingerprint_state"),
     "loading": ("load_backbone",),
     "local_config": ("read_local_config",),
     "names": ("COOP_NAMES", "EMBEDDED", "embedded_folder", "known_architecture", "resolve_name"),
+    "presence": ("missing_weights",),
     "preprocessing": ("BackboneImages", "backbone_images"),
     "library_logs": ("suppress_logging",),
 }
@@ -33,6 +35,7 @@ __all__ = [
     "fingerprint_state",
     "known_architecture",
     "load_backbone",
+    "missing_weights",
     "read_local_config",
     "resolve_name",
     "suppress_logging",
