@@ -99,6 +99,7 @@ def _sheet(removals: Sequence[Removal], top: Path) -> Sheet:
     for removal in removals:
         folder = os.path.relpath(removal.run.folder, top)
         why = first_line(ValueError(removal.why), 160)
-        rows.append((folder, size_word(removal.run.size), why, removal.kept or "to be removed"))
-    columns = tuple(Column((title,), left=title != "size") for title in ("folder", "size", "why", "what becomes of it"))
+        action = f"kept: {removal.kept}" if removal.kept else "remove"
+        rows.append((folder, size_word(removal.run.size), why, action))
+    columns = tuple(Column((title,), left=title != "size") for title in ("folder", "size", "why", "action"))
     return Sheet(f"Runs of no use in {top}", columns, tuple(tuple(map(Entry, row)) for row in rows))

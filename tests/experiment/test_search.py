@@ -38,7 +38,7 @@ def searching(**changes):
         ({"OPTIM.LR": 0.1, "INPUT.PIXEL_MEAN": [0.1, 0.2, 0.3]}, {}),
     ],
 )
-def test_lists_of_values_are_told_from_values_that_are_lists(options, swept):
+def test_lists_of_values_are_kept_apart_from_values_that_are_lists(options, swept):
     experiment = embedded_experiment(options=options)
     assert dict(space_of(experiment, "single").swept) == swept
     assert searches(experiment) == bool(swept)

@@ -51,10 +51,10 @@ def test_two_runs_that_differ_in_one_option(tmp_path):
 def test_with_one_task_seeds_are_paired(tmp_path):
     rng = np.random.default_rng(2)
     values = rng.uniform(40, 80, (2, 6)).round(3)
-    for place, name in enumerate("ab"):
+    for index, name in enumerate("ab"):
         for seed in range(6):
             run_folder(
-                tmp_path / name / str(seed), {"cats": values[place, seed]}, seed=seed, OPTIM__MAX_EPOCH=place + 1
+                tmp_path / name / str(seed), {"cats": values[index, seed]}, seed=seed, OPTIM__MAX_EPOCH=index + 1
             )
     found = compare_runs([str(tmp_path / "a"), str(tmp_path / "b")])
     assert [option.key for option in found.options] == ["OPTIM.MAX_EPOCH"]

@@ -220,9 +220,9 @@ def _run(
 def _with_choice(found: Sequence[SearchCandidate]) -> Iterator[SearchCandidate]:
     """Marks the best candidate of each trainer and arm; of equal ones the first."""
     best: dict[tuple[str, str], int] = {}
-    for place, one in enumerate(found):
+    for index, one in enumerate(found):
         key = (one.trainer, one.arm)
         if key not in best or one.mean > found[best[key]].mean:
-            best[key] = place
-    for place, one in enumerate(found):
-        yield dataclasses.replace(one, chosen=best[one.trainer, one.arm] == place)
+            best[key] = index
+    for index, one in enumerate(found):
+        yield dataclasses.replace(one, chosen=best[one.trainer, one.arm] == index)

@@ -116,7 +116,7 @@ def _checked(key: str, values: Any) -> Values:
     if isinstance(values, Mapping):
         whole = isinstance(cfg.flat()[key], int)
         return {**values, "whole": whole}
-    distinct = [value for place, value in enumerate(tried) if value not in tried[:place]]
+    distinct = [value for index, value in enumerate(tried) if value not in tried[:index]]
     if len(distinct) < len(tried) or len(tried) < 2:
         problem = "names a value twice" if len(distinct) < len(tried) else "has fewer than two values"
         raise ConfigError(f"The list of {key} to choose from, {tried}, {problem}; list different values")

@@ -101,8 +101,8 @@ def compare_runs(paths: Sequence[str], select: Selection | None = None) -> Compa
     """
     sides, options = read_sides(paths, select)
     lines = _lines(sides)
-    for place, side in enumerate(sides[1:], start=1):
-        if all(line.gains[place] is None for line in lines):
+    for index, side in enumerate(sides[1:], start=1):
+        if all(line.gains[index] is None for line in lines):
             raise ConfigError(
                 f"{sides[0].path} and {side.path} have no score of the same task"
                 f"{' by the same method' if any(line.method for line in lines) else ''}, so there is nothing to"
@@ -149,8 +149,8 @@ def _gain(first: dict[int, float], other: dict[int, float], sign: int) -> float 
 
 def _tests(sides: Sequence[Side], lines: Sequence[TaskLine], changes: Sequence[ImageChanges]) -> tuple[SideTest, ...]:
     tests: list[SideTest] = []
-    for place, side in enumerate(sides[1:], start=1):
-        gains, over = [line.gains[place] for line in lines if line.gains[place] is not None], "tasks"
+    for index, side in enumerate(sides[1:], start=1):
+        gains, over = [line.gains[index] for line in lines if line.gains[index] is not None], "tasks"
         if len(gains) == 1:
             by_seed = _seed_gains(sides[0], side, lines)
             gains, over = (by_seed, "seeds") if len(by_seed) > 1 else (gains, over)
@@ -161,7 +161,7 @@ def _tests(sides: Sequence[Side], lines: Sequence[TaskLine], changes: Sequence[I
             tests.append(SideTest(*pair, "Wilcoxon signed-rank", over, *shared, found.p))
             tests.append(SideTest(*pair, "sign flips of the mean", over, *shared, sign_flip_test(gains)))
             tests.append(SideTest(*pair, "sign", over, *shared, sign_test(found.better, found.worse)))
-        change = changes[place - 1]
+        change = changes[index - 1]
         if change.units:
             seeds = {unit.unit.seed for unit in change.units}
             n = sum(_images(unit) for unit in {(u.unit.method, u.unit.task): u for u in change.units}.values())

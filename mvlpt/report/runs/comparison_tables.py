@@ -106,8 +106,8 @@ def _options_sheet(comparison: Comparison) -> Sheet:
     """A row for each run; the options in which they differ are the columns."""
     columns = [("run", True), ("mean %", False), *((option.key, True) for option in comparison.options)]
     rows = [
-        (side.path, _number(comparison.mean(place)), *(option.values[place] for option in comparison.options))
-        for place, side in enumerate(comparison.sides)
+        (side.path, _number(comparison.mean(index)), *(option.values[index] for option in comparison.options))
+        for index, side in enumerate(comparison.sides)
     ]
     differ = len(comparison.options)
     title = (
@@ -127,9 +127,9 @@ def _scores_sheet(comparison: Comparison) -> Sheet:
         method = [_words(line.method)] if with_methods else []
         rows.append((*method, line.task, *map(_number, line.means), *map(_signed, line.gains[1:])))
     if len(comparison.lines) > 1:
-        places = range(len(labels))
-        gains = [_mean([line.gains[place] for line in comparison.lines]) for place in places[1:]]
-        means = map(_number, map(comparison.mean, places))
+        indices = range(len(labels))
+        gains = [_mean([line.gains[index] for line in comparison.lines]) for index in indices[1:]]
+        means = map(_number, map(comparison.mean, indices))
         rows += [None, (*([""] if with_methods else []), "mean", *means, *map(_signed, gains))]
     metrics = ", ".join(sorted({line.metric for line in comparison.lines}))
     return _sheet(f"Score % ({metrics}), gain over {labels[0]} in points", columns, rows, 1 + with_methods)

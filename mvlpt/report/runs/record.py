@@ -18,6 +18,7 @@ from mvlpt.errors import MvlptError
 from mvlpt.io import is_locked, read_json
 
 STATE_FILE = "run.json"
+LONGEST_RUN = 1e10  # seconds; more is no time
 STATES = ("finished", "running", "interrupted", "killed", "failed", "damaged")
 _IDENTITY = re.compile(r"[0-9a-f]{16}")
 
@@ -119,7 +120,7 @@ def read_run(folder: str | os.PathLike[str]) -> RunRecord:
         identity=identity,
         options=options,
         updated=_time(content.get("updated")),
-        seconds=float(seconds) if isinstance(seconds, (int, float)) else None,
+        seconds=float(seconds) if isinstance(seconds, (int, float)) and abs(seconds) < LONGEST_RUN else None,
     )
 
 
