@@ -17,14 +17,14 @@ from mvlpt.data.datum import Datum, labels_of
 from mvlpt.data.features.cache import FeatureBank, FeatureCache, encode_views, fingerprint_items
 from mvlpt.data.features.files import read_or_build
 from mvlpt.data.loading.items import ViewIndex
-from mvlpt.data.loading.loader import EpochLoader
+from mvlpt.data.loading.loader import EpochLoader, ItemLoader
 from mvlpt.data.loading.transforms import transform_of
 from mvlpt.data.loading.wrapper import transparency_of
 from mvlpt.data.sampling.epoch_samplers import by_domain
 from mvlpt.errors import ConfigError, DataError
 
 
-class FeatureLoader:
+class FeatureLoader(ItemLoader):
     """Gives the batches of an image loader, with ``feature`` (B, D) instead of ``img``, without reading images.
 
     The two share one epoch counter: ``set_epoch`` on one, or iterating it, advances the other.
@@ -54,14 +54,6 @@ class FeatureLoader:
         self._label = torch.tensor([item.label for item in source]) if items.num_classes is None else None
 
     @property
-    def data_source(self) -> Sequence[Datum]:
-        return self.items.data_source
-
-    @property
-    def dataset(self) -> Any:
-        return self.items.wrapper
-
-    @property
     def tasks(self) -> Tensor:
         """(N,) the task of every image."""
         return self._task
@@ -77,21 +69,6 @@ class FeatureLoader:
         for row, item in enumerate(self.data_source):
             rows[row, list(labels_of(item))] = 1.0
         return rows
-
-    @property
-    def batch_size(self) -> int:
-        return self.batch_sampler.batch_size
-
-    @property
-    def sampler(self) -> Any:
-        return self.batch_sampler.sampler
-
-    def __len__(self) -> int:
-        return len(self.batch_sampler)
-
-    def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
-        """As :meth:`mvlpt.data.loading.loader.EpochLoader.set_epoch`."""
-        self.batch_sampler.set_epoch(epoch, start_batch)
 
     def close(self) -> None:
         """Does nothing: there are no workers."""

@@ -28,7 +28,44 @@ PREFETCH = 2  # batches that a worker prepares in advance
 HELD = 2  # batches that the training loop references: the current one, and the next before the current is dropped
 
 
-class EpochLoader:
+class ItemLoader:
+    """Gives items in the batches of an epoch plan; :class:`EpochLoader` with their images, or others in its place.
+
+    Attributes:
+        items: the data set with seeded views.
+        batch_sampler: the plan of each epoch.
+    """
+
+    items: Items
+    batch_sampler: EpochBatchSampler
+
+    @property
+    def dataset(self) -> Dataset:
+        """The wrapped data set, with its ``data_source`` where it has one."""
+        return self.items.wrapper
+
+    @property
+    def data_source(self) -> Sequence[Datum]:
+        return self.items.data_source
+
+    @property
+    def batch_size(self) -> int:
+        return self.batch_sampler.batch_size
+
+    @property
+    def sampler(self) -> Any:
+        return self.batch_sampler.sampler
+
+    def __len__(self) -> int:
+        """Batches in a whole epoch."""
+        return len(self.batch_sampler)
+
+    def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
+        """Makes the next iteration give this epoch from batch ``start_batch`` on; passed batches are not loaded."""
+        self.batch_sampler.set_epoch(epoch, start_batch)
+
+
+class EpochLoader(ItemLoader):
     """Iterates over the batches of an epoch, as torch's ``DataLoader`` does.
 
     ``set_epoch(e, start_batch=k)`` makes the next iteration give epoch ``e`` from its batch ``k`` on. Without it, an
@@ -68,31 +105,6 @@ class EpochLoader:
         self.on_bad_image = on_bad_image
         self.skipped: set[str] = set()
         self._loader: DataLoader | None = None
-
-    @property
-    def dataset(self) -> Dataset:
-        """The wrapped data set, with its ``data_source`` where it has one."""
-        return self.items.wrapper
-
-    @property
-    def data_source(self) -> Sequence[Datum]:
-        return self.items.data_source
-
-    @property
-    def batch_size(self) -> int:
-        return self.batch_sampler.batch_size
-
-    @property
-    def sampler(self) -> Any:
-        return self.batch_sampler.sampler
-
-    def __len__(self) -> int:
-        """Batches in a whole epoch."""
-        return len(self.batch_sampler)
-
-    def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
-        """Makes the next iteration give this epoch from batch ``start_batch`` on; passed batches are not loaded."""
-        self.batch_sampler.set_epoch(epoch, start_batch)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         batches = self._inline(iter(self.batch_sampler)) if self.num_workers == 0 else self._from_workers()
