@@ -201,11 +201,14 @@ class SimpleTrainer(TrainerBase):
         """Validates and saves, as the configuration says."""
         last = self.epoch + 1 == self.max_epoch
         frequency = self.cfg.TRAIN.CHECKPOINT_FREQ
-        if self._selects_on_validation():
-            result = self.test(split="val")
-            if result > self.best_result:
-                self.best_result, self.best_epoch = result, self.epoch + 1
-                self.save_model(self.epoch, self.output_dir, val_result=result, model_name="model-best.pth.tar")
+        try:
+            result = self.test(split="val") if self._selects_on_validation() else None
+        except EvaluationError as error:  # the next epoch may be better; the test reports what stays so
+            log.warning("The model of epoch %d cannot be selected: %s", self.epoch + 1, error)
+            result = None
+        if result is not None and result > self.best_result:
+            self.best_result, self.best_epoch = result, self.epoch + 1
+            self.save_model(self.epoch, self.output_dir, val_result=result, model_name="model-best.pth.tar")
         if last or (frequency > 0 and (self.epoch + 1) % frequency == 0):
             self.save_model(self.epoch, self.output_dir)
 
@@ -225,8 +228,6 @@ class SimpleTrainer(TrainerBase):
         seconds = time.monotonic() - self.time_start
         log.info("Trained %d epochs in %s", self.max_epoch - self.start_epoch, short_time(seconds))
         self.close_writer()
-
-    # Evaluation ----------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def test(self, split: str | None = None) -> float:

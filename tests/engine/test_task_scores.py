@@ -113,6 +113,31 @@ def test_a_task_that_fails_in_the_test_costs_neither_the_prompt_nor_other_scores
     assert len((tmp_path / "again" / "results.jsonl").read_text().splitlines()) == 1
 
 
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_task_that_fails_on_validation_ends_no_training(toy_tasks, tmp_path, epochs):
+    class Spoiled(MVLPTCoOp):
+        """Scores of the second task's images are NaN in the last epoch."""
+
+        def model_inference(self, input):
+            logits = super().model_inference(input)
+            if self.epoch + 1 == epochs:
+                logits[input.task == 1] = float("nan")
+            return logits
+
+    TRAINER_REGISTRY.register(Spoiled, name="Spoiled", force=True)
+    options = {"TRAINER__NAME": "Spoiled", "TEST__FINAL_MODEL": "best_val", "OPTIM__MAX_EPOCH": epochs}
+    with pytest.raises(EvaluationError, match="toy-cold cannot be scored"):
+        run(tmp_path / "run", "toy-warm,toy-cold", **options)
+    assert (
+        f"The model of epoch {epochs} cannot be selected: toy-cold cannot be scored"
+        in (tmp_path / "run" / "log.txt").read_text()
+    )
+    rows = [json.loads(line) for line in (tmp_path / "run" / "results.jsonl").read_text().splitlines()]
+    assert {row["task"] for row in rows} == {"toy-warm"}
+    assert (tmp_path / "run" / "prompt.safetensors").is_file()
+    assert (tmp_path / "run" / "prompt_learner" / f"model.pth.tar-{epochs}").is_file()
+
+
 def test_the_prompt_is_exported_before_an_unreadable_test_image_ends_the_run(toy_tasks, tmp_path):
     parent = DATASET_REGISTRY.get("toy-cold")
 
