@@ -45,6 +45,11 @@ def prompt_parts(
         CheckpointError: there is no such task, or the prompt cannot take new classes.
     """
     tasks = recorded_infos(source, prompt, cfg)
+    if sum(task.num_classes for task in tasks) != len(prompt.class_names):
+        raise CheckpointError(
+            f"{source.prompt} is damaged: its tasks have {sum(task.num_classes for task in tasks)} classes, and it has"
+            f" {len(prompt.class_names)}"
+        )
     if request.classes is None:
         chosen = tasks[choose_task(tasks, request.task, source)]
         chosen = replace(chosen, start=0, stop=chosen.num_classes)

@@ -15,7 +15,7 @@ from mvlpt.data import read_image
 from mvlpt.engine import read_results, run_config
 from mvlpt.errors import CheckpointError, DataError, PromptError
 from mvlpt.inference import load, trained_tasks
-from mvlpt.models import load_backbone
+from mvlpt.models import load_backbone, save_prompt
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "trainers"
 FAST = ["OPTIM.MAX_EPOCH", "1", "RUN.TENSORBOARD", "False"]
@@ -243,6 +243,15 @@ def test_a_loaded_backbone_is_used_and_another_one_refused(run, files):
     with pytest.raises(CheckpointError, match="was trained with backbone embedded, not embedded of these weights"):
         load(run / "prompt.safetensors", backbone=other)
     assert load(run / "prompt.safetensors", backbone=other, force=True).logits(files).shape == (5, 3)
+
+
+def test_a_prompt_file_whose_tasks_do_not_fit_its_classes(classifier, tmp_path):
+    path = save_prompt(tmp_path / "p.safetensors", classifier.model, tasks=[{"name": "a", "class_names": ["x"]}])
+    with pytest.raises(CheckpointError, match="is damaged: its tasks have 1 classes, and it has 3"):
+        load(path)
+    path = save_prompt(path, classifier.model, tasks=[{"name": 7, "class_names": ["x"]}])
+    with pytest.raises(CheckpointError, match="damaged header"):
+        load(path)
 
 
 def test_the_package_offers_it_without_loading_torch_before_it_is_used():
