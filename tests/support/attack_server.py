@@ -10,6 +10,7 @@ connections that it opened and files outside the sandbox that it wrote or remove
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -166,6 +167,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     _import_all()
+    gc.collect()
+    gc.freeze()  # or each child would look through all of these objects, and copy their pages
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         print(json.dumps(_attend(json.loads(line))), file=answers, flush=True)
