@@ -6,6 +6,7 @@ import pytest
 from support.imports import ROOT
 from support.pages import PAGES, commands, parser_of
 from support.photos import write_photos
+from support.registries import restored_registries
 
 from mvlpt.cli import COMMANDS, main
 from mvlpt.config import find_config
@@ -64,3 +65,23 @@ def test_the_page_for_clusters(tmp_path, monkeypatch, capfd):
     said = capfd.readouterr().out
     assert "Plan of 709 jobs" in said
     assert "missing on this machine" in said
+
+
+def test_the_plugin_of_the_page_on_trainers(tmp_path, monkeypatch, capsys):
+    page = ROOT / "docs" / "trainers.md"
+    text = page.read_text(encoding="utf-8")
+    (block,) = [found for found in re.findall(r"```python\n(.*?)```", text, flags=re.S) if "ShortPrompt" in found]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "short.py").write_text(block)
+    (line,) = [command for command in commands(page) if "--plugin" in command.words]
+    with restored_registries():
+        assert main([*line.words, "--quiet", *SHORT]) == 0
+
+
+def test_the_plan_of_the_demo_is_shown_as_the_help_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["schedule", "plan", "configs/experiments/demo.yaml", "--slots", "2", "--picture", "plan.png"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "The groups are not known yet; equal parts of the tasks stand in for them" in said
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["plan.png"]

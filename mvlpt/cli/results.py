@@ -35,7 +35,7 @@ EXAMPLES = """\
 examples:
   mvlpt results output/demo                                   # every run below the folder
   mvlpt results output/demo --trainer MVLPT-VPT --shots 1
-  mvlpt results output/demo --groups output/demo/groups.yaml  # means over each group of tasks
+  mvlpt results output/demo --groups output/demo/graph/groups.yaml  # means over each group of tasks
   mvlpt results output/demo --compare MVLPT-VPT/grouped MVLPT-CoOp/grouped
   mvlpt results output/pairs --arm transfer --table gains
   mvlpt results output/demo --format latex --out tables.tex

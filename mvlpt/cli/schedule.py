@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _plan(args: argparse.Namespace) -> int:
-    target = find_target(args.root, args.output_dir, args.groups)
+    target = find_target(args.root, args.output_dir, args.groups, only_shown=True)
     records = read_records(target.root, target.plan) if target.root is not None else {}
     if args.slots is not None and args.slots < 1:
         raise ScheduleError(f"--slots is {args.slots}; give 1 or more")
@@ -111,6 +111,10 @@ def _plan(args: argparse.Namespace) -> int:
     if args.list:
         show(*(f"{job.id} {job.name}\n  {job.shell}" for job in target.plan))
     show(plan_sheet(target.plan, records), str(plan_times(target.plan, slots, records)))
+    if target.stand_in:
+        show(
+            "The groups are not known yet; equal parts of the tasks stand in for them (`mvlpt experiment` makes them)."
+        )
     _save(target)
     if args.picture:
         title = f"{target.name}: {len(target.plan)} jobs"

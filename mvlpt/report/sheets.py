@@ -110,7 +110,7 @@ def rich_table(sheet: Sheet) -> Table:
 def markdown(sheet: Sheet) -> str:
     """A GitHub table under its title; rules between rows are left out, for Markdown has none."""
     lines = [f"**{_markdown_escape(sheet.title)}**", ""] if sheet.title else []
-    lines.append(_markdown_row([", ".join(filter(None, column.lines)) for column in sheet.columns]))
+    lines.append(_markdown_row([" ".join(filter(None, column.lines)) for column in sheet.columns]))
     lines.append("|" + "|".join(":---" if column.left else "---:" for column in sheet.columns) + "|")
     for row in sheet.rows:
         if row is not None:

@@ -42,7 +42,8 @@ def parser_of(words: list[str]) -> Any:
 
 
 def _blocks(text: str) -> list[list[str]]:
-    fenced = re.findall(r"```(?:sh|bash|console)?\n(.*?)```", text, flags=re.S)
+    every = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.S | re.M)
+    fenced = [block for language, block in every if language in ("", "sh", "bash", "console")]
     indented = re.findall(r"(?:^(?: {4}|\t).*\n)+", re.sub(r"```.*?```", "", text, flags=re.S), flags=re.M)
     return [block.splitlines() for block in (*fenced, *indented)]
 

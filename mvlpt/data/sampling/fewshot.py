@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mvlpt.data.datum import Datum, Label, labels_of
@@ -37,7 +37,14 @@ def stream_seed(seed: int) -> int:
 
 
 def few_shot_indices(
-    labels: Sequence[Label], *, task: str, split: str, shots: int, seed: int, repeat: bool = False
+    labels: Sequence[Label],
+    *,
+    task: str,
+    split: str,
+    shots: int,
+    seed: int,
+    repeat: bool = False,
+    names: Mapping[int, str] | None = None,
 ) -> list[int]:
     """The default protocol's sample of one split.
 
@@ -45,6 +52,7 @@ def few_shot_indices(
         labels: label of every image, in the split's order.
         task, split, shots, seed: name the random stream.
         repeat: draw images of small classes several times, so that each class has exactly ``shots``.
+        names: of the classes by label, for the warning.
 
     Returns:
         Indices into ``labels``, class by class; all indices if ``shots`` is below 1. A class with fewer images than
@@ -53,22 +61,32 @@ def few_shot_indices(
     if shots < 1:
         return list(range(len(labels)))
     if not repeat:
-        warn_small_classes(labels, shots, task=task, split=split)
+        warn_small_classes(labels, shots, task=task, split=split, names=names)
     rng = python_stream("few-shot", task, split, shots, stream_seed(seed))
     return select_fewshot(labels, shots, rng, repeat=repeat)
 
 
-def warn_small_classes(labels: Sequence[Label], shots: int, *, task: str, split: str) -> None:
-    """Logs one warning that names the classes with fewer images than shots."""
+def warn_small_classes(
+    labels: Sequence[Label], shots: int, *, task: str, split: str, names: Mapping[int, str] | None = None
+) -> None:
+    """Logs one warning that names the classes with fewer images than shots.
+
+    Args:
+        labels: label of every image.
+        shots: images a class.
+        task, split: for the message.
+        names: of the classes by label, where they are known.
+    """
     counts: dict[int, int] = defaultdict(int)
     for label in labels:
         for one in label if isinstance(label, tuple) else (label,):
             counts[one] += 1
     small = sorted(one for one, count in counts.items() if count < shots)
     if small:
-        listed = ", ".join(map(str, small[:5])) + (", ..." if len(small) > 5 else "")
+        known = names or {}
+        listed = ", ".join(known.get(one) or f"class {one}" for one in small[:5]) + (", ..." if len(small) > 5 else "")
         logger.warning(
-            "%s: %d of %d classes have fewer than %d %s images (class %s); all of their images are used",
+            "%s: %d of %d classes have fewer than %d %s images (%s); all of their images are used",
             *(task, len(small), len(counts), shots, split, listed),
         )
 
@@ -114,10 +132,11 @@ def few_shot_split(
     train, val = list(train), list(val or [])
     train_labels, val_labels = [item.label for item in train], [item.label for item in val]
     val_shots = min(shots, MAX_VAL_SHOTS)
+    names = {item.label: item.classname for item in train if not isinstance(item.label, tuple)}
     if protocol in ("elevater", "mvlpt"):
         drawn = 2 if protocol == "elevater" and shots == 1 else shots
         order = elevater_sample([labels_of(item) for item in train], num_classes, drawn, stream_seed(seed))
-        warn_small_classes(train_labels, drawn, task=task, split="train")
+        warn_small_classes(train_labels, drawn, task=task, split="train", names=names)
         sample = [train[index] for index in order]
         if merge_val and shots != 1:
             return FewShotSplit(sample, [], protocol)
@@ -129,12 +148,12 @@ def few_shot_split(
         return FewShotSplit(train, val, protocol)
     if protocol == "coop":
         rng = random.Random(stream_seed(seed))
-        warn_small_classes(train_labels, shots, task=task, split="train")
+        warn_small_classes(train_labels, shots, task=task, split="train", names=names)
         chosen = select_fewshot(train_labels, shots, rng), select_fewshot(val_labels, val_shots, rng)
     else:
         chosen = (
-            few_shot_indices(train_labels, task=task, split="train", shots=shots, seed=seed),
-            few_shot_indices(val_labels, task=task, split="val", shots=val_shots, seed=seed),
+            few_shot_indices(train_labels, task=task, split="train", shots=shots, seed=seed, names=names),
+            few_shot_indices(val_labels, task=task, split="val", shots=val_shots, seed=seed, names=names),
         )
     return FewShotSplit([train[i] for i in chosen[0]], [val[i] for i in chosen[1]], protocol)
 

@@ -25,6 +25,7 @@ LARGEST = 150  # jobs that are drawn one by one
 ENDINGS = (".png", ".svg", ".pdf")
 POINTS = 7.5
 LINE = 0.15  # inches
+LEGEND = 0.2  # inches below the boxes
 COLOUR_OF = dict(zip(KINDS, COLOURS, strict=False))
 
 
@@ -101,7 +102,7 @@ def draw_plan(plan: Plan, title: str = "", largest: int = LARGEST) -> Any:
     height_of = max((len(box.lines) for box in boxes.values()), default=1) * LINE + 0.12
     widths = [max(_text_width(boxes[key]) for key in keys) + 0.22 for keys in columns]
     tallest = max((len(keys) for keys in columns), default=1)
-    height = max(tallest * (height_of + 0.12), 1.0) + 0.75
+    height = max(tallest * (height_of + 0.12), 1.0) + 0.75 + LEGEND
     gap = min(2.2, 0.6 + 0.04 * tallest)  # arrows between tall layers need room
     width = max(sum(widths) + gap * (len(columns) - 1) + 0.3, text_width([title], 11) + 0.4, 6.0)
     figure = new_figure(width, height)
@@ -113,7 +114,7 @@ def draw_plan(plan: Plan, title: str = "", largest: int = LARGEST) -> Any:
     boxes_at: dict[Any, tuple[float, float, float]] = {}
     left = 0.15
     for keys, wide in zip(columns, widths, strict=True):
-        step = (height - 0.75) / max(len(keys), 1)
+        step = (height - 0.75 - LEGEND) / max(len(keys), 1)
         for row, key in enumerate(keys):
             boxes_at[key] = (left, height - 0.4 - step * (row + 0.5), wide)
         left += wide + gap
@@ -165,7 +166,8 @@ def _arrows(axes: Any, graph: nx.DiGraph, boxes_at: Mapping[Any, Any]) -> None:
         curve = Curve([(x0, y0), (x0 + bend, y0), (x1 - bend, y1), (x1, y1)], [1, 4, 4, 4])
         critical, jobs = attributes["critical"], attributes["jobs"]
         style = {"linewidth": 1.8 if critical else 0.6 + 0.1 * min(jobs, 10), "alpha": 0.9 if critical else faint}
-        axes.add_patch(PathPatch(curve, fill=False, edgecolor=INK if critical else "#777777", zorder=1, **style))
+        colour, order = (INK, 3) if critical else ("#777777", 1)  # the critical path is above boxes, not behind them
+        axes.add_patch(PathPatch(curve, fill=False, edgecolor=colour, zorder=order, **style))
 
 
 def _draw_box(axes: Any, box: Box, left: float, middle: float, wide: float, high: float) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from mvlpt.data import Datum, labels_of
 from mvlpt.data.images import read_image
 from mvlpt.errors import ConfigError, DataError
 from mvlpt.io import atomic_write, clean_text
 from mvlpt.randomness import python_stream
+from mvlpt.report.tasks.fonts import draw_text, text_width
 
 PAPER, INK, FAINT, WRONG = (255, 255, 255), (30, 30, 30), (225, 225, 225), (190, 40, 40)
 GAP, TEXT, MARGIN = 4, 13, 16
@@ -115,7 +116,7 @@ def draw_contact_sheet(
         raise DataError(f"A sheet of {len(rows)} classes would have {size[0]} x {size[1]} pixels; show fewer classes")
     page = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(page)
-    draw.text((MARGIN, MARGIN // 2), clean_text(title, LONGEST), INK, _font(TEXT + 3))
+    draw_text(draw, (MARGIN, MARGIN // 2), clean_text(title, LONGEST), INK, TEXT + 3)
     for number, (items, name) in enumerate(zip(rows, classnames, strict=True)):
         left = MARGIN + number // lines * block[0]
         top = 2 * MARGIN + GAP + number % lines * block[1]
@@ -147,14 +148,9 @@ def _paste(page: Image.Image, draw: ImageDraw.ImageDraw, item: Datum, corner: tu
 
 def _text(draw: ImageDraw.ImageDraw, corner: tuple[int, int], text: str, width: int) -> None:
     """One line, truncated to the width."""
-    font = _font(TEXT)
     text = clean_text(text, LONGEST)
-    if draw.textlength(text, font) > width:
-        while text and draw.textlength(text + "...", font) > width:
+    if text_width(draw, text, TEXT) > width:
+        while text and text_width(draw, text + "...", TEXT) > width:
             text = text[:-1]
         text += "..."
-    draw.text(corner, text, INK, font)
-
-
-def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)
+    draw_text(draw, corner, text, INK, TEXT)
