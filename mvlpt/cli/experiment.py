@@ -36,6 +36,7 @@ examples:
       --output-dir output/transfer --executor slurm --slots 32 --executor-option partition=gpu
 
 Watch it from another terminal: mvlpt schedule status DIR. docs/experiments.md describes the experiment file.
+An option may list values to choose from, OPTIM.LR: [0.001, 0.01]: folds of the training images decide (docs/search.md).
 Exit status: 0 done, 1 some jobs failed, 2 bad input, 130 interrupted (the same command goes on).
 """
 
