@@ -228,7 +228,7 @@ def test_bad_folders_and_files_are_reported(quick, tmp_path):
 
 def test_tasks_without_training_images_or_name_are_reported(toy_tasks, tmp_path, capsys):
     assert main(["group", "--out", str(tmp_path)]) == 2
-    assert "--tasks" in capsys.readouterr().err
+    assert "--dataset" in capsys.readouterr().err
 
 
 TABLE = "a,b,c,cost\n3.0,,,1\n,2.0,,1\n,,4.0,1\n2.5,2.2,,1\n,1.5,3.0,1\n2.0,,5.0,1\n"
