@@ -31,6 +31,7 @@ from mvlpt.report import Sheet, rich_table
 from mvlpt.runtime import CleanConsole, Interrupted
 
 NEWLINE = "\n"
+RESULT_COLUMNS = ("task", "split", "metric", "score %", "images")
 MOST_LINES = 100  # of an error that lists things
 MORE_FILES = "raise the limit of open files (ulimit -n 1024), or set DATALOADER.NUM_WORKERS 0"
 TOOLS = {"group": "group_tasks.py", "experiment": "run_experiment.py", "average": "average_prompts.py"}
@@ -129,24 +130,22 @@ def _quiet_threads() -> Iterator[None]:
 
 
 def results_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
-    """One line per task, and their mean where there are several."""
+    """One line per task, and their mean where there are several; a narrow terminal gets fewer columns."""
+    width = output_width()
+    columns = [*RESULT_COLUMNS] if width >= 70 else ["task", "score %"]
     table = Table(title=title, title_justify="left")
-    for column, justify in (
-        ("task", "left"),
-        ("split", "left"),
-        ("metric", "left"),
-        ("score %", "right"),
-        ("images", "right"),
-    ):
-        table.add_column(column, justify=justify)
+    for column in columns:
+        number = column in ("score %", "images")
+        table.add_column(column, justify="right" if number else "left", no_wrap=column != "task", overflow="fold")
     for row in rows:
-        table.add_row(
-            *(rich_text(row[key]) for key in ("task", "split", "metric")), f"{row['value']:.2f}", f"{row['n']:,}"
-        )
+        words = {key: rich_text(row[key]) for key in ("task", "split", "metric")}
+        cells = {**words, "score %": f"{row['value']:.2f}", "images": f"{row['n']:,}"}
+        table.add_row(*(cells[column] for column in columns))
     if len(rows) > 1:
         table.add_section()
         mean = sum(row["value"] for row in rows) / len(rows)
-        table.add_row("mean", "", "", f"{mean:.2f}", f"{sum(row['n'] for row in rows):,}", style="bold")
+        cells = {"task": "mean", "score %": f"{mean:.2f}", "images": f"{sum(row['n'] for row in rows):,}"}
+        table.add_row(*(cells.get(column, "") for column in columns), style="bold")
     return table
 
 

@@ -79,7 +79,9 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([task_record(task) for task in tasks], indent=1))
         return 0
-    CleanConsole(width=None if CleanConsole().is_terminal else 180).print(listing_table(tasks, args.root))
+    console = CleanConsole()
+    width = console.width if console.is_terminal else 180
+    CleanConsole(width=width).print(listing_table(tasks, args.root, width))
     found = sum(bool(task.location) for task in tasks)
     hint = "" if args.root or found == len(tasks) else "; give --root DIR, the folder of the data sets"
     show(f"{found} of {len(tasks)} found{hint}. `mvlpt tasks download NAME --root DIR` gets one or says how.")

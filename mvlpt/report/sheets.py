@@ -70,7 +70,9 @@ class Sheet:
             for i, column in enumerate(self.columns)
         ]
         keys = self.keys
-        available, cuts, used = max(width - 1 - sum(widths[:keys]), width // 2), [keys], 0
+        available, cuts, used = width - 1 - sum(widths[:keys]), [keys], 0
+        if available < max(widths[keys:], default=0):  # then words are broken wherever they are
+            available = max(available, width // 2)
         for column in range(keys, len(widths)):
             if used and used + widths[column] > available:
                 cuts.append(column)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from mvlpt.errors import MvlptError
@@ -20,6 +21,7 @@ from mvlpt.runtime.epoch_table import short_time
 
 FILE_VARIABLE = "MVLPT_PROGRESS_FILE"  # names a file through which other processes follow the run
 FILE_SECONDS = 1.0
+NARROW = 76  # characters of a line
 
 
 @contextmanager
@@ -43,7 +45,7 @@ class _Time(ProgressColumn):
     """A time with its name: ``elapsed 1:05`` or ``left 0:40``."""
 
     def __init__(self, name: str, seconds: Callable[[Task], float | None]) -> None:
-        super().__init__()
+        super().__init__(Column(no_wrap=True))
         self._name, self._seconds = name, seconds
 
     def render(self, task: Task) -> Text:
@@ -54,12 +56,18 @@ class _Time(ProgressColumn):
 def _bar(unit: str = "") -> Progress:
     """A description, which is not read as markup, a bar, counts and labelled times, in one colour and one line."""
     counts = "{task.completed:.0f}/{task.total:.0f}" + (f" {unit}" if unit else "")
-    return Progress(
-        TextColumn("{task.description}", markup=False, style="none"),
+    one_line = Column(no_wrap=True)
+    columns: list[ProgressColumn] = [
+        TextColumn("{task.description}", markup=False, style="none", table_column=one_line),
         BarColumn(bar_width=20, style="dim", complete_style="bold", finished_style="bold", pulse_style="bold"),
-        TextColumn(counts, style="none"),
+        TextColumn(counts, style="none", table_column=one_line),
         _Time("elapsed", lambda task: task.elapsed),
         _Time("left", lambda task: task.time_remaining),
+    ]
+    if stderr_console().width < NARROW:  # without the bar and the time elapsed
+        del columns[3], columns[1]
+    return Progress(
+        *columns,
         console=stderr_console(),
         transient=True,
     )

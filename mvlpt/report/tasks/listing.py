@@ -53,19 +53,29 @@ def task_record(task: ListedTask) -> dict[str, Any]:
     }
 
 
-def listing_table(tasks: Sequence[ListedTask], root: str) -> Table:
-    """The table of :func:`list_tasks`, with a section for each family; paths are shown relative to ``root``."""
+PLACE = "found, or where it was looked for"
+WIDE, NARROW = 100, 70  # characters of a line
+
+
+def listing_table(tasks: Sequence[ListedTask], root: str, width: int = 180) -> Table:
+    """The table of :func:`list_tasks`, with a section for each family; paths are shown relative to ``root``.
+
+    Args:
+        tasks: what is listed.
+        root: the folder of the data sets.
+        width: characters of a line; a narrow table has fewer columns.
+    """
     from rich.table import Table
 
     below = f" below {rich_text(root)}" if root else ""
     table = Table(title=f"{len(tasks)} tasks{below}", title_justify="left")
-    for column in ("task", "family"):
-        table.add_column(column, no_wrap=True)
-    for column in ("classes", "train", "val", "test"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for column in ("metric", "source"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("found, or where it was looked for", overflow="fold")
+    titles = ("task", "family", "classes", "train", "val", "test", "metric", "source", PLACE)
+    shown = (
+        titles if width >= WIDE else ("task", "classes", "metric", "source") if width >= NARROW else ("task", "source")
+    )
+    for title in shown:
+        right = title in ("classes", "train", "val", "test")
+        table.add_column(title, justify="right" if right else "left", no_wrap=title != PLACE, overflow="fold")
     family = None
     for metadata, location in tasks:
         if family not in (None, metadata.family):
@@ -73,7 +83,10 @@ def listing_table(tasks: Sequence[ListedTask], root: str) -> Table:
         family = metadata.family
         sizes = (f"{size:,}" if size else "-" for size in metadata.sizes)
         name, classes = metadata.name, str(metadata.num_classes)
-        table.add_row(name, family, classes, *sizes, metadata.metric, *_where(location, root))
+        cells = dict(
+            zip(titles, (name, family, classes, *sizes, metadata.metric, *_where(location, root)), strict=True)
+        )
+        table.add_row(*(cells[title] for title in shown))
     return table
 
 
