@@ -208,7 +208,7 @@ MISTAKES = {
     "option name": (["run", "p", "--trust", "--executor-option", "gpu_shares=2"], "did you mean 'gpu_share'?"),
     "picture": (["plan", "p", "--slots", "1", "--picture", "plan.doc"], "name a file that ends in .png or .svg"),
     "output of a plan": (["plan", "p", "--output-dir", "q"], "go with an experiment file"),
-    "groups": (["plan", "grouped.yaml"], "give --groups, or use `mvlpt experiment`"),
+    "groups": (["run", "grouped.yaml", "--output-dir", "q"], "give --groups, or use `mvlpt experiment`"),
     "yaml": (["plan", "absent.yaml"], "absent.yaml"),
 }
 
