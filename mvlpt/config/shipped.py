@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,9 +27,9 @@ def find_config(path: str | Path, roots: Sequence[Path] = ()) -> Path:
         A path that exists, or ``path`` itself, so that the reader's error names what was asked for.
     """
     asked = Path(path)
-    if asked.exists() or asked.is_absolute():
+    if os.path.exists(asked) or asked.is_absolute() or not asked.name:  # false for a name that no file can have
         return asked
-    if asked.with_name(f"{asked.name}{SUFFIX}").is_file():
+    if os.path.isfile(asked.with_name(f"{asked.name}{SUFFIX}")):
         return asked.with_name(f"{asked.name}{SUFFIX}")
     for root in roots:
         for folder in (root, root / "configs"):
@@ -40,11 +41,11 @@ def find_config(path: str | Path, roots: Sequence[Path] = ()) -> Path:
 
 def _found_below(folder: Path, asked: Path) -> Path | None:
     """The file or folder of a name below a folder; a short name may leave out the kind and the suffix."""
-    if (folder / asked).exists():
+    if os.path.exists(folder / asked):
         return folder / asked
     names = [asked] if asked.suffix == SUFFIX else [asked.with_name(f"{asked.name}{SUFFIX}")]
     paths = [folder / kind / name for kind in ("", *KINDS) for name in names] if asked.name else []
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if os.path.isfile(path)), None)
 
 
 def _shipped_roots() -> Iterator[Path]:
@@ -67,5 +68,8 @@ def _shortened(name: str) -> str:
 
 def nearest_config(path: str | Path) -> str:
     """Ends a sentence on a file that is missing: the nearest short name of a shipped one, or where they are."""
-    name = Path(path).with_suffix("").as_posix().removeprefix("configs/")
+    asked = Path(path)
+    if not asked.name:
+        return "; see configs/ for those that are shipped"
+    name = asked.with_suffix("").as_posix().removeprefix("configs/")
     return suggest(_shortened(name), short_names()) or "; see configs/ for those that are shipped"

@@ -77,15 +77,15 @@ class DatasetRegistry(Registry):
 def _unknown(name: str) -> str:
     """What is wrong with a name that is a path; empty for another name."""
     path = Path(name)
-    if path.is_file():
+    if os.path.isfile(path):  # false for a name that no file can have
         how = "manifest" if path.suffix.lower() in (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson") else "images"
         return f"{name} is a file, not a task; name a folder of class folders, or a task file (.yaml) with '{how}: ...'"
     if not is_path_like(name):
         return ""
     parent = path.parent
-    there = [f"{entry.name}/" for entry in parent.iterdir() if entry.is_dir()] if parent.is_dir() else []
+    there = [f"{entry.name}/" for entry in parent.iterdir() if entry.is_dir()] if os.path.isdir(parent) else []
     near = suggest(f"{path.name}/", there)
     missing = f"There is no folder {name}" + ("" if path.is_absolute() else f" in {os.getcwd()}")
-    if parent.is_dir():
+    if os.path.isdir(parent):
         return missing + (near if near.startswith("; did you mean") else "")
     return f"{missing}, nor {parent}"
