@@ -125,7 +125,7 @@ class PromptTrainer(FrozenCLIPTrainer):
             part, truth = input[start : start + size], label[start : start + size]
             with self._precision_context():
                 outputs = self._forward(part)
-            losses = self.batch_losses(part, outputs, truth)
+            losses = self.losses(outputs, truth)
             part_loss = losses.sum() / len(label)
             part_hits = correct(outputs.logits.detach(), truth)
             if several:
@@ -141,10 +141,6 @@ class PromptTrainer(FrozenCLIPTrainer):
         if self.batch_idx + 1 == self.num_batches:
             self.update_lr()
         return {"loss": float(loss), "acc": 100 * float(hits) / len(label)}
-
-    def batch_losses(self, input: TaskInput, outputs: Outputs, label: torch.Tensor) -> torch.Tensor:
-        """As :meth:`losses`, for methods whose loss also reads the images."""
-        return self.losses(outputs, label)
 
     def losses(self, outputs: Outputs, label: torch.Tensor) -> torch.Tensor:
         """The loss of every image (B,); a method that also regularises its prompt overrides this and adds its term.

@@ -36,12 +36,18 @@ class PromptSRC(PromptTrainer):
         self._untuned = F.normalize(class_texts(self.backbone, tasks).raw, dim=-1)
         self.averaged_prompt: dict[str, torch.Tensor] = {}
 
-    def batch_losses(self, input: TaskInput, outputs: Outputs, label: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy (B,) and the three distances to the untuned model."""
-        options = self.cfg.TRAINER.PROMPTSRC
-        with torch.no_grad():
-            images = F.normalize(self.backbone.encode_image(input.images).float(), dim=-1)
-            reference = self.model.logits(images, self._untuned, input.task).float().log_softmax(dim=-1)
+    def _forward(self, input: TaskInput) -> Outputs:
+        """As of every prompt; while training, the untuned model sees the images, too."""
+        if torch.is_grad_enabled():
+            with torch.no_grad():
+                images = F.normalize(self.backbone.encode_image(input.images).float(), dim=-1)
+                logits = self.model.logits(images, self._untuned, input.task).float().log_softmax(dim=-1)
+            self._reference = images, logits
+        return super()._forward(input)
+
+    def losses(self, outputs: Outputs, label: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy (B,) and the three distances to the untuned model, of the batch that was passed last."""
+        options, (images, reference) = self.cfg.TRAINER.PROMPTSRC, self._reference
         texts = self._untuned if outputs.classes is None else self._untuned[outputs.classes]
         to_texts = (outputs.text_features - texts).abs().mean()
         to_images = (outputs.image_features - images).abs().mean(dim=-1)
@@ -50,7 +56,7 @@ class PromptSRC(PromptTrainer):
         gap = reference.exp() * (reference.masked_fill(~known, 0) - tuned)
         divergence = gap.sum(dim=-1) / known.sum(dim=-1)
         extra = options.TEXT_LOSS_WEIGHT * to_texts + options.IMAGE_LOSS_WEIGHT * to_images + divergence
-        return self.losses(outputs, label) + extra
+        return super().losses(outputs, label) + extra
 
     def after_epoch(self) -> None:
         """Adds the epoch's prompt to the average, which takes the prompt's place after the last epoch."""

@@ -93,7 +93,7 @@ def test_promptsrc_keeps_features_and_logits_near_the_untuned_models(toy_tasks, 
     )
     tuned, other = outputs.logits.log_softmax(dim=1), reference.log_softmax(dim=1)
     expected = expected + F.kl_div(tuned, other, reduction="sum", log_target=True) / outputs.logits.numel()
-    ours = trainer.batch_losses(input, outputs, label).mean()
+    ours = trainer.losses(outputs, label).mean()
     torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
 
 
