@@ -46,7 +46,7 @@ class CustomTask(SampledDataset):
         spec = self.spec
         self.dataset_dir, self.center_crop = str(spec.images), spec.center_crop
         self.transparency = spec.transparency
-        if not spec.images.is_dir():
+        if not os.path.isdir(spec.images):
             raise DataError(f"{spec.where}: the folder of the images, {spec.images}, does not exist")
         splits, classes = self._manifest() if spec.manifests else self._folders()
         filled = fill_splits(splits, spec.shares or DEFAULT_SHARES, task=self.name)
@@ -124,7 +124,7 @@ def custom_task(path: str) -> type[CustomTask]:
 
 def is_task_path(name: str) -> bool:
     """Names that end in ``.yaml``, and existing folders written with a slash, are paths."""
-    return name.lower().endswith(SUFFIXES) or ("/" in name.replace(os.sep, "/") and Path(name).is_dir())
+    return name.lower().endswith(SUFFIXES) or ("/" in name.replace(os.sep, "/") and os.path.isdir(name))
 
 
 DATASET_REGISTRY.register_paths(is_task_path, custom_task)

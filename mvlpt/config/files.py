@@ -88,7 +88,7 @@ def options_in(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     file = find_config(path)
     values = {key: option.default for key, option in OPTIONS.items()}
-    for _, content in with_bases(file / SAVED if file.is_dir() else file):
+    for _, content in with_bases(file / SAVED if os.path.isdir(file) else file):
         for key, value in flatten(content):
             values[key] = coerce(value, OPTIONS[key].default, key) if key in OPTIONS else value
     return values

@@ -64,7 +64,7 @@ class DatasetRegistry(Registry):
             raise UnknownNameError(_unknown(name) or self._unregistered(name)) from None
 
     def _unregistered(self, name: str) -> str:
-        if Path(name).is_dir():
+        if os.path.isdir(name):
             return f"No {self._name} is named '{name}'; for the folder of this name write '{name}/'"
         folders = [f"{path.name}/" for path in Path().iterdir() if path.is_dir() and not path.name.startswith(".")]
         near = suggest(name, [*self.registered_names(), *folders], cutoff=0.6)
