@@ -38,7 +38,7 @@ def test_one_task_leaves_the_promised_folder(toy_tasks, tmp_path, capsys):
     assert "accuracy" in shown
     found = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert found == {
-        "config.yaml", "run.json", "results.jsonl", "log.txt", "prompt.safetensors",
+        "config.yaml", "run.json", "results.jsonl", "log.txt", "prompt.safetensors", "metrics.csv", "evaluation.json",
         "prompt_learner/model.pth.tar-2", "prompt_learner/checkpoint", "samples/toy-warm-independent-shots2-seed1.json",
     }  # fmt: skip
     state = json.loads((tmp_path / "run" / "run.json").read_text())
