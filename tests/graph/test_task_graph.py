@@ -222,7 +222,7 @@ def edited(tmp_path, edit):
         (lambda c: c["edges"][0].update({"label.chamfr": 1}), "has the value 'label.chamfr', .*; did you mean"),
         (lambda c: c["edges"][0].update({"label.chamfer": "1"}), "has '1' for 'label.chamfer'; it must be a number"),
         (lambda c: c["edges"][0].update({"label.chamfer": 7}), "contains 7; a similarity"),
-        (lambda c: c["edges"][0].update({"label.chamfer": 10**400}), "too large"),
+        (lambda c: c["edges"][0].update({"label.chamfer": 10**400}), "too many digits"),
         (lambda c: c["edges"][0].update({"label.chamfer": float("nan")}), "NaN is not a number"),
         (lambda c: c["edges"][0].update(target="cat"), "unknown task 'cat'; did you mean 'cats'"),
         (lambda c: c["edges"][0].update(target="cats"), "joins 'cats' to itself"),

@@ -75,6 +75,7 @@ def plain_logging():
     """The handlers of a test are gone after it."""
     loggers = [logging.getLogger(name) for name in ("mvlpt", "py.warnings")]
     before = [(logger, list(logger.handlers), logger.propagate, logger.level) for logger in loggers]
+    logging.captureWarnings(False)  # pytest has put back what an earlier test captured, and logging does not know it
     yield
     logging.captureWarnings(False)
     for logger, handlers, propagates, level in before:

@@ -94,7 +94,7 @@ class DatasetBase:
             self._num_classes = len(self._classnames)
         else:
             self._collect_classnames()
-        self._check_names()
+        self._check_class_names()
         self._check_labels()
 
     @property
@@ -143,7 +143,7 @@ class DatasetBase:
             self._lab2cname.update({label: known[label] for label in absent})
             self._classnames = [self._lab2cname[label] for label in range(self._num_classes)]
 
-    def _check_names(self) -> None:
+    def _check_class_names(self) -> None:
         """A name that is no text, as a folder of unknown encoding has, cannot be tokenised, shown or stored."""
         for name in (self.name, *self._classnames):
             if isinstance(name, str) and not name.isprintable() and _HALF.search(name):

@@ -160,6 +160,8 @@ class TaskEmbedding:
             GraphError: the file is missing, damaged, of another format or version, or its sizes do not match.
         """
         path, remedy = Path(path), "embed the task again"
+        if not path.exists():
+            raise GraphError(f"No task embedding at {path}; {remedy}")
         try:
             with open_zip(path, error=GraphError) as archive:
                 header = parse_json(_read_array(archive, HEADER, "u").tobytes(), path, error=GraphError, remedy=remedy)
