@@ -34,12 +34,13 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     args = build_parser().parse_args(argv)
     from mvlpt.report.page import write_report  # after --help, which needs none of it
+    from mvlpt.report.runs import size_word
 
     setup_logging(verbose=False)
     report = write_report(args.folder, args.out, images=not args.no_images)
     for problem in report.problems:
         show(f"not in the report: {problem}")
-    show(f"report: {report.path} ({report.size / 1e6:.1f} MB, {report.seconds:.0f} s)")
+    show(f"report: {report.path} ({size_word(report.size)}, {report.seconds:.0f} s)")
     if args.open:
         webbrowser.open(report.path.resolve().as_uri())
     return 0
