@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.plans import PATIENCE
+from support.registries import restored_registries
 
 from mvlpt.cli import main
 from mvlpt.engine.checkpoints import save_checkpoint
@@ -110,7 +111,8 @@ def test_a_plugin_adds_a_trainer_with_options_of_its_own(toy_tasks, tmp_path):
         "        return {**super().prompt_options(cfg), 'n_ctx': cfg.TRAINER.SHORT.LENGTH, 'ctx_init': ''}\n"
     )
     words = ["--plugin", plugin, "--trainer", "ShortPrompt", "--dataset", "toy-warm", "--shots", 1]
-    assert train(*words, output=tmp_path / "run", opts=["TRAINER.SHORT.LENGTH", 3]) == 0
+    with restored_registries():
+        assert train(*words, output=tmp_path / "run", opts=["TRAINER.SHORT.LENGTH", 3]) == 0
     assert load_prompt(tmp_path / "run" / "prompt.safetensors").tensors["ctx"].shape == (3, 128)
 
 
