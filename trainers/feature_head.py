@@ -14,7 +14,7 @@ from mvlpt.data.loading import is_random
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.errors import ConfigError
 from mvlpt.models import LabelSpace
-from mvlpt.models.heads import FeatureHead, Support, class_texts, options_of
+from mvlpt.models.heads import FeatureHead, Support, options_of
 from mvlpt.randomness import torch_stream
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
 from mvlpt.trainers.losses import correct, prompt_losses
@@ -51,7 +51,7 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
         self.backbone = self.load_backbone(self._precision())
         kind = "per_task" if cfg.DATASET.MULTITASK_LABEL_PERTASK else "joint"
         self.label_space = LabelSpace(kind, tuple((task.start, task.stop) for task in self.dm.tasks), self.num_classes)
-        texts = class_texts(self.backbone, [(task.classnames, self.templates_of(task)) for task in self.dm.tasks])
+        texts = self.class_texts()
         images = 0 if self.train_loader_x is None else len(self.train_loader_x.data_source)
         options = options_of(self.head, cfg.TRAINER[self.head.section])
         self.model = self.head(texts, self.backbone.logit_scale.exp(), images, options).to(self.device)
@@ -108,9 +108,7 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
         logits = self.model_inference(input)
         loss = prompt_losses(logits, label).mean()
         stream = torch_stream("feature head", self.cfg.SEED, self.epoch, self.batch_idx)
-        if (extra := self.model.extra_loss(len(label), stream)) is not None:
-            share = self.model.chosen.text_share
-            loss = (1 - share) * loss + share * extra
+        loss = self.model.joined_loss(loss, len(label), stream)
         self.model_zero_grad()
         self.model_backward(loss + self.model.penalty())
         self.model.before_update(self.epoch)

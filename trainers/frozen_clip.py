@@ -15,6 +15,7 @@ from mvlpt.data.loading import is_random
 from mvlpt.engine import TrainerX, configured_backbone, current_resources
 from mvlpt.errors import ConfigError
 from mvlpt.models import Backbone
+from mvlpt.models.heads import ClassTexts, class_texts
 from mvlpt.runtime import counting
 
 log = logging.getLogger(__name__)
@@ -149,6 +150,10 @@ class FrozenCLIPTrainer(TrainerX):
         options = self.cfg.TRAINER.ZEROSHOT
         templates = [options.TEMPLATE] if options.TEMPLATE else list(task.templates)
         return templates if options.ENSEMBLE else templates[:1]
+
+    def class_texts(self) -> ClassTexts:
+        """What the text tower says about the classes of all tasks, each in its own task's templates."""
+        return class_texts(self.backbone, [(task.classnames, self.templates_of(task)) for task in self.dm.tasks])
 
     def features_of(self, input: TaskInput) -> torch.Tensor:
         """Image features (B, D) of length one: those of the batch, or else computed from its images."""

@@ -6,7 +6,6 @@ import torch
 
 from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.models import Outputs
-from mvlpt.models.heads import class_texts
 from mvlpt.trainers.prompt_trainer import PromptTrainer
 
 
@@ -25,8 +24,7 @@ class KgCoOp(PromptTrainer):
     def build_model(self) -> None:
         """The prompt, and the untuned text features."""
         super().build_model()
-        tasks = [(task.classnames, self.templates_of(task)) for task in self.dm.tasks]
-        self._untuned = class_texts(self.backbone, tasks).weights
+        self._untuned = self.class_texts().weights
 
     def losses(self, outputs: Outputs, label: torch.Tensor) -> torch.Tensor:
         """Cross-entropy (B,), and the distance of the classes' text features, the same for every image."""

@@ -9,7 +9,6 @@ import torch
 from torch.nn import functional as F
 
 from mvlpt.engine import TRAINER_REGISTRY
-from mvlpt.models.heads import class_texts
 from mvlpt.trainers.losses import correct, prompt_losses
 from mvlpt.trainers.prompt_trainer import PromptTrainer
 
@@ -29,8 +28,7 @@ class ProGrad(PromptTrainer):
     def build_model(self) -> None:
         """The prompt, and the zero-shot classifier."""
         super().build_model()
-        tasks = [(task.classnames, self.templates_of(task)) for task in self.dm.tasks]
-        self._untuned = class_texts(self.backbone, tasks).weights
+        self._untuned = self.class_texts().weights
 
     def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
         """One step; the schedule moves on after the last batch of an epoch."""

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.models import Outputs
-from mvlpt.models.heads import class_texts
 from mvlpt.trainers.frozen_clip import TaskInput
 from mvlpt.trainers.prompt_trainer import PromptTrainer
 
@@ -32,8 +31,7 @@ class PromptSRC(PromptTrainer):
     def build_model(self) -> None:
         """The prompt, the untuned text features, and the average that starts empty."""
         super().build_model()
-        tasks = [(task.classnames, self.templates_of(task)) for task in self.dm.tasks]
-        self._untuned = F.normalize(class_texts(self.backbone, tasks).raw, dim=-1)
+        self._untuned = F.normalize(self.class_texts().raw, dim=-1)
         self.averaged_prompt: dict[str, torch.Tensor] = {}
 
     def _forward(self, input: TaskInput) -> Outputs:

@@ -202,8 +202,10 @@ def test_class_prompts_are_samples_of_the_cross_modal_probe(texts):
     for row in drawn:
         logits = 20 * w @ samples[row]
         losses.append(np.log(np.exp(logits).sum()) - logits[row % CLASSES])
-    ours = head.extra_loss(7, torch.Generator().manual_seed(6))
+    ours = head.text_loss(7, torch.Generator().manual_seed(6))
     np.testing.assert_allclose(ours.detach(), np.mean(losses), rtol=1e-5)
+    joined = head.joined_loss(torch.tensor(2.0), 7, torch.Generator().manual_seed(6))
+    np.testing.assert_allclose(joined.detach(), (2.0 + np.mean(losses)) / 2, rtol=1e-5)
 
 
 def test_texts_are_those_of_zero_shot_classification():

@@ -107,14 +107,15 @@ class FeatureHead(nn.Module):
         """What a step's loss has besides the mean cross-entropy."""
         return 0.0
 
-    def extra_loss(self, images: int, generator: torch.Generator) -> Tensor | None:
-        """The loss on samples of its own, which is averaged with the images'; ``None`` for none.
+    def joined_loss(self, loss: Tensor, images: int, generator: torch.Generator) -> Tensor:
+        """The images' loss together with that of samples that the method adds; none by default.
 
         Args:
+            loss: mean cross-entropy of the images.
             images: number of images in the batch.
             generator: random stream of the step.
         """
-        return None
+        return loss
 
     def optimizer(self) -> torch.optim.Optimizer | None:
         """An optimiser that the method prescribes; ``None``: the configuration's."""

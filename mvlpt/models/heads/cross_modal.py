@@ -46,7 +46,12 @@ class CrossModalHead(FeatureHead):
         """The weights, times the temperature."""
         return self.scale * self.weight
 
-    def extra_loss(self, images: int, generator: torch.Generator) -> Tensor:
+    def joined_loss(self, loss: Tensor, images: int, generator: torch.Generator) -> Tensor:
+        """The weighted mean of the images' loss and of that of as many class prompts."""
+        share = self.chosen.text_share
+        return (1 - share) * loss + share * self.text_loss(images, generator)
+
+    def text_loss(self, images: int, generator: torch.Generator) -> Tensor:
         """Cross-entropy of some class prompts."""
         total = len(self.text_samples)
         drawn = torch.randperm(total, generator=generator)[:images]
