@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from mvlpt.cli.common import command_parser, exit_status, show
+from mvlpt.cli.selection import add_selection, selection_of
 from mvlpt.errors import ConfigError
 from mvlpt.io import write_file
-from mvlpt.report.results import Selection
 from mvlpt.report.runs import (
     compare_runs,
     comparison_csv,
@@ -44,14 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     out.add_argument("--format", choices=FORMATS, default="table", help="csv: the scores only (default: %(default)s)")
     out.add_argument("--out", metavar="FILE", help="write this file instead")
     out.add_argument("--images", type=int, default=5, metavar="N", help="name N images that changed sides (default: 5)")
-    which = parser.add_argument_group("what to look at")
-    which.add_argument("--trainer", nargs="+", default=(), metavar="NAME")
-    which.add_argument("--arm", nargs="+", default=(), metavar="NAME")
-    which.add_argument("--shots", nargs="+", type=int, default=(), metavar="N")
-    which.add_argument("--task", nargs="+", default=(), metavar="NAME")
-    which.add_argument("--seed", nargs="+", type=int, default=(), metavar="N")
-    which.add_argument("--metric", nargs="+", default=(), metavar="NAME")
-    which.add_argument("--split", nargs="+", default=(), metavar="NAME")
+    add_selection(parser)
     return parser
 
 
@@ -63,15 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         raise ConfigError(f"--images is {args.images}; it takes 0 or more")
     comparison = compare_runs(
         args.paths,
-        Selection(
-            trainers=tuple(args.trainer),
-            arms=tuple(args.arm),
-            shots=tuple(args.shots),
-            metrics=tuple(args.metric),
-            splits=tuple(args.split),
-            tasks=tuple(args.task),
-            seeds=tuple(args.seed),
-        ),
+        selection_of(args),
     )
     kind = args.format
     if args.out and kind == "table":

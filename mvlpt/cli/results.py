@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from mvlpt.arms import ARMS
 from mvlpt.cli.common import command_parser, exit_status, output_width, show
+from mvlpt.cli.selection import add_selection, selection_of
 from mvlpt.errors import ConfigError
 from mvlpt.experiment import collect_folder, read_scores
 from mvlpt.io import atomic_write
@@ -17,7 +17,6 @@ from mvlpt.report.results import (
     SHOWN,
     TABLES,
     ResultsTable,
-    Selection,
     as_csv,
     as_json,
     as_latex,
@@ -46,6 +45,7 @@ examples:
 tables:
   scores    task by method, mean and deviation over seeds, the best in bold
   summary   each method: means over tasks, gains over zero-shot and over single-task tuning, average rank
+  base_to_new  base and new classes, and their harmonic mean, where there are such runs
   tests     two methods over tasks: Wilcoxon's signed-rank test
   gains     task by method, points over zero-shot and over single-task tuning
 
@@ -68,20 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--digits", type=int, default=1, metavar="N", help="after the point (default: %(default)s)")
     out.add_argument("--collect", action="store_true", help="write PATH/results.jsonl from the runs below PATH")
-    which = parser.add_argument_group("what to look at")
-    which.add_argument("--trainer", nargs="+", default=(), metavar="NAME", help="zero-shot stays, as the reference")
-    which.add_argument("--arm", nargs="+", default=(), metavar="NAME", help=", ".join(ARMS))
-    which.add_argument("--shots", nargs="+", type=int, default=(), metavar="N", help="training images per class")
-    which.add_argument("--metric", nargs="+", default=(), metavar="NAME")
-    which.add_argument(
-        "--split",
-        nargs="+",
-        default=(),
-        metavar="NAME",
-        help="test, torchvision or val; by default test scores, or val where there are none",
-    )
-    which.add_argument("--task", nargs="+", default=(), metavar="NAME")
-    which.add_argument("--seed", nargs="+", type=int, default=(), metavar="N")
+    which = add_selection(parser)
     which.add_argument("--groups", metavar="YAML", help="a groups file: means over the tasks of each group too")
     which.add_argument(
         "--split-groups", action="store_true", help="separate the groups (sources) that prompts were trained on"
@@ -114,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
     results = results_table(
         read_scores(args.paths),
         groups=_read_groups(args.groups) if args.groups else None,
-        select=_selection(args),
+        select=selection_of(args),
         split_groups=args.split_groups,
         compare=args.compare,
     )
@@ -123,7 +110,7 @@ def main(argv: list[str] | None = None) -> int:
         by_look = (
             results
             if args.groups
-            else results_table(read_scores(args.paths), groups=looks_of(results.tasks), select=_selection(args))
+            else results_table(read_scores(args.paths), groups=looks_of(results.tasks), select=selection_of(args))
         )
         show(f"figure: {save_arms_figure(by_look, args.picture)}")
     if kind == "terminal" and not args.out:
@@ -137,18 +124,6 @@ def main(argv: list[str] | None = None) -> int:
     else:
         sys.stdout.write(content)
     return 0
-
-
-def _selection(args: argparse.Namespace) -> Selection:
-    return Selection(
-        trainers=tuple(args.trainer),
-        arms=tuple(args.arm),
-        shots=tuple(args.shots),
-        metrics=tuple(args.metric),
-        splits=tuple(args.split),
-        tasks=tuple(args.task),
-        seeds=tuple(args.seed),
-    )
 
 
 def _collect(args: argparse.Namespace) -> int:
