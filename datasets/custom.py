@@ -23,6 +23,7 @@ from mvlpt.data.sources import (
     class_folder_names,
     fill_splits,
     has_image,
+    image_files,
     manifest_items,
     read_class_folders,
     read_manifest,
@@ -49,6 +50,7 @@ class CustomTask(SampledDataset):
         if not os.path.isdir(spec.images):
             raise DataError(f"{spec.where}: the folder of the images, {spec.images}, does not exist")
         splits, classes = self._manifest() if spec.manifests else self._folders()
+        unlabelled = self._unlabelled() if spec.unlabelled else []
         filled = fill_splits(splits, spec.shares or DEFAULT_SHARES, task=self.name)
         self.split_origin = "own" if {"val", "test"} <= set(splits) or "train" not in splits else "rule"
         self.synonyms = dict(classes.synonyms)
@@ -57,7 +59,17 @@ class CustomTask(SampledDataset):
         problem = metric_problem(self.metric, len(classes.names), multi_label=self.multi_label)
         if problem:
             raise DataError(f"{spec.where}: {problem}")
-        return filled, list(classes.names)
+        return {**filled, "unlabelled": unlabelled}, list(classes.names)
+
+    def _unlabelled(self) -> list[Datum]:
+        """The images of a folder, whatever folders they are in, without labels."""
+        folder = self.spec.unlabelled
+        if not os.path.isdir(folder):
+            raise DataError(f"{self.spec.where}: the folder of unlabelled images, {folder}, does not exist")
+        names = image_files(folder, links=LinkCheck(folder))
+        if not names:
+            raise DataError(f"{self.spec.where}: the folder of unlabelled images, {folder}, contains no image")
+        return [Datum(f"{folder}/{name}") for name in names]
 
     def _folders(self) -> tuple[dict[str, list[Datum]], ClassList]:
         root = self.spec.images
@@ -70,7 +82,7 @@ class CustomTask(SampledDataset):
         if empty:
             logger.warning("%s: folders without images are ignored: %s", self.name, ", ".join(empty[:5]))
         if not names:
-            raise DataError(f"{root} contains no class folders; a task needs one folder for each class, or a manifest")
+            raise DataError(_without_classes(root, links))
         if self.spec.classes is None:
             check_layout(root, folders, names)
             check_spellings(names, str(root))
@@ -99,6 +111,16 @@ class CustomTask(SampledDataset):
             first = next(row for row in rows if not row.split)
             raise DataError(f"{first.where}: this line has no split, but others do")
         return ({"train": splits[""]} if "" in splits else splits), classes
+
+
+def _without_classes(root: Path, links: LinkCheck) -> str:
+    """What a folder without class folders lacks."""
+    if has_image(root, links):
+        return (
+            f"{root} contains images without labels; put the images of each class into a folder of its name or list"
+            " labels in a manifest, or, to train without labels, name the folder as 'unlabelled' in a task file"
+        )
+    return f"{root} contains no class folders; a task needs one folder for each class, or a manifest"
 
 
 def _classes_of_rows(rows: Sequence[ManifestRow], where: Path) -> ClassList:

@@ -4,6 +4,7 @@ All keys are optional except that ``images`` or ``manifest`` is needed; paths ar
 
     name: birds                 # in results; default: the file's name
     images: photos              # class folders, optionally below train/, val/, test/; or the root of a manifest's paths
+    unlabelled: more            # a folder of images to train on without labels; see docs/methods.md
     manifest: labels.csv        # CSV or JSON lines; or one for each split: {train: a.csv, test: b.csv}
     classes: classes.txt        # or a list, or a mapping from folder names to names; default: taken from the data
     templates: ["a photo of a {}, a type of bird."]
@@ -31,7 +32,7 @@ from mvlpt.metrics import get_metric
 SPLITS = ("train", "val", "test")
 KEYS = (
     "name", "images", "manifest", "classes", "templates", "metric", "multi_label", "val_share", "test_share",
-    "center_crop", "transparency",
+    "center_crop", "transparency", "unlabelled",
 )  # fmt: skip
 
 
@@ -51,6 +52,7 @@ class TaskFile:
         shares: shares of ``val`` and ``test`` if they are missing.
         center_crop: evaluate the centre of an image; else the whole image.
         transparency: ``white`` or ``drop``.
+        unlabelled: folder of images without labels, or ``None``.
     """
 
     where: Path
@@ -64,6 +66,7 @@ class TaskFile:
     shares: Mapping[str, float] | None = None
     center_crop: bool = True
     transparency: str = "white"
+    unlabelled: Path | None = None
 
 
 def read_task_file(path: Path) -> TaskFile:
@@ -93,6 +96,7 @@ def read_task_file(path: Path) -> TaskFile:
         multi_label=content.get("multi_label"),
         center_crop=content.get("center_crop", True),
         transparency=words.get("transparency", "white"),
+        unlabelled=_path(path, words["unlabelled"], "unlabelled") if words.get("unlabelled") else None,
         shares={split: _share(path, f"{split}_share", content, DEFAULT_SHARES[split]) for split in ("val", "test")},
     )
     if spec.multi_label not in (None, True, False):

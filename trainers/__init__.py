@@ -15,6 +15,7 @@ from mvlpt.trainers.mvlpt_vpt import MVLPTVPT, VPT
 from mvlpt.trainers.prograd import ProGrad
 from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
 from mvlpt.trainers.promptsrc import PromptSRC
+from mvlpt.trainers.pseudo_labelling import PseudoLabelTrainer
 from mvlpt.trainers.weight_tuning import CLIPLoRA, LNTuning
 from mvlpt.trainers.zeroshot import ZeroshotCLIP
 
@@ -42,6 +43,7 @@ __all__ = [
     "ProGrad",
     "PromptSRC",
     "PromptTrainer",
+    "PseudoLabelTrainer",
     "SingleTask",
     "TaskInput",
     "TaskRes",

@@ -18,14 +18,15 @@ from mvlpt.errors import ConfigError, PromptError, TrainingError
 from mvlpt.models import TEXT_CHUNK, Outputs, build_prompted_clip, hidden_options, load_prompt_state, save_prompt
 from mvlpt.models.prompts import PromptMethod, prompt_method
 from mvlpt.randomness import derive_seed
-from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput, used_tasks
+from mvlpt.trainers.frozen_clip import TaskInput, used_tasks
 from mvlpt.trainers.losses import correct, prompt_losses
+from mvlpt.trainers.pseudo_labelling import PseudoLabelTrainer
 from mvlpt.trainers.task_meter import TaskMeter
 
 log = logging.getLogger(__name__)
 
 
-class PromptTrainer(FrozenCLIPTrainer):
+class PromptTrainer(PseudoLabelTrainer):
     """Tunes a prompt of a frozen CLIP on one task or many.
 
     A subclass names a registered prompt method and the sections of the configuration that it reads. The trained part is
@@ -89,13 +90,23 @@ class PromptTrainer(FrozenCLIPTrainer):
             **chunk,
         )
         self.trains_images = self.model.trains_image
-        self.scaler = torch.amp.GradScaler(self.device.type) if precision in ("fp16", "amp") else None
         self._autocast = torch.float16 if precision == "amp" else None
         self._outputs = torch.compile(self.model.outputs) if cfg.TRAINER.COMPILE else self.model.outputs
-        self.optim = build_optimizer(self.model.prompt_learner, cfg.OPTIM, self._parameter_groups())
-        self.sched = build_lr_scheduler(self.optim, cfg.OPTIM)
+        self._build_optimizer()
         self.register_model("prompt_learner", self.model.prompt_learner, self.optim, self.sched)
         self.task_meter = TaskMeter([task.name for task in self.dm.tasks], self.device)
+
+    def _build_optimizer(self) -> None:
+        """An optimiser, its schedule and the gradient scaler, which have made no step."""
+        self.scaler = torch.amp.GradScaler(self.device.type) if self._precision() in ("fp16", "amp") else None
+        self.optim = build_optimizer(self.model.prompt_learner, self.cfg.OPTIM, self._parameter_groups())
+        self.sched = build_lr_scheduler(self.optim, self.cfg.OPTIM)
+
+    def start_again(self, initial: dict[str, torch.Tensor]) -> None:
+        """Puts the initial prompt back, with an optimiser and a schedule that have made no step."""
+        self.model.prompt_learner.load_state_dict(initial)
+        self._build_optimizer()
+        self._optims["prompt_learner"], self._scheds["prompt_learner"] = self.optim, self.sched
 
     def _parameter_groups(self) -> list[dict[str, Any]] | None:
         """The shared prompt, and the private parts at a learning rate of their own; ``None`` without private parts.

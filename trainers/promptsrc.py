@@ -57,13 +57,17 @@ class PromptSRC(PromptTrainer):
         return super().losses(outputs, label) + extra
 
     def after_epoch(self) -> None:
-        """Adds the epoch's prompt to the average, which takes the prompt's place after the last epoch."""
-        weight = epoch_weight(self.epoch, self.max_epoch, self.cfg.TRAINER.PROMPTSRC)
+        """Adds the epoch's prompt to the average, which takes the prompt's place after the last epoch (of a round)."""
+        epochs = self.cfg.OPTIM.MAX_EPOCH
+        epoch = self.epoch % epochs
+        weight = epoch_weight(epoch, epochs, self.cfg.TRAINER.PROMPTSRC)
+        if epoch == 0:
+            self.averaged_prompt.clear()
         for name, value in self.model.prompt_learner.state_dict().items():
             before = self.averaged_prompt.get(name)
             added = weight * value.detach().double()
             self.averaged_prompt[name] = added if before is None else before + added
-        if self.epoch + 1 == self.max_epoch:
+        if epoch + 1 == epochs:
             self.load_model_state("prompt_learner", self.averaged_prompt, "the average over epochs")
         super().after_epoch()
 

@@ -23,6 +23,7 @@ class ZeroshotCLIP(FrozenCLIPTrainer):
     """
 
     trains_images = False
+    takes_pseudo_labels = True  # and no labels at all
 
     def build_model(self) -> None:
         """Encodes the class names; registers no model, so there is nothing to save."""

@@ -38,6 +38,7 @@ def _problems(cfg: CfgNode) -> Iterator[str]:
         yield f"DATASET.NUM_SHOTS is {shots}; give a positive number of images per class, or -1 for all"
     if cfg.DATASET.MERGE_VAL and cfg.DATASET.SAMPLING not in ("elevater", "mvlpt"):
         yield "DATASET.MERGE_VAL needs DATASET.SAMPLING elevater or mvlpt, which cut a fifth off for validation"
+    yield from _pseudo_label_problems(cfg.DATASET)
     if len(cfg.INPUT.SIZE) != 2 or min(cfg.INPUT.SIZE) < 1:
         yield f"INPUT.SIZE is {cfg.INPUT.SIZE}; give height and width in pixels, for instance (224, 224)"
     if cfg.DATALOADER.TASK_TEMPERATURE <= 0:
@@ -49,3 +50,16 @@ def _problems(cfg: CfgNode) -> Iterator[str]:
     paths = any(map(is_path_like, names))  # their tasks' names stand inside
     if names and not paths and evaluation_key not in ("average", *names):
         yield f"DATASET.MULTITASK_EVALKEY is '{evaluation_key}'{suggest(evaluation_key, ['average', *names])}"
+
+
+def _pseudo_label_problems(node: CfgNode) -> Iterator[str]:
+    """What reads the labels of training images that are to have none."""
+    if "PSEUDO_LABELS" not in node or node.PSEUDO_LABELS.METHOD == "none":
+        return
+    if node.SAMPLING not in ("independent", "coop"):
+        yield (
+            f"DATASET.PSEUDO_LABELS needs DATASET.SAMPLING independent or coop; {node.SAMPLING} cuts validation images"
+            " off by their labels"
+        )
+    if node.FOLDS:
+        yield "DATASET.FOLDS splits labelled images; with DATASET.PSEUDO_LABELS set it to 0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,14 @@ class DataManager:
             if hasattr(loader, "set_epoch"):
                 loader.set_epoch(epoch, start_batch)
 
+    def training_loader(self, items: list[Datum]) -> EpochLoader | None:
+        """A loader of other training images, in orders, batches and views like those of ``train_loader_x``."""
+        return self._train_loader("train_x", items, self._cfg.DATALOADER.TRAIN_X)
+
+    def evaluation_loader(self, items: list[Datum]) -> EpochLoader | None:
+        """A loader of any images, once each, in order and in the views of evaluation."""
+        return self._eval_loader("evaluation", items)
+
     def close(self) -> None:
         """Ends all worker processes."""
         for loader in (self.train_loader_x, self.train_loader_u, self.val_loader, self.test_loader):
@@ -261,6 +270,7 @@ class DataManager:
             ("task", [task.name for task in tasks], f"{len(tasks)} tasks"),
             ("classes", [task.num_classes for task in tasks], self.num_classes),
             *((split, [getattr(size, split) for size in sizes], None) for split in ("train", "val", "test")),
+            *self._unlabelled_column(len(tasks)),
             ("metric", [task.metric for task in tasks], ""),
         ]
         for title, values, foot in columns:
@@ -274,6 +284,11 @@ class DataManager:
             if cfg.DATASET[key]:
                 page.write(f"{key}: {', '.join(map(str, cfg.DATASET[key]))}\n")
         logger.info("Tasks\n%s", page.getvalue().rstrip())
+
+    def _unlabelled_column(self, tasks: int) -> list[tuple[str, list[int], None]]:
+        """The column of unlabelled images, where there are some."""
+        counts = Counter(item.domain if tasks > 1 else 0 for item in self.dataset.train_u or ())
+        return [("unlabelled", [counts[task] for task in range(tasks)], None)] if counts else []
 
     def _train_loader(self, purpose: str, items: list[Datum] | None, node: Any) -> EpochLoader | None:
         if not items:

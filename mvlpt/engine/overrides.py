@@ -8,6 +8,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
+from mvlpt.data.sampling import PseudoLabelOptions
 from mvlpt.errors import ConfigError
 
 _DEFAULTS = {"train_loader_u": None, "val_loader": None, "num_source_domains": 0, "lab2cname": None}
@@ -17,8 +18,10 @@ def check_options(trainer: Any, cfg: CfgNode) -> None:
     """Calls ``check_cfg``.
 
     Raises:
-        ConfigError: an assertion in it does not hold; the message quotes it.
+        ConfigError: the trainer reads labels where there are to be none, or an assertion in it does not hold, which
+            the message quotes.
     """
+    _check_pseudo_labels(trainer, cfg)
     try:
         trainer.check_cfg(cfg)
     except AssertionError as error:
@@ -28,6 +31,16 @@ def check_options(trainer: Any, cfg: CfgNode) -> None:
             f"The trainer {type(trainer).__name__} refuses these options{said} ({frame.filename}:{frame.lineno} says: "
             f"{frame.line}); set the option named there"
         ) from error
+
+
+def _check_pseudo_labels(trainer: Any, cfg: CfgNode) -> None:
+    """Refuses ``DATASET.PSEUDO_LABELS`` for a trainer that would read labels where there are none."""
+    wanted = PseudoLabelOptions.of(cfg)
+    if wanted.used and cfg.RUN.MODE in ("train", "build") and not getattr(trainer, "takes_pseudo_labels", False):
+        raise ConfigError(
+            f"{cfg.TRAINER.NAME} needs labels and cannot train by DATASET.PSEUDO_LABELS.METHOD {wanted.method}; take a"
+            " trainer of prompts, such as MVLPT-CoOp, or set METHOD none"
+        )
 
 
 def complete_loaders(trainer: Any) -> None:

@@ -83,9 +83,7 @@ def run_config(cfg: CfgNode) -> RunOutcome:
     if cfg.RUN.MODE == "train":
         _check_can_train(trainer)
     if cfg.RUN.MODE == "train" and trainer.get_model_names() and trainer.train_loader_x is None:
-        raise DataError(
-            f"{', '.join(task_names(cfg))} has no training images; evaluate with --eval-only --model-dir RUN"
-        )
+        raise DataError(_without_training_images(trainer, cfg))
     with folder.open(cfg, _metadata(trainer)), deaths_explained():
         keep_samples = getattr(trainer.dm, "keep_samples", None)
         if keep_samples is not None and cfg.RUN.MODE == "train" and trainer.get_model_names():
@@ -107,6 +105,17 @@ def run_config(cfg: CfgNode) -> RunOutcome:
         if skipped:
             folder.add_metadata(skipped_images=skipped)
     return RunOutcome(rows, folder.path)
+
+
+def _without_training_images(trainer: Any, cfg: CfgNode) -> str:
+    """Why nothing can be trained, and what to do."""
+    tasks = ", ".join(task_names(cfg))
+    if getattr(trainer, "train_loader_u", None) is not None:
+        return (
+            f"{tasks} has training images without labels only; set DATASET.PSEUDO_LABELS.METHOD to fpl, ifpl or grip,"
+            " or give images with labels"
+        )
+    return f"{tasks} has no training images; evaluate with --eval-only --model-dir RUN"
 
 
 def _load_initial_model(trainer: Any, cfg: CfgNode) -> None:

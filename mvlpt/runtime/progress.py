@@ -106,6 +106,12 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.stop()
 
+    def expect(self, total: int, done: int) -> None:
+        """Corrects the numbers of steps, of which ``done`` were made by an earlier part of the run."""
+        self._total, self._first, self._done = total, done, done
+        if self._bar is not None:
+            self._bar.update(self._task, total=total, completed=done)
+
     def step(self, text: str, label: str = "") -> None:
         """Counts one step.
 

@@ -89,6 +89,19 @@ add(
     ours=True,
     since="0.2.0",
 )
+add(
+    "PSEUDO_LABELS.METHOD",
+    "none",
+    "train on unlabelled images under labels that the model gives: fpl once, ifpl in rounds, grip in rounds on ever"
+    " more images; with NUM_SHOTS -1 no training image has a label of its own",
+    choices=("none", "fpl", "ifpl", "grip"),
+    ours=True,
+    since="0.2.0",
+)
+add("PSEUDO_LABELS.PER_CLASS", 16, "images of a class that fpl and ifpl take", minimum=1, ours=True, since="0.2.0")
+add(
+    "PSEUDO_LABELS.ROUNDS", 10, "rounds of ifpl and grip, of MAX_EPOCH epochs each", minimum=1, ours=True, since="0.2.0"
+)
 add("MERGE_VAL", False, "train also on what the protocols elevater and mvlpt set apart for validation", ours=True)
 add(
     "SOURCE",

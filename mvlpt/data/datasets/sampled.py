@@ -9,13 +9,18 @@ from mvlpt.data.datasets.base_dataset import DatasetBase
 from mvlpt.data.datum import Datum
 from mvlpt.data.sampling.fewshot import few_shot_split
 from mvlpt.data.sampling.folds import fold_split
+from mvlpt.data.sampling.pseudo_labels import PseudoLabelOptions, left_out, without_labels
 from mvlpt.data.sampling.subsample import subsample_classes, subsampled_labels
+
+SPLITS = ("train", "val", "test")
 
 
 class SampledDataset(DatasetBase):
     """Reads its files in ``read(cfg)``, draws the few-shot sample, and then keeps the chosen classes.
 
-    The order is CoOp's: the images drawn for a class do not depend on ``DATASET.SUBSAMPLE_CLASSES``.
+    The order is CoOp's: the images drawn for a class do not depend on ``DATASET.SUBSAMPLE_CLASSES``. With
+    ``DATASET.PSEUDO_LABELS`` the training images that are not in the few-shot sample are unlabelled ones, and all of
+    them where no number of shots is given; their labels end here.
 
     Attributes:
         uses_sampling_options: ``DATASET.NUM_SHOTS`` and ``DATASET.SUBSAMPLE_CLASSES`` apply.
@@ -25,7 +30,7 @@ class SampledDataset(DatasetBase):
 
     def __init__(self, cfg: Any) -> None:
         splits, classnames = self.read(cfg)
-        train, val, test = (list(splits.get(split) or ()) for split in ("train", "val", "test"))
+        train, val, test, unlabelled = (list(splits.get(split) or ()) for split in (*SPLITS, "unlabelled"))
         if self.uses_sampling_options:
             chosen = few_shot_split(
                 train,
@@ -37,8 +42,8 @@ class SampledDataset(DatasetBase):
                 seed=cfg.SEED,
                 merge_val=cfg.DATASET.get("MERGE_VAL", False),
             )
-            half = cfg.DATASET.SUBSAMPLE_CLASSES
-            train, val, test = subsample_classes(chosen.train, chosen.val, test, subsample=half)
+            half, rest = cfg.DATASET.SUBSAMPLE_CLASSES, left_out(train, chosen.train)
+            train, val, test, rest = subsample_classes(chosen.train, chosen.val, test, rest, subsample=half)
             if half != "all":
                 kept = subsampled_labels({item.label for item in chosen.train}, half)
                 classnames = [classnames[label] for label in kept]
@@ -46,8 +51,15 @@ class SampledDataset(DatasetBase):
             if cfg.DATASET.get("FOLDS", 0):
                 node, names = cfg.DATASET, {"task": self.name, "seed": cfg.SEED}
                 train, val = fold_split(train, node.FOLD, node.FOLDS, unit=node.FOLD_UNIT, **names)
-        super().__init__(train_x=train, val=val, test=test, classnames=classnames)
+            if PseudoLabelOptions.of(cfg).used:
+                train, rest = ([], train) if cfg.DATASET.NUM_SHOTS < 1 else (train, rest)
+                unlabelled = without_labels([*rest, *unlabelled])
+        super().__init__(train_x=train, train_u=unlabelled or None, val=val, test=test, classnames=classnames)
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
-        """All images by split (``train``, ``val``, ``test``; any may be absent), and the class names in label order."""
+        """All images by split, and the class names in label order.
+
+        Splits are ``train``, ``val``, ``test``, and ``unlabelled`` for images to train on without labels; any may be
+        absent.
+        """
         raise NotImplementedError(f"{type(self).__name__} must implement read()")

@@ -51,6 +51,11 @@ class FeatureBank:
         device = self.features.device
         return self.features[(views % self.num_views).to(device), indices.to(device)]
 
+    def select(self, indices: Sequence[int]) -> FeatureBank:
+        """The features of some of the images, in the order given; an image may come several times."""
+        missing = {new: self.missing[old] for new, old in enumerate(indices) if old in self.missing}
+        return FeatureBank(self.features[:, torch.as_tensor(indices, device=self.features.device)], missing)
+
     def to(self, device: torch.device | str) -> FeatureBank:
         """The same features on another device."""
         return FeatureBank(self.features.to(device), self.missing)

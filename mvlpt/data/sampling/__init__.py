@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from mvlpt.data.sampling.folds import fold_split, fold_unit, make_folds
     from mvlpt.data.sampling.joint import joint_sample
     from mvlpt.data.sampling.protocols import SplitIndices, elevater_sample, elevater_split, mvlpt_split, select_fewshot
+    from mvlpt.data.sampling.pseudo_labels import (
+        PseudoLabelOptions,
+        assign_labels,
+        labelled_repeats,
+        round_sizes,
+    )
     from mvlpt.data.sampling.sample_files import sample_record, save_sample
     from mvlpt.data.sampling.samplers import SAMPLERS, build_sampler
     from mvlpt.data.sampling.subsample import subsample_classes
@@ -27,6 +33,7 @@ __all__ = [
     "SAMPLERS",
     "EpochSampler",
     "FewShotSplit",
+    "PseudoLabelOptions",
     "RandomClassSampler",
     "RandomDomainSampler",
     "RandomSampler",
@@ -34,6 +41,7 @@ __all__ = [
     "SequentialSampler",
     "SplitIndices",
     "TaskSampler",
+    "assign_labels",
     "build_sampler",
     "by_domain",
     "elevater_sample",
@@ -43,8 +51,10 @@ __all__ = [
     "fold_split",
     "fold_unit",
     "joint_sample",
+    "labelled_repeats",
     "make_folds",
     "mvlpt_split",
+    "round_sizes",
     "sample_record",
     "save_sample",
     "select_fewshot",
@@ -57,6 +67,7 @@ __getattr__ = lazy_exports(
     {
         "EpochSampler": "epoch_samplers",
         "FewShotSplit": "fewshot",
+        "PseudoLabelOptions": "pseudo_labels",
         "RandomClassSampler": "domain_samplers",
         "RandomDomainSampler": "domain_samplers",
         "RandomSampler": "epoch_samplers",
@@ -65,6 +76,7 @@ __getattr__ = lazy_exports(
         "SequentialSampler": "epoch_samplers",
         "SplitIndices": "protocols",
         "TaskSampler": "epoch_samplers",
+        "assign_labels": "pseudo_labels",
         "build_sampler": "samplers",
         "by_domain": "epoch_samplers",
         "elevater_sample": "protocols",
@@ -74,8 +86,10 @@ __getattr__ = lazy_exports(
         "fold_split": "folds",
         "fold_unit": "folds",
         "joint_sample": "joint",
+        "labelled_repeats": "pseudo_labels",
         "make_folds": "folds",
         "mvlpt_split": "protocols",
+        "round_sizes": "pseudo_labels",
         "sample_record": "sample_files",
         "save_sample": "sample_files",
         "select_fewshot": "protocols",

@@ -16,6 +16,7 @@ from yacs.config import CfgNode
 
 from mvlpt.config import task_names
 from mvlpt.data.loading import is_random
+from mvlpt.data.sampling import PseudoLabelOptions, round_sizes
 from mvlpt.experiment.costs.sizes import Architecture, TaskSize, Tower, architecture, task_size
 from mvlpt.experiment.costs.tuning import Tuning, tuning_of
 
@@ -99,6 +100,18 @@ def training_images(sizes: list[TaskSize], shots: int) -> list[int]:
     return [min(size.images.train, shots * size.classes) if shots > 0 else size.images.train for size in sizes]
 
 
+def images_by_round(cfg: CfgNode, sizes: list[TaskSize]) -> list[list[int]]:
+    """Training images of each task in each round of pseudo-labels; one round where images have labels."""
+    images, options = training_images(sizes, cfg.DATASET.NUM_SHOTS), PseudoLabelOptions.of(cfg)
+    if options.used:
+        labelled = images if cfg.DATASET.NUM_SHOTS > 0 else [0] * len(sizes)
+        unlabelled = [size.images.train - count for size, count in zip(sizes, labelled, strict=True)]
+        return round_sizes(options, unlabelled, [size.classes for size in sizes], labelled)
+    if cfg.DATASET.FOLDS:  # one of them is left out
+        images = [max(1, count - count // cfg.DATASET.FOLDS) for count in images]
+    return [images]
+
+
 def tested_images(cfg: CfgNode, sizes: list[TaskSize]) -> int:
     """Images that a run tests its prompt on; with folds at most all training images."""
     if cfg.DATASET.FOLDS:
@@ -153,21 +166,22 @@ def _tested(size: TaskSize, cfg: CfgNode) -> int:
 
 def _training(cfg: CfgNode, sizes: list[TaskSize], shape: Architecture, tuning: Tuning) -> Work:
     """Training and validation; its memory is that of activations alone."""
-    images = training_images(sizes, cfg.DATASET.NUM_SHOTS)
-    if cfg.DATASET.FOLDS:  # one of them is left out
-        images = [max(1, count - count // cfg.DATASET.FOLDS) for count in images]
-    steps, epochs = steps_of(cfg, images), cfg.OPTIM.MAX_EPOCH
-    batch = min(cfg.DATALOADER.TRAIN_X.BATCH_SIZE, max(sum(images), 1))
+    rounds = images_by_round(cfg, sizes)
+    steps, epochs = sum(steps_of(cfg, images) for images in rounds), cfg.OPTIM.MAX_EPOCH * len(rounds)
+    batch = min(cfg.DATALOADER.TRAIN_X.BATCH_SIZE, max(*(sum(images) for images in rounds), 1))
     image_tokens = shape.image.tokens + tuning.prompt.image_tokens
     one_image, one_class = shape.image.flops(image_tokens), _one_class(shape, tuning)
     drawn = bool(cfg.INPUT.TRANSFORMS) and is_random(cfg.INPUT.TRANSFORMS) and not cfg.INPUT.NO_TRANSFORM
     views = cfg.DATALOADER.VIEWS if drawn else 1
-    encodings = sum(images) * (views or epochs)  # of a frozen tower: each view once
+    every, passes_over = _unlabelled(cfg, sizes, tuning, drawn)
+    encodings = (every or sum(rounds[0])) * views or cfg.OPTIM.MAX_EPOCH * sum(map(sum, rounds))  # each view once
+    labelled_by_model = every * passes_over
     seen = steps * batch
     # Once an epoch the gradient norm of each task in a mixed batch is measured, by a backward pass through the batch.
     norms = epochs * len(sizes) if len(sizes) > 1 and cfg.DATALOADER.TASK_BATCHES == "mixed" else 0
     passes = steps * (1 + BACKWARD) + norms * BACKWARD
     flops = passes * batch * one_image if tuning.image else encodings * one_image
+    flops += labelled_by_model * one_image
     classes = _classes_a_step(cfg, sizes)
     per_step = classes * (batch if tuning.per_image else 1)
     flops += passes * per_step * one_class if tuning.text else 0
@@ -178,9 +192,18 @@ def _training(cfg: CfgNode, sizes: list[TaskSize], shape: Architecture, tuning: 
     flops += epochs * sum(size.classes for size in sizes) * one_class if validated and tuning.text else 0
     memory = _kept(shape.image, batch, image_tokens) if tuning.image else 0.0
     memory += _kept(shape.text, per_step, _class_tokens(tuning)) if tuning.text else 0.0
-    rounds = epochs * math.ceil(validated / cfg.DATALOADER.TEST.BATCH_SIZE)
+    batches = epochs * math.ceil(validated / cfg.DATALOADER.TEST.BATCH_SIZE)
     read = encodings if views or not tuning.image else seen
-    return Work(flops, steps, rounds, read + validated, memory / cfg.RUN.MICRO_BATCHES)
+    return Work(flops, steps, batches, read + labelled_by_model + validated, memory / cfg.RUN.MICRO_BATCHES)
+
+
+def _unlabelled(cfg: CfgNode, sizes: list[TaskSize], tuning: Tuning, drawn: bool) -> tuple[int, int]:
+    """All training images where pseudo-labels choose among them, else 0; and how often they are read for that."""
+    options = PseudoLabelOptions.of(cfg)
+    if not options.used:
+        return 0, 0
+    again = options.num_rounds if tuning.image else int(drawn)  # a frozen tower's features are those of training
+    return sum(size.images.train for size in sizes), again
 
 
 def _classes_a_step(cfg: CfgNode, sizes: list[TaskSize]) -> float:
