@@ -93,44 +93,18 @@ def initial_contexts(
     if words:
         backbone.require_text_prompts()
         tokens = backbone.tokenizer.encode(" ".join(words))
-        ids = torch.tensor(tokens[: len(words)], device=backbone.device)
-        vectors = F.embedding(ids, backbone.text.token_embedding.weight).detach()
-        return vectors.to("cpu", dtype, copy=True), tuple(tokens[len(words) :])
+        return word_embeddings(backbone, tokens[: len(words)]), tuple(tokens[len(words) :])
     if n_ctx > backbone.context_length:  # the layout's message says more, but comes after the allocation
         raise PromptError(f"{n_ctx} text contexts do not fit: the model takes {backbone.context_length} tokens")
     shape = (n_ctx, backbone.text_width) if n_classes is None else (n_classes, n_ctx, backbone.text_width)
     return torch.empty(shape, dtype=dtype).normal_(std=INIT_STD), ()
 
 
-def leading_contexts(
-    backbone: Backbone, class_names: Sequence[str], n_ctx: int, ctx_init: str
-) -> tuple[Tensor, TextLayout]:
-    """Contexts (P, Dt) in the place of the first P tokens of some words, and the class prompts, which keep the others.
-
-    MaPLe's rule: ``n_ctx`` 2 and "a photo of a" tune "a photo" and keep "of a". Without words, or with fewer tokens
-    than contexts, contexts are random and no words stay.
-
-    Raises:
-        PromptError: contexts or names that are too long for the text tower.
-    """
-    backbone.require_text_prompts()
-    tokens = backbone.tokenizer.encode(" ".join(split_words(ctx_init)))
-    if len(tokens) < n_ctx:
-        contexts, fixed = initial_contexts(backbone, ContextOptions(n_ctx))
-    else:
-        ids = torch.tensor(tokens[:n_ctx], device=backbone.device)
-        vectors = F.embedding(ids, backbone.text.token_embedding.weight).detach()
-        contexts, fixed = vectors.to("cpu", parameter_dtype(backbone), copy=True), tuple(tokens[n_ctx:])
-    layout = prompt_layout(
-        backbone.tokenizer,
-        class_names,
-        n_ctx=n_ctx,
-        position="end",
-        context_length=backbone.context_length,
-        class_specific=False,
-        frozen_context=fixed,
-    )
-    return contexts, layout
+def word_embeddings(backbone: Backbone, tokens: Sequence[int]) -> Tensor:
+    """A copy of the text tower's embeddings of some tokens (P, Dt), as initial values of parameters."""
+    ids = torch.tensor(tokens, device=backbone.device)
+    vectors = F.embedding(ids, backbone.text.token_embedding.weight).detach()
+    return vectors.to("cpu", parameter_dtype(backbone), copy=True)
 
 
 def explain_context_shape(given: Sequence[int], own: Sequence[int]) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
-from mvlpt.errors import PromptError, suggest
+from mvlpt.errors import BackboneError, PromptError, suggest
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.prompts.base import PromptLearner
 from mvlpt.models.towers.text_layout import PLAIN_TEMPLATE, TextLayout, plain_layout
+from mvlpt.models.towers.transformer_steps import is_standard
 from mvlpt.registry import Registry
 
 PLAIN_WORDS = len(PLAIN_TEMPLATE.format("").strip(" .").split())  # "a photo of a"
@@ -86,6 +87,28 @@ class PromptMethod:
     def cost(self, options: Any) -> PromptCost:
         """What prompts of these options add to the towers' inputs; nothing by default."""
         return PromptCost()
+
+
+class WeightChangeMethod(PromptMethod):
+    """A method that changes weights of both towers; the text is "a photo of a NAME."."""
+
+    trains_text = trains_image = True
+
+    def check_backbone(self, backbone: Backbone) -> None:
+        """Both towers must be open_clip transformers whose blocks can be run step by step."""
+        backbone.require_text_prompts()
+        if not backbone.can_step_images:
+            raise BackboneError(
+                f"Backbone '{backbone.name}' cannot carry changes of its weights: its image tower is no ViT of"
+                " open_clip that reads its class token"
+            )
+        towers = {"text": backbone.text.transformer, "image": backbone.visual.transformer}
+        for tower, transformer in towers.items():
+            if not all(map(is_standard, transformer.resblocks)):
+                raise BackboneError(
+                    f"Backbone '{backbone.name}' cannot carry changes of its weights: its {tower} tower has blocks of"
+                    " another kind than open_clip's"
+                )
 
 
 def register_prompt_method(method: M) -> M:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from mvlpt.errors import PromptError
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.prompts.base import PromptLearner
-from mvlpt.models.prompts.contexts import INIT_STD, leading_contexts, parameter_dtype
+from mvlpt.models.prompts.deep import further_prompts, leading_contexts, leading_tokens, random_prompts
 from mvlpt.models.prompts.ivlp.learner import IndependentPromptLearner
 from mvlpt.models.prompts.method import PromptCost, PromptMethod, register_prompt_method
 from mvlpt.models.towers.text_layout import TextLayout
@@ -56,17 +54,12 @@ class IVLP(PromptMethod):
         self, backbone: Backbone, class_names: Sequence[str], options: IVLPOptions
     ) -> tuple[PromptLearner, TextLayout]:
         """Contexts from words in the first text block, random ones everywhere else."""
-        backbone.require_visual_prompts()
         ctx, layout = leading_contexts(backbone, class_names, options.n_ctx_text, options.ctx_init)
-        text_depth = min(options.prompt_depth_text, backbone.text_layers)
-        depth = min(options.prompt_depth_vision, backbone.vision_layers)
-        shape, dtype = (options.n_ctx_vision, backbone.vision_width), parameter_dtype(backbone)
-        visual = torch.empty(*shape, dtype=dtype).normal_(std=INIT_STD)
-        visual_deep = torch.empty(depth - 1, *shape, dtype=dtype).normal_(std=INIT_STD)
-        ctx_deep = torch.empty(text_depth - 1, *ctx.shape, dtype=dtype).normal_(std=INIT_STD)
+        visual = random_prompts(backbone, options.n_ctx_vision, backbone.vision_width)
+        visual_deep = further_prompts(visual, options.prompt_depth_vision, backbone.vision_layers)
+        ctx_deep = further_prompts(ctx, options.prompt_depth_text, backbone.text_layers)
         return IndependentPromptLearner(ctx, ctx_deep, visual, visual_deep, backbone.visual.ln_pre), layout
 
     def cost(self, options: IVLPOptions) -> PromptCost:
         """The contexts, in both towers."""
-        words = len(options.ctx_init.split())
-        return PromptCost(text_tokens=max(options.n_ctx_text, words), image_tokens=options.n_ctx_vision)
+        return PromptCost(leading_tokens(options.n_ctx_text, options.ctx_init), options.n_ctx_vision)

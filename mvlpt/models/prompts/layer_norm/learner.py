@@ -5,10 +5,14 @@ Shape legend: L blocks, D width.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.prompts.base import PromptLearner, Prompts
+from mvlpt.models.prompts.contexts import parameter_dtype
 from mvlpt.models.towers.changes import Affine, BlockChange, TowerChange
 
 
@@ -46,6 +50,17 @@ class LayerNormLearner(PromptLearner):
                 first_norm=None if self.image_first is None else _pair(self.image_first),
             ),
         )
+
+
+def norms_of(backbone: Backbone) -> tuple[Any, ...]:
+    """The arguments of :class:`LayerNormLearner` for a backbone."""
+    text, visual = backbone.text, backbone.visual
+    return (
+        (text.transformer.resblocks, text.ln_final),
+        (visual.transformer.resblocks, visual.ln_post),
+        visual.ln_pre,
+        parameter_dtype(backbone),
+    )
 
 
 def _copied(blocks: nn.ModuleList, last: nn.Module, dtype: torch.dtype) -> tuple[nn.Parameter, nn.Parameter]:

@@ -11,12 +11,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mvlpt.errors import BackboneError, PromptError
+from mvlpt.errors import PromptError
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.prompts.base import PromptLearner
 from mvlpt.models.prompts.contexts import parameter_dtype
 from mvlpt.models.prompts.lora.learner import PROJECTIONS, LowRankLearner
-from mvlpt.models.prompts.method import PromptMethod, plain_prompts, register_prompt_method
+from mvlpt.models.prompts.method import WeightChangeMethod, plain_prompts, register_prompt_method
 from mvlpt.models.towers.text_layout import TextLayout
 
 
@@ -46,20 +46,10 @@ class LoRAOptions:
 
 
 @register_prompt_method
-class CLIPLoRA(PromptMethod):
+class CLIPLoRA(WeightChangeMethod):
     """Low-rank changes of queries, keys and values in every block of both towers; the text is "a photo of a NAME."."""
 
     name, options, learner = "lora", LoRAOptions, LowRankLearner
-    trains_text = trains_image = True
-
-    def check_backbone(self, backbone: Backbone) -> None:
-        """Both towers must be open_clip transformers whose blocks can be run step by step."""
-        backbone.require_text_prompts()
-        if not backbone.can_step_images:
-            raise BackboneError(
-                f"Backbone '{backbone.name}' cannot carry low-rank changes: its image tower is no ViT of open_clip that"
-                " reads its class token"
-            )
 
     def build(
         self, backbone: Backbone, class_names: Sequence[str], options: LoRAOptions

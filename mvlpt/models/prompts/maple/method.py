@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from mvlpt.errors import PromptError
 from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.prompts.base import PromptLearner
-from mvlpt.models.prompts.contexts import INIT_STD, leading_contexts
+from mvlpt.models.prompts.deep import further_prompts, leading_contexts, leading_tokens
 from mvlpt.models.prompts.maple.learner import CoupledPromptLearner
 from mvlpt.models.prompts.method import PromptCost, PromptMethod, register_prompt_method
 from mvlpt.models.towers.text_layout import TextLayout
@@ -52,12 +50,10 @@ class MaPLe(PromptMethod):
         self, backbone: Backbone, class_names: Sequence[str], options: MaPLeOptions
     ) -> tuple[PromptLearner, TextLayout]:
         """Contexts from words in the first block, random ones in the others, random maps."""
-        backbone.require_visual_prompts()
         ctx, layout = leading_contexts(backbone, class_names, options.n_ctx, options.ctx_init)
-        depth = min(options.prompt_depth, backbone.vision_layers, backbone.text_layers)
-        deep = torch.empty(depth - 1, *ctx.shape, dtype=ctx.dtype).normal_(std=INIT_STD)
+        deep = further_prompts(ctx, options.prompt_depth, backbone.vision_layers, backbone.text_layers)
         return CoupledPromptLearner(ctx, deep, backbone.vision_width, backbone.visual.ln_pre), layout
 
     def cost(self, options: MaPLeOptions) -> PromptCost:
         """The contexts, in both towers."""
-        return PromptCost(text_tokens=max(options.n_ctx, len(options.ctx_init.split())), image_tokens=options.n_ctx)
+        return PromptCost(leading_tokens(options.n_ctx, options.ctx_init), options.n_ctx)
