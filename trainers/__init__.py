@@ -16,6 +16,7 @@ from mvlpt.trainers.prograd import ProGrad
 from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
 from mvlpt.trainers.promptsrc import PromptSRC
 from mvlpt.trainers.pseudo_labelling import PseudoLabelTrainer
+from mvlpt.trainers.two_stage import TwoStageAdaptation
 from mvlpt.trainers.weight_tuning import CLIPLoRA, LNTuning
 from mvlpt.trainers.zeroshot import ZeroshotCLIP
 
@@ -49,6 +50,7 @@ __all__ = [
     "TaskRes",
     "TipAdapter",
     "TipAdapterF",
+    "TwoStageAdaptation",
     "ZeroshotCLIP",
     "correct",
     "prompt_losses",

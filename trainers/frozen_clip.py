@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mvlpt.data import EpochLoader
-from mvlpt.data.features import FeatureLoader, build_feature_loader
+from mvlpt.data.features import FeatureCache, FeatureLoader, build_feature_loader
 from mvlpt.data.loading import is_random
 from mvlpt.engine import TrainerX, configured_backbone, current_resources
 from mvlpt.errors import ConfigError
@@ -96,8 +96,7 @@ class FrozenCLIPTrainer(TrainerX):
 
     def training_batches(self) -> Any:
         """The training loader, or one that gives features where the image tower is frozen and every view is fixed."""
-        fixed = bool(self.cfg.DATALOADER.VIEWS) or not self._random_views()
-        return self._as_features("train", self.train_loader_x) if fixed else self.train_loader_x
+        return self._as_features("train", self.train_loader_x) if self._fixed_views() else self.train_loader_x
 
     def evaluation_batches(self, split: str) -> Any:
         """The batches of a split, with features instead of images where the image tower is frozen."""
@@ -105,7 +104,18 @@ class FrozenCLIPTrainer(TrainerX):
 
     def _as_features(self, split: str, loader: Any) -> Any:
         """``loader``, or one that reads features from the cache, if they fit into it."""
-        if self.trains_images or not isinstance(loader, EpochLoader):
+        return loader if self.trains_images else self._kept(split, loader, self._features)
+
+    def _kept(self, split: str, loader: Any, cache: FeatureCache, note: str = "") -> Any:
+        """``loader``, or one that reads features from ``cache``.
+
+        Args:
+            split: of the images.
+            loader: of the images.
+            cache: where their features are kept.
+            note: what changes these features besides the backbone; they are then not kept on disk.
+        """
+        if not isinstance(loader, EpochLoader):
             return loader
         views = self.cfg.DATALOADER.VIEWS if split == "train" and self._random_views() else 1
         needed = 4 * self.backbone.embed_dim * views * len(loader.data_source) / 2**20
@@ -116,16 +126,20 @@ class FrozenCLIPTrainer(TrainerX):
             return build_feature_loader(
                 loader,
                 self._encode,
-                cache=self._features,
-                key=f"{self.backbone.fingerprint}|{self.device}|{self._precision()}",
+                cache=cache,
+                key=f"{self.backbone.fingerprint}|{self.device}|{self._precision()}{note}",
                 transform=self.dm.tfm_train if split == "train" else self.dm.tfm_test,
                 random_views=split == "train" and self._random_views(),
                 batch_size=self.cfg.DATALOADER.TEST.BATCH_SIZE,
                 num_workers=self.cfg.DATALOADER.NUM_WORKERS,
-                folder=self.cfg.DATALOADER.FEATURE_DIR,
+                folder="" if note else self.cfg.DATALOADER.FEATURE_DIR,
                 width=self.backbone.embed_dim,
                 progress=progress,
             )
+
+    def _fixed_views(self) -> bool:
+        """Whether every epoch sees the same views of the training images."""
+        return bool(self.cfg.DATALOADER.VIEWS) or not self._random_views()
 
     def _random_views(self) -> bool:
         return is_random(self.cfg.INPUT.TRANSFORMS) and not self.cfg.INPUT.NO_TRANSFORM

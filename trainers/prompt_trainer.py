@@ -13,7 +13,7 @@ from yacs.config import CfgNode
 
 from mvlpt.config import task_names
 from mvlpt.engine import origin_of
-from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
+from mvlpt.engine.optim import EpochSchedule, build_lr_scheduler, build_optimizer
 from mvlpt.errors import ConfigError, PromptError, TrainingError
 from mvlpt.models import TEXT_CHUNK, Outputs, build_prompted_clip, hidden_options, load_prompt_state, save_prompt
 from mvlpt.models.prompts import PromptMethod, prompt_method
@@ -100,13 +100,17 @@ class PromptTrainer(PseudoLabelTrainer):
         """An optimiser, its schedule and the gradient scaler, which have made no step."""
         self.scaler = torch.amp.GradScaler(self.device.type) if self._precision() in ("fp16", "amp") else None
         self.optim = build_optimizer(self.model.prompt_learner, self.cfg.OPTIM, self._parameter_groups())
-        self.sched = build_lr_scheduler(self.optim, self.cfg.OPTIM)
+        self.sched = self.build_schedule(self.optim)
 
     def start_again(self, initial: dict[str, torch.Tensor]) -> None:
         """Puts the initial prompt back, with an optimiser and a schedule that have made no step."""
         self.model.prompt_learner.load_state_dict(initial)
         self._build_optimizer()
         self._optims["prompt_learner"], self._scheds["prompt_learner"] = self.optim, self.sched
+
+    def build_schedule(self, optimizer: torch.optim.Optimizer) -> EpochSchedule:
+        """The learning rates of the run; by default those of the ``OPTIM`` section."""
+        return build_lr_scheduler(optimizer, self.cfg.OPTIM)
 
     def _parameter_groups(self) -> list[dict[str, Any]] | None:
         """The shared prompt, and the private parts at a learning rate of their own; ``None`` without private parts.

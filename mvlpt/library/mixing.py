@@ -21,6 +21,7 @@ from mvlpt.experiment.grouping import task_sources
 from mvlpt.library.store import PromptLibrary
 from mvlpt.library.suggest import Suggestion, compatible, suggest_prompts
 from mvlpt.models import Backbone, PromptFile, save_prompt
+from mvlpt.models.prompts import shared_state
 
 log = logging.getLogger(__name__)
 START = "start.safetensors"
@@ -112,6 +113,6 @@ def _weighted_mean(prompts: Sequence[PromptFile], weights: np.ndarray) -> Prompt
         return first
     mean = {
         name: sum(w * one.tensors[name].double() for w, one in zip(weights.tolist(), prompts, strict=True)).to(value)
-        for name, value in first.tensors.items()
+        for name, value in shared_state(first.tensors).items()
     }
     return replace(first, tensors=mean)

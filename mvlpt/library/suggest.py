@@ -18,6 +18,7 @@ from mvlpt.library.entry import Entry
 from mvlpt.library.ranking import rank
 from mvlpt.library.store import PromptLibrary
 from mvlpt.models import Backbone, PromptedCLIP, PromptFile
+from mvlpt.models.prompts import shared_state
 
 SHORTLIST = 16
 
@@ -86,7 +87,7 @@ def suggest_prompts(
 
 def compatible(prompts: Sequence[PromptFile]) -> bool:
     """Whether prompts have the same method and shapes, so that their mean is a prompt."""
-    shapes = [{name: value.shape for name, value in prompt.tensors.items()} for prompt in prompts]
+    shapes = [{name: value.shape for name, value in shared_state(prompt.tensors).items()} for prompt in prompts]
     return all(one == shapes[0] for one in shapes) and len({prompt.method for prompt in prompts}) == 1
 
 

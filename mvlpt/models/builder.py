@@ -51,7 +51,8 @@ def build_prompted_clip(
         seed: of the random prompt; ``None`` draws from torch's global generator.
         private_rank: rank of what each task changes in the prompt that it shares with the others, 0 for nothing; see
             :mod:`mvlpt.models.prompts.private`.
-        task_names: of the tasks, under which their private parts are saved; by default their numbers.
+        task_names: of the tasks, under which their private parts are saved, by default their numbers; they also tell
+            apart classes of one name that have trained weights.
         economy: former name of ``optimisations``.
         options: of the method, such as ``n_ctx``; ``docs/models.md`` lists them. Those that only other methods have
             are ignored, so that methods can be compared by changing ``method`` alone.
@@ -77,6 +78,11 @@ def build_prompted_clip(
         if private_rank:
             tasks = [str(number) for number in range(len(ranges))] if task_names is None else list(task_names)
             learner.private = _private_parts(learner, tasks, ranges, private_rank, seed)
+    if learner.classes is not None:
+        owners = [""] * len(ranges) if task_names is None else list(task_names)
+        learner.classes.identify(
+            names, [owners[t] for t, (start, stop) in enumerate(ranges) for _ in range(start, stop)]
+        )
     return PromptedCLIP(
         backbone,
         chosen,

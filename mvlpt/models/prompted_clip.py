@@ -120,10 +120,19 @@ class PromptedCLIP(nn.Module):
         return unit(features)
 
     def text_features(self) -> Tensor:
-        """Normalised text features of all classes: (K, E); for an image-conditioned prompt, before any shift."""
+        """Normalised text features of all classes: (K, E); for an image-conditioned prompt, before any shift.
+
+        Classes with trained weights (:mod:`mvlpt.models.prompts.classes`) have these in their place.
+        """
         return self._text_features(None, None)
 
     def _text_features(self, prompts: Prompts | None, classes: list[int] | None) -> Tensor:
+        own = self.prompt_learner.classes
+        if own is None:
+            return self._features_of_text(prompts, classes)
+        return own.features(classes, lambda others: self._features_of_text(prompts, others))
+
+    def _features_of_text(self, prompts: Prompts | None, classes: Sequence[int] | None) -> Tensor:
         keep = self.optimisations.text_reuse and not (self.trains_text and torch.is_grad_enabled())
         if not keep:
             if self.trains_text and prompts is None:
@@ -180,7 +189,7 @@ class PromptedCLIP(nn.Module):
 
     def outputs_of_features(self, image_features: Tensor, task: Tensor | None = None) -> Outputs:
         """As :meth:`outputs`, from features; arguments and errors as :meth:`forward_features`'."""
-        if self.trains_image:
+        if self.trains_image and not self.prompt_learner.fixed_towers:
             raise PromptError("Image features depend on the visual prompt that is trained; give images")
         return self._classify(image_features.to(self.backbone.device), task, None)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mvlpt.errors import CheckpointError
 from mvlpt.io import compare_states, listed, not_finite, strip_wrappers
-from mvlpt.models.prompts import PROMPT_METHODS, PromptLearner, explain_private, fitting_state
+from mvlpt.models.prompts import PROMPT_METHODS, PromptLearner, explain_private, fitting_classes, fitting_state
 
 
 def clean_prompt_state(
@@ -51,7 +51,8 @@ def load_prompt_state(
     """Copies a state dict, ours or upstream's, into a prompt learner; nothing is changed if it does not fit.
 
     Of private parts of tasks (:mod:`mvlpt.models.prompts.private`) those are copied whose tasks the learner has; a task
-    that the state lacks keeps its own, which change nothing while they are fresh.
+    that the state lacks keeps its own, which change nothing while they are fresh. Trained weights of classes
+    (:mod:`mvlpt.models.prompts.classes`) are copied for the classes that both have.
 
     Args:
         prompt_learner: ``PromptedCLIP.prompt_learner``.
@@ -63,7 +64,7 @@ def load_prompt_state(
     """
     cleaned = clean_prompt_state(state, [type(prompt_learner)])
     own = dict(prompt_learner.state_dict())
-    cleaned = fitting_state(own, cleaned)
+    cleaned = fitting_classes(own, fitting_state(own, cleaned))
     if differences := compare_states(own, cleaned):
         reasons = (
             explain_private(key, *pair) or prompt_learner.explain_mismatch(key, *pair)

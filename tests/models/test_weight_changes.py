@@ -76,7 +76,7 @@ def test_low_rank_changes_equal_changed_weights(optimisations, letters, rank):
         torch.backends.mha.set_fastpath_enabled(True)
 
 
-@pytest.mark.parametrize("method", ["lora", "layer_norm"])
+@pytest.mark.parametrize("method", ["lora", "layer_norm", "two_stage"])
 @pytest.mark.parametrize("optimisations", BOTH)
 def test_untrained_changes_are_the_frozen_model(method, optimisations):
     backbone = tiny_backbone()
@@ -100,6 +100,24 @@ def test_tuned_norms_equal_changed_norms(optimisations):
         norm.weight, norm.bias = weight, bias
     compare(prompted, plain_logits(other, backbone, images), images)
     assert sum(p.numel() for p in learner.parameters()) == sum(2 * norm.normalized_shape[0] for norm, _ in places)
+
+
+def test_some_classes_have_weights_and_the_others_their_text():
+    backbone = tiny_backbone()
+    prompted, images = disturbed(backbone, "two_stage"), tiny_images(backbone)
+    weight = prompted.prompt_learner.classes.weight
+    with torch.no_grad():
+        weight[1] = 0
+    norms = build_prompted_clip(backbone, NAMES, "layer_norm", seed=1)
+    norms.prompt_learner.load_state_dict(
+        {name: value for name, value in prompted.prompt_learner.state_dict().items() if "classes" not in name}
+    )
+    text = norms.text_features().detach()
+    rows = torch.stack([weight[0] / weight[0].norm(), text[1], weight[2] / weight[2].norm()])
+    expected = backbone.logit_scale.exp() * norms.image_features(images).detach() @ rows.t()
+    torch.testing.assert_close(prompted(images), expected, atol=1e-4, rtol=1e-4)
+    ours, theirs = (torch.autograd.grad(logits.square().sum(), weight)[0] for logits in (prompted(images), expected))
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-3)
 
 
 def test_no_weight_of_the_model_is_touched():
@@ -162,7 +180,7 @@ def test_wrong_options_are_refused_by_name(options):
         build_prompted_clip(tiny_backbone(), NAMES, "lora", seed=1, **options)
 
 
-@pytest.mark.parametrize("method", ["lora", "layer_norm"])
+@pytest.mark.parametrize("method", ["lora", "layer_norm", "two_stage"])
 def test_a_backbone_that_cannot_be_stepped_is_refused(method):
     with pytest.raises(BackboneError, match="tiny"):
         build_prompted_clip(tiny_backbone(vision={"pool_type": "avg"}), NAMES, method, seed=1)

@@ -93,6 +93,8 @@ add("LORA.ALPHA", 1.0, "they are scaled by ALPHA / sqrt(RANK)", ours=True, since
 add("LORA.LORA_DROPOUT", 0.25, "dropout of the tokens that they see", minimum=0, ours=True, since="0.2.0")
 add("LORA.PARAMS", "qkv", "which projections change: some of the letters q, k, v", ours=True, since="0.2.0")
 add("LORA.PREC", "fp32", "number type of the backbone", choices=PRECISIONS, ours=True, since="0.2.0")
+add("TWOSTAGE.FIRST_SHARE", 0.6, "share of the epochs that tune layer norms", minimum=0, ours=True, since="0.2.0")
+add("TWOSTAGE.PREC", "fp32", "number type of the backbone", choices=PRECISIONS, ours=True, since="0.2.0")
 add("KGCOOP.W", 8.0, "weight of the distance to untuned text features", minimum=0, ours=True, since="0.2.0")
 add("PROGRAD.LAMBDA", 1.0, "how much of the conflict with zero-shot is removed", minimum=0, ours=True, since="0.2.0")
 add("PROGRAD.T", 1.0, "temperature of the zero-shot distribution", minimum=1e-6, ours=True, since="0.2.0")

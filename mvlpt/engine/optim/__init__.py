@@ -1,7 +1,13 @@
 """Optimisers and learning-rate schedules by Dassl's names."""
 
 from mvlpt.engine.optim.optimizers import AVAI_OPTIMS, build_optimizer
-from mvlpt.engine.optim.schedules import AVAI_SCHEDS, EpochSchedule, build_lr_scheduler
+from mvlpt.engine.optim.schedules import (
+    AVAI_SCHEDS,
+    EpochSchedule,
+    StagedSchedule,
+    build_lr_scheduler,
+    build_staged_scheduler,
+)
 from mvlpt.engine.optim.warmup import ConstantWarmupScheduler, LinearWarmupScheduler
 
 __all__ = [
@@ -10,6 +16,8 @@ __all__ = [
     "ConstantWarmupScheduler",
     "EpochSchedule",
     "LinearWarmupScheduler",
+    "StagedSchedule",
     "build_lr_scheduler",
     "build_optimizer",
+    "build_staged_scheduler",
 ]

@@ -7,9 +7,10 @@ numbers, which load with ``weights_only``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from yacs.config import CfgNode
@@ -69,6 +70,49 @@ class EpochSchedule(LRScheduler):
         for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
             group["lr"] = rate
         self._last_lr = self.get_lr()
+
+
+class StagedSchedule(EpochSchedule):
+    """Schedules one after the other: each begins its own epochs anew.
+
+    Args:
+        optimizer: whose rates are set; ``step()`` once after each epoch.
+        parts: number of epochs and schedule of each stage; the last goes on for ever.
+    """
+
+    def __init__(self, optimizer: Optimizer, parts: Sequence[tuple[int, EpochSchedule]]) -> None:
+        self._parts = list(parts)
+        super().__init__(optimizer, decay=lambda epoch: 1.0)
+
+    def rate(self, base: float, epoch: int) -> float:
+        """The rate in ``epoch`` (from 0) of a group whose base rate is ``base``."""
+        for epochs, part in self._parts[:-1]:
+            if epoch < epochs:
+                return part.rate(base, epoch)
+            epoch -= epochs
+        return self._parts[-1][1].rate(base, epoch)
+
+
+def build_staged_scheduler(optimizer: Optimizer, optim_cfg: CfgNode, lengths: Sequence[int]) -> StagedSchedule:
+    """The schedule of an ``OPTIM`` section, once for each stage, as if ``MAX_EPOCH`` were the stage's length.
+
+    Args:
+        optimizer: whose rates are set.
+        optim_cfg: the ``OPTIM`` section.
+        lengths: epochs of each stage; those of 0 are left out.
+
+    Raises:
+        ConfigError: see :func:`build_lr_scheduler`.
+    """
+    parts = []
+    for length in lengths:
+        if length:
+            own = optim_cfg.clone()
+            own.defrost()
+            own.MAX_EPOCH = length
+            unused = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=optim_cfg.LR)
+            parts.append((length, build_lr_scheduler(unused, own)))
+    return StagedSchedule(optimizer, parts)
 
 
 def build_lr_scheduler(optimizer: Optimizer, optim_cfg: CfgNode) -> EpochSchedule:

@@ -1,6 +1,7 @@
 """Prompt methods: one folder and one registration each. Importing this package registers the shipped ones."""
 
 from mvlpt.models.prompts.base import PromptLearner, Prompts
+from mvlpt.models.prompts.classes import ClassWeights, fitting_classes
 from mvlpt.models.prompts.cocoop import CoCoOp
 from mvlpt.models.prompts.contexts import ContextOptions, initial_contexts, learned_contexts, parameter_dtype
 from mvlpt.models.prompts.coop import CoOp, CoOpOptions, TextPromptLearner, read_context_section
@@ -12,11 +13,13 @@ from mvlpt.models.prompts.method import (
     PROMPT_METHODS,
     PromptCost,
     PromptMethod,
+    WeightChangeMethod,
     plain_prompts,
     prompt_method,
     register_prompt_method,
 )
 from mvlpt.models.prompts.private import PrivateParts, explain_private, fitting_state, shared_state
+from mvlpt.models.prompts.two_stage import TwoStage, TwoStageLearner, TwoStageOptions
 from mvlpt.models.prompts.upt import UPT, UPTOptions
 from mvlpt.models.prompts.vpt import VPT, VisualPromptLearner, VPTOptions, read_visual_section
 
@@ -26,6 +29,7 @@ __all__ = [
     "UPT",
     "VPT",
     "CLIPLoRA",
+    "ClassWeights",
     "CoCoOp",
     "CoOp",
     "CoOpOptions",
@@ -46,10 +50,15 @@ __all__ = [
     "PromptMethod",
     "Prompts",
     "TextPromptLearner",
+    "TwoStage",
+    "TwoStageLearner",
+    "TwoStageOptions",
     "UPTOptions",
     "VPTOptions",
     "VisualPromptLearner",
+    "WeightChangeMethod",
     "explain_private",
+    "fitting_classes",
     "fitting_state",
     "initial_contexts",
     "learned_contexts",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mvlpt.models.towers.changes import TowerChange
 
 if TYPE_CHECKING:
+    from mvlpt.models.prompts.classes import ClassWeights
     from mvlpt.models.prompts.private import PrivateParts
 
 
@@ -50,6 +51,7 @@ class PromptLearner(nn.Module):
         derived: tensors in checkpoints that follow from the class names and are not loaded.
         class_bound: it has parameters for each class besides class-specific contexts, so that it fits no other classes.
         private: what each task changes in the prompt that it shares with others; ``None`` where all share the whole.
+        classes: trained weights of classes that take the place of their text features; ``None`` where there are none.
     """
 
     old_names: ClassVar[Mapping[str, str]] = {}
@@ -59,6 +61,12 @@ class PromptLearner(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.private: PrivateParts | None = None
+        self.classes: ClassWeights | None = None
+
+    @property
+    def fixed_towers(self) -> bool:
+        """Whether nothing that is trained now changes what the towers compute, so that image features can be kept."""
+        return False
 
     def forward(self) -> Prompts:
         """The shared prompts of this pass."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from mvlpt.errors import PromptError
 from mvlpt.models.prompts.base import Prompts
+from mvlpt.models.prompts.classes import PREFIX as CLASSES
 from mvlpt.randomness import torch_stream
 
 FIELDS = ("text", "first", "deep", "text_deep")
@@ -102,8 +103,8 @@ def _key(task: str) -> str:
 
 
 def shared_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A prompt's parameters without its private parts."""
-    return {name: value for name, value in state.items() if not name.startswith(PREFIX)}
+    """A prompt's parameters without those of single tasks or classes: private parts and trained weights of classes."""
+    return {name: value for name, value in state.items() if not name.startswith((PREFIX, CLASSES))}
 
 
 def fitting_state(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -121,7 +122,8 @@ def fitting_state(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dic
     kept = {name: value for name, value in own.items() if name.startswith(PREFIX) and _task_of(name) not in tasks}
     known = {_task_of(name) for name in own if name.startswith(PREFIX)}
     taken = {name: value for name, value in state.items() if name.startswith(PREFIX) and _task_of(name) in known}
-    return {**shared_state(state), **taken, **kept}
+    others = {name: value for name, value in state.items() if not name.startswith(PREFIX)}
+    return {**others, **taken, **kept}
 
 
 def explain_private(name: str, given: Sequence[int], own: Sequence[int]) -> str:
