@@ -18,9 +18,11 @@ from mvlpt.errors import ConfigError, PromptError, TrainingError
 from mvlpt.models import TEXT_CHUNK, Outputs, build_prompted_clip, hidden_options, load_prompt_state, save_prompt
 from mvlpt.models.prompts import PromptMethod, prompt_method
 from mvlpt.randomness import derive_seed
+from mvlpt.trainers.distillation import Distillation, check_distillation, distils
 from mvlpt.trainers.frozen_clip import TaskInput, used_tasks
 from mvlpt.trainers.losses import correct, prompt_losses
 from mvlpt.trainers.pseudo_labelling import PseudoLabelTrainer
+from mvlpt.trainers.reptile import Reptile, check_meta, inner_steps
 from mvlpt.trainers.task_meter import TaskMeter
 
 log = logging.getLogger(__name__)
@@ -58,9 +60,22 @@ class PromptTrainer(PseudoLabelTrainer):
         return method, method.make_options(**unbuilt.prompt_options(cfg))
 
     @classmethod
+    def planned_passes(cls, cfg: CfgNode) -> dict[str, Any]:
+        """What the cost of a step depends on besides the prompt: whether there is a teacher, and the inner steps."""
+        steps = inner_steps(cfg, cls.section)
+        inner = {"inner_steps": steps, "inner_batch": cfg.TRAINER.MVLPT.META.BATCH} if steps else {}
+        return {"teacher": distils(cfg, cls.section), **inner}
+
+    @classmethod
     def private_rank(cls, cfg: CfgNode) -> int:
         """The rank of the tasks' private parts; 0 for trainers that do not read ``TRAINER.MVLPT``."""
         return cfg.TRAINER.MVLPT.PRIVATE.RANK if cls.section == "MVLPT" else 0
+
+    def check_cfg(self, cfg: CfgNode) -> None:
+        """Refuses distillation and inner steps that cannot be, before anything is built."""
+        super().check_cfg(cfg)
+        check_distillation(cfg, self.section)
+        check_meta(cfg, self.section)
 
     def prompt_options(self, cfg: CfgNode) -> dict[str, Any]:
         """The options of the prompt, as :func:`mvlpt.models.build_prompted_clip` takes them."""
@@ -95,6 +110,15 @@ class PromptTrainer(PseudoLabelTrainer):
         self._build_optimizer()
         self.register_model("prompt_learner", self.model.prompt_learner, self.optim, self.sched)
         self.task_meter = TaskMeter([task.name for task in self.dm.tasks], self.device)
+        options, parameters = cfg.TRAINER.MVLPT, self.model.prompt_learner.parameters()
+        self.distillation = Distillation(self.model, options.DISTILL) if distils(cfg, self.section) else None
+        self.reptile = Reptile(options.META, parameters) if inner_steps(cfg, self.section) else None
+
+    def before_train(self) -> None:
+        """Takes the prompt that the run starts from as the teacher's, before an earlier part of the run is resumed."""
+        if self.distillation is not None:
+            self.distillation.begin()
+        super().before_train()
 
     def _build_optimizer(self) -> None:
         """An optimiser, its schedule and the gradient scaler, which have made no step."""
@@ -127,11 +151,21 @@ class PromptTrainer(PseudoLabelTrainer):
         return [{"params": shared}, {"params": private, "lr": rate, "weight_decay": 0.0}]
 
     def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
-        """One step; the schedule moves on after the last batch of an epoch.
+        """One step, or the inner steps of Reptile; the schedule moves on after the last batch of an epoch."""
+        input, label = self.parse_batch_train(batch)
+        if self.reptile is None:
+            summary = self._step(input, label)
+        else:
+            summary = self.reptile.outer_step(self._step, input, label, self.epoch / self.max_epoch)
+        if self.batch_idx + 1 == self.num_batches:
+            self.update_lr()
+        return summary
+
+    def _step(self, input: TaskInput, label: torch.Tensor) -> dict[str, float]:
+        """One step of the optimiser; returns the mean loss and the accuracy in percent.
 
         ``RUN.MICRO_BATCHES`` parts of the batch add up their gradients one after the other, so that memory holds one.
         """
-        input, label = self.parse_batch_train(batch)
         self._tasks_in_batch = input.task
         self.model_zero_grad()
         loss, hits, several = 0.0, 0.0, len(self.dm.tasks) > 1
@@ -140,7 +174,10 @@ class PromptTrainer(PseudoLabelTrainer):
             part, truth = input[start : start + size], label[start : start + size]
             with self._precision_context():
                 outputs = self._forward(part)
+                taught = self.distillation.teach(part) if self.distillation is not None else None
             losses = self.losses(outputs, truth)
+            if taught is not None:
+                losses = losses + self.distillation.losses(outputs.logits, taught)
             part_loss = losses.sum() / len(label)
             part_hits = correct(outputs.logits.detach(), truth)
             if several:
@@ -153,8 +190,6 @@ class PromptTrainer(PseudoLabelTrainer):
         self.model_update()
         if several:
             self.task_meter.read_gradients(input.task, self.model.prompt_learner.parameters())
-        if self.batch_idx + 1 == self.num_batches:
-            self.update_lr()
         return {"loss": float(loss), "acc": 100 * float(hits) / len(label)}
 
     def losses(self, outputs: Outputs, label: torch.Tensor) -> torch.Tensor:

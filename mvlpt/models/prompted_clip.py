@@ -5,6 +5,7 @@ Shape legend: B images, K classes, E features' width.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -88,6 +89,21 @@ class PromptedCLIP(nn.Module):
         super().train(mode)
         self.clip.eval()
         return self
+
+    def frozen_copy(self) -> PromptedCLIP:
+        """The same backbone with a copy of the prompt as it is now, in eval mode, that is not trained."""
+        copied = PromptedCLIP(
+            self.backbone,
+            self.method,
+            copy.deepcopy(self.prompt_learner).requires_grad_(False),
+            self.layout,
+            self.label_space,
+            optimisations=self.optimisations,
+            text_chunk=self.text_tower.chunk_tokens,
+            class_names=self.class_names,
+            options=self.options,
+        )
+        return copied.eval()
 
     @property
     def trains_text(self) -> bool:

@@ -167,7 +167,7 @@ ROWS += [pair_row(task, 51.0, "toy-warm+toy-cold") for task in ("toy-warm", "toy
         (["--affinity", "measured", "--results", "ROWS"], "2 of 3 pairs were not measured"),
         (["--fit", "ROWS"], "2 pairs of tasks were measured; weights need at least 3"),
         (["--fit", "nowhere.jsonl"], "no results at nowhere.jsonl"),
-        (["--steps", "3"], "--steps is of joint training"),
+        (["--steps", "3"], "--steps is of training"),
         (["--steps", "0", "--affinity", "grad"], "--steps is 0"),
         (["--results", "ROWS"], "--results is read for --affinity measured"),
         (["--raw", "--affinity", "grad"], "--raw"),

@@ -53,7 +53,7 @@ def test_the_order_of_tasks_does_not_matter(tmp_path):
     assert groups[0] == groups[1]
 
 
-@pytest.mark.parametrize("kind", ["grad", "lookahead"])
+@pytest.mark.parametrize("kind", ["grad", "lookahead", "panda"])
 def test_an_affinity_is_kept_in_the_graph(tmp_path, monkeypatch, kind):
     update = build_task_graph(toy_request(affinity=kind, steps=1), tmp_path)
     assert update.affinity == f"{kind}.MVLPT-CoOp"

@@ -19,6 +19,6 @@ def forbid_computing(monkeypatch):
         raise AssertionError("something was computed again")
 
     monkeypatch.setattr(similarities, "similarity_matrices", refuse)
-    for name in ("gradient_affinity", "lookahead_affinity"):
+    for name in ("gradient_affinity", "lookahead_affinity", "transferability_affinity"):
         monkeypatch.setattr(affinities, name, refuse)
     monkeypatch.setattr("mvlpt.graph.embeddings.embed.encode_views", refuse)

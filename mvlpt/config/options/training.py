@@ -131,6 +131,47 @@ add(
     ours=True,
     since="0.2.0",
 )
+add(
+    "MVLPT.DISTILL.WEIGHT",
+    0.0,
+    "weight of the distance to the logits of the prompt that the run starts from; 0: none",
+    minimum=0,
+    ours=True,
+    since="0.2.0",
+)
+add(
+    "MVLPT.DISTILL.LOSS",
+    "kl",
+    "that distance: kl, the divergence of the probabilities; mse, the mean squared difference",
+    choices=("kl", "mse"),
+    ours=True,
+    since="0.2.0",
+)
+add("MVLPT.DISTILL.TEMPERATURE", 1.0, "temperature of kl", minimum=1e-6, ours=True, since="0.2.0")
+add(
+    "MVLPT.DISTILL.FRESH",
+    False,
+    "start afresh; the prompt that the run would start from only teaches",
+    ours=True,
+    since="0.2.0",
+)
+add(
+    "MVLPT.META.INNER_STEPS",
+    0,
+    "steps on a batch of one task before the shared prompt moves to where they led (Reptile); 0: plain training",
+    minimum=0,
+    ours=True,
+    since="0.2.0",
+)
+add(
+    "MVLPT.META.RATE",
+    1.0,
+    "share of the way that it moves, in the first epoch; it falls linearly",
+    minimum=0,
+    ours=True,
+    since="0.2.0",
+)
+add("MVLPT.META.BATCH", 0, "images of an inner step; 0: the whole batch", minimum=0, ours=True, since="0.2.0")
 add("MVLPT.VPT.N_CTX", 0, "visual prompts in a block; 0: none for MVLPT, the trainer's default elsewhere", minimum=0)
 add("MVLPT.VPT.CSC", False, "accepted for the paper's files and without effect")
 add("MVLPT.VPT.CTX_INIT", "", "accepted for the paper's files and without effect")

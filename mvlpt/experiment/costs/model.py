@@ -177,14 +177,18 @@ def _training(cfg: CfgNode, sizes: list[TaskSize], shape: Architecture, tuning: 
     encodings = (every or sum(rounds[0])) * views or cfg.OPTIM.MAX_EPOCH * sum(map(sum, rounds))  # each view once
     labelled_by_model = every * passes_over
     seen = steps * batch
+    steps, batch = steps * tuning.inner_steps, min(batch, tuning.inner_batch or batch)
     # Once an epoch the gradient norm of each task in a mixed batch is measured, by a backward pass through the batch.
     norms = epochs * len(sizes) if len(sizes) > 1 and cfg.DATALOADER.TASK_BATCHES == "mixed" else 0
     passes = steps * (1 + BACKWARD) + norms * BACKWARD
-    flops = passes * batch * one_image if tuning.image else encodings * one_image
+    taught = steps if tuning.teacher else 0  # a teacher encodes images in every step, class prompts once
+    flops = (passes + taught) * batch * one_image if tuning.image else encodings * one_image
     flops += labelled_by_model * one_image
     classes = _classes_a_step(cfg, sizes)
     per_step = classes * (batch if tuning.per_image else 1)
     flops += passes * per_step * one_class if tuning.text else 0
+    taught_classes = taught * per_step if tuning.per_image else sum(size.classes for size in sizes)
+    flops += taught_classes * one_class if tuning.teacher and tuning.text else 0
     validated = (
         sum(min(size.images.val, 4 * size.classes) for size in sizes) if cfg.TEST.FINAL_MODEL == "best_val" else 0
     )

@@ -23,6 +23,9 @@ class Tuning:
         per_image: every image has class prompts of its own.
         prompt: how much longer prompts make the towers' inputs.
         precision: the number type of the image features.
+        teacher: whether a frozen prompt classifies every training image, too.
+        inner_steps: optimiser steps on each batch.
+        inner_batch: images of such a step; 0 for the whole batch.
     """
 
     text: bool = True
@@ -30,6 +33,9 @@ class Tuning:
     per_image: bool = False
     prompt: PromptCost = UNKNOWN
     precision: str = "fp32"
+    teacher: bool = False
+    inner_steps: int = 1
+    inner_batch: int = 0
 
 
 def tuning_of(cfg: CfgNode) -> Tuning:
@@ -50,7 +56,9 @@ def tuning_of(cfg: CfgNode) -> Tuning:
     if planned is not None:
         with suppress_logging():  # the run itself will warn of options that are ignored
             method, options = planned(cfg)
-        return Tuning(method.trains_text, method.trains_image, method.conditional, method.cost(options), precision)
+        extra = getattr(trainer, "planned_passes", lambda cfg: {})(cfg)
+        cost = method.cost(options)
+        return Tuning(method.trains_text, method.trains_image, method.conditional, cost, precision, **extra)
     if not getattr(trainer, "trains_images", True):
         return Tuning(text=False, image=False, prompt=PromptCost(), precision=precision)
     return Tuning(precision=precision)

@@ -20,7 +20,7 @@ from mvlpt.experiment.grouping.progress import ProgressBars
 from mvlpt.experiment.grouping.prompt_losses import affinity_config, task_losses
 from mvlpt.experiment.grouping.sources import GraphInputs
 from mvlpt.graph import TaskEmbedding
-from mvlpt.graph.affinity import gradient_affinity, lookahead_affinity
+from mvlpt.graph.affinity import gradient_affinity, lookahead_affinity, transferability_affinity
 
 RECIPE = 1  # of similarities and affinities; a graph with another number is computed again
 
@@ -68,7 +68,8 @@ def updated_affinity(
     if fingerprints.get(name) == fingerprint:
         return AffinityUpdate(name, None, fingerprint)
     losses, optimizer = task_losses(cfg, inputs.sources)
-    measure = {"grad": gradient_affinity, "lookahead": lookahead_affinity}[options.affinity]
+    measures = {"grad": gradient_affinity, "lookahead": lookahead_affinity, "panda": transferability_affinity}
+    measure = measures[options.affinity]
     with progress(f"affinities of {cfg.TRAINER.NAME}") as moved:
         matrix = measure(losses, lr=cfg.OPTIM.LR, steps=options.affinity_steps, optimizer=optimizer, progress=moved)
     return AffinityUpdate(name, matrix, fingerprint)

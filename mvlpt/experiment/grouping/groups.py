@@ -18,7 +18,7 @@ from mvlpt.config import is_path_like, task_names
 from mvlpt.errors import GraphError, suggest
 from mvlpt.experiment.grouping.gains import read_gains
 from mvlpt.experiment.grouping.graph import GRAPH_FILE, GraphUpdate, build_task_graph, make_folder
-from mvlpt.experiment.grouping.options import GroupingOptions
+from mvlpt.experiment.grouping.options import COSINES, GroupingOptions
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.grouping.requests import GroupingRequest
 from mvlpt.graph import FittedWeights, Grouping, TaskGraph, fill_one_sided, fit_weights, group_tasks, write_groups
@@ -35,7 +35,7 @@ class GroupingResult:
         graph: the task graph.
         matrix: (T, T) what was grouped, in the order of the graph's tasks.
         label: what the matrix is.
-        directed: whether it is an affinity.
+        directed: whether it is an affinity with a direction.
         options: that were asked for.
         suffix: of the names of files, where a folder holds several groupings.
         files: what was written.
@@ -128,10 +128,12 @@ def group_graph(graph: TaskGraph, options: GroupingOptions, affinity: str = "", 
     Raises:
         GraphError: a matrix is missing, or the constraints contradict.
     """
-    fitted = None
+    fitted, directed = None, bool(affinity) and options.affinity not in COSINES
     if affinity:
         label = affinity
         matrix = fill_one_sided(graph.matrix(affinity), graph.tasks)
+        if not directed:
+            np.fill_diagonal(matrix, 1.0)
     elif options.fit:
         gains, _ = read_gains(options.fit, graph.tasks, trainer)
         fitted = fit_weights(graph.similarities, gains, graph.tasks)
@@ -140,7 +142,7 @@ def group_graph(graph: TaskGraph, options: GroupingOptions, affinity: str = "", 
     else:
         label = options.similarity
         matrix = graph.combined(options.similarity, options.rescale)
-    kind = "affinity" if affinity else "similarity"
+    kind = "affinity" if directed else "similarity"
     classes = {task: known["classes"] for task, known in graph.attributes.items() if "classes" in known}
     grouping = group_tasks(
         matrix,
@@ -149,8 +151,8 @@ def group_graph(graph: TaskGraph, options: GroupingOptions, affinity: str = "", 
         classes=classes if options.max_classes is not None else None,
         **options.constraints(),
     )
-    grouping = dataclasses.replace(grouping, settings={**grouping.settings, kind: label})
-    return GroupingResult(grouping, graph, matrix, label, bool(affinity), options, fitted=fitted)
+    grouping = dataclasses.replace(grouping, settings={**grouping.settings, "affinity" if affinity else kind: label})
+    return GroupingResult(grouping, graph, matrix, label, directed, options, fitted=fitted)
 
 
 def _named_affinity(graph: TaskGraph, kind: str, trainer: str) -> str:

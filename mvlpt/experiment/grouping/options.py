@@ -24,9 +24,10 @@ from mvlpt.graph import SIMILARITIES
 from mvlpt.graph.grouping import METHODS
 from mvlpt.graph.similarity import DERIVED
 
-AFFINITIES = ("grad", "lookahead", "measured")
+AFFINITIES = ("grad", "lookahead", "panda", "measured")
+COSINES = ("panda",)  # affinities that are cosines: symmetric, and 0 means nothing, so they group as similarities do
 CHOOSE = "choose"  # the method that trains on folds
-STEPS = {"grad": 10, "lookahead": 3}  # of joint training, at which affinities are taken
+STEPS = {"grad": 10, "lookahead": 3, "panda": 30}  # of training, joint or, for panda, on each task
 SIMILARITY = "visual.centred"  # docs/groups.md says how it was found
 MATRIX, GROUPS, OUTPUT = "grouped by", "into groups", "output"  # headings of the help
 
@@ -74,7 +75,7 @@ class GroupingOptions:
     steps: int | None = option(
         None,
         WHOLE,
-        f"of joint training (default: {', '.join(f'{key} {value}' for key, value in STEPS.items())})",
+        f"of training for an affinity (default: {', '.join(f'{key} {value}' for key, value in STEPS.items())})",
         flag="--steps",
         metavar="N",
         heading=MATRIX,
@@ -144,7 +145,7 @@ class GroupingOptions:
         if self.steps is not None and self.steps < 1:
             raise ConfigError(f"--steps is {self.steps}, but affinities are taken at one step or more")
         if self.steps is not None and self.affinity not in STEPS:
-            raise ConfigError("--steps is of joint training, for --affinity grad or lookahead; drop it, or add that")
+            raise ConfigError("--steps is of training for --affinity grad, lookahead or panda; drop it, or add that")
         if self.results and self.affinity != "measured":
             raise ConfigError("--results is read for --affinity measured; drop it, or add that")
         if not self.rescale and (self.affinity or self.fit):
@@ -209,7 +210,7 @@ class GroupingOptions:
 
     @property
     def affinity_steps(self) -> int:
-        """Steps of joint training at which an affinity is taken."""
+        """Steps of the training that an affinity is taken from."""
         return self.steps or STEPS.get(self.affinity, 0)
 
     def constraints(self) -> dict[str, Any]:

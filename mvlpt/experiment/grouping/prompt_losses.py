@@ -48,6 +48,8 @@ def affinity_config(cfg: Config) -> Config:
     if section:
         changed.TRAINER[section].PREC = "fp32"
     changed.TRAINER.MVLPT.PRIVATE.RANK = 0  # affinities are of the prompt that tasks share
+    changed.TRAINER.MVLPT.DISTILL.WEIGHT = 0.0
+    changed.TRAINER.MVLPT.META.INNER_STEPS = 0
     changed.VERBOSE = False
     check_config(changed)
     changed.freeze()

@@ -74,11 +74,11 @@ def joint_training(
                 total = gradient if total is None else total + gradient
             yield Point(values, [viewed[task] for task in range(len(order))])
             if step + 1 < steps:
-                _descend(chosen, losses.parameters, total / len(order))
+                descend(chosen, losses.parameters, total / len(order))
 
 
-def _descend(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], gradient: Tensor) -> None:
-    """One optimiser step with a given gradient (P,)."""
+def descend(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], gradient: Tensor) -> None:
+    """One step of an optimiser with a given gradient (P,)."""
     start = 0
     for parameter in parameters:
         part = gradient[start : start + parameter.numel()]

@@ -100,6 +100,21 @@ class PromptLosses:
         count = len(self._labels[task])
         return total / count, flat / count
 
+    @torch.no_grad()
+    def features(self, task: int) -> Tensor:
+        """What the prompt makes of the task: the mean feature (D,) of its images, of its class names, or both in a row.
+
+        Those that the prompt does not change are left out.
+        """
+        means = []
+        if self._model.trains_image:
+            ids = torch.full((len(self._labels[task]),), task, device=self._labels[task].device)
+            parts = [self._model.image_features(self._inputs[task][p], ids[p]) for p in self._parts(task)]
+            means.append(torch.cat(parts).mean(dim=0))
+        if self._model.trains_text:
+            means.append(self._model.text_features()[self._model.label_space.classes_of([task])].mean(dim=0))
+        return torch.cat(means)
+
     def _prepare(self, images: Tensor) -> Tensor:
         """The images, or their features (B, E) if no prompt changes them."""
         images = images.to(self._model.backbone.device)

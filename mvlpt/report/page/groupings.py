@@ -86,7 +86,7 @@ def _matrix(graph: TaskGraph, settings: Mapping[str, Any]) -> tuple[np.ndarray |
     """What the groups follow from, by their file; else the similarity by images and class names, or any other."""
     affinity = settings.get("affinity")
     if isinstance(affinity, str) and affinity in graph.affinities:
-        return fill_one_sided(graph.matrix(affinity), graph.tasks), affinity, True
+        return fill_one_sided(graph.matrix(affinity), graph.tasks), affinity, settings.get("kind") != "similarity"
     for label in (settings.get("similarity"), BOTH, *graph.similarities):
         if isinstance(label, str):
             try:
