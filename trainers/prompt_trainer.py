@@ -156,7 +156,8 @@ class PromptTrainer(PseudoLabelTrainer):
         if self.reptile is None:
             summary = self._step(input, label)
         else:
-            summary = self.reptile.outer_step(self._step, input, label, self.epoch / self.max_epoch)
+            epochs = self.cfg.OPTIM.MAX_EPOCH  # a round of pseudo-labels has as many
+            summary = self.reptile.outer_step(self._step, input, label, self.epoch % epochs / epochs)
         if self.batch_idx + 1 == self.num_batches:
             self.update_lr()
         return summary

@@ -44,6 +44,7 @@ class Experiment:
         sources: tasks on which source prompts are tuned; by default ``tasks``.
         source_prompts: ``together`` (one prompt for all sources) or ``alone`` (one for each).
         source_options: overrides for the runs that tune source prompts.
+        source_shots: training images per class of the sources, whatever ``shots`` are; ``None`` for as many as those.
         targets: tasks to which source prompts are adapted; by default ``tasks``.
         grouping: how groups are picked: ``similarity`` or ``affinity``, ``method``, ``groups``, ``max_size``, ...; or
             ``file``, a groups.yaml.
@@ -73,6 +74,7 @@ class Experiment:
     sources: tuple[str, ...] = ()
     source_prompts: str = "together"
     source_options: Mapping[str, Any] = field(default_factory=dict)
+    source_shots: int | None = None
     targets: tuple[str, ...] = ()
     grouping: Mapping[str, Any] = field(default_factory=dict)
     executor: Mapping[str, Any] = field(default_factory=dict)

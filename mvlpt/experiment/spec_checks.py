@@ -101,6 +101,10 @@ def _numbers(content: Mapping[str, Any]) -> Iterator[str]:
             yield f"shots is {values}; give images per class, at least 1, or -1 for all"
         elif key == "seeds" and min(values) < 0:
             yield f"seeds is {values}; a seed is at least 0"
+    shots = content.get("source_shots")
+    whole = isinstance(shots, int) and not isinstance(shots, bool)
+    if shots is not None and not (whole and (shots == -1 or shots >= 1)):
+        yield f"source_shots is {shots!r}; give images per class, at least 1, or -1 for all"
 
 
 def _grouping(content: Mapping[str, Any]) -> Iterator[str]:
@@ -142,6 +146,8 @@ def _needs(content: Mapping[str, Any]) -> Iterator[str]:
         yield "arm chosen has what method choose picks; add grouping: {method: choose}"
     if not any(arm.transfers for arm in chosen) and content.get("sources"):
         yield "sources are named, but nothing is transferred; add transfer to arms, or leave the sources out"
+    if not any(arm.transfers for arm in chosen) and content.get("source_shots") is not None:
+        yield "source_shots is given, but nothing is transferred; add transfer to arms, or leave it out"
 
 
 def _protocol(content: Mapping[str, Any]) -> Iterator[str]:

@@ -157,6 +157,30 @@ def test_private_parts_cost_what_the_shared_prompt_costs(tmp_path):
         assert work_of(private, "train") == work_of(config(tmp_path, trainer), "train")
 
 
+def test_a_teacher_is_one_more_pass_and_inner_steps_are_more_steps(tmp_path):
+    """3 epochs of one step on 4 images; a teacher of text prompts encodes the 3 classes once."""
+    shape = architecture("embedded", 48)
+    source = {"TRAINER__MVLPT__DISTILL__WEIGHT": 1.0, "RUN__INIT_FROM": "somewhere"}
+    extra = {
+        trainer: work_of(config(tmp_path, trainer, **source), "train").flops
+        - work_of(config(tmp_path, trainer), "train").flops
+        for trainer in ("MVLPT-VPT", "MVLPT-CoOp")
+    }
+    tokens = {name: tuning_of(config(tmp_path, name)).prompt for name in extra}
+    assert extra["MVLPT-VPT"] == pytest.approx(
+        3 * 4 * shape.image.flops(shape.image.tokens + tokens["MVLPT-VPT"].image_tokens)
+    )
+    assert extra["MVLPT-CoOp"] == pytest.approx(3 * shape.text.flops(1 + tokens["MVLPT-CoOp"].text_tokens + 5))
+    meta = {"TRAINER__MVLPT__META__INNER_STEPS": 4}
+    plain, four, parts = (
+        work_of(config(tmp_path, "MVLPT-VPT", **options), "train")
+        for options in ({}, meta, {**meta, "TRAINER__MVLPT__META__BATCH": 1})
+    )
+    assert four.steps == parts.steps == 4 * plain.steps
+    assert four.images == plain.images
+    assert parts.flops == pytest.approx(plain.flops)  # 4 steps of one image each
+
+
 def test_memory_grows_with_the_batch_and_shrinks_in_parts(tmp_path):
     options = {"MODEL__BACKBONE__NAME": "ViT-B/16", "INPUT__SIZE": (224, 224), "DATASET__NUM_SHOTS": 3}
     options |= {"DATALOADER__TEST__BATCH_SIZE": 1, "DATASET__DATASET": "toy-all"}

@@ -1,7 +1,12 @@
-"""The arm ``transfer``: prompts of source tasks, averaged over seeds, are adapted to each target task."""
+"""The arm ``transfer``: prompts of source tasks, averaged over seeds, are adapted to each target task.
+
+With a fixed pool of sources that have their own shots and options, this is the pre-training stage of PVP (Song et al.,
+arXiv 2304.13639): prompts are tuned on other data first, and every target starts from them.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 from mvlpt.experiment.arms.registry import ArmSetting, runs_of_arm
@@ -22,7 +27,7 @@ def transfer_runs(setting: ArmSetting) -> Iterator[Run]:
             yield run
     for source, runs in tuned.items():
         folder = hashed_name(source, runs[0].tasks) if source == TOGETHER else source
-        parent = f"{setting.trainer_folder}/source/{shots_name(setting.shots)}/mean-of-{seeds_name(setting.seeds)}"
+        parent = f"{setting.trainer_folder}/source/{shots_name(runs[0].shots)}/mean-of-{seeds_name(setting.seeds)}"
         start = StartPrompt(tuple(runs), source, f"{parent}/{folder}")
         for seed in setting.seeds:
             for target in experiment.targets:
@@ -36,7 +41,8 @@ def source_runs(setting: ArmSetting, seed: int) -> Iterator[tuple[str, Run]]:
     is not tested, so that its scores do not mix with those of the arms.
     """
     experiment = setting.experiment
-    options = setting.overrides("source")
+    shots = setting.shots if experiment.source_shots is None else experiment.source_shots
+    options, parent = setting.overrides("source"), dataclasses.replace(setting, shots=shots).folder("source", seed)
     if experiment.source_prompts == "alone" or len(experiment.sources) == 1:
         arm, sources = "single", [(folder_name(task), folder_name(task), (task,)) for task in experiment.sources]
         tested = experiment.tasks
@@ -44,11 +50,11 @@ def source_runs(setting: ArmSetting, seed: int) -> Iterator[tuple[str, Run]]:
         tasks = experiment.sources
         arm, sources = "all", [(TOGETHER, hashed_name(TOGETHER, tasks), tasks)]
         tested = experiment.sources if experiment.sources == experiment.tasks else ()
-    same_options = arm in experiment.arms and options == setting.overrides(arm)
+    same_options = arm in experiment.arms and options == setting.overrides(arm) and shots == setting.shots
     for source, folder, tasks in sources:
         test = {} if same_options and set(tasks) <= set(tested) else {"TEST.NO_TEST": True}
-        name = f"{setting.folder('source', seed)}/{folder}"
-        run = Run(name, "train", setting.trainer, arm, tasks, setting.shots, seed, options={**options, **test})
+        name = f"{parent}/{folder}"
+        run = Run(name, "train", setting.trainer, arm, tasks, shots, seed, options={**options, **test})
         yield source, run
 
 

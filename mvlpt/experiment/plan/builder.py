@@ -11,9 +11,11 @@ from typing import Any
 from yacs.config import CfgNode
 
 from mvlpt.engine import result_affecting_options
+from mvlpt.errors import PlanError
 from mvlpt.experiment.arms import Run, StartPrompt, planned_runs
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import CostModel
+from mvlpt.experiment.costs.tuning import tuning_of
 from mvlpt.experiment.plan.commands import STORE, config_word, run_command
 from mvlpt.experiment.plan.earlier import EarlierJobs
 from mvlpt.experiment.plan.features import FeatureJobs
@@ -88,6 +90,11 @@ class _Builder:
         start = self._start_job(run.start) if run.start is not None else None
         labels = {"RUN.ARM": run.arm, **({"RUN.GROUP": run.group} if run.group else {})}
         cfg = self.configurations.of_run(run, labels)
+        if start is None and run.kind == "train" and tuning_of(cfg).teacher:
+            raise PlanError(
+                f"{run.name} cannot distil, since it starts from no prompt; set TRAINER.MVLPT.DISTILL.WEIGHT in"
+                " arm_options, for arms that adapt one: adapted, transfer"
+            )
         identity = result_affecting_options(cfg, pinned=False)  # a file that is asked for makes another job
         identity = {key: value for key, value in identity.items() if key not in START_OPTIONS}
         ident = self._earlier.run_id(run, identity, [start.id] if start else [])
