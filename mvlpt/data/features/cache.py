@@ -49,6 +49,8 @@ class FeatureBank:
     def rows(self, views: Tensor, indices: Tensor) -> Tensor:
         """(B, D): view ``views[b]``, modulo the number of views, of image ``indices[b]``."""
         device = self.features.device
+        if self.num_views == 1:
+            return self.features[0].index_select(0, indices.to(device))
         return self.features[(views % self.num_views).to(device), indices.to(device)]
 
     def select(self, indices: Sequence[int]) -> FeatureBank:

@@ -52,6 +52,7 @@ class FeatureLoader(ItemLoader):
         self._domain = torch.tensor([item.domain for item in source])
         self._task = self._domain if items.multi_task else torch.zeros_like(self._domain)
         self._label = torch.tensor([item.label for item in source]) if items.num_classes is None else None
+        self._impath = [item.impath for item in source]
 
     @property
     def tasks(self) -> Tensor:
@@ -80,27 +81,28 @@ class FeatureLoader(ItemLoader):
 
     def _batches(self, plan: Iterator[list[ViewIndex]]) -> Iterator[dict[str, Any]]:
         for batch in plan:
-            batch = [key for key in batch if key[0] not in self.bank.missing]
+            if self.bank.missing:
+                batch = [key for key in batch if key[0] not in self.bank.missing]
             if not batch:
                 continue
-            index, view = torch.tensor(batch).T
-            chosen = [self.data_source[position] for position, _ in batch]
+            positions, views = zip(*batch, strict=True)
+            index = torch.tensor(positions)
             yield {
-                "feature": self.bank.rows(view, index),
-                "label": self._labels(index, chosen),
+                "feature": self.bank.rows(torch.tensor(views), index),
+                "label": self._labels(index, positions),
                 "domain": self._domain[index],
                 "task": self._task[index],
-                "impath": [item.impath for item in chosen],
+                "impath": [self._impath[position] for position in positions],
                 "index": index,
             }
 
-    def _labels(self, index: Tensor, chosen: Sequence[Datum]) -> Tensor:
+    def _labels(self, index: Tensor, positions: Sequence[int]) -> Tensor:
         """(B,) class ids, or (B, K) floats if the loader has multi-label tasks."""
         if self._label is not None:
             return self._label[index]
-        labels = torch.zeros(len(chosen), self.items.num_classes)
-        for row, item in enumerate(chosen):
-            labels[row, list(labels_of(item))] = 1.0
+        labels = torch.zeros(len(positions), self.items.num_classes)
+        for row, position in enumerate(positions):
+            labels[row, list(labels_of(self.data_source[position]))] = 1.0
         return labels
 
 

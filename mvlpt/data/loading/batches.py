@@ -52,12 +52,12 @@ class EpochBatchSampler(Sampler[list[ViewIndex]]):
         return whole if self.drop_last and whole else whole + (rest > 0)
 
     def _batches(self, epoch: int, start_batch: int) -> Iterator[list[ViewIndex]]:
-        drawn: dict[int, int] = defaultdict(int)
+        drawn: dict[int, int] = {}
         for number, positions in enumerate(self._split(self.sampler.order(epoch), epoch)):
             if self.views is None:
                 batch = [(position, 0) for position in positions]
             else:
-                batch = [(position, self._view(epoch, drawn, position)) for position in positions]
+                batch = list(zip(positions, self._views(epoch, drawn, positions), strict=True))
             if number >= start_batch:
                 yield batch
 
@@ -66,10 +66,14 @@ class EpochBatchSampler(Sampler[list[ViewIndex]]):
         for number in range(self._count(len(order))):
             yield order[number * self.batch_size : (number + 1) * self.batch_size]
 
-    def _view(self, epoch: int, drawn: dict[int, int], position: int) -> int:
-        again = drawn[position]
-        drawn[position] += 1
-        return (epoch + again) % self.views if self.views else epoch + (again << 32)
+    def _views(self, epoch: int, drawn: dict[int, int], positions: Sequence[int]) -> list[int]:
+        views, seen = self.views, drawn.get
+        found = []
+        for position in positions:
+            again = seen(position, 0)
+            drawn[position] = again + 1
+            found.append((epoch + again) % views if views else epoch + (again << 32))
+        return found
 
 
 class TaskBatchSampler(EpochBatchSampler):
