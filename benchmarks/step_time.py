@@ -16,11 +16,9 @@ import contextlib
 import json
 import logging
 import os
-import random
 import statistics
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,14 +32,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch  # noqa: E402 - after the threads' policy
 from torch.nn import functional as F  # noqa: E402
 
+from benchmarks.measuring import class_names, peak_bytes, timed  # noqa: E402
 from benchmarks.reference import ReferenceCLIP  # noqa: E402
 from mvlpt.models import build_prompted_clip, load_backbone  # noqa: E402
 
-WORDS = [
-    *("cat", "dog", "red", "sports", "car", "airbus", "boeing", "leopard", "golden", "retriever", "forest", "annual"),
-    *("crop", "land", "river", "highway", "industrial", "pasture", "residential", "sea", "lake", "abyssinian"),
-    *("samoyed", "panda", "tulip", "rose", "pancake", "risotto", "sushi", "piano", "guitar", "stadium"),
-]
 THRESHOLDS = {
     "coop": (3, 6),
     "coop_cached": (10, 9),
@@ -74,12 +68,6 @@ class Setup:
         if self.precision == "fp32":
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, {"bf16": torch.bfloat16, "fp16": torch.float16}[self.precision])
-
-
-def class_names(count: int) -> list[str]:
-    """Names of one to three words."""
-    rng = random.Random(0)
-    return [" ".join(rng.choices(WORDS, k=rng.choice((1, 1, 2, 2, 3)))) for _ in range(count)]
 
 
 def main() -> None:
@@ -264,21 +252,6 @@ def alternate(reference: Callable, ours: list[Callable], setup: Setup) -> tuple[
     return statistics.median(slow), [statistics.median(times) for times in fast]
 
 
-def timed(call: Callable, device: torch.device) -> float:
-    """Seconds of a call; a call that returns a number has timed itself."""
-    synchronise(device)
-    started = time.perf_counter()
-    own = call()
-    synchronise(device)
-    return own if isinstance(own, float) else time.perf_counter() - started
-
-
-def synchronise(device: torch.device) -> None:
-    """Waits for the GPU, if it is one."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 def flops(call: Callable) -> int:
     """Floating-point operations of the matrix products of a call."""
     from torch.utils.flop_counter import FlopCounterMode
@@ -306,22 +279,7 @@ def measure_memory(setup: Setup, side: str, count: int) -> int:
     images = torch.randn(setup.batch, 3, *backbone.image_size, device=setup.device)
     labels = torch.arange(setup.batch, device=setup.device) % count
     forward, context = (reference, setup.autocast) if side == "reference" else (ours, contextlib.nullcontext)
-    step = training_step(lambda: forward(images), labels, ours, context)
-    if setup.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        step()
-        return torch.cuda.max_memory_allocated() - before
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from what is resident now
-    before = resident_peak()
-    step()
-    return resident_peak() - before
-
-
-def resident_peak() -> int:
-    """Linux's high-water mark of this process in bytes."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
+    return peak_bytes(training_step(lambda: forward(images), labels, ours, context), setup.device)
 
 
 def memory_in_process(args: argparse.Namespace, side: str, count: int) -> int:
