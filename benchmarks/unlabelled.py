@@ -21,6 +21,7 @@ from typing import Any
 
 import validation_tasks  # noqa: F401 - registers the tasks
 
+import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.config import find_config, get_cfg_default
 from mvlpt.engine import run_config, shared_resources
 
@@ -37,6 +38,7 @@ def rounds(method: str, **options: Any) -> dict[str, Any]:
 
 METHODS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "zero-shot": ("ZeroshotCLIP/embedded", {}),
+    "TFUP": ("TFUP/embedded", {}),
     "FPL, text": ("MVLPT-CoOp/embedded", rounds("fpl", **{"DATASET.PSEUDO_LABELS.PER_CLASS": 4})),
     "IFPL, text": ("MVLPT-CoOp/embedded", rounds("ifpl", **{"DATASET.PSEUDO_LABELS.PER_CLASS": 4})),
     "GRIP, text": ("MVLPT-CoOp/embedded", rounds("grip")),

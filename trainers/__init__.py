@@ -3,7 +3,7 @@
 from mvlpt.trainers.cocoop import CoCoOp
 from mvlpt.trainers.deep_prompts import IVLP, MaPLe
 from mvlpt.trainers.feature_head import FeatureHeadTrainer
-from mvlpt.trainers.feature_heads import CLAP, KNN, CrossModalProbe, LPPlusPlus, TaskRes, TipAdapter, TipAdapterF
+from mvlpt.trainers.feature_heads import CLAP, KNN, TFUP, CrossModalProbe, LPPlusPlus, TaskRes, TipAdapter, TipAdapterF
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
 from mvlpt.trainers.kgcoop import KgCoOp
 from mvlpt.trainers.linear_probe import LinearProbe
@@ -16,6 +16,7 @@ from mvlpt.trainers.prograd import ProGrad
 from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
 from mvlpt.trainers.promptsrc import PromptSRC
 from mvlpt.trainers.pseudo_labelling import PseudoLabelTrainer
+from mvlpt.trainers.tpt import TPT
 from mvlpt.trainers.two_stage import TwoStageAdaptation
 from mvlpt.trainers.weight_tuning import CLIPLoRA, LNTuning
 from mvlpt.trainers.zeroshot import ZeroshotCLIP
@@ -27,6 +28,8 @@ __all__ = [
     "MVLPT",
     "MVLPTUPT",
     "MVLPTVPT",
+    "TFUP",
+    "TPT",
     "UPT",
     "VPT",
     "CLIPLoRA",

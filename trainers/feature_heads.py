@@ -9,6 +9,7 @@ from mvlpt.models.heads import (
     KNNHead,
     LPPlusPlusHead,
     TaskResHead,
+    TFUPHead,
     TipAdapterFHead,
     TipAdapterHead,
 )
@@ -62,3 +63,22 @@ class KNN(FeatureHeadTrainer):
     """The nearest training images vote; nothing is trained (Wu et al. 2018, section 3.4)."""
 
     head = KNNHead
+
+
+@TRAINER_REGISTRY.register()
+class TFUP(FeatureHeadTrainer):
+    """Zero-shot classification with training images as a memory, whose labels are not read (Long et al. 2024).
+
+    It takes all training images, those without labels, too. A few-shot sample is drawn by labels: set
+    ``DATASET.NUM_SHOTS`` to -1.
+    """
+
+    head = TFUPHead
+    takes_pseudo_labels = True  # and no labels at all
+
+    def build_data_loader(self) -> None:
+        """The loaders; images without labels are training images like the others."""
+        super().build_data_loader()
+        unlabelled = getattr(self.dm.dataset, "train_u", None)
+        if unlabelled:
+            self.train_loader_x = self.dm.training_loader([*(self.dm.dataset.train_x or ()), *unlabelled])

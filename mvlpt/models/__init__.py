@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mvlpt.models.prompt_file import PromptFile, load_prompt, save_prompt
     from mvlpt.models.prompted_clip import Outputs, PromptedCLIP
     from mvlpt.models.state import clean_prompt_state, load_prompt_state
+    from mvlpt.models.test_time import confident_views, entropy_of_mean
     from mvlpt.models.zero_shot import zero_shot_text_features
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "check_origin",
     "clean_prompt_state",
     "compare_origins",
+    "confident_views",
+    "entropy_of_mean",
     "hidden_options",
     "load_backbone",
     "load_prompt",
@@ -52,6 +55,8 @@ __getattr__ = lazy_exports(
         "Origin": "origin",
         "check_origin": "origin",
         "compare_origins": "origin",
+        "confident_views": "test_time",
+        "entropy_of_mean": "test_time",
         "hidden_options": "origin",
         "PromptFile": "prompt_file",
         "Outputs": "prompted_clip",

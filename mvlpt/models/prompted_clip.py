@@ -142,6 +142,10 @@ class PromptedCLIP(nn.Module):
         """
         return self._text_features(None, None)
 
+    def encode_prompts(self, prompts: Prompts, classes: Sequence[int] | None = None) -> Tensor:
+        """Normalised text features (K', E) of some classes, or all, by other contexts than the learner's own."""
+        return self._encode_text(prompts, classes)
+
     def _text_features(self, prompts: Prompts | None, classes: list[int] | None) -> Tensor:
         own = self.prompt_learner.classes
         if own is None:

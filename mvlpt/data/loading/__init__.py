@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         is_random,
         transform_of,
     )
+    from mvlpt.data.loading.view_crops import random_views
     from mvlpt.data.loading.workers import deaths_explained
     from mvlpt.data.loading.wrapper import DatasetWrapper
 
@@ -45,6 +46,7 @@ __all__ = [
     "collate",
     "deaths_explained",
     "is_random",
+    "random_views",
     "transform_of",
 ]
 
@@ -69,6 +71,7 @@ __getattr__ = lazy_exports(
         "collate": "items",
         "deaths_explained": "workers",
         "is_random": "transforms",
+        "random_views": "view_crops",
         "transform_of": "transforms",
     },
 )

@@ -140,11 +140,12 @@ def work_of(cfg: CfgNode, kind: str, features_kept: bool = False) -> Work:
     one_image = shape.image.flops(shape.image.tokens + tuning.prompt.image_tokens)
     classes = sum(size.classes for size in sizes)
     templates = max(size.templates for size in sizes) if kind == "evaluate" else 1
-    flops = encoded * one_image + classes * templates * _one_class(shape, tuning)
+    flops = encoded * tuning.test_views * one_image + classes * templates * _one_class(shape, tuning)
+    flops += tested * tuning.test_passes * classes / len(sizes) * _one_class(shape, tuning)
     batch = cfg.DATALOADER.TEST.BATCH_SIZE
     batches = math.ceil(tested / batch)
     memory = FIXED_MB + 4 * shape.parameters / MB + _kept(shape.image, batch, shape.image.tokens, layers=2)
-    if kind in ("evaluate", "features"):
+    if kind in ("evaluate", "features") or tuning.test_passes:
         return Work(flops, 0, batches, encoded, memory)
     trained = _training(cfg, sizes, shape, tuning)
     return Work(

@@ -26,6 +26,8 @@ class Tuning:
         teacher: whether a frozen prompt classifies every training image, too.
         inner_steps: optimiser steps on each batch.
         inner_batch: images of such a step; 0 for the whole batch.
+        test_views: views of every test image that are encoded.
+        test_passes: passes of the class prompts of its task through the text tower for every test image.
     """
 
     text: bool = True
@@ -36,6 +38,8 @@ class Tuning:
     teacher: bool = False
     inner_steps: int = 1
     inner_batch: int = 0
+    test_views: int = 1
+    test_passes: int = 0
 
 
 def tuning_of(cfg: CfgNode) -> Tuning:
@@ -57,8 +61,9 @@ def tuning_of(cfg: CfgNode) -> Tuning:
         with suppress_logging():  # the run itself will warn of options that are ignored
             method, options = planned(cfg)
         extra = getattr(trainer, "planned_passes", lambda cfg: {})(cfg)
+        image = method.trains_image or "test_views" in extra  # none can be kept where the test itself crops images
         cost = method.cost(options)
-        return Tuning(method.trains_text, method.trains_image, method.conditional, cost, precision, **extra)
+        return Tuning(method.trains_text, image, method.conditional, cost, precision, **extra)
     if not getattr(trainer, "trains_images", True):
         return Tuning(text=False, image=False, prompt=PromptCost(), precision=precision)
     return Tuning(precision=precision)

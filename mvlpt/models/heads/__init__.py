@@ -7,6 +7,7 @@ from mvlpt.models.heads.knn import KNNHead
 from mvlpt.models.heads.lp_plus_plus import LPPlusPlusHead
 from mvlpt.models.heads.task_residual import TaskResHead
 from mvlpt.models.heads.texts import class_texts
+from mvlpt.models.heads.tfup import TFUPHead
 from mvlpt.models.heads.tip_adapter import TipAdapterFHead, TipAdapterHead
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "KNNHead",
     "LPPlusPlusHead",
     "Support",
+    "TFUPHead",
     "TaskResHead",
     "TipAdapterFHead",
     "TipAdapterHead",

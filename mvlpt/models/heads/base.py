@@ -23,12 +23,14 @@ class ClassTexts:
         raw: (K, E) mean over templates of features as the tower gives them, not normalised.
         samples: (M, E) of length one, a row for each class and template.
         labels: (M,) the class of each row of ``samples``.
+        task: (K,) the task of each class; ``None`` where all are of one task.
     """
 
     weights: Tensor
     raw: Tensor
     samples: Tensor
     labels: Tensor
+    task: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class FeatureHead(nn.Module):
         self.chosen = options
         for name in ("weights", "raw", "samples", "labels"):
             self.register_buffer(f"text_{name}", getattr(texts, name).detach().clone(), persistent=False)
+        task = torch.zeros(len(texts.weights), dtype=torch.long) if texts.task is None else texts.task
+        self.register_buffer("text_task", task.detach().clone(), persistent=False)
         self.register_buffer("scale", scale.detach().float().clone(), persistent=False)
 
     def fit(self, support: Support) -> None:

@@ -31,4 +31,8 @@ def class_texts(backbone: Backbone, tasks: Sequence[tuple[Sequence[str], Sequenc
         samples.append(normal.flatten(0, 1))
         labels.append(torch.arange(first, first + len(names)).repeat(len(templates)))
         first += len(names)
-    return ClassTexts(torch.cat(weights), torch.cat(raw), torch.cat(samples), torch.cat(labels).to(weights[0].device))
+    device = weights[0].device
+    owner = torch.arange(len(tasks)).repeat_interleave(torch.tensor([len(names) for names, _ in tasks]))
+    return ClassTexts(
+        torch.cat(weights), torch.cat(raw), torch.cat(samples), torch.cat(labels).to(device), owner.to(device)
+    )
