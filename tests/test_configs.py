@@ -27,7 +27,7 @@ def test_every_trainer_config_makes_one_step(toy_tasks, tmp_path, path, backbone
     cfg.merge_from_file(path)
     small = {"DATALOADER.NUM_WORKERS": 0, "DATALOADER.TEST.BATCH_SIZE": 4, "RUN.TENSORBOARD": False, "VERBOSE": False}
     which = {"DATASET.DATASET": "toy-warm", "DATASET.NUM_SHOTS": 1, "SEED": 1, "OUTPUT_DIR": str(tmp_path)}
-    options = {**small, **which, "OPTIM.MAX_EPOCH": 1}
+    options = {**small, **which, "OPTIM.MAX_EPOCH": 1, "TRAINER.TPT.VIEWS": 2}
     cfg.merge_from_list([word for pair in options.items() for word in pair])
     if cfg.MODEL.BACKBONE.NAME != "embedded":
         # Nothing is downloaded here, and a quarter of the tokens takes a quarter of the time.
