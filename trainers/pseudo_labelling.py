@@ -113,6 +113,7 @@ class PseudoLabelTrainer(FrozenCLIPTrainer):
     """
 
     takes_pseudo_labels = True
+    _pool: Pool | None = None
 
     def build_data_loader(self) -> None:
         """The loaders; without labels, training images are all images until a round chooses some.
@@ -123,7 +124,6 @@ class PseudoLabelTrainer(FrozenCLIPTrainer):
         """
         super().build_data_loader()
         self.pseudo_labels: dict[str, Any] = {}  # of the current round; saved and restored by the engine
-        self._pool: Pool | None = None
         options = PseudoLabelOptions.of(self.cfg)
         if not options.used or self.cfg.RUN.MODE not in ("train", "build"):
             return

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from mvlpt.engine.initial import load_weights
     from mvlpt.engine.origins import ORIGIN, PROMPT_FILE, origin_of, saved_origin
+    from mvlpt.engine.overrides import check_takes_pseudo_labels
     from mvlpt.engine.predictions import parameter_counts, record_predictions
     from mvlpt.engine.preprocessing import follow_backbone
     from mvlpt.engine.recorded_predictions import (
@@ -93,6 +94,7 @@ _HOMES = {
     "identity": ("changed_options", "config_differences", "config_identity", "result_affecting_options"),
     "initial": ("load_weights",),
     "origins": ("ORIGIN", "PROMPT_FILE", "origin_of", "saved_origin"),
+    "overrides": ("check_takes_pseudo_labels",),
     "predictions": ("parameter_counts", "record_predictions"),
     "recorded_predictions": (
         "PREDICTIONS_FOLDER",
@@ -174,6 +176,7 @@ __all__ = [
     "build_evaluator",
     "build_trainer",
     "changed_options",
+    "check_takes_pseudo_labels",
     "config_differences",
     "config_identity",
     "configured_backbone",

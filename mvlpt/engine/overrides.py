@@ -21,7 +21,7 @@ def check_options(trainer: Any, cfg: CfgNode) -> None:
         ConfigError: the trainer reads labels where there are to be none, or an assertion in it does not hold, which
             the message quotes.
     """
-    _check_pseudo_labels(trainer, cfg)
+    check_takes_pseudo_labels(trainer, cfg)
     try:
         trainer.check_cfg(cfg)
     except AssertionError as error:
@@ -33,8 +33,12 @@ def check_options(trainer: Any, cfg: CfgNode) -> None:
         ) from error
 
 
-def _check_pseudo_labels(trainer: Any, cfg: CfgNode) -> None:
-    """Refuses ``DATASET.PSEUDO_LABELS`` for a trainer that would read labels where there are none."""
+def check_takes_pseudo_labels(trainer: Any, cfg: CfgNode) -> None:
+    """Refuses ``DATASET.PSEUDO_LABELS`` for a trainer, or a class of trainers, that would read labels.
+
+    Raises:
+        ConfigError: names the trainer, and what to take instead.
+    """
     wanted = PseudoLabelOptions.of(cfg)
     if wanted.used and cfg.RUN.MODE in ("train", "build") and not getattr(trainer, "takes_pseudo_labels", False):
         raise ConfigError(

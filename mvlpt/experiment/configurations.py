@@ -20,7 +20,7 @@ from mvlpt.config import (
 )
 from mvlpt.dassl import plugin_roots
 from mvlpt.data import check_names
-from mvlpt.engine import TRAINER_REGISTRY, extend_config
+from mvlpt.engine import TRAINER_REGISTRY, check_takes_pseudo_labels, extend_config
 from mvlpt.errors import ConfigError, DataError, MvlptError
 from mvlpt.experiment.arms import Run
 from mvlpt.experiment.costs.sizes import TaskSize, task_size
@@ -84,6 +84,8 @@ class Configurations:
             cfg = self.base(file, options)
             if not cfg.TRAINER.NAME:
                 yield f"{file} names no trainer; set TRAINER.NAME in it"
+            if cfg.TRAINER.NAME:
+                check_takes_pseudo_labels(TRAINER_REGISTRY.get(cfg.TRAINER.NAME), cfg)
             bound = getattr(TRAINER_REGISTRY.get(cfg.TRAINER.NAME), "class_bound", False) if cfg.TRAINER.NAME else False
             asked = [arm for arm in PROTOCOLS if arm in self.experiment.arms and file in self.experiment.trainers]
             if bound is True and asked:

@@ -20,7 +20,9 @@ from mvlpt.engine import config_identity, run_config
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import ConfigError, DataError
+from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import work_of
+from mvlpt.experiment.spec import Experiment
 from mvlpt.inference import load
 from mvlpt.models import load_prompt
 from mvlpt.runtime import Interrupted
@@ -199,6 +201,16 @@ def test_what_needs_labels_is_refused(root, tmp_path, options, message):
     with pytest.raises((ConfigError, DataError), match=message):
         run_config(settings(tmp_path / "run", **options))
     assert not (tmp_path / "run").exists()
+
+
+def test_an_experiment_with_a_trainer_that_needs_labels_is_not_planned(root):
+    options = {"DATASET.PSEUDO_LABELS.METHOD": "fpl"}
+    files = ["configs/trainers/MVLPT-CoOp/embedded.yaml", "configs/trainers/TipAdapter/embedded.yaml"]
+    fields = {"tasks": [NAMES[0]], "arms": ["single"], "shots": [-1], "seeds": [1], "options": options}
+    Configurations(Experiment(trainers=files[:1], **fields)).check()
+    for wrong in ({"trainers": files}, {"trainers": files[:1], "baselines": files[1:]}):
+        with pytest.raises(ConfigError, match="TipAdapter needs labels"):
+            Configurations(Experiment(**wrong, **fields)).check()
 
 
 def task_file(tmp_path, **content):
