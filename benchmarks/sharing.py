@@ -7,9 +7,9 @@
 
 Scores go to ``benchmarks/results/sharing.csv`` as seeds complete: the same command goes on where the table ends.
 Several may run side by side on other ``--trainers`` or ``--shots``, each with a ``--table`` of its own. The parts of a
-seed are *arms* (alone, all together, three partitions, each shared one adapted), *pairs* (all pairs of 12 tasks),
-*estimates* (similarities and affinities of those tasks from the seed's images) and *chosen* (what the chooser picks
-with the seed). From the table follow
+seed are *arms* (alone, all together, three partitions, each shared one adapted), *shares* (adapted prompts that keep a
+share of their start: no training), *pairs* (all pairs of 12 tasks), *estimates* (similarities and affinities of those
+tasks from the seed's images) and *chosen* (what the chooser picks with the seed). From the table follow
 
 - the ceiling: split-half reliability between seeds, of the arms' gains over alone and of the gains of pairs;
 - each estimator's rank correlation with pair gains within targets, its share of the ceiling, its sign accuracy;
@@ -145,7 +145,7 @@ def print_plan(args: argparse.Namespace, units: Sequence[Unit]) -> None:
 
     known: dict[tuple[str, int, str], float] = {}
     for trainer, shots, seed, part in units:
-        if (trainer, shots, part) not in known and part not in (CHOSEN, "estimates"):
+        if (trainer, shots, part) not in known and part in ("arms", "pairs"):
             known[trainer, shots, part] = Suite(args, trainer, shots, seed).seconds(part)
     hours = sum(known.get((trainer, shots, part), 0.0) for trainer, shots, _, part in units) / 3600
     print(f"{len(units)} units missing; arms and pairs are estimated at {hours:.2f} hours of one core", flush=True)
@@ -190,7 +190,9 @@ def main() -> None:
     parser.add_argument("--trainers", type=lambda words: words.split(","), default=["VPT", "CoOp", "UPT"])
     parser.add_argument("--shots", type=_numbers, default=[1, 2, 4, 8])
     parser.add_argument("--seeds", type=_numbers, default=list(range(1, 9)), help="such as 1-8")
-    parser.add_argument("--parts", type=lambda words: words.split(","), default=["arms", "pairs", "estimates", CHOSEN])
+    parser.add_argument(
+        "--parts", type=lambda words: words.split(","), default=["arms", "shares", "pairs", "estimates", CHOSEN]
+    )
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--budget", type=float, default=0.0, help="of the chooser (default: its own)")
     parser.add_argument("--table", default="", help="default: benchmarks/results/sharing.csv; with --quick in --work")

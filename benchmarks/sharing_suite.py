@@ -13,7 +13,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.sharing_table import CHOSEN, ESTIMATE, PAIR
+from benchmarks.sharing_table import CHOSEN, ESTIMATE, KEEP, PAIR
+from benchmarks.start_share import blended_scores
 from benchmarks.validation_tasks import SUFFIX, validation_names
 from mvlpt.cli import main as run_mvlpt
 from mvlpt.experiment import Experiment, preview_experiment, run_experiment
@@ -23,9 +24,10 @@ from mvlpt.graph import Grouping, write_groups
 PLUGIN = str(Path(__file__).with_name("validation_tasks.py"))
 TRAINERS = {name: f"configs/trainers/MVLPT-{name}/embedded.yaml" for name in ("VPT", "CoOp", "UPT")}
 SHARED = {"DATALOADER.TASK_BATCHES": "single", "DATASET.MULTITASK_LABEL_PERTASK": True}
+WHOLE = {"RUN.START_SHARE": 0.0}  # the part "shares" follows from it
 ESTIMATORS = ("visual.centred", "visual", "label", "grad")
 PAIR_TASKS = 12
-PARTS = ("arms", "pairs", "estimates", CHOSEN)
+PARTS = ("arms", "shares", "pairs", "estimates", CHOSEN)
 
 
 def measured_tasks(quick: bool) -> tuple[str, ...]:
@@ -71,6 +73,8 @@ class Suite:
         """Runs a part of the measurement; returns its rows of the table."""
         if part == "estimates":
             return self._estimates()
+        if part == "shares":
+            return [row for found in self.experiments("arms") for row in self._shares(*found)]
         return [row for found in self.experiments(part) for row in self._run(*found)]
 
     def seconds(self, part: str) -> float:
@@ -107,7 +111,7 @@ class Suite:
             "shots": (self.shots,),
             "seeds": (self.seed,),
             "options": {"OPTIM.MAX_EPOCH": self.args.epochs},
-            "arm_options": dict.fromkeys(("all", "grouped", CHOSEN, PAIR), SHARED),
+            "arm_options": {**dict.fromkeys(("all", "grouped", CHOSEN, PAIR), SHARED), "adapted": WHOLE},
             "executor": {"name": "inline"},
             "plugins": (PLUGIN,),
             **changes,
@@ -124,6 +128,14 @@ class Suite:
             arm = row["arm"] + (f"-{label}" if label else "")
             group = "+".join(name.removesuffix(SUFFIX) for name in row["group"].split("+")) if arm == PAIR else ""
             yield self._row(arm, group, row["task"], row["value"])
+
+    def _shares(self, folder: str, experiment: Experiment, label: str) -> Iterator[dict[str, Any]]:
+        """Rows of adapted prompts that keep a share of their start; trains what the part ``arms`` has not yet."""
+        if not label:
+            return
+        list(self._run(folder, experiment, label))
+        for share, task, value in blended_scores(experiment, self.folder / folder):
+            yield self._row(f"{KEEP}{100 * share:.0f}-{label}", "", task, value)
 
     def _row(self, arm: str, group: str, task: str, value: float) -> dict[str, Any]:
         key = {"trainer": self.trainer, "shots": self.shots, "seed": self.seed, "arm": arm, "group": group}

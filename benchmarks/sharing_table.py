@@ -15,7 +15,7 @@ import numpy as np
 from mvlpt.io import atomic_write
 
 FIELDS = ("trainer", "shots", "seed", "arm", "group", "task", "value")
-PAIR, CHOSEN, ESTIMATE = "pair", "chosen", "estimate-"
+PAIR, CHOSEN, ESTIMATE, KEEP = "pair", "chosen", "estimate-", "keep"
 Row = Mapping[str, Any]
 
 
@@ -38,9 +38,11 @@ def write_table(rows: Iterable[Row], file: Path) -> None:
 
 
 def part_of(row: Row) -> str:
-    """The part of the measurement that a row belongs to: ``arms``, ``pairs``, ``chosen`` or ``estimates``."""
+    """The part of the measurement that a row belongs to, such as ``arms``."""
     if row["arm"].startswith(ESTIMATE):
         return "estimates"
+    if row["arm"].startswith(KEEP):
+        return "shares"
     return {PAIR: "pairs", CHOSEN: "chosen"}.get(row["arm"], "arms")
 
 

@@ -8,9 +8,35 @@ from typing import Any
 import numpy as np
 from yacs.config import CfgNode
 
+from mvlpt.config import task_names
 from mvlpt.data import Datum, TaskInfo, labels_of
-from mvlpt.errors import DataError
+from mvlpt.errors import ConfigError, DataError
 from mvlpt.metrics import label_problem, metric_problem
+
+
+def check_evaluation(trainer: Any) -> None:
+    """Refuses a run that would train and then find that it cannot be evaluated.
+
+    Args:
+        trainer: with its loaders built.
+
+    Raises:
+        ConfigError: ``best_val`` is asked for and there is no validation split.
+        DataError: a task cannot be scored.
+    """
+    cfg = trainer.cfg
+    selects = cfg.TEST.FINAL_MODEL == "best_val" and not cfg.TEST.NO_TEST
+    if selects and trainer.val_loader is None:
+        tasks = ", ".join(task_names(cfg))
+        raise ConfigError(
+            f"TEST.FINAL_MODEL is best_val, but {tasks} has no validation split; test data never selects a model:"
+            " set TEST.FINAL_MODEL last_step, or take a task with a validation split"
+        )
+    if cfg.RUN.MODE not in ("train", "build") or cfg.TEST.NO_TEST:
+        return
+    splits = {cfg.TEST.SPLIT} | ({"val"} if selects else set())
+    loaders = {split: trainer.val_loader if split == "val" else trainer.test_loader for split in sorted(splits)}
+    check_metrics(cfg, getattr(trainer.dm, "tasks", None) or (), loaders)
 
 
 def check_metrics(cfg: CfgNode, tasks: Sequence[TaskInfo], loaders: Mapping[str, Any]) -> None:

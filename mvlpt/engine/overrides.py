@@ -9,19 +9,21 @@ from typing import Any
 from yacs.config import CfgNode
 
 from mvlpt.data.sampling import PseudoLabelOptions
+from mvlpt.engine.start_share import check_start_share
 from mvlpt.errors import ConfigError
 
 _DEFAULTS = {"train_loader_u": None, "val_loader": None, "num_source_domains": 0, "lab2cname": None}
 
 
 def check_options(trainer: Any, cfg: CfgNode) -> None:
-    """Calls ``check_cfg``.
+    """Calls ``check_cfg``, after what the engine asks of every trainer's options.
 
     Raises:
         ConfigError: the trainer reads labels where there are to be none, or an assertion in it does not hold, which
             the message quotes.
     """
     check_takes_pseudo_labels(trainer, cfg)
+    check_start_share(cfg)
     try:
         trainer.check_cfg(cfg)
     except AssertionError as error:

@@ -158,7 +158,12 @@ def _features(trainer: Any, cfg: CfgNode) -> RunOutcome:
 
 def _check_can_train(trainer: Any) -> None:
     """Refuses a trainer that has nothing to train, or that does not say how."""
-    kind = type(trainer)
+    kind, share = type(trainer), trainer.cfg.RUN.START_SHARE
+    if share and kind.train is not SimpleTrainer.train:
+        raise ConfigError(
+            f"RUN.START_SHARE is {share:g}, but {kind.__name__} trains in a way of its own and has no step for it; set "
+            "it to 0"
+        )
     if kind.train is not SimpleTrainer.train or kind.run_epoch.__qualname__.split(".")[0] not in _OWN_LOOPS:
         return  # it trains in a way of its own
     if kind.forward_backward is not TrainerBase.forward_backward:

@@ -16,7 +16,7 @@ from mvlpt.config import task_names
 from mvlpt.data import DataManager
 from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, load_checkpoint
 from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
-from mvlpt.engine.metric_checks import check_metrics
+from mvlpt.engine.metric_checks import check_evaluation
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.engine.overrides import check_options, complete_loaders
 from mvlpt.engine.own_state import OwnState
@@ -25,6 +25,7 @@ from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random
 from mvlpt.engine.run_state import apply_dassl_checkpoints, apply_run_state, run_state
 from mvlpt.engine.run_watchers import RunWatchers
 from mvlpt.engine.simple_net import SimpleNet
+from mvlpt.engine.start_share import StartShare, start_share
 from mvlpt.engine.trainer_base import TrainerBase
 from mvlpt.engine.utils import load_pretrained_weights
 from mvlpt.errors import ConfigError, EvaluationError
@@ -59,13 +60,13 @@ class SimpleTrainer(TrainerBase):
         self.task_scores: dict[str, list[TaskScore]] = {}
         self._next_batch = 0
         self._pending: dict[str, Any] | None = None
+        self._start_share: StartShare | None = None
         self._saved_at = time.monotonic()
         self._stop = StopRequest()
         self._progress: TrainingProgress | None = None
         self.build_data_loader()
         complete_loaders(self)
-        self._check_validation()
-        self._check_metrics()
+        check_evaluation(self)
         self.build_model()
         self.evaluator = build_evaluator(cfg, lab2cname=self.lab2cname, tasks=getattr(self.dm, "tasks", None))
         self._own_state = OwnState(self)
@@ -117,6 +118,7 @@ class SimpleTrainer(TrainerBase):
         """
         with ExitStack() as stack:
             self._stop = stack.enter_context(StopRequest())
+            self._start_share = start_share(self, self.cfg)
             self._stack, self._watchers = stack, stack.enter_context(RunWatchers(self))
             for _ in self._epochs(self.start_epoch, self.max_epoch):
                 self.run_epoch()
@@ -200,6 +202,8 @@ class SimpleTrainer(TrainerBase):
     def after_epoch(self) -> None:
         """Validates and saves, as the configuration says."""
         last = self.epoch + 1 == self.max_epoch
+        if last and self._start_share is not None:
+            self._start_share.blend()
         frequency = self.cfg.TRAIN.CHECKPOINT_FREQ
         try:
             result = self.test(split="val") if self._selects_on_validation() else None
@@ -332,19 +336,3 @@ class SimpleTrainer(TrainerBase):
     def _best_epoch_on_disk(self) -> int:
         names = self.get_model_names()
         return load_checkpoint(find_checkpoint(self.output_dir, names[0]))["epoch"] if names else self.max_epoch
-
-    def _check_validation(self) -> None:
-        if self._selects_on_validation() and self.val_loader is None:
-            tasks = ", ".join(task_names(self.cfg))
-            raise ConfigError(
-                f"TEST.FINAL_MODEL is best_val, but {tasks} has no validation split; test data never selects a model:"
-                " set TEST.FINAL_MODEL last_step, or take a task with a validation split"
-            )
-
-    def _check_metrics(self) -> None:
-        """Refuses a run that would train and then find that a task cannot be scored."""
-        if self.cfg.RUN.MODE not in ("train", "build") or self.cfg.TEST.NO_TEST:
-            return
-        splits = {self.cfg.TEST.SPLIT} | ({"val"} if self._selects_on_validation() else set())
-        loaders = {split: self.val_loader if split == "val" else self.test_loader for split in sorted(splits)}
-        check_metrics(self.cfg, getattr(self.dm, "tasks", None) or (), loaders)

@@ -55,6 +55,8 @@ def explain_option(option: Option) -> str:
     takes = ", ".join(map(as_word, option.choices)) or KINDS.get(type(option.default), "a list")
     if option.minimum is not None:
         takes += f", at least {option.minimum:g}"
+    if option.maximum is not None:
+        takes += f", at most {option.maximum:g}"
     matters = "depend on it" if option.affects_results else "do not depend on it; a resumed run may change it"
     return "\n".join(
         [
@@ -116,4 +118,6 @@ def _meaning(option: Option) -> str:
         limits.append(", ".join(map(as_word, option.choices)))
     if option.minimum is not None:
         limits.append(f"at least {option.minimum:g}")
+    if option.maximum is not None:
+        limits.append(f"at most {option.maximum:g}")
     return option.help + (f" ({'; '.join(limits)})" if limits else "")

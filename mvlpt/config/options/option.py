@@ -19,6 +19,7 @@ class Option:
         help: one sentence for people.
         choices: the values allowed; empty for any value of the type.
         minimum: the smallest number allowed; ``None`` for any.
+        maximum: the largest number allowed; ``None`` for any.
         affects_results: whether two runs that differ in it may differ in their results. An option that does not is no
             part of a run's identity: a run may be resumed with another value of it.
         pinned: results do not depend on it, but version 0.1.0 had it in a run's identity. There it counts with its
@@ -33,6 +34,7 @@ class Option:
     help: str
     choices: tuple[str, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
     affects_results: bool = True
     pinned: bool = False
     ours: bool = False
@@ -48,6 +50,8 @@ class Option:
             return f"{self.key} is '{value}'{suggest(str(value), [choice for choice in self.choices if choice])}"
         if self.minimum is not None and value < self.minimum:
             return f"{self.key} is {value}, but must be at least {self.minimum}"
+        if self.maximum is not None and value > self.maximum:
+            return f"{self.key} is {value}, but must be at most {self.maximum}"
         return ""
 
 

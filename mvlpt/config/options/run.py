@@ -67,6 +67,15 @@ add("GROUP", "", "name of the task group, as in groups.yaml", ours=True)
 add("INIT_FROM", "", "folder of the run whose prompt this one starts from (--model-dir)", ours=True)
 add("INIT_EPOCH", 0, "which of its checkpoints; 0: the best, or else the last (--load-epoch)", minimum=0, ours=True)
 add(
+    "START_SHARE",
+    0.0,
+    "share of the prompt that the run starts from in the final one, a weighted mean of both (WiSE-FT)",
+    minimum=0,
+    maximum=1,
+    ours=True,
+    since="0.2.0",
+)
+add(
     "FORCE",
     False,
     "load a prompt even if it belongs to other classes or another backbone (--force)",

@@ -19,6 +19,7 @@ from mvlpt.experiment.costs.tuning import tuning_of
 from mvlpt.experiment.plan.commands import STORE, config_word, run_command
 from mvlpt.experiment.plan.earlier import EarlierJobs
 from mvlpt.experiment.plan.features import FeatureJobs
+from mvlpt.experiment.plan.start_shares import with_start_share
 from mvlpt.experiment.spec import Experiment
 from mvlpt.graph import Grouping
 from mvlpt.schedule import Job, Plan, job_id
@@ -87,6 +88,7 @@ class _Builder:
 
     def add(self, run: Run) -> Job:
         """The job of a run, after those that tune the prompt it starts from."""
+        run = with_start_share(run, self.configurations)
         start = self._start_job(run.start) if run.start is not None else None
         labels = {"RUN.ARM": run.arm, **({"RUN.GROUP": run.group} if run.group else {})}
         cfg = self.configurations.of_run(run, labels)

@@ -1,0 +1,34 @@
+"""How much of the shared prompt an adapted one keeps, where an experiment does not say.
+
+Chosen on the embedded tasks' validation designers (``benchmarks/start_share.py``, docs/experiments.md#the-arm-adapted).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from mvlpt.engine import TRAINER_REGISTRY
+from mvlpt.experiment.arms import Run
+from mvlpt.experiment.configurations import Configurations
+from mvlpt.experiment.costs.tuning import tuning_of
+
+OPTION = "RUN.START_SHARE"
+IMAGE_SHARE, TEXT_SHARE = 0.5, 0.25  # of prompts that change image features, and of those that change text alone
+ARMS = ("adapted", "chosen")  # not transfer, which is as in the paper
+
+
+def with_start_share(run: Run, configurations: Configurations) -> Run:
+    """A run that adapts a shared prompt, with the share of it that the result keeps; any other run as it is.
+
+    Args:
+        run: options that set ``RUN.START_SHARE`` stay.
+        configurations: of its experiment.
+    """
+    if run.start is None or run.arm not in ARMS or OPTION in run.options:
+        return run
+    cfg = configurations.base(run.trainer, run.options)
+    trainer = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
+    if not hasattr(trainer, "planned_prompt") or cfg.TEST.FINAL_MODEL == "best_val":
+        return run
+    share = IMAGE_SHARE if tuning_of(cfg).image else TEXT_SHARE
+    return dataclasses.replace(run, options={**run.options, OPTION: share})
