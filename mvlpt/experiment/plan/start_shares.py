@@ -1,11 +1,13 @@
 """How much of the shared prompt an adapted one keeps, where an experiment does not say.
 
-Chosen on the embedded tasks' validation designers (``benchmarks/start_share.py``, docs/experiments.md#the-arm-adapted).
+The fewer images, the more: the share falls with the square root of their number, as the noise of what they teach does.
+Chosen on the embedded tasks' validation designers (``benchmarks/start_share.py``, docs/experiments.md).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.experiment.arms import Run
@@ -13,7 +15,7 @@ from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.tuning import tuning_of
 
 OPTION = "RUN.START_SHARE"
-IMAGE_SHARE, TEXT_SHARE = 0.5, 0.25  # of prompts that change image features, and of those that change text alone
+IMAGE_SHARE, TEXT_SHARE = 0.5, 0.25  # at one image a class: prompts that change image features, or text alone
 ARMS = ("adapted", "chosen")  # not transfer, which is as in the paper
 
 
@@ -28,7 +30,7 @@ def with_start_share(run: Run, configurations: Configurations) -> Run:
         return run
     cfg = configurations.base(run.trainer, run.options)
     trainer = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
-    if not hasattr(trainer, "planned_prompt") or cfg.TEST.FINAL_MODEL == "best_val":
+    if not hasattr(trainer, "planned_prompt") or cfg.TEST.FINAL_MODEL == "best_val" or run.shots < 1:
         return run
-    share = IMAGE_SHARE if tuning_of(cfg).image else TEXT_SHARE
-    return dataclasses.replace(run, options={**run.options, OPTION: share})
+    share = (IMAGE_SHARE if tuning_of(cfg).image else TEXT_SHARE) / math.sqrt(run.shots)
+    return dataclasses.replace(run, options={**run.options, OPTION: round(share, 3)})
