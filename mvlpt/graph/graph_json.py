@@ -113,7 +113,7 @@ def _check_attributes(node: Mapping[str, Any]) -> None:
     for key, value in node.items():
         known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**62
         whole = key in ("classes", "images")
-        if (whole and not (known and isinstance(value, int))) or (key == "cost" and not known):
+        if (whole and not (known and isinstance(value, int))) or (key in ("cost", "zero_shot") and not known):
             wanted = "a whole number" if whole else "a number"
             raise GraphError(f"'{key}' of task '{node['id']}' is {short_repr(value, 60)}, but must be {wanted}")
         if key in ("metric", "fingerprint") and not isinstance(value, str):

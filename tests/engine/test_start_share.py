@@ -12,7 +12,6 @@ import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.engine import run_config
 from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import ConfigError
-from mvlpt.experiment.plan.start_shares import IMAGE_SHARE, TEXT_SHARE
 from mvlpt.runtime import Interrupted
 
 
@@ -62,10 +61,10 @@ def test_stopped_and_resumed_it_ends_the_same(ends, tmp_path, monkeypatch):
 
 
 def test_without_a_start_or_with_the_best_epoch_it_is_refused(ends, tmp_path):
-    with pytest.raises(ConfigError, match="starts from no prompt; give --model-dir"):
+    with pytest.raises(ConfigError, match=r"starts from no prompt; give --model-dir"):
         run(tmp_path, RUN__START_SHARE=0.5)
-    with pytest.raises(ConfigError, match="set TEST.FINAL_MODEL last_step"):
+    with pytest.raises(ConfigError, match=r"set TEST\.FINAL_MODEL last_step"):
         run(tmp_path, RUN__START_SHARE=0.5, RUN__INIT_FROM=str(ends[0]), TEST__FINAL_MODEL="best_val")
-    with pytest.raises(ConfigError, match="RUN.START_SHARE is 1.5, but must be at most 1"):
+    with pytest.raises(ConfigError, match=r"RUN\.START_SHARE is 1\.5, but must be at most 1"):
         run(tmp_path, RUN__START_SHARE=1.5, RUN__INIT_FROM=str(ends[0]))
     assert not list(tmp_path.iterdir())

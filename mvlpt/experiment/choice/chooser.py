@@ -28,6 +28,7 @@ from mvlpt.graph import Grouping, TaskGraph, write_groups
 from mvlpt.graph.choice import (
     CLASS_FOLD_BIAS,
     DEFAULT_SHARE,
+    ELSEWHERE,
     Candidate,
     Choice,
     choose_candidates,
@@ -87,7 +88,8 @@ def choose_groups(
         candidates, affinity = _candidates(graph, names, options), _affinity(graph, names)
         runs = root / RUNS_FOLDER / experiment.trainer_names()[trainer]
         runs = runs.with_name(f"{runs.name}-{shots_name(one.shots[0])}") if len(experiment.shots) > 1 else runs
-        choice, grouping = _choose(one, trainer, candidates, names, affinity, runs, run_jobs, on_event)
+        zero_shot = _zero_shot(graph, names)
+        choice, grouping = _choose(one, trainer, candidates, names, affinity, zero_shot, runs, run_jobs, on_event)
         write_choice(choice, folder / choices[key])
         write_groups(grouping, folder / files[key])
         found[key] = grouping
@@ -120,6 +122,11 @@ def _affinity(graph: tuple[TaskGraph, str], names: Mapping[str, str]) -> np.ndar
     return known.matrix(affinity)[np.ix_(order, order)]
 
 
+def _zero_shot(graph: tuple[TaskGraph, str], names: Mapping[str, str]) -> list[float]:
+    """The accuracy of the untuned model on each task's training images, in the order of the experiment's tasks."""
+    return [graph[0].attributes[name]["zero_shot"] for name in names.values()]
+
+
 def _candidates(
     graph: tuple[TaskGraph, str], names: Mapping[str, str], options: GroupingOptions
 ) -> tuple[Candidate, ...]:
@@ -145,6 +152,7 @@ def _choose(
     candidates: Sequence[Candidate],
     names: Mapping[str, str],
     affinity: np.ndarray | None,
+    zero_shot: Sequence[float],
     folder: Path,
     run_jobs: RunJobs,
     on_event: Callable[[Event], None],
@@ -152,8 +160,9 @@ def _choose(
     """The choice of one trainer at one number of shots, and its groups."""
     options, tasks = GroupingOptions.from_section(experiment.grouping), tuple(names)
     folds, by_classes = options.folds or FOLDS, leaves_out_classes(experiment)
-    priors = known_gains(candidates, trained_parts(experiment, trainer)) if by_classes else {}
-    bias = CLASS_FOLD_BIAS if by_classes else 0.0
+    bias, error = (CLASS_FOLD_BIAS, {}) if by_classes else (0.0, {"error": ELSEWHERE})
+    parts, shots = trained_parts(experiment, trainer), experiment.shots[0]
+    priors = known_gains(candidates, parts, shots=shots, zero_shot=zero_shot, **error) if parts or by_classes else {}
     measuring = Measuring(experiment, trainer, candidates, names, folds, folder, run_jobs, on_event)
     share = options.budget
     if by_classes and not options.measures:

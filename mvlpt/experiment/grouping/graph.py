@@ -152,6 +152,7 @@ def _attributes(inputs: GraphInputs, embeddings: Sequence[TaskEmbedding]) -> dic
             "metric": source.metric,
             "cost": len(source.images.data_source),
             "fingerprint": embedding.fingerprint,
+            "zero_shot": round(embedding.zero_shot, 6),
         }
         for source, embedding in zip(inputs.sources, embeddings, strict=True)
     }

@@ -53,7 +53,7 @@ def estimate_scores(correct: Any, shown: Any) -> Estimates:
 
 
 def pooled_difference(
-    first: Estimates, second: Estimates, *, prior: tuple[float, float] = (0.0, math.inf), bias: float = 0.0
+    first: Estimates, second: Estimates, *, prior: tuple[Any, float] = (0.0, math.inf), bias: float = 0.0
 ) -> Estimates:
     """How much better the first candidate is than the second on every task, each task's difference shrunk to the mean.
 
@@ -64,7 +64,8 @@ def pooled_difference(
 
     Args:
         first, second: scores and errors (T,) of one candidate each.
-        prior: the expected mean difference and its standard error; infinite if nothing is known.
+        prior: the expected difference, one for all tasks or (T,), and the standard error of the error that all tasks
+            have in common; infinite if nothing is known. Measured differences are shrunk to the expected ones.
         bias: the standard deviation of an error that all tasks have in common, as of folds which leave out classes.
 
     Returns:
@@ -73,11 +74,14 @@ def pooled_difference(
     """
     gap = first.scores - second.scores
     variance = first.errors**2 + second.errors**2
+    informed = not math.isinf(prior[1])
+    expected = np.broadcast_to(np.asarray(prior[0] if informed else 0.0, dtype=np.float64), gap.shape)
     known = ~np.isnan(gap)
     if not known.any():
-        values = (np.nan, np.nan) if math.isinf(prior[1]) else prior
-        return Estimates(*(np.full_like(gap, value) for value in values))
-    measured, spread = gap[known], np.maximum(variance[known], 1e-12)
+        value, error = (expected, prior[1]) if informed else (np.nan, np.nan)
+        return Estimates(np.array(np.broadcast_to(value, gap.shape)), np.full_like(gap, error))
+    surprise = gap - expected
+    measured, spread = surprise[known], np.maximum(variance[known], 1e-12)
     weight = 1 / spread
     mean = (weight * measured).sum() / weight.sum()
     scatter = (weight * (measured - mean) ** 2).sum() - (len(measured) - 1)
@@ -87,17 +91,17 @@ def pooled_difference(
     centre, centre_variance = (weight * measured).sum() / weight.sum(), 1 / weight.sum()
     own = np.zeros_like(gap)  # how much of a task's own difference is kept
     own[known] = between / (between + spread)
-    apart = own * np.where(known, gap - centre, 0.0)  # what all tasks have in common does not tell them apart
+    apart = own * np.where(known, surprise - centre, 0.0)  # what all tasks have in common does not tell them apart
     within = np.where(known, own * np.where(known, variance, 0.0), between)
-    if not bias and math.isinf(prior[1]):
+    if not bias and not informed:
         return Estimates(centre + apart, np.sqrt(within + (1 - own) ** 2 * centre_variance))
-    mean, mean_variance = _combined(centre, centre_variance + bias**2, *prior)
-    return Estimates(mean + apart, np.sqrt(within + mean_variance + own**2 * centre_variance))
+    mean, mean_variance = _combined(centre, centre_variance + bias**2, prior[1])
+    return Estimates(expected + mean + apart, np.sqrt(within + mean_variance + own**2 * centre_variance))
 
 
-def _combined(value: float, variance: float, prior: float, error: float) -> tuple[float, float]:
-    """The mean and variance of a normal belief after a measurement with a variance."""
+def _combined(value: float, variance: float, error: float) -> tuple[float, float]:
+    """The mean and variance of a normal belief around 0 with a standard error, after a measurement with a variance."""
     if math.isinf(error):
         return value, variance
-    trust = variance / (variance + max(error**2, 1e-12))  # in the prior
-    return value + trust * (prior - value), (1 - trust) * variance
+    trust = variance / (variance + max(error**2, 1e-12))  # in the belief
+    return (1 - trust) * value, (1 - trust) * variance

@@ -67,8 +67,8 @@ def choose_candidates(
         scores: (C, T) points, higher is better; NaN where not measured.
         errors: (C, T) standard errors; NaN where not measured.
         tolerance: in standard errors; 0 always takes the highest estimate.
-        priors: by candidate the gain that is expected of it without any measurement; with priors, a candidate need not
-            be measured.
+        priors: by candidate the gain that is expected of it without any measurement, in the order of the tasks; with
+            priors, a candidate need not be measured.
         bias: standard deviation of an error of a candidate's scores that all tasks have in common; see
             :func:`~mvlpt.graph.choice.pooled_difference`.
 
@@ -88,12 +88,13 @@ def choose_candidates(
     if np.isnan(estimates[0].scores).all() and not priors:
         raise GraphError(f"Candidate '{ordered[0].name}', the simplest, was measured on no task; measure it first")
     believed = [(priors or {}).get(one.name, Prior(0.0, math.inf)) for one in ordered]
+    expectations = [np.broadcast_to(one.gain, len(tasks))[columns] for one in believed]
 
     def difference(first: int, second: int) -> Estimates:
-        expected = believed[first].gain - believed[second].gain
+        expected = expectations[first] - expectations[second]
         error = math.hypot(believed[first].error, believed[second].error)
         if priors and first == second:
-            expected = error = 0.0
+            expected, error = 0.0, 0.0
         return pooled_difference(estimates[first], estimates[second], prior=(expected, error), bias=bias)
 
     gains = {row: difference(row, 0) for row in range(len(ordered))}

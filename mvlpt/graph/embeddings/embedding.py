@@ -87,6 +87,13 @@ class TaskEmbedding:
         """E."""
         return len(self.mean)
 
+    @property
+    def zero_shot(self) -> float:
+        """How much the model knows of the task without a prompt: the share of the classes with images whose prototype
+        has its own class's text as the nearest."""
+        shown = np.flatnonzero(self.counts)
+        return float((np.argmax(self.prototypes[shown] @ self.text.T, axis=1) == shown).mean())
+
     @cached_property
     def root(self) -> np.ndarray:
         """(E, E) float64, a matrix R with R R^T = covariance; see :func:`square_root`."""
