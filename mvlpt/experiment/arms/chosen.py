@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from mvlpt.experiment.arms.adapted import adaptation_run, untested_run
 from mvlpt.experiment.arms.registry import ArmSetting, runs_of_arm
 from mvlpt.experiment.arms.runs import Run, StartPrompt, hashed_name
-from mvlpt.experiment.arms.shared import check_groups, sharing_arm, tuned_run
+from mvlpt.experiment.arms.shared import check_groups, group_run, sharing_arm, tuned_run
 
 ADAPTED = "adapted"  # in the settings of groups: the tasks that the prompt of their group is adapted to
 
@@ -16,6 +16,8 @@ ADAPTED = "adapted"  # in the settings of groups: the tasks that the prompt of t
 @runs_of_arm("chosen")
 def chosen_runs(setting: ArmSetting) -> Iterator[Run]:
     """The prompt of each group, and its adaptations to those tasks that the groups' settings list as ``adapted``.
+
+    A prompt that is only adapted is that of the arm ``grouped`` if the experiment has it, too.
 
     Raises:
         PlanError: there are no groups, or they do not fit the tasks.
@@ -29,7 +31,9 @@ def chosen_runs(setting: ArmSetting) -> Iterator[Run]:
         serves = None if set(direct) == set(members) else direct
         run = tuned_run(setting, "chosen", tuple(members), name, hashed_name(name, members), serves)
         run = dataclasses.replace(run, options=setting.overrides(sharing_arm(setting, members)))
-        run = run if direct else untested_run(setting, run)
+        if not direct:
+            shared = "grouped" in setting.experiment.arms and sharing_arm(setting, members) == "grouped"
+            run = group_run(setting, groups, name) if shared else untested_run(setting, run)
         yield run
         start = StartPrompt((run,), name, "")
         for task in served:

@@ -45,11 +45,17 @@ def group_runs(setting: ArmSetting) -> Iterator[Run]:
     """
     groups = setting.groups
     check_groups(groups, setting.experiment.tasks)
-    for name, members in zip(groups.names, groups.groups, strict=True):
-        serves = None
-        if groups.serves is not None:
-            serves = tuple(task for task in members if groups.serves[task] == name)
-        yield tuned_run(setting, "grouped", tuple(members), name, hashed_name(name, members), serves)
+    for name in groups.names:
+        yield group_run(setting, groups, name)
+
+
+def group_run(setting: ArmSetting, groups: Grouping, name: str) -> Run:
+    """The run of one group."""
+    members = tuple(groups.groups[groups.names.index(name)])
+    serves = None
+    if groups.serves is not None:
+        serves = tuple(task for task in members if groups.serves[task] == name)
+    return tuned_run(setting, "grouped", members, name, hashed_name(name, members), serves)
 
 
 @runs_of_arm("pair")
