@@ -27,23 +27,34 @@ CANDIDATES = propose_candidates(TASKS, {"visual.centred": PLANTED, "label": CROS
 NOTHING = np.full((len(CANDIDATES), 4), np.nan)
 
 
-def served(trains, scores=NOTHING, errors=NOTHING, **options):
-    found = choose_candidates(
-        CANDIDATES, TASKS, scores, errors, priors=known_gains(CANDIDATES, trains), bias=5.0, **options
+def served(trains, scores=NOTHING, errors=NOTHING, zero_shot=None, **options):
+    priors = known_gains(CANDIDATES, trains, zero_shot=zero_shot)
+    found = choose_candidates(CANDIDATES, TASKS, scores, errors, priors=priors, bias=5.0, **options)
+    return [one.candidate for one in found]
+
+
+def test_without_a_measurement_what_is_known_decides():
+    """Visual prompts always share; a text prompt of a task that the model knows stays alone."""
+    mixed = [0.2, 0.9, 0.2, 0.9]
+    assert served(("image",), zero_shot=mixed) == ["adapted-visual.centred-2", "visual.centred-2"] * 2
+    text = served(("text",), zero_shot=mixed)
+    assert text[1::2] == ["single"] * 2
+    assert all(name.startswith("adapted-") for name in text[::2])
+    assert served((), zero_shot=mixed) == ["single"] * 4
+
+
+def test_what_is_known_lies_between_its_ends():
+    ends = [known_gains(CANDIDATES, ("image",), shots=shots)["all"].gain for shots in (1, 4)]
+    between = known_gains(CANDIDATES, ("image",), shots=2)["all"].gain
+    assert between == pytest.approx(np.mean(ends))
+    assert known_gains(CANDIDATES, ("image",), shots=16)["all"].gain == ends[1]
+    known = known_gains(CANDIDATES, ("text",), zero_shot=[0.1, 0.3, 0.525, 0.75])["all"].gain
+    assert known[0] == known[1]
+    assert known[2] == pytest.approx((known[1] + known[3]) / 2)
+    both = known_gains(CANDIDATES, ("text", "image"))["label-2"].gain
+    assert both == pytest.approx(
+        np.mean([known_gains(CANDIDATES, (kind,))["label-2"].gain for kind in ("text", "image")])
     )
-    return {one.candidate for one in found}
-
-
-@pytest.mark.parametrize(
-    ("trains", "expected"),
-    [
-        (("image",), "visual.centred-2"),
-        (("text",), "adapted-visual.centred-2"),
-        (("text", "image"), "visual.centred-2"),
-    ],
-)
-def test_without_a_measurement_what_is_known_decides(trains, expected):
-    assert served(trains) == {expected}
 
 
 def test_known_gains_prefer_the_objectives_number_of_groups():
@@ -58,10 +69,33 @@ def test_biased_measurements_hardly_move_what_is_known_and_sound_ones_do():
     scores = np.full((len(CANDIDATES), 4), 50.0)
     scores[[one.name == "all" for one in CANDIDATES]] = 58.0
     errors = np.ones_like(scores)
-    assert served(("image",), scores, errors) == {"visual.centred-2"}
+    assert served(("image",), scores, errors) == served(("image",))
     priors = known_gains(CANDIDATES, ("image",))
     far = {name: Prior(one.gain, 5 * one.error) for name, one in priors.items()}
     assert {one.candidate for one in choose_candidates(CANDIDATES, TASKS, scores, errors, priors=far)} == {"all"}
+
+
+def test_a_candidate_below_a_simpler_one_is_never_chosen():
+    """It may lie within the error of the best, which is then not a reason for it."""
+    expected = {"single": 0.0, "all": -2.0, "adapted-all": 3.0}
+    priors = {one.name: Prior(expected.get(one.name, -9.0), 0.0 if one.name == "single" else 2.0) for one in CANDIDATES}
+    found = choose_candidates(CANDIDATES, TASKS, NOTHING, NOTHING, priors=priors, tolerance=1.4)
+    assert {one.candidate for one in found} == {"adapted-all"}
+    found = choose_candidates(CANDIDATES, TASKS, NOTHING, NOTHING, priors=priors, tolerance=1.6)
+    assert {one.candidate for one in found} == {"single"}
+
+
+def test_each_tasks_difference_is_shrunk_to_what_is_expected_of_it():
+    """Measured exactly as expected, every task keeps its expected difference, whatever the errors."""
+    expected = np.array([4.0, -2.0, 0.5])
+    first, second = Estimates(50 + expected, np.full(3, 3.0)), Estimates(np.full(3, 50.0), np.full(3, 2.0))
+    found = pooled_difference(first, second, prior=(expected, 1.0))
+    assert found.scores == pytest.approx(expected)
+    moved = pooled_difference(Estimates(first.scores + 2, first.errors), second, prior=(expected, 1.0))
+    shares = np.array([1 / (13 / 3), 1 / 1.0])
+    assert moved.scores == pytest.approx(expected + 2 * shares[0] / shares.sum())
+    unknown = Estimates(np.full(3, np.nan), np.full(3, np.nan))
+    assert pooled_difference(unknown, second, prior=(expected, 1.0)).scores == pytest.approx(expected)
 
 
 def test_a_prior_is_combined_by_precision():

@@ -15,7 +15,7 @@ from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.tuning import tuning_of
 
 OPTION = "RUN.START_SHARE"
-IMAGE_SHARE, TEXT_SHARE = 0.5, 0.25  # at one image a class: prompts that change image features, or text alone
+SHARE = 0.5  # at one image a class, of prompts that change image features; text prompts gain nothing from it
 ARMS = ("adapted", "chosen")  # not transfer, which is as in the paper
 
 
@@ -30,7 +30,8 @@ def with_start_share(run: Run, configurations: Configurations) -> Run:
         return run
     cfg = configurations.base(run.trainer, run.options)
     trainer = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
-    if not hasattr(trainer, "planned_prompt") or cfg.TEST.FINAL_MODEL == "best_val" or run.shots < 1:
+    if not hasattr(trainer, "planned_prompt") or not tuning_of(cfg).image:
         return run
-    share = (IMAGE_SHARE if tuning_of(cfg).image else TEXT_SHARE) / math.sqrt(run.shots)
-    return dataclasses.replace(run, options={**run.options, OPTION: round(share, 3)})
+    if cfg.TEST.FINAL_MODEL == "best_val" or run.shots < 1:
+        return run
+    return dataclasses.replace(run, options={**run.options, OPTION: round(SHARE / math.sqrt(run.shots), 3)})

@@ -59,7 +59,8 @@ def choose_candidates(
 
     For every task, the candidate with the highest estimate is found, where each estimate is the pooled difference to
     the simplest candidate. The simplest candidate that is at most ``tolerance`` standard errors of their difference
-    below it is chosen; of equally simple ones (:attr:`Candidate.level`) the one with the highest estimate.
+    below it is chosen, if no simpler one has a higher estimate; of equally simple ones (:attr:`Candidate.level`) the
+    one with the highest estimate.
 
     Args:
         candidates: C ways to serve the tasks.
@@ -103,10 +104,15 @@ def choose_candidates(
     differences: dict[tuple[int, int], Estimates] = {}
     for column, position in enumerate(columns):
         best = max(gains, key=lambda row: (round(gains[row].scores[column], 9), -row))
+        simpler = -math.inf  # the highest estimate of what is simpler
         for row in sorted(gains, key=lambda row: (ordered[row].level, -round(gains[row].scores[column], 9), row)):
             if row == best:
                 behind, error = 0.0, 0.0
                 break
+            own = round(gains[row].scores[column], 9)
+            if own < simpler:
+                continue
+            simpler = own
             if (best, row) not in differences:
                 differences[best, row] = difference(best, row)
             behind = float(differences[best, row].scores[column])
