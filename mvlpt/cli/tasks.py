@@ -1,4 +1,4 @@
-"""``tools/tasks.py`` and ``mvlpt tasks``: list the tasks, find, check, show and download their data."""
+"""``tools/tasks.py`` and ``mvlpt tasks``: list the tasks, find, check, show, sample and download their data."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ examples:
   # draw some images of each class on one page
   mvlpt tasks show weather-dark --out weather-dark.png --per-class 5
 
+  # write which images a run with 16 shots and seed 1 trains on, for others to train on the same (--samples)
+  mvlpt tasks samples dtd --root DATA --shots 16 --seed 1 --output dtd-shots16-seed1.jsonl
+
   # download it, if torchvision can; otherwise a sentence says how to get it
   mvlpt tasks download dtd --root DATA
 
@@ -36,9 +39,9 @@ Exit status: 0 sound, 1 problems found (check), 2 bad input, 130 interrupted.
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The four verbs and their options."""
-    parser = command_parser("tasks", "List, check, show and download tasks.", EXAMPLES)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list | check | show | download")
+    """The five verbs and their options."""
+    parser = command_parser("tasks", "List, check, show, sample and download tasks.", EXAMPLES)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="list | check | show | samples | download")
     listing = verbs.add_parser("list", help="a table of all known tasks")
     listing.add_argument("--family", default=None, metavar="F", help=f"only one of {', '.join(FAMILIES)}")
     listing.add_argument("--json", action="store_true", help="as JSON, with every path that was looked at")
@@ -54,14 +57,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sheet.add_argument("--side", type=int, default=96, metavar="PIXELS", help="of an image (default: %(default)s)")
     sheet.add_argument("--seed", type=int, default=0, help="other images (default: %(default)s)")
+    drawn = verbs.add_parser("samples", help="write a few-shot sample as JSON lines, which --samples reads")
+    drawn.add_argument("--shots", type=int, required=True, metavar="N", help="training images per class")
+    drawn.add_argument("--seed", type=int, default=1, help="of the sample (default: %(default)s)")
+    drawn.add_argument(
+        "--sampling", default="independent", choices=("independent", "coop"), help="the rule (default: %(default)s)"
+    )
+    drawn.add_argument("--output", required=True, metavar="JSONL", help="the file")
     get = verbs.add_parser("download", help="get a task through torchvision")
-    for verb in (check, sheet, get):
+    for verb in (check, sheet, drawn, get):
         verb.add_argument("name", metavar="NAME", help="the task")
-    for verb in (listing, check, sheet, get):
+    for verb in (listing, check, sheet, drawn, get):
         verb.add_argument(
             "--root", default="", metavar="DIR", help="folder of the data sets (embedded tasks need none)"
         )
-    for verb in (check, sheet):
+    for verb in (check, sheet, drawn):
         verb.add_argument("--source", default="auto", help="auto, official, torchvision or folder (ELEVATER's tasks)")
         verb.add_argument("--plugin", action="append", default=[], metavar="FILE.py", help="a file with data sets")
     return parser
@@ -71,7 +81,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     args = build_parser().parse_args(argv)
-    return {"list": _list, "check": _check, "show": _show, "download": _download}[args.verb](args)
+    verbs = {"list": _list, "check": _check, "show": _show, "samples": _samples, "download": _download}
+    return verbs[args.verb](args)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -118,6 +129,16 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
+def _samples(args: argparse.Namespace) -> int:
+    from mvlpt.report.tasks import save_sample_lines
+
+    _register(args)
+    options = {key: getattr(args, key) for key in ("shots", "seed", "root", "source", "sampling")}
+    saved = save_sample_lines(args.name, args.output, **options)
+    show(f"{args.output}: {saved.train:,} training and {saved.val:,} validation images of {saved.classes:,} classes")
+    return 0
+
+
 def _download(args: argparse.Namespace) -> int:
     metadata = task_metadata(args.name)
     if metadata.downloads and not args.root:
@@ -131,13 +152,19 @@ def _download(args: argparse.Namespace) -> int:
 
 def _build(args: argparse.Namespace) -> Any:
     """The data set, with all its images."""
+    from mvlpt.report.tasks import build_whole_dataset
+
+    _register(args)
+    return build_whole_dataset(args.name, args.root, args.source)
+
+
+def _register(args: argparse.Namespace) -> None:
+    """Registers the data sets that ship, those of installed packages, and those of ``--plugin``."""
     from mvlpt.dassl import load_installed_plugins, load_plugin, offer_installed
     from mvlpt.engine import load_shipped
-    from mvlpt.report.tasks import build_whole_dataset
 
     load_shipped()
     load_installed_plugins()
     offer_installed()
     for file in args.plugin:
         load_plugin(file)
-    return build_whole_dataset(args.name, args.root, args.source)

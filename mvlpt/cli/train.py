@@ -61,6 +61,9 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--group", default="", metavar="NAME", help="which of its groups shares a prompt, such as g1")
     what.add_argument("--root", default="", help="folder of the data sets (embedded tasks need none)")
     what.add_argument("--shots", type=int, metavar="N", help="training images per class; -1 for all")
+    what.add_argument(
+        "--samples", default="", metavar="FILE", help="train on a published sample: a file, a pattern or a folder"
+    )
     what.add_argument("--seed", type=int, default=None, help="0 or above; without it a seed is drawn and recorded")
     where = parser.add_argument_group("where")
     where.add_argument(
@@ -169,6 +172,7 @@ def _named_options(args: argparse.Namespace) -> dict[str, Any]:
         "MODEL.HEAD.NAME": args.head,
         "DATASET.DATASET": args.dataset,
         "DATASET.NUM_SHOTS": args.shots,
+        "DATASET.SAMPLES": args.samples,
         "DATASET.MULTITASK": args.multi_task or None,
         "DATASET.MULTITASK_LABEL_PERTASK": args.label_pertask or None,
         "DATASET.MULTITASK_EVALKEY": args.multi_task_evalkey,

@@ -176,9 +176,9 @@ class DataManager:
 
     @staticmethod
     def _members(cfg: Any) -> list[Any]:
-        """The data sets that the config names. With the protocol ``mvlpt`` they are sampled together."""
+        """The data sets that the config names. The protocol ``mvlpt`` samples them together."""
         names = checked_task_names(cfg)
-        if len(names) == 1 or cfg.DATASET.get("SAMPLING") != "mvlpt":
+        if len(names) == 1 or cfg.DATASET.get("SAMPLING") != "mvlpt" or cfg.DATASET.get("SAMPLES", ""):
             return [build_dataset(cfg, name) for name in names]
         if cfg.DATASET.get("FOLDS", 0):
             raise ConfigError("DATASET.FOLDS splits each task's own sample; with DATASET.SAMPLING mvlpt, name one task")
@@ -217,7 +217,9 @@ class DataManager:
         members = self.dataset.members if isinstance(self.dataset, MultiTaskDataset) else [self.dataset]
         names = sorted(task.name for task in self.tasks)
         protocol, classes = node.get("SAMPLING", "independent"), node.SUBSAMPLE_CLASSES
-        if protocol == "mvlpt" and len(names) > 1:  # the sample depends on which tasks took part
+        if node.get("SAMPLES", ""):
+            protocol = "published"
+        elif protocol == "mvlpt" and len(names) > 1:  # the sample depends on which tasks took part
             protocol = f"mvlpt over {', '.join(names)}"
         if node.get("MERGE_VAL", False):
             protocol += ", val merged"
@@ -230,8 +232,9 @@ class DataManager:
             settings = {"task": task.name, "protocol": protocol, "shots": node.NUM_SHOTS, "seed": self._cfg.SEED}
             root = str(getattr(member, "dataset_dir", ""))
             record = sample_record(member.train_x or [], member.val or [], root=root, **settings)
-            tag = derive_seed(protocol) % 16**6 if protocol != node.SAMPLING else ""
-            name = f"{task.name}-{node.SAMPLING}{tag and f'-{tag:06x}'}-shots{node.NUM_SHOTS}-seed{self._cfg.SEED}"
+            rule = "published" if node.get("SAMPLES", "") else node.SAMPLING
+            tag = derive_seed(protocol) % 16**6 if protocol != rule else ""
+            name = f"{task.name}-{rule}{tag and f'-{tag:06x}'}-shots{node.NUM_SHOTS}-seed{self._cfg.SEED}"
             paths.append(save_sample(Path(folder), name, record))
         return paths
 

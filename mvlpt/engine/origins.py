@@ -37,7 +37,7 @@ def origin_of(trainer: Any) -> Origin:
             "normalize": "normalize" in cfg.INPUT.TRANSFORMS,
         }
         known["sampling"] = {
-            "rule": cfg.DATASET.SAMPLING,
+            "rule": "published" if cfg.DATASET.SAMPLES else cfg.DATASET.SAMPLING,
             "shots": cfg.DATASET.NUM_SHOTS,
             "seed": cfg.SEED,
             "merge_val": cfg.DATASET.MERGE_VAL,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mvlpt.io.locks import LockHeldError, LocksUnsupportedError, file_lock, is_locked
     from mvlpt.io.matlab_files import read_matlab
     from mvlpt.io.names import file_name, path_part
+    from mvlpt.io.pickle_files import PickledObject, read_pickle
     from mvlpt.io.reading import check_regular, decode_text, file_digest, open_regular, read_bytes, read_text
     from mvlpt.io.records import check_head, take_field
     from mvlpt.io.script_archive import is_script_archive, read_script_archive
@@ -63,6 +64,7 @@ _HOMES = {
     "locks": ("LockHeldError", "LocksUnsupportedError", "file_lock", "is_locked"),
     "matlab_files": ("read_matlab",),
     "names": ("file_name", "path_part"),
+    "pickle_files": ("PickledObject", "read_pickle"),
     "reading": ("check_regular", "decode_text", "file_digest", "open_regular", "read_bytes", "read_text"),
     "records": ("check_head", "take_field"),
     "script_archive": ("is_script_archive", "read_script_archive"),
@@ -79,6 +81,7 @@ __all__ = [
     "JsonStream",
     "LockHeldError",
     "LocksUnsupportedError",
+    "PickledObject",
     "SafeTensors",
     "StateDifferences",
     "append_descriptor",
@@ -120,6 +123,7 @@ __all__ = [
     "read_json",
     "read_json_lines",
     "read_matlab",
+    "read_pickle",
     "read_script_archive",
     "read_tensors",
     "read_text",

@@ -27,6 +27,9 @@ ONE_SENTENCE = {
     "nothing per class": (["show", "weather-dark", "--out", "a.png", "--per-class", "0"], "--per-class is 0"),
     "not a picture": (["show", "weather-dark", "--out", "a.txt"], "name a file that ends in .png"),
     "family": (["list", "--family", "elevator"], "did you mean 'elevater'?"),
+    "no shots": (["samples", "weather-dark", "--shots", "0", "--output", "a.jsonl"], "--shots is 0 and --seed 1"),
+    "not lines": (["samples", "weather-dark", "--shots", "1", "--output", "a.json"], "a.json does not end in .jsonl"),
+    "no images": (["samples", "ImageNetA", "--shots", "1", "--output", "a.jsonl"], "ImageNetA"),
     "source": (["check", "dtd", "--root", "x", "--source", "zip"], "DATASET.SOURCE is 'zip'"),
 }
 
@@ -207,3 +210,19 @@ def test_help_teaches(capsys):
     shown = capsys.readouterr().out
     for verb in ("list", "check", "show", "download"):
         assert f"mvlpt tasks {verb}" in shown
+
+
+def test_a_published_sample_is_trained_on(toy_tasks, tmp_path, capsys):
+    file, folder = tmp_path / "toy-warm.jsonl", tmp_path / "run"
+    assert tasks("samples", "toy-warm", "--shots", 1, "--seed", 7, "--output", file) == 0
+    assert "3 training and 3 validation images of 3 classes" in capsys.readouterr().out
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [list(row) for row in rows] == [["split", "path", "label", "classname"]] * 6
+    words = ["train", "--config-file", "configs/trainers/MVLPT-CoOp/embedded.yaml", "--dataset", "toy-warm", "--quiet"]
+    words += ["--seed", "1", "--samples", str(tmp_path / "{task}.jsonl"), "--output-dir", str(folder)]
+    assert main([*words, "--shots", "2"]) == 2
+    assert "has 1 training images of class 0" in capsys.readouterr().err
+    assert main([*words, "--shots", "1", "OPTIM.MAX_EPOCH", "1"]) == 0
+    kept = json.loads((folder / "samples" / "toy-warm-published-shots1-seed1.json").read_text())
+    assert kept["train"] == [[row["path"], row["label"]] for row in rows if row["split"] == "train"]
+    assert main([*words, "--shots", "1", "OPTIM.MAX_EPOCH", "1"]) == 0  # it is this run, finished

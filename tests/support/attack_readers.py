@@ -89,3 +89,14 @@ def image(path: str) -> int:
 
     read_image(path)
     return 0
+
+
+def sample(path: str) -> int:
+    """Reads a published few-shot sample of an embedded task."""
+    from mvlpt.config import get_cfg_default
+    from mvlpt.data import build_dataset
+
+    cfg = get_cfg_default()
+    cfg.merge_from_list(["DATASET.NAME", "weather-plain", "DATASET.NUM_SHOTS", 1, "DATASET.SAMPLES", path, "SEED", 1])
+    build_dataset(cfg)
+    return 0

@@ -73,6 +73,14 @@ add(
     ours=True,
 )
 add(
+    "SAMPLES",
+    "",
+    "train on a published few-shot sample (a pickle of CoOp, JSON lines, JSON) and draw none: a file, a pattern with "
+    "{task}, {shots} and {seed}, or a folder",
+    ours=True,
+    since="0.2.0",
+)
+add(
     "FOLDS",
     0,
     "split the few-shot training images into this many folds, and keep one of them as validation images; 0 does not",

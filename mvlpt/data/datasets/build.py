@@ -12,6 +12,7 @@ import numpy as np
 from mvlpt.config import task_names
 from mvlpt.data.datasets.base_dataset import DatasetBase
 from mvlpt.data.datasets.registry import DatasetRegistry
+from mvlpt.data.datasets.sampled import SampledDataset
 from mvlpt.data.sampling.fewshot import stream_seed
 from mvlpt.errors import ConfigError
 
@@ -44,7 +45,8 @@ def build_dataset(cfg: Any, name: str | None = None) -> Any:
         name: which one; by default the only one that ``cfg`` names.
 
     Raises:
-        ConfigError: ``name`` is not given and ``cfg`` names several.
+        ConfigError: ``name`` is not given and ``cfg`` names several, or published samples are to replace those of a
+            data set that draws its own.
         UnknownNameError: nothing is registered under the name.
     """
     if name is None:
@@ -53,6 +55,8 @@ def build_dataset(cfg: Any, name: str | None = None) -> Any:
             raise ConfigError(f"build_dataset builds one data set, but the config names {len(names)}: use DataManager")
         name = names[0]
     entry = DATASET_REGISTRY.get(name)
+    if cfg.DATASET.get("SAMPLES", "") and not (isinstance(entry, type) and issubclass(entry, SampledDataset)):
+        raise ConfigError(f"DATASET.SAMPLES names published samples, but the data set '{name}' draws its own; drop it")
     if name != cfg.DATASET.NAME:
         cfg = cfg.clone()
         cfg.defrost()

@@ -7,9 +7,11 @@ from typing import Any
 
 from mvlpt.data.datasets.base_dataset import DatasetBase
 from mvlpt.data.datum import Datum
-from mvlpt.data.sampling.fewshot import few_shot_split
+from mvlpt.data.sampling.fewshot import FewShotSplit, few_shot_split
 from mvlpt.data.sampling.folds import fold_split
 from mvlpt.data.sampling.pseudo_labels import PseudoLabelOptions, left_out, without_labels
+from mvlpt.data.sampling.sample_match import published_split
+from mvlpt.data.sampling.sample_place import sample_place
 from mvlpt.data.sampling.subsample import subsample_classes, subsampled_labels
 
 SPLITS = ("train", "val", "test")
@@ -32,16 +34,7 @@ class SampledDataset(DatasetBase):
         splits, classnames = self.read(cfg)
         train, val, test, unlabelled = (list(splits.get(split) or ()) for split in (*SPLITS, "unlabelled"))
         if self.uses_sampling_options:
-            chosen = few_shot_split(
-                train,
-                val,
-                protocol=cfg.DATASET.SAMPLING,
-                task=self.name,
-                num_classes=len(classnames),
-                shots=cfg.DATASET.NUM_SHOTS,
-                seed=cfg.SEED,
-                merge_val=cfg.DATASET.get("MERGE_VAL", False),
-            )
+            chosen = self._sample(cfg, {"train": train, "val": val, "test": test}, classnames)
             half, rest = cfg.DATASET.SUBSAMPLE_CLASSES, left_out(train, chosen.train)
             train, val, test, rest = subsample_classes(chosen.train, chosen.val, test, rest, subsample=half)
             if half != "all":
@@ -55,6 +48,23 @@ class SampledDataset(DatasetBase):
                 train, rest = ([], train) if cfg.DATASET.NUM_SHOTS < 1 else (train, rest)
                 unlabelled = without_labels([*rest, *unlabelled])
         super().__init__(train_x=train, train_u=unlabelled or None, val=val, test=test, classnames=classnames)
+
+    def _sample(self, cfg: Any, splits: Mapping[str, list[Datum]], classnames: Sequence[str]) -> FewShotSplit:
+        """The training and validation images: those of a published sample, or drawn by the protocol."""
+        shots = cfg.DATASET.NUM_SHOTS
+        if given := cfg.DATASET.get("SAMPLES", ""):
+            place = sample_place(given, task=self.name, folder=str(self.dataset_dir), shots=shots, seed=cfg.SEED)
+            return published_split(place, splits, classnames, task=self.name, shots=shots, synonyms=self.synonyms)
+        return few_shot_split(
+            splits["train"],
+            splits["val"],
+            protocol=cfg.DATASET.SAMPLING,
+            task=self.name,
+            num_classes=len(classnames),
+            shots=shots,
+            seed=cfg.SEED,
+            merge_val=cfg.DATASET.get("MERGE_VAL", False),
+        )
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
         """All images by split, and the class names in label order.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         labelled_repeats,
         round_sizes,
     )
+    from mvlpt.data.sampling.published import format_sample
     from mvlpt.data.sampling.sample_files import sample_record, save_sample
     from mvlpt.data.sampling.samplers import SAMPLERS, build_sampler
     from mvlpt.data.sampling.subsample import subsample_classes
@@ -50,6 +51,7 @@ __all__ = [
     "few_shot_split",
     "fold_split",
     "fold_unit",
+    "format_sample",
     "joint_sample",
     "labelled_repeats",
     "make_folds",
@@ -85,6 +87,7 @@ __getattr__ = lazy_exports(
         "few_shot_split": "fewshot",
         "fold_split": "folds",
         "fold_unit": "folds",
+        "format_sample": "published",
         "joint_sample": "joint",
         "labelled_repeats": "pseudo_labels",
         "make_folds": "folds",

@@ -38,7 +38,7 @@ def sample_record(
         "shots": shots,
         "seed": seed,
     }
-    base = _base([item.impath for item in (*train, *val)], root)
+    base = common_base([item.impath for item in (*train, *val)], root)
     for split, items in (("train", train), ("val", val)):
         record[split] = [[item.impath[len(base) :].replace(os.sep, "/"), *labels_of(item)] for item in items]
     return {**record, "hash": _hash(record)}
@@ -91,7 +91,7 @@ def _hash(record: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-def _base(paths: Sequence[str], root: str) -> str:
+def common_base(paths: Sequence[str], root: str) -> str:
     """The common prefix of all paths, with its last slash, which is removed from them."""
     prefix = root.rstrip("/") + "/"
     if root and all(path.startswith(prefix) for path in paths):

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
         save_contact_sheet,
     )
     from mvlpt.report.tasks.listing import ListedTask, list_tasks, listing_table, task_record
+    from mvlpt.report.tasks.samples import SavedSample, save_sample_lines
 
 __all__ = [
     "ListedTask",
+    "SavedSample",
     "SavedSheet",
     "balance_table",
     "build_whole_dataset",
@@ -29,6 +31,7 @@ __all__ = [
     "listing_table",
     "sample_images",
     "save_contact_sheet",
+    "save_sample_lines",
     "task_record",
 ]
 
@@ -36,6 +39,7 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "ListedTask": "listing",
+        "SavedSample": "samples",
         "SavedSheet": "contact_sheet",
         "balance_table": "check",
         "build_whole_dataset": "check",
@@ -46,6 +50,7 @@ __getattr__ = lazy_exports(
         "listing_table": "listing",
         "sample_images": "contact_sheet",
         "save_contact_sheet": "contact_sheet",
+        "save_sample_lines": "samples",
         "task_record": "listing",
     },
 )
