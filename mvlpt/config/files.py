@@ -29,7 +29,7 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     file = Path(path)
     if file.suffix == ".py":
         raise ConfigError(f"{file}: a .py config would be executed and is refused; write the options as YAML")
-    missing = f"No config file at {file}{nearest_config(file)}"
+    missing = "" if os.path.exists(file) else f"No config file at {file}{nearest_config(file)}"
     text = io.read_text(file, error=ConfigError, largest=LARGEST, missing=missing, remedy="correct the file")
     content = copy.deepcopy(_parsed(text, str(file)))
     if content is None:

@@ -8,7 +8,6 @@ import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from mvlpt.dassl.names import provide_dassl_names
 from mvlpt.dassl.options import add_options
 from mvlpt.dassl.repository import MAIN, ROOMS, Repository, repository_root
 from mvlpt.data.datasets import DATASET_REGISTRY
-from mvlpt.engine import PLUGIN_GROUP, TRAINER_REGISTRY, load_entry_points, register_options
+from mvlpt.engine import TRAINER_REGISTRY, has_entry_points, load_entry_points, register_options
 from mvlpt.errors import ConfigError, MvlptError
 from mvlpt.registry import Registry, watched_registrations
 
@@ -188,7 +187,7 @@ def load_installed_plugins() -> None:
     Raises:
         ConfigError: a package cannot be imported.
     """
-    if entry_points(group=PLUGIN_GROUP):
+    if has_entry_points():
         provide_dassl_names()
         load_entry_points()
 

@@ -57,6 +57,11 @@ def load_entry_points() -> None:
             raise ConfigError(f"The plugin '{point.name}' ({point.value}) cannot be imported: {error}") from error
 
 
+def has_entry_points() -> bool:
+    """Whether an installed package declares something under the entry-point group ``mvlpt.plugins``."""
+    return bool(_declared(tuple(sys.path)))
+
+
 @functools.cache
 def _declared(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
     """The entry points of packages on a path, looked up once: it takes as long as all else before a run."""

@@ -87,7 +87,7 @@ def test_stopped_between_two_steps(toy_tasks, unbroken, tmp_path, monkeypatch, s
 
 
 KILLED = """
-import os, signal, sys
+import json, os, signal, sys
 sys.path.insert(0, {tests!r})
 import torch
 torch.set_num_threads(1)
@@ -100,39 +100,49 @@ from pathlib import Path
 from support.toy import toy_config
 root = Path({root!r})
 DATASET_REGISTRY.register_family(lambda: embedded_names(root), lambda name: embedded_task(name, root))
-place, count = {place!r}, {count!r}
-original = getattr(simple_trainer.SimpleTrainer, place)
-def killed(self, *args, **kwargs):
-    global count
-    count -= 1
-    if count == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return original(self, *args, **kwargs)
-setattr(simple_trainer.SimpleTrainer, place, killed)
-cfg = toy_config({folder!r}, RUN__SAVE_EVERY=0, **{options!r})
-cfg.freeze()
-run_config(cfg)
+def run(folder, place, count):
+    original = getattr(simple_trainer.SimpleTrainer, place)
+    def killed(self, *args, **kwargs):
+        nonlocal count
+        count -= 1
+        if count == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(self, *args, **kwargs)
+    setattr(simple_trainer.SimpleTrainer, place, killed)
+    cfg = toy_config(Path(folder), RUN__SAVE_EVERY=0, **{options!r})
+    cfg.freeze()
+    run_config(cfg)
+statuses = []
+for folder, place, count in {places!r}:  # each in a process of its own, which begins where this one is
+    if not (child := os.fork()):
+        run(folder, place, count)
+        os._exit(0)
+    statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(json.dumps(statuses))
 """
+PLACES = [("after_step", 1), ("save_resume", 2), ("after_step", 6), ("after_train", 1)]
 
 
-@pytest.mark.parametrize(
-    ("place", "count"), [("after_step", 1), ("save_resume", 2), ("after_step", 6), ("after_train", 1)]
-)
-def test_killed_without_warning(toy_tasks, unbroken, tmp_path, place, count):
-    script = KILLED.format(
-        tests=str(Path(__file__).parents[1]),
-        root=str(toy_tasks),
-        place=place,
-        count=count,
-        folder=str(tmp_path),
-        options=OPTIONS,
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+@pytest.fixture(scope="module")
+def killed(toy_tasks, tmp_path_factory):
+    """The folder that a run left which was killed at a place, and how its process ended."""
+    folders = [str(tmp_path_factory.mktemp("killed")) for _ in PLACES]
+    places = [(folder, *place) for folder, place in zip(folders, PLACES, strict=True)]
+    names = {"tests": str(Path(__file__).parents[1]), "root": str(toy_tasks), "options": OPTIONS, "places": places}
+    done = subprocess.run([sys.executable, "-c", KILLED.format(**names)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ended = zip(folders, json.loads(done.stdout.splitlines()[-1]), strict=True)
+    return dict(zip(PLACES, ended, strict=True))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_killed_without_warning(toy_tasks, unbroken, killed, place):
+    folder, status = killed[place]
+    assert status == -signal.SIGKILL
     with pytest.raises(RunFolderError, match="add --resume to continue"):
-        run_config(frozen(tmp_path))
-    run_config(frozen(tmp_path, RESUME=str(tmp_path)))
-    assert_same(outcome(tmp_path), unbroken)
+        run_config(frozen(folder))
+    run_config(frozen(folder, RESUME=folder))
+    assert_same(outcome(Path(folder)), unbroken)
 
 
 def test_a_second_run_repeats_nothing_and_reports(toy_tasks, tmp_path):

@@ -1,6 +1,7 @@
 """From experiments to plans: how many jobs, what they need, what their ids depend on, whether commands can be run."""
 
 import dataclasses
+import functools
 from collections import Counter
 from math import comb
 from pathlib import Path
@@ -23,8 +24,10 @@ TRAINERS = ROOT / "configs" / "trainers"
 SHOTS, SEEDS, METHODS, ELEVATER, TARGETS = 3, 3, 3, 20, 12
 
 
-def paper(name, groups=None):
-    return build_plan(load_experiment(f"configs/experiments/{name}.yaml"), "out", groups, experiment_file=name)
+@functools.cache  # plans of hundreds of jobs, which several tests look at and none changes
+def paper(name, *groups):
+    file = f"configs/experiments/{name}.yaml"
+    return build_plan(load_experiment(file), "out", Grouping(groups) if groups else None, experiment_file=file)
 
 
 def test_eleven_sources_to_twelve_targets_by_hand():
@@ -97,9 +100,9 @@ def test_where_groups_overlap_a_task_is_adapted_from_the_group_that_serves_it():
 
 def test_grouped_adaptation_of_twenty_tasks_by_hand():
     tasks = load_experiment("configs/experiments/grouped_elevater.yaml").tasks
-    groups = Grouping((tasks[:7], tasks[7:14], tasks[14:]))
+    groups = tasks[:7], tasks[7:14], tasks[14:]
     each = METHODS * SHOTS * SEEDS
-    assert count(paper("grouped_elevater", groups)) == {
+    assert count(paper("grouped_elevater", *groups)) == {
         ("features", ""): ELEVATER,
         ("train", "single"): each * ELEVATER,
         ("train", "all"): each,
@@ -252,7 +255,7 @@ def test_groups_that_do_not_fit(groups, expected):
 def test_commands_of_every_shipped_experiment_can_be_run(file):
     """One command of each kind, trainer, arm and number of shots goes through the parser and the checks of the tool."""
     loaded = load_experiment(file)
-    plan = build_plan(loaded, "out", Grouping((loaded.tasks,)), experiment_file=str(file))
+    plan = paper(file.stem, *([loaded.tasks] if loaded.needs_groups else []))
     samples = {}
     for job in plan:
         kind = (job.kind, job.labels.get("trainer"), job.labels.get("arm"), job.labels.get("shots"))

@@ -117,7 +117,7 @@ def test_twenty_kills_anywhere_change_nothing(tmp_path, unbroken):
             if enough():
                 assert scheduler.wait(PATIENCE) == 0
                 break
-            time.sleep(rng.uniform(0.05, 0.9))
+            time.sleep(rng.uniform(0.05, 0.5))
             if scheduler.poll() is not None:
                 assert scheduler.returncode == 0
                 break
