@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from support.contract import Subject, check_exports, check_groups, check_planned, check_predicts, settings
 from support.registries import restored_registries
 
 from mvlpt.cli import main
+from mvlpt.dassl import load_plugin
+from mvlpt.engine import run_config
 from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.graph import TaskGraph
 from mvlpt.models import load_backbone, load_prompt, load_prompt_state
@@ -51,6 +54,19 @@ def test_it_trains_and_resumes_to_the_same_prompt(toy_tasks, tmp_path, monkeypat
     assert train(tmp_path / "stopped", "--resume") == 0
     one, other = ((tmp_path / name / "prompt.safetensors").read_bytes() for name in ("whole", "stopped"))
     assert one == other
+
+
+def test_it_passes_what_every_shipped_trainer_must(toy_tasks, tmp_path, capsys):
+    config = tmp_path / "coupled.yaml"
+    config.write_text(yaml.safe_dump({"_BASE_": str(Path(CONFIG).resolve()), "TRAINER": {"NAME": "MVLPT-Coupled"}}))
+    load_plugin(PLUGIN)
+    subject = Subject("MVLPT-Coupled", config, plugins=(PLUGIN,))
+    run_config(settings(subject, tmp_path / "run"))
+    (tmp_path / "made").mkdir()
+    check_predicts(subject, tmp_path / "run", tmp_path / "made")
+    check_exports(subject, tmp_path / "run", tmp_path / "made")
+    check_groups(subject, tmp_path / "graph", capsys)
+    check_planned(subject, tmp_path / "plan")
 
 
 def test_its_prompt_file_gives_a_model_that_carries_it(toy_tasks, tmp_path):
