@@ -2,12 +2,15 @@
 
 from mvlpt.trainers.cocoop import CoCoOp
 from mvlpt.trainers.deep_prompts import IVLP, MaPLe
+from mvlpt.trainers.dept import DePT
 from mvlpt.trainers.feature_head import FeatureHeadTrainer
 from mvlpt.trainers.feature_heads import CLAP, KNN, TFUP, CrossModalProbe, LPPlusPlus, TaskRes, TipAdapter, TipAdapterF
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
+from mvlpt.trainers.guided import GuidedTrainer
 from mvlpt.trainers.kgcoop import KgCoOp
 from mvlpt.trainers.linear_probe import LinearProbe
 from mvlpt.trainers.losses import correct, prompt_losses
+from mvlpt.trainers.mask_tuning import RegularisedMaskTuning
 from mvlpt.trainers.mvlpt import MVLPT
 from mvlpt.trainers.mvlpt_coop import CoOp, MVLPTCoOp
 from mvlpt.trainers.mvlpt_upt import MVLPTUPT, UPT
@@ -36,8 +39,10 @@ __all__ = [
     "CoCoOp",
     "CoOp",
     "CrossModalProbe",
+    "DePT",
     "FeatureHeadTrainer",
     "FrozenCLIPTrainer",
+    "GuidedTrainer",
     "KgCoOp",
     "LNTuning",
     "LPPlusPlus",
@@ -48,6 +53,7 @@ __all__ = [
     "PromptSRC",
     "PromptTrainer",
     "PseudoLabelTrainer",
+    "RegularisedMaskTuning",
     "SingleTask",
     "TaskInput",
     "TaskRes",

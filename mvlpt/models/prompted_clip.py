@@ -180,8 +180,8 @@ class PromptedCLIP(nn.Module):
 
     def _encode_classes(self, prompts: Prompts | None, classes: Sequence[int] | None, copies: int) -> Tensor:
         given = Prompts() if prompts is None else prompts
-        options = {"deep": given.text_deep, "copies": copies, "change": given.text_change}
-        return unit(self.text_tower.encode(self.layout, given.text, classes, **options))
+        options = {"deep": given.text_deep, "offsets": given.text_offsets, "change": given.text_change}
+        return unit(self.text_tower.encode(self.layout, given.text, classes, copies=copies, **options))
 
     # -- logits ---------------------------------------------------------------------------------------------------
 

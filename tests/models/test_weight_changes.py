@@ -76,7 +76,7 @@ def test_low_rank_changes_equal_changed_weights(optimisations, letters, rank):
         torch.backends.mha.set_fastpath_enabled(True)
 
 
-@pytest.mark.parametrize("method", ["lora", "layer_norm", "two_stage"])
+@pytest.mark.parametrize("method", ["lora", "layer_norm", "two_stage", "mask"])
 @pytest.mark.parametrize("optimisations", BOTH)
 def test_untrained_changes_are_the_frozen_model(method, optimisations):
     backbone = tiny_backbone()
@@ -100,6 +100,37 @@ def test_tuned_norms_equal_changed_norms(optimisations):
         norm.weight, norm.bias = weight, bias
     compare(prompted, plain_logits(other, backbone, images), images)
     assert sum(p.numel() for p in learner.parameters()) == sum(2 * norm.normalized_shape[0] for norm, _ in places)
+
+
+@pytest.mark.parametrize("optimisations", BOTH)
+def test_masks_are_factors_of_the_weights(optimisations):
+    """The gradient of a number is that of its factor, 1 or 0, as if there were no threshold between them."""
+    backbone = tiny_backbone()
+    prompted, images = disturbed(backbone, "mask", optimisations=optimisations), tiny_images(backbone)
+    learner, other, factors = prompted.prompt_learner, copy.deepcopy(backbone.model), []
+    for number, block in enumerate(other.visual.transformer.resblocks):
+        for name, module in (("in_proj", block.attn), ("out_proj", block.attn.out_proj)):
+            weight = "in_proj_weight" if name == "in_proj" else "weight"
+            base = getattr(module, weight).detach()
+            factor = (getattr(learner, name)[number] > 5e-3).float().requires_grad_()
+            assert 0.2 < factor.mean() < 0.8
+            delattr(module, weight)
+            setattr(module, weight, base * factor)
+            factors.append(factor)
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        expected = plain_logits(other, backbone, images)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
+    logits = prompted(images)
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+    ours = torch.autograd.grad(logits.square().sum(), [learner.in_proj, learner.out_proj])
+    theirs = torch.autograd.grad(expected.square().sum(), factors)
+    for mine, wanted in zip(ours, (theirs[::2], theirs[1::2]), strict=True):
+        wanted = torch.stack(wanted)
+        assert (mine - wanted).norm() <= 1e-3 * wanted.norm()
+    norms = sum(learner.in_proj[n].norm() + learner.out_proj[n].norm() for n in range(3))
+    torch.testing.assert_close(learner.penalty(), norms)
 
 
 def test_some_classes_have_weights_and_the_others_their_text():
@@ -174,13 +205,18 @@ def test_recomputed_chunks_repeat_their_dropout():
     assert slope == pytest.approx(gradient[0, 2].sum().item(), rel=0.05, abs=1e-3)
 
 
+def test_masks_that_keep_nothing_are_refused():
+    with pytest.raises(PromptError, match="MASK_START"):
+        build_prompted_clip(tiny_backbone(), NAMES, "mask", seed=1, mask_start=0.0)
+
+
 @pytest.mark.parametrize("options", [{"rank": 0}, {"lora_dropout": 1.0}, {"params": "qx"}, {"params": ""}])
 def test_wrong_options_are_refused_by_name(options):
     with pytest.raises(PromptError, match=next(iter(options)).upper()):
         build_prompted_clip(tiny_backbone(), NAMES, "lora", seed=1, **options)
 
 
-@pytest.mark.parametrize("method", ["lora", "layer_norm", "two_stage"])
+@pytest.mark.parametrize("method", ["lora", "layer_norm", "two_stage", "mask"])
 def test_a_backbone_that_cannot_be_stepped_is_refused(method):
     with pytest.raises(BackboneError, match="tiny"):
         build_prompted_clip(tiny_backbone(vision={"pool_type": "avg"}), NAMES, method, seed=1)

@@ -14,9 +14,8 @@ from mvlpt.models.prompts import PROMPT_METHODS
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "trainers"
 SHIPPED = sorted(path.parent.name for path in CONFIGS.glob("*/embedded.yaml"))
-METHODS = {
-    name: TRAINER_REGISTRY.get(name).method for name in SHIPPED if hasattr(TRAINER_REGISTRY.get(name), "planned_prompt")
-}
+KINDS = [TRAINER_REGISTRY.get(name) for name in SHIPPED]
+TRAINERS = {kind.method: name for name, kind in zip(SHIPPED, KINDS, strict=True) if hasattr(kind, "planned_prompt")}
 BACKBONES = {
     "MVLPT-tiny-two-way-text": {"text_cfg": {**TEXT, "no_causal_mask": True}},
     "MVLPT-tiny-mean-of-patches": {"vision_cfg": {**VISION, "image_size": 48, "pool_type": "avg"}},
@@ -38,7 +37,7 @@ def backbones(tmp_path_factory):
 
 CASES = [
     (trainer, backbone)
-    for trainer, method in METHODS.items()
+    for method, trainer in TRAINERS.items()
     for backbone in BACKBONES
     if "text" in backbone or (method in PROMPT_METHODS and PROMPT_METHODS.get(method).trains_image)
 ]

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.engine.registries import build_trainer
 from mvlpt.models import zero_shot_text_features
+from mvlpt.trainers.mask_tuning import dropped
 from mvlpt.trainers.prograd import without_conflict
 from mvlpt.trainers.promptsrc import epoch_weight
 
@@ -116,3 +117,52 @@ def test_promptsrc_ends_in_the_weighted_average_of_its_epochs(toy_tasks, tmp_pat
 def test_an_average_far_beyond_the_last_epoch_is_the_last_prompt():
     options = SimpleNamespace(GPA_MEAN=1000.0, GPA_STD=1.0)
     assert [epoch_weight(epoch, 3, options) for epoch in range(3)] == [0.0, 0.0, 1.0]
+
+
+def test_gradients_that_agree_with_the_guide_are_dropped_less():
+    """The probability to keep g is (1 + sign(g) (g + h) / (|g| + |h|)) / 2 for the guide's gradient h."""
+    torch.manual_seed(0)
+    pairs = [
+        (1.0, 2.0, 1.0),
+        (-1.0, -0.1, 1.0),
+        (1.0, 0.0, 1.0),
+        (1.0, -1.0, 0.5),
+        (2.0, -1.0, 2 / 3),
+        (1.0, -3.0, 0.25),
+    ]
+    for own, guide, probability in pairs:
+        result = dropped(torch.full((20_000,), own), torch.full((20_000,), guide), 1.0)
+        assert set(result.unique().tolist()) <= {0.0, own}
+        assert (result != 0).float().mean().item() == pytest.approx(probability, abs=0.02)
+    weaker = dropped(torch.full((500,), 1.0), torch.full((500,), -3.0), 0.25)
+    assert set(weaker.unique().tolist()) == {0.75, 1.0}
+
+
+@pytest.mark.parametrize("per_task", [False, True])
+def test_a_step_of_mask_tuning_follows_both_gradients(toy_tasks, tmp_path, per_task):
+    plain = {"OPTIM__NAME": "sgd", "OPTIM__MOMENTUM": 0.0, "OPTIM__LR": 0.1, "OPTIM__WEIGHT_DECAY": 0.0}
+    space = {"DATASET__MULTITASK_LABEL_PERTASK": per_task, "TRAINER__RAMT__T": 2.0}
+    trainer = made(tmp_path, "R-AMT", **plain, **space, TRAINER__RAMT__NORM_WEIGHT=0.5)
+    batch = next(iter(trainer.train_loader_x))
+    input, label = trainer.parse_batch_train(batch)
+    learner = trainer.model.prompt_learner
+    with torch.no_grad():
+        learner.in_proj.add_(0.01 * torch.randn(learner.in_proj.shape))
+    before = learner.in_proj.detach().clone()
+    outputs = trainer._forward(input)
+    with torch.no_grad():
+        images = F.normalize(trainer.backbone.encode_image(input.images), dim=-1)
+        untuned = trainer.backbone.logit_scale.exp() * images @ outputs.text_features.t()
+        if per_task:
+            untuned = untuned.masked_fill(outputs.logits.isinf(), float("-inf"))
+    own = F.cross_entropy(outputs.logits, label) + 0.5 * learner.penalty()
+    tuned, target = (outputs.logits / 2).log_softmax(dim=-1), (untuned / 2).softmax(dim=-1)
+    guide = -4 * (target * tuned.masked_fill(target == 0, 0)).sum(dim=-1).mean()
+    (g,) = torch.autograd.grad(own, learner.in_proj, retain_graph=True)
+    (h,) = torch.autograd.grad(guide, learner.in_proj)
+    torch.manual_seed(3)
+    trainer.epoch, trainer.batch_idx, trainer.num_batches = 0, 0, 2
+    trainer.set_model_mode("train")
+    trainer.forward_backward(batch)
+    torch.manual_seed(3)
+    torch.testing.assert_close(learner.in_proj, before - 0.1 * dropped(g, h, 1.0), atol=1e-5, rtol=1e-3)

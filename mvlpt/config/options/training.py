@@ -93,6 +93,25 @@ add("LORA.ALPHA", 1.0, "they are scaled by ALPHA / sqrt(RANK)", ours=True, since
 add("LORA.LORA_DROPOUT", 0.25, "dropout of the tokens that they see", minimum=0, ours=True, since="0.2.0")
 add("LORA.PARAMS", "qkv", "which projections change: some of the letters q, k, v", ours=True, since="0.2.0")
 add("LORA.PREC", "fp32", "number type of the backbone", choices=PRECISIONS, ours=True, since="0.2.0")
+add("DEPT.N_CTX", 4, "contexts of the text prompt", minimum=1, since="0.2.0")
+add("DEPT.CTX_INIT", "", "words that they start from; there are then as many contexts as words", since="0.2.0")
+add("DEPT.RANK", 10, "rank of the offsets of the tokens after the contexts", minimum=1, ours=True, since="0.2.0")
+add("DEPT.ALPHA", 8.0, "the offsets are scaled by ALPHA / sqrt(RANK)", ours=True, since="0.2.0")
+add(
+    "DEPT.OFFSET_LR_MULT",
+    0.1,
+    "learning rate of the offsets, as a multiple of OPTIM.LR",
+    minimum=0,
+    ours=True,
+    since="0.2.0",
+)
+add("DEPT.PREC", "fp32", "number type of the backbone", choices=PRECISIONS, since="0.2.0")
+add("RAMT.MASK_START", 1e-2, "numbers behind the masks, before training", ours=True, since="0.2.0")
+add("RAMT.MASK_THRESHOLD", 5e-3, "a weight is kept while its number is above this", ours=True, since="0.2.0")
+add("RAMT.NORM_WEIGHT", 1e-4, "weight of the norms of these numbers", minimum=0, ours=True, since="0.2.0")
+add("RAMT.DROPOUT", 1.0, "strength of gradient dropout, 0 for none", minimum=0, ours=True, since="0.2.0")
+add("RAMT.T", 1.0, "temperature of the untuned distribution", minimum=1e-6, ours=True, since="0.2.0")
+add("RAMT.PREC", "fp32", "number type of the backbone", choices=PRECISIONS, ours=True, since="0.2.0")
 add("TWOSTAGE.FIRST_SHARE", 0.6, "share of the epochs that tune layer norms", minimum=0, ours=True, since="0.2.0")
 add("TWOSTAGE.PREC", "fp32", "number type of the backbone", choices=PRECISIONS, ours=True, since="0.2.0")
 add("KGCOOP.W", 8.0, "weight of the distance to untuned text features", minimum=0, ours=True, since="0.2.0")

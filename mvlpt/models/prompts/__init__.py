@@ -5,10 +5,12 @@ from mvlpt.models.prompts.classes import ClassWeights, fitting_classes
 from mvlpt.models.prompts.cocoop import CoCoOp
 from mvlpt.models.prompts.contexts import ContextOptions, initial_contexts, learned_contexts, parameter_dtype
 from mvlpt.models.prompts.coop import CoOp, CoOpOptions, TextPromptLearner, read_context_section
+from mvlpt.models.prompts.decomposed import DecomposedOptions, DecomposedPrompt, DecomposedPromptLearner
 from mvlpt.models.prompts.ivlp import IVLP, IndependentPromptLearner, IVLPOptions
 from mvlpt.models.prompts.layer_norm import LayerNormLearner, LayerNormOptions, LayerNormTuning
 from mvlpt.models.prompts.lora import CLIPLoRA, LoRAOptions, LowRankLearner
 from mvlpt.models.prompts.maple import CoupledPromptLearner, MaPLe, MaPLeOptions
+from mvlpt.models.prompts.mask import AttentionMask, MaskLearner, MaskOptions
 from mvlpt.models.prompts.method import (
     PROMPT_METHODS,
     PromptCost,
@@ -28,6 +30,7 @@ __all__ = [
     "PROMPT_METHODS",
     "UPT",
     "VPT",
+    "AttentionMask",
     "CLIPLoRA",
     "ClassWeights",
     "CoCoOp",
@@ -35,6 +38,9 @@ __all__ = [
     "CoOpOptions",
     "ContextOptions",
     "CoupledPromptLearner",
+    "DecomposedOptions",
+    "DecomposedPrompt",
+    "DecomposedPromptLearner",
     "IVLPOptions",
     "IndependentPromptLearner",
     "LayerNormLearner",
@@ -44,6 +50,8 @@ __all__ = [
     "LowRankLearner",
     "MaPLe",
     "MaPLeOptions",
+    "MaskLearner",
+    "MaskOptions",
     "PrivateParts",
     "PromptCost",
     "PromptLearner",

@@ -28,6 +28,8 @@ class Prompts(NamedTuple):
             J <= L - 1.
         dropout: probability of dropping each number of the visual prompts in this pass.
         text_deep: (J, P, Dt) or (J, K, P, Dt) contexts that replace the former ones before blocks 2 to J + 1.
+        text_offsets: (N, Dt) what is added to the embeddings of a class prompt's tokens, by their positions; N is the
+            number of tokens that the text tower takes.
         text_change: changes of the text tower's weights.
         image_change: changes of the image tower's weights.
     """
@@ -37,6 +39,7 @@ class Prompts(NamedTuple):
     deep: Tensor | None = None
     dropout: float = 0.0
     text_deep: Tensor | None = None
+    text_offsets: Tensor | None = None
     text_change: TowerChange | None = None
     image_change: TowerChange | None = None
 

@@ -90,20 +90,20 @@ class PromptMethod:
 
 
 class WeightChangeMethod(PromptMethod):
-    """A method that changes weights of both towers; the text is "a photo of a NAME."."""
+    """A method that changes weights of the towers; the text is "a photo of a NAME."."""
 
     trains_text = trains_image = True
 
     def check_backbone(self, backbone: Backbone) -> None:
-        """Both towers must be open_clip transformers whose blocks can be run step by step."""
+        """The towers must be open_clip transformers whose blocks can be run step by step, if their weights change."""
         backbone.require_text_prompts()
         if not backbone.can_step_images:
             raise BackboneError(
                 f"Backbone '{backbone.name}' cannot carry changes of its weights: its image tower is no ViT of"
                 " open_clip that reads its class token"
             )
-        towers = {"text": backbone.text.transformer, "image": backbone.visual.transformer}
-        for tower, transformer in towers.items():
+        towers = {"text": backbone.text.transformer} if self.trains_text else {}
+        for tower, transformer in {**towers, "image": backbone.visual.transformer}.items():
             if not all(map(is_standard, transformer.resblocks)):
                 raise BackboneError(
                     f"Backbone '{backbone.name}' cannot carry changes of its weights: its {tower} tower has blocks of"

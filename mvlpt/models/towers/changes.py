@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 
 import torch
@@ -51,11 +52,15 @@ class BlockChange:
 
     Attributes:
         attention: added to the projections of queries, keys and values.
+        in_proj: (3 D, D) factors of their packed weight, entry by entry.
+        out_proj: (D, D) factors of the output projection's weight.
         ln_1: in the place of the first layer norm's weight and bias.
         ln_2: in the place of the second one's.
     """
 
     attention: LowRank | None = None
+    in_proj: Tensor | None = None
+    out_proj: Tensor | None = None
     ln_1: Affine | None = None
     ln_2: Affine | None = None
 
@@ -97,7 +102,11 @@ def changed_norm(norm: nn.Module, affine: Affine | None, x: Tensor) -> Tensor:
 
 def _changed(block: nn.Module, change: BlockChange) -> SimpleNamespace:
     attn, low_rank = block.attn, change.attention
-    weight, extra = attn.in_proj_weight, None
+    weight, extra, out_proj = attn.in_proj_weight, None, attn.out_proj
+    if change.in_proj is not None:
+        weight = _product(weight, change.in_proj)
+    if change.out_proj is not None:
+        out_proj = partial(F.linear, weight=_product(out_proj.weight, change.out_proj), bias=out_proj.bias)
     if low_rank is not None and low_rank.dropout:
         extra = low_rank
     elif low_rank is not None:
@@ -107,7 +116,7 @@ def _changed(block: nn.Module, change: BlockChange) -> SimpleNamespace:
             in_proj_weight=weight,
             in_proj_bias=attn.in_proj_bias,
             num_heads=attn.num_heads,
-            out_proj=attn.out_proj,
+            out_proj=out_proj,
             low_rank=extra,
         ),
         ln_1=lambda x: changed_norm(block.ln_1, change.ln_1, x),
@@ -116,3 +125,7 @@ def _changed(block: nn.Module, change: BlockChange) -> SimpleNamespace:
         ls_2=block.ls_2,
         mlp=block.mlp,
     )
+
+
+def _product(weight: Tensor, factors: Tensor) -> Tensor:
+    return weight * factors.to(weight.dtype)

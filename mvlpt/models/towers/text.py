@@ -30,11 +30,15 @@ Shared = list[tuple[Tensor, Tensor]]
 
 
 class _Weights(NamedTuple):
-    """The blocks of one pass, what differs in them from the frozen ones, and whether they run step by step."""
+    """The blocks of one pass, what differs in them from the frozen ones, and whether they run step by step.
+
+    ``offsets`` (N, D) are added to the embeddings by position.
+    """
 
     blocks: list[nn.Module]
     change: TowerChange | None
     steps: bool
+    offsets: Tensor | None
 
 
 class TextTower:
@@ -74,6 +78,7 @@ class TextTower:
         classes: Sequence[int] | None = None,
         *,
         deep: Tensor | None = None,
+        offsets: Tensor | None = None,
         copies: int = 1,
         change: TowerChange | None = None,
     ) -> Tensor:
@@ -84,6 +89,7 @@ class TextTower:
             contexts: (P, D), or (K, P, D) if they are class-specific; ``None`` if the layout has none.
             classes: which classes, all if ``None``.
             deep: (J, P, D), or (J, K, P, D), contexts that replace the former ones before blocks 2 to J + 1.
+            offsets: (N, D) added to the embeddings of all tokens by position; N is the model's context length.
             copies: how many such encodings the same graph will hold.
             change: of the tower's weights.
 
@@ -101,9 +107,11 @@ class TextTower:
         dropout = change is not None and change.dropout
         plan = self._plan(layout, classes, own_prefix=dropout)
         layers = self._context_layers(contexts, deep)
-        weights = _Weights(changed_blocks(self._blocks, change), change, self._steps or change is not None)
+        steps = self._steps or change is not None
+        weights = _Weights(changed_blocks(self._blocks, change), change, steps, offsets)
         shared = self._run_prefix(plan, layers, weights) if plan.prefix else None
-        trained = (change is not None or any(layer.requires_grad for layer in layers)) and torch.is_grad_enabled()
+        inputs = layers if offsets is None else [*layers, offsets]
+        trained = (change is not None or any(part.requires_grad for part in inputs)) and torch.is_grad_enabled()
         if trained and self.optimisations.text_chunks and copies * plan.tokens > self.chunk_tokens:
             options = {"use_reentrant": False, "preserve_rng_state": dropout}
             features = [
@@ -152,17 +160,21 @@ class TextTower:
             )
         return [layer.to(self.backbone.text_dtype).flatten(0, -2) for layer in layers]
 
-    def _embed(self, ids: Tensor, slots: Tensor | None, layers: list[Tensor], start: int) -> Tensor:
+    def _embed(
+        self, ids: Tensor, slots: Tensor | None, layers: list[Tensor], start: int, offsets: Tensor | None
+    ) -> Tensor:
         """Token and position embeddings: ids (..., L) -> (..., L, D); ``slots`` says which tokens are contexts."""
         text, dtype = self.backbone.text, self.backbone.text_dtype
         x = F.embedding(ids, text.token_embedding.weight).to(dtype)
         if slots is not None:
             x = _insert(x, slots, layers[0])
-        return x + text.positional_embedding[start : start + ids.shape[-1]].to(dtype)
+        places = slice(start, start + ids.shape[-1])
+        x = x + text.positional_embedding[places].to(dtype)
+        return x if offsets is None else x + offsets[places].to(dtype)
 
     def _run_prefix(self, plan: TextPlan, layers: list[Tensor], weights: _Weights) -> Shared:
         """Keys and values (H, S, d) of the shared tokens in every block."""
-        x = self._embed(plan.prefix_ids, plan.prefix_slots, layers, 0)
+        x = self._embed(plan.prefix_ids, plan.prefix_slots, layers, 0, weights.offsets)
         shared = []
         for number, block in enumerate(weights.blocks):
             x = _replace(x, plan.prefix_slots, layers, number)
@@ -175,7 +187,7 @@ class TextTower:
         self, chunk: Chunk, start: int, layers: list[Tensor], shared: Shared | None, weights: _Weights
     ) -> Tensor:
         """Features (N, embed_dim) of the classes of one chunk."""
-        x = self._embed(chunk.ids, chunk.slots, layers, start)
+        x = self._embed(chunk.ids, chunk.slots, layers, start, weights.offsets)
         if weights.steps:
             ends = self._run_steps(x, chunk, layers, shared, weights.blocks)
         else:

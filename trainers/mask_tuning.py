@@ -1,0 +1,67 @@
+"""R-AMT: binary masks on the image tower's attention, trained with gradient dropout."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+from yacs.config import CfgNode
+
+from mvlpt.engine import TRAINER_REGISTRY
+from mvlpt.errors import ConfigError
+from mvlpt.models import Outputs
+from mvlpt.trainers.frozen_clip import TaskInput
+from mvlpt.trainers.guided import GuidedTrainer
+
+SMALL = 1e-8  # beside the size of gradients, which may be zero
+
+
+@TRAINER_REGISTRY.register(name="R-AMT")
+class RegularisedMaskTuning(GuidedTrainer):
+    """Regularised attention mask tuning (Zheng, Wu et al., ICCV 2023, arXiv 2307.15049, section 3).
+
+    The loss is cross-entropy + ``NORM_WEIGHT`` times the norms of the numbers behind the masks (section 3.2). Gradient
+    dropout (section 3.3): an entry of its gradient is kept the more probably, the better it agrees with that of the
+    divergence from the untuned model. Options under ``TRAINER.RAMT``; ``DROPOUT 0`` keeps every gradient (AMT).
+    """
+
+    method = "mask"
+    section = prompt_section = "RAMT"
+
+    def check_cfg(self, cfg: CfgNode) -> None:
+        """Refuses a strength of gradient dropout above 1, which would turn gradients round.
+
+        Raises:
+            ConfigError: names the option.
+        """
+        super().check_cfg(cfg)
+        if cfg.TRAINER.RAMT.DROPOUT > 1:
+            raise ConfigError(f"TRAINER.RAMT.DROPOUT is {cfg.TRAINER.RAMT.DROPOUT}, but must lie in [0, 1]")
+
+    @property
+    def temperature(self) -> float:
+        """Of both distributions over classes."""
+        return self.cfg.TRAINER.RAMT.T
+
+    def untuned_logits(self, outputs: Outputs, input: TaskInput) -> torch.Tensor:
+        """Those of the untuned image tower (B, K); the text tower is untuned anyway."""
+        with torch.no_grad():
+            images = F.normalize(self.backbone.encode_image(input.images).float(), dim=-1)
+            return self.model.logits(images, self.model.text_features().float(), input.task).float()
+
+    def penalty(self) -> torch.Tensor:
+        """The weighted norms of the numbers behind the masks."""
+        return self.cfg.TRAINER.RAMT.NORM_WEIGHT * self.model.prompt_learner.penalty()
+
+    def combine(self, own: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
+        """The own gradient, of which entries are dropped by chance."""
+        return dropped(own, guide, self.cfg.TRAINER.RAMT.DROPOUT)
+
+
+def dropped(own: torch.Tensor, guide: torch.Tensor, strength: float) -> torch.Tensor:
+    """``own`` with entries multiplied by 1 - ``strength``, unless kept; of one shape, any.
+
+    An entry is kept with probability (1 + sign(own) (own + guide) / (|own| + |guide|)) / 2.
+    """
+    agreement = own.sign() * (own + guide) / (own.abs() + guide.abs() + SMALL)
+    kept = (1 + agreement) / 2 > torch.rand_like(own)
+    return ((1 - strength) + strength * kept) * own
