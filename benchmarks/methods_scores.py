@@ -41,8 +41,8 @@ ARMS = {"alone": "single", "grouped": "grouped"}
 SUBJECTS, LOOKS = ("commerce", "medical", "tools", "weather"), ("plain", "dark", "blueprint")
 SHARED = {"DATALOADER.TASK_BATCHES": "single", "DATASET.MULTITASK_LABEL_PERTASK": True}
 HEADS = ("TipAdapter", "TipAdapter-F", "LP++", "CLAP", "TaskRes", "CrossModalProbe", "kNN", "LinearProbe")
-COOP_LIKE = ("MVLPT-CoOp", "KgCoOp", "ProGrad", "MVLPT-VPT")
-DEEP = ("MaPLe", "IVLP", "CLIP-LoRA", "LNTuning", "PromptSRC", "MVLPT-UPT", "CoCoOp")
+COOP_LIKE = ("MVLPT-CoOp", "KgCoOp", "ProGrad", "DePT", "MVLPT-VPT")
+DEEP = ("MaPLe", "IVLP", "CLIP-LoRA", "LNTuning", "2SFS", "R-AMT", "PromptSRC", "MVLPT-UPT", "CoCoOp")
 BOTH = ("alone", "grouped")
 ORDER = (  # what costs least comes first, and all its seeds before anything that costs more; heads share no weights
     (("ZeroshotCLIP", *HEADS), ("alone",)),
