@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/transfer_methods.py --trainers MVLPT-VPT MVLPT-CoOp --output-dir output/transfer
 
 The tasks of ``adaptation.py``, one image a class, accuracy on all images of their validation designers: of the shared
-prompt itself (``all``) and of its adaptations (``adapted``). Prints means over tasks with the deviation over seeds, and
-the mean difference of the adaptations from those of the first variant, with its standard error over tasks.
-What has finished is kept in the folder: the same command goes on.
+prompt itself (``all``), of its adaptations (``adapted``), and once of each task alone (``single``). Prints means over
+tasks with the deviation over seeds, and the mean difference of adaptations from those of the first variant, with its
+standard error over tasks. What has finished is kept in the folder: the same command goes on.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from mvlpt.cli import main as run_mvlpt
 from mvlpt.experiment import Experiment, run_experiment
 
 DISTILL, META = "TRAINER.MVLPT.DISTILL", "TRAINER.MVLPT.META"
+DEFAULTS = {"all": EQUAL_VISITS, "adapted": {"RUN.START_SHARE": 0.0}}  # no mean with the shared prompt afterwards
 
 
 def distilled(weight: float, **options: Any) -> dict[str, Mapping[str, Any]]:
@@ -55,17 +56,19 @@ def scores(trainer: str, variant: str, seeds: Sequence[int], output: Path) -> di
     experiment = Experiment(
         tasks=TASKS,
         trainers=(f"configs/trainers/{trainer}/embedded.yaml",),
-        arms=("all", "adapted"),
+        arms=("all", "adapted") if options else ("single", "all", "adapted"),
         shots=(1,),
         seeds=tuple(seeds),
-        arm_options={**options, "all": {**EQUAL_VISITS, **options.get("all", {})}},
+        arm_options={arm: {**DEFAULTS[arm], **options.get(arm, {})} for arm in DEFAULTS},
         executor={"name": "inline"},
         plugins=(str(PLUGIN),),
     )
-    rows = run_experiment(experiment, output / f"{trainer}-{variant}", run_command=run_mvlpt, measure=False).rows
-    found: dict[str, dict[tuple[str, int], float]] = {"all": {}, "adapted": {}}
-    for row in rows:
-        found[row["arm"]][row["task"], row["seed"]] = row["value"]
+    result = run_experiment(experiment, output / f"{trainer}-{variant}", run_command=run_mvlpt, measure=False)
+    if result.state != "finished":
+        raise SystemExit(f"{trainer} {variant} is {result.state}; the same command goes on")
+    found: dict[str, dict[tuple[str, int], float]] = {}
+    for row in result.rows:
+        found.setdefault(row["arm"], {})[row["task"], row["seed"]] = row["value"]
     return found
 
 
@@ -98,11 +101,8 @@ def main() -> None:
         for variant in args.variants:
             found = scores(trainer, variant, args.seeds, args.output_dir)
             base = base or found["adapted"]
-            print(
-                f"{trainer} {variant}: all {overall(found['all'], args.seeds)}, adapted"
-                f" {overall(found['adapted'], args.seeds)}, over the first {difference(found['adapted'], base)}",
-                flush=True,
-            )
+            arms = ", ".join(f"{arm} {overall(values, args.seeds)}" for arm, values in sorted(found.items()))
+            print(f"{trainer} {variant}: {arms}, over the first {difference(found['adapted'], base)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,17 @@ def test_an_affinity_is_kept_in_the_graph(tmp_path, monkeypatch, kind):
         build_task_graph(toy_request(affinity=kind, steps=1, overrides=["OPTIM.LR", "0.5"]), tmp_path)
 
 
+def test_cosines_of_prompted_features_group_as_a_similarity_does(tmp_path):
+    found = find_groups(toy_request(affinity="panda", steps=1), tmp_path)
+    pairs = found.matrix[np.triu_indices(3, 1)]
+    assert found.grouping.settings["threshold"] == pytest.approx(pairs.mean())
+    assert found.grouping.settings["affinity"] == "panda.MVLPT-CoOp"
+    assert not found.directed
+    assert np.array_equal(found.matrix, found.matrix.T)
+    again = regroup(tmp_path / "task_graph.json", GroupingOptions(affinity="panda"), tmp_path / "again")
+    assert again.grouping.groups == found.grouping.groups
+
+
 def test_a_graph_is_grouped_again_without_its_data(tmp_path, monkeypatch):
     build_task_graph(toy_request(), tmp_path)
     forbid_computing(monkeypatch)
