@@ -108,3 +108,8 @@ def check_distillation(cfg: CfgNode, section: str) -> None:
             f"TRAINER.MVLPT.DISTILL.WEIGHT is {weight:g}, but the run starts from no prompt that could teach it; name"
             " one with --model-dir RUN or --init-from LIBRARY, or set the weight to 0"
         )
+    if cfg.TRAINER.MVLPT.DISTILL.FRESH and cfg.RUN.START_SHARE:
+        raise ConfigError(
+            f"TRAINER.MVLPT.DISTILL.FRESH starts afresh, so that RUN.START_SHARE {cfg.RUN.START_SHARE:g} would average"
+            " unrelated prompts; set RUN.START_SHARE 0"
+        )

@@ -32,6 +32,6 @@ def with_start_share(run: Run, configurations: Configurations) -> Run:
     trainer = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
     if not hasattr(trainer, "planned_prompt") or not tuning_of(cfg).image:
         return run
-    if cfg.TEST.FINAL_MODEL == "best_val" or run.shots < 1:
+    if cfg.TEST.FINAL_MODEL == "best_val" or run.shots < 1 or cfg.TRAINER.MVLPT.DISTILL.FRESH:
         return run
     return dataclasses.replace(run, options={**run.options, OPTION: round(SHARE / math.sqrt(run.shots), 3)})
