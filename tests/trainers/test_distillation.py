@@ -153,7 +153,7 @@ def test_what_it_cannot_do_is_one_sentence(toy_tasks, tmp_path, capsys):
     with pytest.raises(ConfigError, match="KgCoOp does not distil"):
         build_trainer(config(tmp_path, "KgCoOp", **DISTILL))
     fresh = {"TRAINER__MVLPT__DISTILL__FRESH": True, "RUN__INIT_FROM": "somewhere", "RUN__START_SHARE": 0.5}
-    with pytest.raises(ConfigError, match="would average unrelated prompts; set RUN.START_SHARE 0"):
+    with pytest.raises(ConfigError, match="would average unrelated prompts"):
         build_trainer(config(tmp_path, **DISTILL, **fresh))
     words = ["--config-file", str(CONFIGS / "MVLPT-CoOp" / "embedded.yaml"), "--dataset", "toy-warm", "--shots", "1"]
     words += ["--output-dir", str(tmp_path / "run"), "TRAINER.MVLPT.DISTILL.WEIGHT", "1.0"]
