@@ -39,6 +39,7 @@ def rounds(method: str, **options: Any) -> dict[str, Any]:
 METHODS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "zero-shot": ("ZeroshotCLIP/embedded", {}),
     "TFUP": ("TFUP/embedded", {}),
+    "TPT": ("TPT/embedded", {}),
     "FPL, text": ("MVLPT-CoOp/embedded", rounds("fpl", **{"DATASET.PSEUDO_LABELS.PER_CLASS": 4})),
     "IFPL, text": ("MVLPT-CoOp/embedded", rounds("ifpl", **{"DATASET.PSEUDO_LABELS.PER_CLASS": 4})),
     "GRIP, text": ("MVLPT-CoOp/embedded", rounds("grip")),
