@@ -197,18 +197,20 @@ def run(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
 
 def _say_steps(names: Sequence[str], args: argparse.Namespace, folder: Path, say: Callable, result: dict) -> None:
     if names:
-        heads = ("plain s", 9), ("ours s", 9), ("ratio", 8), ("by clock", 10), ("plain MiB", 11), ("ours MiB", 10)
+        heads = [("plain s", 9), ("ours s", 9), ("ratio", 8), ("by clock", 10)]
+        heads += [] if args.time_only else [("plain MiB", 11), ("ours MiB", 10)]
         say(f"{'training step':<16}" + "".join(f"{word:>{width}}" for word, width in heads))
     for name in names:
         found = measure_steps(name, args, folder)
-        peak = {side: size / 2**20 for side, size in memory(name, args).items()}
-        ratios = found["ratios"]
-        say(
+        ratios = result["ratios"][name] = found["ratios"]
+        line = (
             f"{name:<16}{found['plain']:>9.2f}{found['ours']:>9.2f}{ratios['processor']:>8.2f}{ratios['wall']:>10.2f}"
-            f"{peak['plain']:>11.0f}{peak['ours']:>10.0f}"
         )
-        result["ratios"][name] = ratios
-        result["memory"][name] = round(peak["plain"] / max(peak["ours"], 1), 2)
+        if not args.time_only:
+            peak = {side: size / 2**20 for side, size in memory(name, args).items()}
+            line += f"{peak['plain']:>11.0f}{peak['ours']:>10.0f}"
+            result["memory"][name] = round(peak["plain"] / max(peak["ours"], 1), 2)
+        say(line)
 
 
 def _say_heads(names: Sequence[str], args: argparse.Namespace, folder: Path, say: Callable, result: dict) -> None:
@@ -235,6 +237,7 @@ def main() -> None:
         "--quick", action="store_true", help="10 classes, batch 2, 1 round; three methods, unless named"
     )
     parser.add_argument("--out", type=Path, help="also write the table to this file")
+    parser.add_argument("--time-only", action="store_true", help="measure no memory")
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     logging.disable(logging.WARNING)

@@ -44,7 +44,7 @@ HEADS = ("TipAdapter", "TipAdapter-F", "LP++", "CLAP", "TaskRes", "CrossModalPro
 COOP_LIKE = ("MVLPT-CoOp", "KgCoOp", "ProGrad", "DePT", "MVLPT-VPT")
 DEEP = ("MaPLe", "IVLP", "CLIP-LoRA", "LNTuning", "2SFS", "R-AMT", "PromptSRC", "MVLPT-UPT", "CoCoOp")
 BOTH = ("alone", "grouped")
-ORDER = (  # what costs least comes first, and all its seeds before anything that costs more; heads share no weights
+ORDER = (  # what costs least comes first; heads share no weights
     (("ZeroshotCLIP", *HEADS), ("alone",)),
     (COOP_LIKE, BOTH),
     (DEEP, BOTH),
@@ -74,12 +74,12 @@ def add_row(row: dict[str, Any], file: Path) -> None:
 
 
 def missing_units(args: argparse.Namespace, rows: Iterable[dict[str, Any]]) -> list[Unit]:
-    """What the table lacks: cheap methods first, seed after seed."""
+    """What the table lacks, seed after seed, so that every method gains one before any gains two; cheap ones first."""
     have = {(row["method"], row["arm"], row["seed"]) for row in rows if row["shots"] == args.shots}
     return [
         (method, arm, seed)
-        for methods, arms in ORDER
         for seed in args.seeds
+        for methods, arms in ORDER
         for method in methods
         for arm in arms
         if (not args.methods or method in args.methods) and (method, arm, seed) not in have
