@@ -119,7 +119,7 @@ def _settings(rows: Sequence[Row]) -> str:
     [count], [images] = tasks, shots
     return (
         f"Scores: mean accuracy on {count} embedded tasks (validation designers), {images} image"
-        f"{'s' * (images > 1)} a class, each trainer by its `embedded.yaml`; mean ± standard deviation over seeds"
+        f"{'s' * (images > 1)} a class, each trainer by its `embedded.yaml`;\nmean ± standard deviation over seeds"
         f" {seeds[0]} to {seeds[-1]}, or the number of seeds in brackets where it is smaller; – not measured.\n"
         "Grouped: shared within the groups of the default grouping. Seconds: processor time of a task alone, the least"
         " of the seeds.\n"

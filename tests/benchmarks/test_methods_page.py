@@ -40,7 +40,7 @@ def test_every_shared_method_is_measured_by_its_first_name():
 def test_a_cell_says_spread_and_number_of_seeds():
     lines = methods_table.table(ROWS, ENTRIES, {"TipAdapter": 0, "MaPLe": 3555072}).splitlines()
     assert "12 embedded tasks" in lines[0]
-    assert "seeds 1 to 2" in lines[0]
+    assert "seeds 1 to 2" in lines[1]
     tip, maple = lines[-2:]
     assert "| 0 | 48.0 ± 1.4 | 46.5 (1) | 0.3 |" in tip
     assert "| 3,555,072 | – | – | – | base to new 78.55 (its README) |" in maple
