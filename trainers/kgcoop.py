@@ -20,6 +20,7 @@ class KgCoOp(PromptTrainer):
 
     method = "coop"
     section = prompt_section = "COOP"
+    further_sections = ("KGCOOP",)
 
     def build_model(self) -> None:
         """The prompt, and the untuned text features."""

@@ -21,6 +21,7 @@ class ProGrad(GuidedTrainer):
 
     method = "coop"
     section = prompt_section = "COOP"
+    further_sections = ("PROGRAD",)
 
     def build_model(self) -> None:
         """The prompt, and the zero-shot classifier."""

@@ -23,6 +23,7 @@ class ZeroshotCLIP(FrozenCLIPTrainer):
     """
 
     trains_images = False
+    further_sections = ("ZEROSHOT",)
     takes_pseudo_labels = True  # and no labels at all
 
     def build_model(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from mvlpt.config import OPTIONS, Config, check_config, find_config, get_cfg_default, options_set_in, split_overrides
 from mvlpt.dassl import load_installed_plugins, load_plugin, offer_installed, plugin_roots
-from mvlpt.engine import CONFIG_FILE, extend_config, follow_backbone, load_shipped
+from mvlpt.engine import CONFIG_FILE, extend_config, follow_backbone, load_shipped, unread_option
 from mvlpt.errors import ConfigError
 
 Pathlike = str | os.PathLike[str]
@@ -86,6 +86,9 @@ def resolve_config(
         cfg.RESUME = cfg.OUTPUT_DIR if resume is not None else ""
         recorded = _recorded(cfg)
     given = {*options, *map(str, overrides[::2])}
+    problem = "" if "RUN.ARM" in given else unread_option(sorted(given), [cfg.TRAINER.NAME])  # jobs of a plan have arms
+    if problem:
+        raise ConfigError(problem)
     if recipe:
         follow_backbone(cfg, (), {*given, "INPUT.TRANSFORMS"}, recorded)
     else:

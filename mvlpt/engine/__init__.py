@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from mvlpt.engine.trainer_base import TrainerBase
     from mvlpt.engine.trainer_x import TrainerX
     from mvlpt.engine.trainer_xu import TrainerXU
+    from mvlpt.engine.unread_options import unread_option
     from mvlpt.engine.utils import print_results
 
 _HOMES = {
@@ -133,6 +134,7 @@ _HOMES = {
     "trainer_base": ("TrainerBase",),
     "trainer_x": ("TrainerX",),
     "trainer_xu": ("TrainerXU",),
+    "unread_options": ("unread_option",),
     "utils": ("print_results",),
 }
 
@@ -211,6 +213,7 @@ __all__ = [
     "saved_origin",
     "set_random_seed",
     "shared_resources",
+    "unread_option",
     "write_results",
 ]
 

@@ -75,7 +75,7 @@ def result_rows(
             "metric": score.metric,
             "value": round(score.value, 6),
             "higher_is_better": score.higher_is_better,
-            "shots": 0 if arm == "zero_shot" else shots,
+            "shots": 0 if arm == "zero_shot" or cfg.TRAINER.NAME.startswith("Zeroshot") else shots,
             "seed": cfg.SEED,
             "epoch": epoch,
             "n": score.n,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from yacs.config import CfgNode
@@ -20,7 +20,7 @@ from mvlpt.config import (
 )
 from mvlpt.dassl import plugin_roots
 from mvlpt.data import check_names
-from mvlpt.engine import TRAINER_REGISTRY, check_takes_pseudo_labels, extend_config
+from mvlpt.engine import TRAINER_REGISTRY, check_takes_pseudo_labels, extend_config, unread_option
 from mvlpt.errors import ConfigError, DataError, MvlptError
 from mvlpt.experiment.arms import Run
 from mvlpt.experiment.costs.sizes import TaskSize, task_size
@@ -58,6 +58,7 @@ class Configurations:
         problems = [
             problem for file, arm in pairs for problem in self._trainer_problems(file, experiment.overrides(arm, file))
         ]
+        problems += self._unread(arms)
         for file in experiment.baselines:
             problems += self._trainer_problems(file, experiment.as_baseline(file).overrides("single"))
         own: dict[str, str] = {}
@@ -72,6 +73,15 @@ class Configurations:
             problems.append(str(error))
         if problems:
             raise ConfigError(f"The experiment cannot be planned: {'; '.join(dict.fromkeys(problems))}")
+
+    def _unread(self, arms: Iterable[str]) -> list[str]:
+        """Options of the experiment that none of its trainers reads."""
+        experiment = self.experiment
+        files = [*experiment.trainers, *([experiment.zero_shot] if experiment.zero_shot else [])]
+        trainers = [_trainer_of(file, experiment.overrides(trainer=file)) for file in files]
+        given = dict.fromkeys(key for arm in ("", *arms) for key in experiment.overrides(arm))
+        problem = unread_option(given, filter(None, trainers))
+        return [f"In {ORIGIN}: {problem}"] if problem else []
 
     def _trainer_problems(self, file: str, options: Mapping[str, Any]) -> Iterator[str]:
         """What is wrong with a trainer's file under some options."""

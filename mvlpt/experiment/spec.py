@@ -138,7 +138,11 @@ class Experiment:
         # Jobs run in the experiment's folder, so that a relative path would lead elsewhere.
         root = {"DATASET.ROOT": os.path.abspath(os.path.expanduser(self.root))} if self.root else {}
         chosen = self.chosen_options.get((trainer, arm), {})
-        return {**root, **backbone, **self.options, **special, **chosen}
+        options = {**root, **backbone, **self.options, **special, **chosen}
+        samples = options.get("DATASET.SAMPLES")
+        if samples and isinstance(samples, str) and not samples.startswith("{"):
+            options["DATASET.SAMPLES"] = os.path.abspath(os.path.expanduser(samples))
+        return options
 
     def trainer_names(self) -> dict[str, str]:
         """Each trainer's configuration file and the name of its folder: the file's own, or with the file's name."""

@@ -13,6 +13,7 @@ from mvlpt.report.results.base_to_new import base_to_new, harmonic_mean
 from mvlpt.report.results.scores import Scores
 
 COOP = "configs/trainers/MVLPT-CoOp/embedded.yaml"
+ZERO_SHOT = "configs/trainers/ZeroshotCLIP/embedded.yaml"
 HALF = "DATASET.SUBSAMPLE_CLASSES"
 
 
@@ -49,13 +50,17 @@ def test_the_whole_protocol_on_images(toy_tasks, tmp_path, capsys):
     file = tmp_path / "protocol.yaml"
     file.write_text(
         f"tasks: [toy-all]\ntrainers: [{COOP}]\nprotocol: base_to_new\nshots: 2\nseeds: [1]\n"
-        f"options: {{OPTIM.MAX_EPOCH: 2}}\nexecutor: {{name: inline}}\n"
+        f"zero_shot: {ZERO_SHOT}\noptions: {{OPTIM.MAX_EPOCH: 2}}\nexecutor: {{name: inline}}\n"
     )
     out = tmp_path / "out"
     assert main(["experiment", "--config-file", str(file), "--output-dir", str(out)]) == 0
-    assert "harmonic mean" in capsys.readouterr().out
+    _, _, table = capsys.readouterr().out.partition("that a prompt was tuned on")
+    assert "harmonic mean" in table
+    assert "ZeroshotCLIP" in table
     rows = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
-    values = {one["arm"]: one["value"] for one in rows}
+    untrained = {(one["arm"], one["shots"], one["seed"]) for one in rows if one["trainer"] == "ZeroshotCLIP"}
+    assert untrained == {("zero_shot", 0, 0), ("base", 0, 0), ("new", 0, 0)}
+    values = {one["arm"]: one["value"] for one in rows if one["trainer"] != "ZeroshotCLIP"}
     assert set(values) == {"base", "new"}
     plain = ["train", "--config-file", COOP, "--dataset", "toy-all", "--shots", "2", "--seed", "1", "--quiet"]
     assert main([*plain, "--output-dir", str(tmp_path / "plain"), "OPTIM.MAX_EPOCH", "2", HALF, "base"]) == 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from mvlpt.experiment.arms.registry import ArmSetting, runs_of_arm
+from mvlpt.experiment.arms.registry import UNTRAINED, ArmSetting, runs_of_arm
 from mvlpt.experiment.arms.runs import Run, StartPrompt, folder_name
 from mvlpt.experiment.arms.shared import tuned_run
 
@@ -33,3 +33,15 @@ def base_to_new_runs(setting: ArmSetting) -> Iterator[Run]:
             options={**options, CLASSES: "new", "RUN.MODE": "eval", "TEST.FINAL_MODEL": "last_step"},
             start=StartPrompt((base,), "base", ""),
         )
+
+
+def untrained_runs(setting: ArmSetting) -> Iterator[Run]:
+    """The untrained baseline on both halves of each task's classes."""
+    for task in setting.experiment.tasks:
+        for half in ("base", "new"):
+            options = {**setting.overrides(), CLASSES: half, "TEST.FINAL_MODEL": "last_step"}
+            name = f"{setting.trainer_folder}/{half}/{folder_name(task)}"
+            yield Run(name, "evaluate", setting.trainer, half, (task,), 0, 0, options=options)
+
+
+UNTRAINED["base_to_new"] = untrained_runs

@@ -47,6 +47,7 @@ class ArmSetting:
 
 RunsOfArm = Callable[[ArmSetting], Iterator[Run]]
 RUN_FUNCTIONS: dict[str, RunsOfArm] = {}
+UNTRAINED: dict[str, RunsOfArm] = {}  # what the untrained baseline is tested on for an arm, besides whole tasks
 _ACROSS_SEEDS: set[str] = set()
 
 
@@ -102,4 +103,5 @@ def planned_runs(experiment: Experiment, groupings: Grouping | Mapping[str, Grou
             for seed in experiment.seeds:
                 yield from RUN_FUNCTIONS["single"](ArmSetting(compared, file, shots, (seed,)))
     if experiment.zero_shot:  # last, so that features are kept by trainers that read training images, too
-        yield from RUN_FUNCTIONS["zero_shot"](ArmSetting(experiment, experiment.zero_shot, 0, (0,)))
+        for arm in ("zero_shot", *(arm for arm in experiment.arms if arm in UNTRAINED)):
+            yield from UNTRAINED.get(arm, RUN_FUNCTIONS[arm])(ArmSetting(experiment, experiment.zero_shot, 0, (0,)))
