@@ -71,9 +71,8 @@ class Candidate:
 
     @property
     def level(self) -> int:
-        """How much it takes: 0 alone, 1 all together, 2 groups, 3 adapted from all, 4 adapted from groups."""
-        shared = {SINGLE: 0, ALL: 1, "grouped": 2, "adapted": 3}[self.arm]
-        return shared + (self.adapted and len(self.groups) > 1)
+        """How much it takes: 0 alone, 1 all together, 2 groups, 3 adapted."""
+        return {SINGLE: 0, ALL: 1, "grouped": 2, "adapted": 3}[self.arm]
 
     def source_of(self, task: str) -> PromptSource:
         """The prompt that serves a task.
