@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import sys
 from collections.abc import Iterator, Sequence
@@ -88,13 +89,13 @@ class Suite:
         """The experiments of a part: folder, experiment, and the label of its arms in the table."""
         if part == "arms":
             yield "fixed", self._experiment(arms=("single", "all")), ""
-            yield "all", self._experiment(arms=("adapted",), adapt_from=("all",)), "all"
+            yield "all", self._adapted(arms=("adapted",), adapt_from=("all",)), "all"
             for name, groups in partitions(self.tasks).items():
                 file = self.folder / f"{name}.yaml"
                 self.folder.mkdir(parents=True, exist_ok=True)
                 write_groups(Grouping(groups), file)
                 fields = {"arms": ("grouped", "adapted"), "adapt_from": ("grouped",), "grouping": {"file": str(file)}}
-                yield name, self._experiment(**fields), name
+                yield name, self._adapted(**fields), name
         elif part == "pairs":
             yield "pairs", self._experiment(tasks=self._pair_tasks(), arms=(PAIR,)), ""
         elif part == CHOSEN:
@@ -111,12 +112,17 @@ class Suite:
             "shots": (self.shots,),
             "seeds": (self.seed,),
             "options": {"OPTIM.MAX_EPOCH": self.args.epochs},
-            "arm_options": {**dict.fromkeys(("all", "grouped", CHOSEN, PAIR), SHARED), "adapted": WHOLE},
+            "arm_options": dict.fromkeys(("all", "grouped", CHOSEN, PAIR), SHARED),
             "executor": {"name": "inline"},
             "plugins": (PLUGIN,),
             **changes,
         }
         return Experiment(**fields)
+
+    def _adapted(self, **changes: Any) -> Experiment:
+        """An experiment whose adapted prompts keep nothing of their start."""
+        experiment = self._experiment(**changes)
+        return dataclasses.replace(experiment, arm_options={**experiment.arm_options, "adapted": WHOLE})
 
     def _run(self, folder: str, experiment: Experiment, label: str) -> Iterator[dict[str, Any]]:
         """Rows of the table; a label takes the place of the arm's start or groups."""
