@@ -150,23 +150,24 @@ class PromptTrainer(PseudoLabelTrainer):
         rate = self.cfg.OPTIM.LR * self.cfg.TRAINER.MVLPT.PRIVATE.LR_MULT
         return [{"params": shared}, {"params": private, "lr": rate, "weight_decay": 0.0}]
 
-    def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
-        """One step, or the inner steps of Reptile; the schedule moves on after the last batch of an epoch."""
-        input, label = self.parse_batch_train(batch)
-        if self.reptile is None:
-            summary = self._step(input, label)
-        else:
-            epochs = self.cfg.OPTIM.MAX_EPOCH  # a round of pseudo-labels has as many
-            summary = self.reptile.outer_step(self._step, input, label, self.epoch % epochs / epochs)
-        if self.batch_idx + 1 == self.num_batches:
-            self.update_lr()
-        return summary
-
-    def _step(self, input: TaskInput, label: torch.Tensor) -> dict[str, float]:
-        """One step of the optimiser; returns the mean loss and the accuracy in percent.
+    def forward_backward(self, batch: dict[str, Any] | tuple[TaskInput, torch.Tensor]) -> dict[str, float]:
+        """One step of the optimiser, or the inner steps of Reptile; the schedule moves on after an epoch's last batch.
 
         ``RUN.MICRO_BATCHES`` parts of the batch add up their gradients one after the other, so that memory holds one.
+
+        Args:
+            batch: of the loader; or inputs and labels, for an inner step.
+
+        Returns:
+            The mean loss and the accuracy in percent.
         """
+        inner = isinstance(batch, tuple)
+        input, label = batch if inner else self.parse_batch_train(batch)
+        if self.reptile is not None and not inner:
+            epochs = self.cfg.OPTIM.MAX_EPOCH  # a round of pseudo-labels has as many
+            summary = self.reptile.outer_step(self.forward_backward, input, label, self.epoch % epochs / epochs)
+            self._end_step()
+            return summary
         self._tasks_in_batch = input.task
         self.model_zero_grad()
         loss, hits, several = 0.0, 0.0, len(self.dm.tasks) > 1
@@ -191,7 +192,13 @@ class PromptTrainer(PseudoLabelTrainer):
         self.model_update()
         if several:
             self.task_meter.read_gradients(input.task, self.model.prompt_learner.parameters())
+        if not inner:
+            self._end_step()
         return {"loss": float(loss), "acc": 100 * float(hits) / len(label)}
+
+    def _end_step(self) -> None:
+        if self.batch_idx + 1 == self.num_batches:
+            self.update_lr()
 
     def losses(self, outputs: Outputs, label: torch.Tensor) -> torch.Tensor:
         """The loss of every image (B,); a method that also regularises its prompt overrides this and adds its term.

@@ -17,7 +17,7 @@ from mvlpt.config import task_names
 from mvlpt.errors import ConfigError
 from mvlpt.trainers.frozen_clip import TaskInput
 
-Step = Callable[[TaskInput, Tensor], dict[str, float]]
+Step = Callable[[tuple[TaskInput, Tensor]], dict[str, float]]
 
 
 class Reptile:
@@ -44,7 +44,7 @@ class Reptile:
         """The inner steps on a batch of one task, and the move of the shared prompt.
 
         Args:
-            step: makes one step of training.
+            step: makes one step of training on inputs and labels.
             input: of the batch.
             label: class ids (B,), or multi-hot rows.
             done: the share of the run that is over, from 0 to 1.
@@ -55,7 +55,7 @@ class Reptile:
         before = [parameter.detach().clone() for parameter in self._parameters]
         size = self._options.BATCH or len(label)
         parts = [slice(start, start + size) for start in range(0, len(label), size)]
-        made = [step(input[part], label[part]) for part in islice(cycle(parts), self._options.INNER_STEPS)]
+        made = [step((input[part], label[part])) for part in islice(cycle(parts), self._options.INNER_STEPS)]
         rate = self._options.RATE * (1 - done)
         with torch.no_grad():
             for parameter, start in zip(self._parameters, before, strict=True):

@@ -10,6 +10,7 @@ import torch
 from support.tiny_clip import TEXT, VISION
 
 from benchmarks import step_time
+from benchmarks.measuring import resident_peak
 
 ROWS = {
     "coop",
@@ -53,9 +54,9 @@ def test_memory_is_measured(tiny_architecture):
 def test_the_peak_is_the_highest_since_it_was_reset():
     def growth(size):
         Path("/proc/self/clear_refs").write_text("5")
-        before = step_time.resident_peak()
+        before = resident_peak()
         bytes(bytearray(b"x") * size)  # given back at once
-        return step_time.resident_peak() - before
+        return resident_peak() - before
 
     assert growth(300 * 2**20) >= 280 * 2**20  # the kernel counts pages in batches, so it may lag by a few
     assert growth(2**10) < 100 * 2**20

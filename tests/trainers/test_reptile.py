@@ -48,8 +48,8 @@ def test_the_prompt_moves_a_share_of_the_way_on_bowls(batch, parts):
     start, centre, lr, seen = torch.tensor([1.0, -2.0]), torch.tensor([3.0, 1.0]), 0.1, []
     parameter = nn.Parameter(start.clone())
 
-    def step(input, label):
-        seen.append(len(label))
+    def step(inputs_and_labels):
+        seen.append(len(inputs_and_labels[1]))
         with torch.no_grad():
             parameter.sub_(lr * (parameter - centre))
         return {"loss": float(len(seen))}

@@ -18,7 +18,7 @@ from mvlpt.data.sampling.sample_files import common_base
 from mvlpt.data.sources.class_folders import normalized_name
 from mvlpt.data.sources.manifest import COLUMNS, SPLITS
 from mvlpt.errors import DataError, suggest
-from mvlpt.io import PickledObject, json_text, read_json, read_json_lines, read_pickle, short_repr
+from mvlpt.io import json_text, read_json, read_json_lines, short_repr
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".pkl", ".pickle")
 REMEDY = "get the file of the sample again, or draw one with `mvlpt tasks samples`"
@@ -66,6 +66,8 @@ def read_sample(path: Path) -> Sample:
         lines = read_json_lines(path, error=DataError, missing=missing, remedy=REMEDY)
         rows = [_row(content, f"{path}, line {number}") for number, content in lines]
     else:
+        from mvlpt.io import read_pickle  # loads torch, which a command's help does without
+
         read: Callable[..., Any] = read_json if suffix == ".json" else read_pickle
         content = read(path, error=DataError, missing=missing, remedy=REMEDY)
         if not isinstance(content, dict) or not isinstance(_listed(content.get("train")), list):
@@ -95,6 +97,8 @@ def _rows(content: Mapping[Any, Any], path: Path) -> Iterator[SampleRow]:
 
 def _row(content: Any, where: str, split: str = "") -> SampleRow:
     """One row: an object, the fields of a pickled one, or a list."""
+    from mvlpt.io import PickledObject
+
     if isinstance(content, PickledObject):
         content = content.fields
     if isinstance(content, list | tuple) and content:
