@@ -1,7 +1,6 @@
 """A run that is stopped or killed anywhere and resumed ends in the same prompt, bit for bit, as an unbroken one."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -11,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.stopping import ctrl_c_after
 from support.toy import toy_config
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.engine import run_config
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.resume import load_resume_state, random_state, save_resume_state, set_random_state
-from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import CheckpointError, RunFolderError
 from mvlpt.runtime import Interrupted
 
@@ -62,22 +61,10 @@ def unbroken(toy_tasks, tmp_path_factory):
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5])
-def test_stopped_between_two_steps(toy_tasks, unbroken, tmp_path, monkeypatch, steps):
+def test_stopped_between_two_steps(toy_tasks, unbroken, tmp_path, steps):
     """Two batches an epoch: stops in the middle and at the end of epochs."""
-    made = 0
-    after_step = SimpleTrainer.after_step
-
-    def stop_here(self, next_batch):
-        nonlocal made
-        made += 1
-        if made == steps:
-            os.kill(os.getpid(), signal.SIGINT)
-        after_step(self, next_batch)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SimpleTrainer, "after_step", stop_here)
-        with pytest.raises(Interrupted):
-            run_config(frozen(tmp_path))
+    with ctrl_c_after(steps), pytest.raises(Interrupted):
+        run_config(frozen(tmp_path))
     assert '"state": "interrupted"' in (tmp_path / "run.json").read_text()
     assert not (tmp_path / "results.jsonl").exists()
     torch.manual_seed(12345)  # another process would start elsewhere

@@ -1,16 +1,13 @@
 """A run that keeps a share of its start: the mean of both ends, resumed exactly, refused where it has no meaning."""
 
-import os
-import signal
-
 import pytest
 import torch
 from safetensors.torch import load_file
+from support.stopping import ctrl_c_after
 from support.toy import toy_config
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.engine import run_config
-from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import ConfigError
 from mvlpt.runtime import Interrupted
 
@@ -43,19 +40,11 @@ def test_the_final_prompt_is_the_weighted_mean_of_start_and_end(ends, tmp_path, 
         assert torch.equal(found[key], checkpoint[key]), key
 
 
-def test_stopped_and_resumed_it_ends_the_same(ends, tmp_path, monkeypatch):
+def test_stopped_and_resumed_it_ends_the_same(ends, tmp_path):
     options = {"RUN__INIT_FROM": str(ends[0]), "RUN__START_SHARE": 0.5}
     unbroken = run(tmp_path / "unbroken", **options)
-    after_step = SimpleTrainer.after_step
-
-    def stop(self, next_batch):
-        os.kill(os.getpid(), signal.SIGINT)
-        after_step(self, next_batch)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SimpleTrainer, "after_step", stop)
-        with pytest.raises(Interrupted):
-            run(tmp_path / "stopped", **options)
+    with ctrl_c_after(1), pytest.raises(Interrupted):
+        run(tmp_path / "stopped", **options)
     resumed = run(tmp_path / "stopped", RESUME=str(tmp_path / "stopped"), **options)
     assert all(torch.equal(unbroken[key], resumed[key]) for key in unbroken)
 

@@ -6,9 +6,7 @@ A :class:`Subject` names a trainer, its YAML file and the toy tasks it is tried 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +21,13 @@ from mvlpt.cli import main
 from mvlpt.config import get_cfg_default
 from mvlpt.data import build_dataset
 from mvlpt.engine import TRAINER_REGISTRY, extend_config, read_results, run_config
-from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import PromptError
 from mvlpt.experiment import Experiment, build_plan
 from mvlpt.exports import export
 from mvlpt.graph import TaskGraph
 from mvlpt.inference import load
 from mvlpt.runtime import Interrupted
+from support.stopping import ctrl_c_after
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "trainers"
 ONE_TASK = {"CoOp", "VPT", "UPT"}
@@ -125,19 +123,8 @@ def check_repeatable(subject: Subject, finished: Path, folder: Path) -> None:
 
 def check_resumes(subject: Subject, finished: Path, folder: Path) -> None:
     """Stopped after two steps and resumed, it ends as the unbroken run."""
-    steps, after_step = 0, SimpleTrainer.after_step
-
-    def stop(self: SimpleTrainer, next_batch: bool) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-        after_step(self, next_batch)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SimpleTrainer, "after_step", stop)
-        with pytest.raises(Interrupted):
-            run_config(settings(subject, folder))
+    with ctrl_c_after(2), pytest.raises(Interrupted):
+        run_config(settings(subject, folder))
     run_config(settings(subject, folder, RESUME=str(folder)))
     assert_same_run(finished, folder)
 

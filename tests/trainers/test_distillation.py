@@ -1,12 +1,11 @@
 """Distillation from the prompt that a run starts from: its loss by hand, what a run with it is, what it refuses."""
 
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
 import torch
+from support.stopping import ctrl_c_after
 from support.toy import toy_config
 from torch.nn import functional as F
 
@@ -15,7 +14,6 @@ from mvlpt.cli import main
 from mvlpt.engine import run_config
 from mvlpt.engine.initial import load_weights
 from mvlpt.engine.registries import build_trainer
-from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import ConfigError
 from mvlpt.models import load_prompt
 from mvlpt.runtime import Interrupted
@@ -126,22 +124,11 @@ def test_a_heavy_weight_holds_the_prompt_at_the_source_and_fresh_ones_start_anew
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_stopped_and_resumed_it_has_the_same_teacher(sources, tmp_path, monkeypatch, fresh):
+def test_stopped_and_resumed_it_has_the_same_teacher(sources, tmp_path, fresh):
     options = {"RUN__INIT_FROM": sources("MVLPT-CoOp"), **DISTILL, "TRAINER__MVLPT__DISTILL__FRESH": fresh}
     run_config(config(tmp_path / "unbroken", **options))
-    made, after_step = 0, SimpleTrainer.after_step
-
-    def stop_here(self, next_batch):
-        nonlocal made
-        made += 1
-        if made == 3:
-            os.kill(os.getpid(), signal.SIGINT)
-        after_step(self, next_batch)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SimpleTrainer, "after_step", stop_here)
-        with pytest.raises(Interrupted):
-            run_config(config(tmp_path / "stopped", **options))
+    with ctrl_c_after(3), pytest.raises(Interrupted):
+        run_config(config(tmp_path / "stopped", **options))
     run_config(config(tmp_path / "stopped", **options, RESUME=str(tmp_path / "stopped")))
     unbroken = tuned(tmp_path / "unbroken")
     assert all(torch.equal(value, unbroken[name]) for name, value in tuned(tmp_path / "stopped").items())

@@ -1,7 +1,5 @@
 """A prompt method from a plugin file trains, resumes, groups, is planned, saved and loaded like the shipped ones."""
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -9,11 +7,11 @@ import torch
 import yaml
 from support.contract import Subject, check_exports, check_groups, check_planned, check_predicts, settings
 from support.registries import restored_registries
+from support.stopping import ctrl_c_after
 
 from mvlpt.cli import main
 from mvlpt.dassl import load_plugin
 from mvlpt.engine import run_config
-from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.graph import TaskGraph
 from mvlpt.models import load_backbone, load_prompt, load_prompt_state
 from mvlpt.schedule import load_plan
@@ -36,20 +34,9 @@ def train(folder, *more):
     return main([*line, *more, *KEYS])
 
 
-def test_it_trains_and_resumes_to_the_same_prompt(toy_tasks, tmp_path, monkeypatch):
+def test_it_trains_and_resumes_to_the_same_prompt(toy_tasks, tmp_path):
     assert train(tmp_path / "whole") == 0
-    made = 0
-    after_step = SimpleTrainer.after_step
-
-    def stop_at_third(self, next_batch):
-        nonlocal made
-        made += 1
-        if made == 3:
-            os.kill(os.getpid(), signal.SIGINT)
-        after_step(self, next_batch)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SimpleTrainer, "after_step", stop_at_third)
+    with ctrl_c_after(3):
         assert train(tmp_path / "stopped", "--resume") == 130
     assert train(tmp_path / "stopped", "--resume") == 0
     one, other = ((tmp_path / name / "prompt.safetensors").read_bytes() for name in ("whole", "stopped"))

@@ -1,18 +1,16 @@
 """Runs in which each task changes the shared prompt: caching, resume, adaptation, averages, what they refuse."""
 
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
 import torch
+from support.stopping import ctrl_c_after
 from support.toy import toy_config
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.cli import main
 from mvlpt.engine import config_identity, run_config
-from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.models import load_prompt
 from mvlpt.runtime import Interrupted
 
@@ -68,22 +66,10 @@ def test_a_run_without_private_parts_is_the_run_that_it_was(tmp_path):
 
 
 @pytest.mark.parametrize("trainer", ["CoOp", "VPT"])
-def test_a_run_that_is_stopped_and_resumed_ends_in_the_same_prompts(toy_tasks, tmp_path, monkeypatch, trainer):
+def test_a_run_that_is_stopped_and_resumed_ends_in_the_same_prompts(toy_tasks, tmp_path, trainer):
     run(tmp_path / "unbroken", trainer)
-    made = 0
-    after_step = SimpleTrainer.after_step
-
-    def stop_here(self, next_batch):
-        nonlocal made
-        made += 1
-        if made == 3:
-            os.kill(os.getpid(), signal.SIGINT)
-        after_step(self, next_batch)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SimpleTrainer, "after_step", stop_here)
-        with pytest.raises(Interrupted):
-            run(tmp_path / "resumed", trainer)
+    with ctrl_c_after(3), pytest.raises(Interrupted):
+        run(tmp_path / "resumed", trainer)
     torch.manual_seed(4321)
     run(tmp_path / "resumed", trainer, RESUME=str(tmp_path / "resumed"))
     one, other = ((tmp_path / name / "prompt.safetensors").read_bytes() for name in ("unbroken", "resumed"))

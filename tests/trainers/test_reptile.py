@@ -1,18 +1,16 @@
 """Reptile over the tasks of a run: its update by hand, what a run with it is, what it refuses."""
 
 import copy
-import os
-import signal
 
 import pytest
 import torch
+from support.stopping import ctrl_c_after
 from support.toy import toy_config
 from torch import nn
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.engine import run_config
 from mvlpt.engine.registries import build_trainer
-from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import ConfigError
 from mvlpt.models import load_prompt
 from mvlpt.runtime import Interrupted
@@ -88,21 +86,10 @@ def test_one_inner_step_and_the_full_way_is_plain_training(toy_tasks, tmp_path):
     torch.testing.assert_close(one, plain, rtol=1e-5, atol=1e-6)  # rate 1 in the first and only epoch
 
 
-def test_stopped_between_outer_steps_and_resumed_it_ends_the_same(toy_tasks, tmp_path, monkeypatch):
+def test_stopped_between_outer_steps_and_resumed_it_ends_the_same(toy_tasks, tmp_path):
     unbroken = tuned(tmp_path / "unbroken", **META)
-    steps, after_step = 0, SimpleTrainer.after_step
-
-    def stop_here(self, next_batch):
-        nonlocal steps
-        steps += 1
-        if steps == 4:
-            os.kill(os.getpid(), signal.SIGINT)
-        after_step(self, next_batch)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SimpleTrainer, "after_step", stop_here)
-        with pytest.raises(Interrupted):
-            tuned(tmp_path / "stopped", **META)
+    with ctrl_c_after(4), pytest.raises(Interrupted):
+        tuned(tmp_path / "stopped", **META)
     resumed = tuned(tmp_path / "stopped", **META, RESUME=str(tmp_path / "stopped"))
     assert all(torch.equal(value, unbroken[name]) for name, value in resumed.items())
 

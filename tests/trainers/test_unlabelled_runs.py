@@ -2,13 +2,12 @@
 
 import csv
 import json
-import os
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
 import torch
+from support.stopping import ctrl_c_after
 from support.toy import toy_config, write_task
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
@@ -18,7 +17,6 @@ from mvlpt.data.datasets import DATASET_REGISTRY
 from mvlpt.datasets.embedded import embedded_names, embedded_task
 from mvlpt.engine import config_identity, run_config
 from mvlpt.engine.registries import build_trainer
-from mvlpt.engine.simple_trainer import SimpleTrainer
 from mvlpt.errors import ConfigError, DataError
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import work_of
@@ -121,22 +119,11 @@ def test_each_round_is_an_ordinary_run_on_labels_by_the_round_before(root, tmp_p
 
 
 @pytest.mark.parametrize("step", [1, 8])
-def test_stopped_in_any_round_it_ends_the_same(root, tmp_path, monkeypatch, step):
+def test_stopped_in_any_round_it_ends_the_same(root, tmp_path, step):
     both = {"DATASET__DATASET": f"{NAMES[0]},{NAMES[2]}", "DATASET__NUM_SHOTS": 1}
     run_config(settings(tmp_path / "whole", **both))
-    steps, after_step = 0, SimpleTrainer.after_step
-
-    def stop(self, next_batch):
-        nonlocal steps
-        steps += 1
-        if steps == step:
-            os.kill(os.getpid(), signal.SIGINT)
-        after_step(self, next_batch)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(SimpleTrainer, "after_step", stop)
-        with pytest.raises(Interrupted):
-            run_config(settings(tmp_path / "parts", **both))
+    with ctrl_c_after(step), pytest.raises(Interrupted):
+        run_config(settings(tmp_path / "parts", **both))
     run_config(settings(tmp_path / "parts", RESUME=str(tmp_path / "parts"), **both))
     assert_equal(prompt(tmp_path / "whole"), prompt(tmp_path / "parts"))
     assert given(tmp_path / "whole") == given(tmp_path / "parts")
