@@ -5,16 +5,21 @@
 The tasks of ``adaptation.py``, one image a class, accuracy on all images of their validation designers: of the shared
 prompt itself (``all``), of its adaptations (``adapted``), and once of each task alone (``single``). Prints means over
 tasks with the deviation over seeds, and the mean difference of adaptations from those of the first variant, with its
-standard error over tasks. What has finished is kept in the folder: the same command goes on.
+standard error over tasks. What has finished is kept in the folder: the same command goes on. Ends with one JSON line.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.adaptation import EQUAL_VISITS, PLUGIN, TASKS
 from mvlpt.cli import main as run_mvlpt
@@ -50,7 +55,9 @@ VARIANTS: dict[str, dict[str, Mapping[str, Any]]] = {
 }
 
 
-def scores(trainer: str, variant: str, seeds: Sequence[int], output: Path) -> dict[str, dict[tuple[str, int], float]]:
+def scores(
+    trainer: str, variant: str, seeds: Sequence[int], output: Path, **common: Any
+) -> dict[str, dict[tuple[str, int], float]]:
     """Arm to (task, seed) to accuracy."""
     options = VARIANTS[variant]
     experiment = Experiment(
@@ -60,6 +67,7 @@ def scores(trainer: str, variant: str, seeds: Sequence[int], output: Path) -> di
         shots=(1,),
         seeds=tuple(seeds),
         arm_options={arm: {**DEFAULTS[arm], **options.get(arm, {})} for arm in DEFAULTS},
+        options=common,
         executor={"name": "inline"},
         plugins=(str(PLUGIN),),
     )
@@ -95,14 +103,22 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", default=tuple(VARIANTS), choices=VARIANTS)
     parser.add_argument("--seeds", type=int, nargs="+", default=(1, 2, 3))
     parser.add_argument("--output-dir", type=Path, default=Path("output/transfer"))
+    parser.add_argument("--quick", action="store_true", help="two epochs of one seed, two variants: does it run?")
     args = parser.parse_args()
+    common: dict[str, Any] = {}
+    if args.quick:
+        args.trainers, args.variants, args.seeds = ("MVLPT-CoOp",), tuple(VARIANTS)[:2], (1,)
+        args.output_dir, common = Path(tempfile.mkdtemp(prefix="transfer-")), {"OPTIM.MAX_EPOCH": 2}
+    gains: dict[str, str] = {}
     for trainer in args.trainers:
         base = None
         for variant in args.variants:
-            found = scores(trainer, variant, args.seeds, args.output_dir)
+            found = scores(trainer, variant, args.seeds, args.output_dir, **common)
             base = base or found["adapted"]
             arms = ", ".join(f"{arm} {overall(values, args.seeds)}" for arm, values in sorted(found.items()))
-            print(f"{trainer} {variant}: {arms}, over the first {difference(found['adapted'], base)}", flush=True)
+            gains[f"{trainer} {variant}"] = difference(found["adapted"], base)
+            print(f"{trainer} {variant}: {arms}, over the first {gains[f'{trainer} {variant}']}", flush=True)
+    print(json.dumps({"quick": args.quick, "over the first": gains}))
 
 
 if __name__ == "__main__":

@@ -54,22 +54,17 @@ class GuidedTrainer(PromptTrainer):
                 own = own + self.penalty()
             guide = self._divergence(outputs, part).sum() / len(label)
             self.detect_anomaly(own)
-            for position, pair in enumerate(
-                zip(
-                    torch.autograd.grad(own, parameters, retain_graph=True),
-                    torch.autograd.grad(guide, parameters),
-                    strict=True,
-                )
-            ):
-                for total, gradient in zip(summed[position], pair, strict=True):
+            own_gradients = torch.autograd.grad(own, parameters, retain_graph=True)
+            guide_gradients = torch.autograd.grad(guide, parameters)
+            for totals, *gradients in zip(summed, own_gradients, guide_gradients, strict=True):
+                for total, gradient in zip(totals, gradients, strict=True):
                     total += gradient
             loss, hits = loss + own.detach(), hits + correct(outputs.logits.detach(), truth).sum()
         self.model_zero_grad()
         for parameter, (own, guide) in zip(parameters, summed, strict=True):
             parameter.grad = self.combine(own, guide)
         self.model_update()
-        if self.batch_idx + 1 == self.num_batches:
-            self.update_lr()
+        self._end_step()
         return {"loss": float(loss), "acc": 100 * float(hits) / len(label)}
 
     def _divergence(self, outputs: Outputs, input: TaskInput) -> torch.Tensor:

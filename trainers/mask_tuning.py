@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch.nn import functional as F
-from yacs.config import CfgNode
 
 from mvlpt.engine import TRAINER_REGISTRY
-from mvlpt.errors import ConfigError
 from mvlpt.models import Outputs
 from mvlpt.trainers.frozen_clip import TaskInput
 from mvlpt.trainers.guided import GuidedTrainer
@@ -26,16 +24,6 @@ class RegularisedMaskTuning(GuidedTrainer):
 
     method = "mask"
     section = prompt_section = "RAMT"
-
-    def check_cfg(self, cfg: CfgNode) -> None:
-        """Refuses a strength of gradient dropout above 1, which would turn gradients round.
-
-        Raises:
-            ConfigError: names the option.
-        """
-        super().check_cfg(cfg)
-        if cfg.TRAINER.RAMT.DROPOUT > 1:
-            raise ConfigError(f"TRAINER.RAMT.DROPOUT is {cfg.TRAINER.RAMT.DROPOUT}, but must lie in [0, 1]")
 
     @property
     def temperature(self) -> float:

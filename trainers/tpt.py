@@ -15,7 +15,6 @@ from yacs.config import CfgNode
 
 from mvlpt.data.loading import random_views
 from mvlpt.engine import TRAINER_REGISTRY
-from mvlpt.errors import ConfigError
 from mvlpt.models import confident_views, entropy_of_mean
 from mvlpt.models.prompts import Prompts
 from mvlpt.randomness import torch_stream
@@ -47,16 +46,6 @@ class TPT(PromptTrainer):
     def planned_passes(cls, cfg: CfgNode) -> dict[str, int]:
         """Views of every test image, and passes of its class prompts through the text tower."""
         return {"test_views": cfg.TRAINER.TPT.VIEWS, "test_passes": 2 * cfg.TRAINER.TPT.STEPS + 1}
-
-    def check_cfg(self, cfg: CfgNode) -> None:
-        """Refuses a share of views that leaves none or is more than all.
-
-        Raises:
-            ConfigError: it lies outside (0, 1].
-        """
-        super().check_cfg(cfg)
-        if not 0 < cfg.TRAINER.TPT.CONFIDENT <= 1:
-            raise ConfigError(f"TRAINER.TPT.CONFIDENT must lie in (0, 1], not {cfg.TRAINER.TPT.CONFIDENT}")
 
     def build_model(self) -> None:
         """The prompt that every image starts from; test images stay images, since they are cropped."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import torch
-from yacs.config import CfgNode
 
 from mvlpt.data.features import FeatureCache
 from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.engine.optim import EpochSchedule, build_staged_scheduler
-from mvlpt.errors import ConfigError
 from mvlpt.trainers.prompt_trainer import PromptTrainer
 
 
@@ -26,17 +24,6 @@ class TwoStageAdaptation(PromptTrainer):
 
     method = "two_stage"
     section = prompt_section = "TWOSTAGE"
-
-    def check_cfg(self, cfg: CfgNode) -> None:
-        """Refuses a first stage that is longer than the run.
-
-        Raises:
-            ConfigError: names the option.
-        """
-        super().check_cfg(cfg)
-        if cfg.TRAINER.TWOSTAGE.FIRST_SHARE > 1:
-            share = cfg.TRAINER.TWOSTAGE.FIRST_SHARE
-            raise ConfigError(f"TRAINER.TWOSTAGE.FIRST_SHARE is {share}, but must lie in [0, 1]")
 
     @property
     def first_epochs(self) -> int:

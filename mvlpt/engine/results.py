@@ -38,13 +38,18 @@ def arm_of(cfg: CfgNode) -> str:
     """
     if cfg.RUN.ARM:
         return cfg.RUN.ARM
-    if cfg.TRAINER.NAME.startswith("Zeroshot"):
+    if _untrained(cfg):
         return "zero_shot"
     if cfg.RUN.INIT_FROM:
         return "evaluated" if cfg.RUN.MODE == "eval" else "adapted"
     if len(task_names(cfg)) == 1:
         return "single"
     return "grouped" if cfg.RUN.GROUP else "all"
+
+
+def _untrained(cfg: CfgNode) -> bool:
+    """Whether the trainer is one of the untrained model."""
+    return cfg.TRAINER.NAME.startswith("Zeroshot")
 
 
 def result_rows(
@@ -75,7 +80,7 @@ def result_rows(
             "metric": score.metric,
             "value": round(score.value, 6),
             "higher_is_better": score.higher_is_better,
-            "shots": 0 if arm == "zero_shot" or cfg.TRAINER.NAME.startswith("Zeroshot") else shots,
+            "shots": 0 if arm == "zero_shot" or _untrained(cfg) else shots,
             "seed": cfg.SEED,
             "epoch": epoch,
             "n": score.n,

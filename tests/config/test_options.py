@@ -6,7 +6,11 @@ from mvlpt.config import OPTIONS, Option, check_config, flatten, get_cfg_default
 from mvlpt.engine.identity import config_differences, config_identity
 from mvlpt.errors import ConfigError
 
-LIMITED = [key for key, option in OPTIONS.items() if option.choices or option.minimum is not None]
+REFUSED = [
+    *((key, "nonsense") for key, option in OPTIONS.items() if option.choices),
+    *((key, option.minimum - 1) for key, option in OPTIONS.items() if option.minimum is not None),
+    *((key, option.maximum + 1) for key, option in OPTIONS.items() if option.maximum is not None),
+]
 
 
 def with_value(key, value):
@@ -41,9 +45,8 @@ def test_help_is_a_phrase_and_the_default_is_allowed(option):
     assert option.problem(option.default) == ""
 
 
-@pytest.mark.parametrize("key", LIMITED)
-def test_a_value_that_is_not_allowed_is_refused_by_name(key):
-    value = "nonsense" if OPTIONS[key].choices else OPTIONS[key].minimum - 1
+@pytest.mark.parametrize(("key", "value"), REFUSED)
+def test_a_value_that_is_not_allowed_is_refused_by_name(key, value):
     with pytest.raises(ConfigError, match=f"{key} is '?{value}"):
         check_config(with_value(key, value))
 

@@ -12,7 +12,6 @@ from mvlpt.data.loading import random_views
 from mvlpt.engine import run_config
 from mvlpt.engine.initial import load_weights
 from mvlpt.engine.registries import build_trainer
-from mvlpt.errors import ConfigError
 from mvlpt.experiment.costs.model import work_of
 from mvlpt.randomness import torch_stream
 from mvlpt.trainers import TaskInput
@@ -114,8 +113,3 @@ def test_the_plan_counts_every_view_and_no_training(toy_tasks, tmp_path):
     encoded = work_of(settings(tmp_path, "ZeroshotCLIP"), "features").flops
     assert many.flops - few.flops == pytest.approx(12 * encoded, rel=0.2)
     assert work_of(settings(tmp_path), "train", features_kept=True).images == few.images  # none can be kept
-
-
-def test_a_share_of_views_outside_its_range_is_refused(toy_tasks, tmp_path):
-    with pytest.raises(ConfigError, match=r"CONFIDENT must lie in \(0, 1\], not 0.0"):
-        build_trainer(settings(tmp_path, TRAINER__TPT__CONFIDENT=0.0))

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from mvlpt.engine import run_config
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.simple_trainer import SimpleTrainer
-from mvlpt.errors import ConfigError
 from mvlpt.inference import load
 from mvlpt.models import load_prompt
 from mvlpt.models.prompts import fitting_classes, shared_state
@@ -119,14 +118,6 @@ def test_base_to_new_compares_new_classes_by_their_text(toy_tasks, tmp_path):
     evaluation["RUN__INIT_FROM"] = str(tmp_path / "norms")
     run_config(config(tmp_path / "text", "LNTuning", **one, **evaluation))
     assert scores(tmp_path / "new") == scores(tmp_path / "text")
-
-
-@pytest.mark.parametrize(
-    ("trainer", "option"), [("2SFS", "TRAINER__TWOSTAGE__FIRST_SHARE"), ("R-AMT", "TRAINER__RAMT__DROPOUT")]
-)
-def test_a_share_above_one_is_refused(toy_tasks, tmp_path, trainer, option):
-    with pytest.raises(ConfigError, match=option.replace("__", ".") + " is 1.5"):
-        build_trainer(config(tmp_path, trainer, **{option: 1.5}))
 
 
 def test_weights_find_their_classes_in_any_order(finished, toy_tasks, tmp_path):

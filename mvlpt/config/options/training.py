@@ -90,7 +90,7 @@ add("PROMPTSRC.GPA_MEAN", 15.0, "epoch that counts most in the average of prompt
 add("PROMPTSRC.GPA_STD", 1.0, "epochs around it that count", minimum=1e-6, since="0.2.0")
 add("LORA.RANK", 2, "rank of the changes of attention", minimum=1, ours=True, since="0.2.0")
 add("LORA.ALPHA", 1.0, "they are scaled by ALPHA / sqrt(RANK)", ours=True, since="0.2.0")
-add("LORA.LORA_DROPOUT", 0.25, "dropout of the tokens that they see", minimum=0, ours=True, since="0.2.0")
+add("LORA.LORA_DROPOUT", 0.25, "dropout of the tokens that they see", minimum=0, maximum=1, ours=True, since="0.2.0")
 add("LORA.PARAMS", "qkv", "which projections change: some of the letters q, k, v", ours=True, since="0.2.0")
 add("LORA.PREC", "fp32", "number type of the backbone", choices=PRECISIONS, ours=True, since="0.2.0")
 add("DEPT.N_CTX", 4, "contexts of the text prompt", minimum=1, since="0.2.0")
@@ -109,10 +109,18 @@ add("DEPT.PREC", "fp32", "number type of the backbone", choices=PRECISIONS, sinc
 add("RAMT.MASK_START", 1e-2, "numbers behind the masks, before training", ours=True, since="0.2.0")
 add("RAMT.MASK_THRESHOLD", 5e-3, "a weight is kept while its number is above this", ours=True, since="0.2.0")
 add("RAMT.NORM_WEIGHT", 1e-4, "weight of the norms of these numbers", minimum=0, ours=True, since="0.2.0")
-add("RAMT.DROPOUT", 1.0, "strength of gradient dropout, 0 for none", minimum=0, ours=True, since="0.2.0")
+add("RAMT.DROPOUT", 1.0, "strength of gradient dropout, 0 for none", minimum=0, maximum=1, ours=True, since="0.2.0")
 add("RAMT.T", 1.0, "temperature of the untuned distribution", minimum=1e-6, ours=True, since="0.2.0")
 add("RAMT.PREC", "fp32", "number type of the backbone", choices=PRECISIONS, ours=True, since="0.2.0")
-add("TWOSTAGE.FIRST_SHARE", 0.6, "share of the epochs that tune layer norms", minimum=0, ours=True, since="0.2.0")
+add(
+    "TWOSTAGE.FIRST_SHARE",
+    0.6,
+    "share of the epochs that tune layer norms",
+    minimum=0,
+    maximum=1,
+    ours=True,
+    since="0.2.0",
+)
 add("TWOSTAGE.PREC", "fp32", "number type of the backbone", choices=PRECISIONS, ours=True, since="0.2.0")
 add("KGCOOP.W", 8.0, "weight of the distance to untuned text features", minimum=0, ours=True, since="0.2.0")
 add("PROGRAD.LAMBDA", 1.0, "how much of the conflict with zero-shot is removed", minimum=0, ours=True, since="0.2.0")
@@ -132,7 +140,15 @@ add("TPT.CSC", False, "contexts of its own for each class", ours=True, since="0.
 add("TPT.CLASS_TOKEN_POSITION", "end", "place of the class name", choices=POSITIONS, ours=True, since="0.2.0")
 add("TPT.PREC", "fp32", "number type of the backbone", choices=PRECISIONS, ours=True, since="0.2.0")
 add("TPT.VIEWS", 64, "views of a test image, with the image itself", minimum=1, ours=True, since="0.2.0")
-add("TPT.CONFIDENT", 0.1, "share of the views that count, the most certain ones", ours=True, since="0.2.0")
+add(
+    "TPT.CONFIDENT",
+    0.1,
+    "share of the views that count, the most certain ones",
+    minimum=1e-6,
+    maximum=1,
+    ours=True,
+    since="0.2.0",
+)
 add("TPT.STEPS", 1, "steps on each test image", minimum=1, ours=True, since="0.2.0")
 add("TPT.LR", 0.005, "learning rate of AdamW on a test image", minimum=0, ours=True, since="0.2.0")
 add("TPT.WEIGHT_DECAY", 0.01, "its weight decay", minimum=0, ours=True, since="0.2.0")

@@ -13,10 +13,11 @@ from mvlpt.engine import shared_resources
 from mvlpt.errors import ConfigError, PlanError
 from mvlpt.experiment.arms.chosen import ADAPTED
 from mvlpt.experiment.arms.runs import shots_name
-from mvlpt.experiment.choice.estimation import check_folds, leaves_out_classes, trained_parts
+from mvlpt.experiment.choice.estimation import check_folds, leaves_out_classes
 from mvlpt.experiment.choice.measuring import Measuring, RunJobs
 from mvlpt.experiment.choice.spending import REQUIRED, spend_on_improvement, spend_share
 from mvlpt.experiment.configurations import Configurations
+from mvlpt.experiment.costs.tuning import prompt_parts
 from mvlpt.experiment.events import Event, Note
 from mvlpt.experiment.grouping.graph import build_task_graph
 from mvlpt.experiment.grouping.groups_files import GroupsKey, groups_files, groups_key
@@ -161,7 +162,8 @@ def _choose(
     options, tasks = GroupingOptions.from_section(experiment.grouping), tuple(names)
     folds, by_classes = options.folds or FOLDS, leaves_out_classes(experiment)
     bias, error = (CLASS_FOLD_BIAS, {}) if by_classes else (0.0, {"error": ELSEWHERE})
-    parts, shots = trained_parts(experiment, trainer), experiment.shots[0]
+    parts = prompt_parts(Configurations(experiment).base(trainer, experiment.overrides("all", trainer)))
+    shots = experiment.shots[0]
     priors = known_gains(candidates, parts, shots=shots, zero_shot=zero_shot, **error) if parts or by_classes else {}
     measuring = Measuring(experiment, trainer, candidates, names, folds, folder, run_jobs, on_event)
     share = options.budget

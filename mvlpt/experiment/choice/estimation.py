@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mvlpt.engine import RESULTS_FILE, TRAINER_REGISTRY, read_results
+from mvlpt.engine import RESULTS_FILE, read_results
 from mvlpt.errors import ConfigError, RunFolderError
 from mvlpt.experiment.arms import ArmSetting, Run, StartPrompt, folder_name
 from mvlpt.experiment.arms.adapted import adaptation_run
@@ -17,8 +17,7 @@ from mvlpt.experiment.arms.runs import hashed_name
 from mvlpt.experiment.arms.shared import sharing_arm, tuned_run
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.spec import Experiment
-from mvlpt.graph.choice import IMAGE, TEXT, Candidate, PromptSource
-from mvlpt.trainers import PromptTrainer
+from mvlpt.graph.choice import Candidate, PromptSource
 
 # Folds take the place of validation images, so they may not choose an epoch; other files are the experiment's business.
 FIXED = {"TEST.SPLIT": "val", "TEST.FINAL_MODEL": "last_step", "TEST.NO_TEST": False, "DATASET.SAMPLES_DIR": ""}
@@ -95,16 +94,6 @@ def leaves_out_classes(experiment: Experiment) -> bool:
     """Whether folds leave out classes, not images of every class."""
     unit = str(experiment.overrides().get("DATASET.FOLD_UNIT", "auto"))
     return unit == "classes" or (unit == "auto" and min(experiment.shots) == 1)
-
-
-def trained_parts(experiment: Experiment, trainer: str) -> tuple[str, ...]:
-    """What a trainer's prompt changes: ``text``, ``image`` or both; nothing for trainers without a prompt."""
-    cfg = Configurations(experiment).base(trainer, experiment.overrides("all", trainer))
-    kind = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
-    if not issubclass(kind, PromptTrainer):
-        return ()
-    method, _ = kind.planned_prompt(cfg)
-    return tuple(part for part, trains in ((TEXT, method.trains_text), (IMAGE, method.trains_image)) if trains)
 
 
 class FoldRuns:

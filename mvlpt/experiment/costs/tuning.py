@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from yacs.config import CfgNode
 
 from mvlpt.engine import TRAINER_REGISTRY
+from mvlpt.graph.choice import IMAGE, TEXT
 from mvlpt.models.backbone import suppress_logging
 from mvlpt.models.prompts import PromptCost
 
@@ -40,6 +41,16 @@ class Tuning:
     inner_batch: int = 0
     test_views: int = 1
     test_passes: int = 0
+
+
+def prompt_parts(cfg: CfgNode) -> tuple[str, ...]:
+    """What the prompt of a configuration's trainer changes: ``text``, ``image`` or both; nothing without a prompt."""
+    planned = getattr(TRAINER_REGISTRY.get(cfg.TRAINER.NAME), "planned_prompt", None)
+    if planned is None:
+        return ()
+    with suppress_logging():  # the run itself will warn of options that are ignored
+        method, _ = planned(cfg)
+    return tuple(part for part, trains in ((TEXT, method.trains_text), (IMAGE, method.trains_image)) if trains)
 
 
 def tuning_of(cfg: CfgNode) -> Tuning:

@@ -33,7 +33,7 @@ _GAINS: Mapping[tuple[str, str], tuple[tuple[tuple[float, float], tuple[float, f
         (TEXT, "label"): (((-0.4, -4.0), (1.9, -1.5)), ((-0.3, -9.7), (3.9, -4.9))),
     }
 )
-# Groups by class names are not the subjects that were measured in their place, and lose a point to them.
+# Groups by class names are not the subjects that were measured in their place: their gains are a point lower.
 UNKNOWN_GROUPS = "label"  # groups by any other matrix are expected to do as these
 OTHER_COUNT = -1.0  # points, for another number of groups than the objective prefers
 ERROR = 0.5  # standard error of a mean gain, points: over 24 tasks and several seeds; on other tasks it is larger
@@ -68,7 +68,8 @@ def known_gains(
         candidates: as :func:`~mvlpt.graph.choice.propose_candidates` makes them: of the candidates by one matrix, the
             first has the number of groups that the objective prefers.
         trains: ``text``, ``image`` or both: what a prompt changes. For both, the mean of the two is expected.
-        shots: images a class; gains between 1 and 4 are interpolated in its logarithm, those beyond are of the ends.
+        shots: images a class, below 1 for all; gains between 1 and 4 are interpolated in its logarithm, those beyond
+            are those of 4.
         zero_shot: (T,) accuracy of the untuned model on each task, 0 to 1; ``None`` for a typical one.
         error: the standard error of the gains.
 
@@ -99,5 +100,5 @@ def _gain(kind: str, row: str, adapted: bool, shots: int, zero_shot: Sequence[fl
         np.interp(_TYPICAL if zero_shot is None else zero_shot, (LITTLE_KNOWN, WELL_KNOWN), at[adapted])
         for at in _GAINS[kind, row]
     ]
-    share = np.interp(math.log(max(shots, 1)), np.log(_SHOTS), (0.0, 1.0))
+    share = np.interp(math.log(shots if shots > 0 else max(_SHOTS)), np.log(_SHOTS), (0.0, 1.0))
     return (1 - share) * ends[0] + share * ends[1]

@@ -7,13 +7,13 @@ section 3.4: each of the nearest images votes for its class with exp(cosine / te
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from mvlpt.errors import PromptError
-from mvlpt.models.heads.base import ClassTexts, FeatureHead, Support
+from mvlpt.models.heads.base import Support
+from mvlpt.models.heads.memory import VotingHead
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,15 @@ class KNNOptions:
             raise PromptError(f"TRAINER.KNN.TEMPERATURE must be above 0, not {self.temperature}")
 
 
-class KNNHead(FeatureHead):
+class KNNHead(VotingHead):
     """Logits are logarithms of the votes, so that their softmax is each class's share of the votes."""
 
     options, section, trains = KNNOptions, "KNN", False
 
-    def __init__(self, texts: ClassTexts, scale: Tensor, images: int, options: Any) -> None:
-        super().__init__(texts, scale, images, options)
-        self._make_room(images)
-
-    def _make_room(self, images: int) -> None:
-        classes, width = self.text_weights.shape
-        device = self.text_weights.device
-        self.register_buffer("keys", torch.zeros(images, width, device=device))
-        self.register_buffer("values", torch.zeros(images, classes, device=device))
-        self.register_buffer("task", torch.zeros(images, dtype=torch.long, device=device))
+    def make_room(self, images: int) -> None:
+        """Also for the images' tasks."""
+        super().make_room(images)
+        self.register_buffer("task", self.text_task.new_zeros(images))
 
     def fit(self, support: Support) -> None:
         """Remembers the images."""
@@ -68,9 +62,3 @@ class KNNHead(FeatureHead):
         strength = torch.exp((nearest - 1) / self.chosen.temperature)  # 0 for what may not vote
         votes = torch.einsum("bn,bnk->bk", strength, self.values[index])
         return votes.clamp_min(torch.finfo(votes.dtype).tiny).log()
-
-    def expect(self, state: dict[str, Tensor]) -> None:
-        """As many images as the checkpoint has."""
-        keys = state.get("keys")
-        if keys is not None and keys.ndim == 2 and len(keys) != len(self.keys):
-            self._make_room(len(keys))

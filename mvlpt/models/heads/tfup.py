@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from mvlpt.errors import PromptError
-from mvlpt.models.heads.base import ClassTexts, FeatureHead, Support
+from mvlpt.models.heads.base import ClassTexts, Support
+from mvlpt.models.heads.memory import MemoryHead
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class TFUPOptions:
         return min(self.most, max(self.least, int(self.share * images / classes)))
 
 
-class TFUPHead(FeatureHead):
+class TFUPHead(MemoryHead):
     """``scale f W' + alpha exp(-beta (1 - s)) L`` with ``s = (f F') g``: F (C, E) and L (C, K) are in memory.
 
     ``g`` is 2 for the image in memory whose class probabilities are nearest to those of ``f``, 0 for the farthest, and
@@ -67,13 +68,12 @@ class TFUPHead(FeatureHead):
     options, section, trains = TFUPOptions, "TFUP", False
 
     def __init__(self, texts: ClassTexts, scale: Tensor, images: int, options: Any) -> None:
-        super().__init__(texts, scale, images, options)
-        self._make_room(0)
+        super().__init__(texts, scale, 0, options)  # it chooses among the images
 
-    def _make_room(self, images: int) -> None:
-        width, device = self.text_weights.shape[1], self.text_weights.device
-        self.register_buffer("keys", torch.zeros(images, width, device=device))
-        self.register_buffer("labels", torch.zeros(images, dtype=torch.long, device=device))
+    def make_room(self, images: int) -> None:
+        """Also for the images' labels."""
+        super().make_room(images)
+        self.register_buffer("labels", self.text_task.new_zeros(images))
 
     @torch.no_grad()
     def fit(self, support: Support) -> None:
@@ -89,7 +89,7 @@ class TFUPHead(FeatureHead):
                 chosen = representative(logs, position, count)
                 keys.append(own[chosen])
                 labels += [label] * len(chosen)
-        self._make_room(len(labels))
+        self.make_room(len(labels))
         self.keys.copy_(torch.cat(keys))
         self.labels.copy_(torch.tensor(labels))
 
@@ -118,12 +118,6 @@ class TFUPHead(FeatureHead):
 
     def _log_probabilities(self, features: Tensor, classes: Tensor) -> Tensor:
         return (self.chosen.sharpness * features @ self.text_weights[classes].t()).log_softmax(dim=-1)
-
-    def expect(self, state: dict[str, Tensor]) -> None:
-        """As many images as the checkpoint has."""
-        keys = state.get("keys")
-        if keys is not None and keys.ndim == 2 and len(keys) != len(self.keys):
-            self._make_room(len(keys))
 
 
 def representative(logs: Tensor, label: int, count: int) -> Tensor:

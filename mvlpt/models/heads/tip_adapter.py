@@ -7,13 +7,13 @@ section 3.1 (training-free) and 3.2 (fine-tuned keys).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mvlpt.errors import PromptError
-from mvlpt.models.heads.base import ClassTexts, FeatureHead, Support
+from mvlpt.models.heads.base import Support
+from mvlpt.models.heads.memory import VotingHead
 
 
 @dataclass(frozen=True)
@@ -34,26 +34,13 @@ class TipAdapterOptions:
                 raise PromptError(f"TRAINER.TIPADAPTER.{name} must not be negative, but is {value}")
 
 
-class TipAdapterHead(FeatureHead):
+class TipAdapterHead(VotingHead):
     """``scale f T' + alpha exp(-beta (1 - f F')) L`` with keys F (N, E) and labels L (N, K) of the training images.
 
     The keys of an image are averaged over its views, as in section 4.1 of the paper.
     """
 
     options, section, trains = TipAdapterOptions, "TIPADAPTER", False
-
-    def __init__(self, texts: ClassTexts, scale: Tensor, images: int, options: Any) -> None:
-        super().__init__(texts, scale, images, options)
-        self._make_room(images)
-
-    def _make_room(self, images: int) -> None:
-        classes, width = self.text_weights.shape
-        keys = torch.zeros(images, width, device=self.text_weights.device)
-        if self.trains:
-            self.keys = nn.Parameter(keys)
-        else:
-            self.register_buffer("keys", keys)
-        self.register_buffer("values", torch.zeros(images, classes, device=keys.device))
 
     @torch.no_grad()
     def fit(self, support: Support) -> None:
@@ -65,12 +52,6 @@ class TipAdapterHead(FeatureHead):
         """Zero-shot logits and votes of the memory; images of other tasks vote for other classes only."""
         votes = torch.exp(-self.chosen.beta * (1 - features @ self.keys.t())) @ self.values
         return self.scale * features @ self.text_weights.t() + self.chosen.alpha * votes
-
-    def expect(self, state: dict[str, Tensor]) -> None:
-        """As many images as the checkpoint has."""
-        keys = state.get("keys")
-        if keys is not None and keys.ndim == 2 and len(keys) != len(self.keys):
-            self._make_room(len(keys))
 
 
 class TipAdapterFHead(TipAdapterHead):
