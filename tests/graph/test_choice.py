@@ -48,6 +48,22 @@ def test_candidates_hold_planted_groups_and_each_partition_once():
     assert {one.name for one in found if one.adapted} == {"adapted-all", "adapted-look-2", "adapted-look-3"}
 
 
+def test_given_partitions_are_candidates_of_their_own():
+    crossed = (("a", "c"), ("d", "b"))
+    found = propose_candidates(TASKS, {"look": PLANTED}, partitions={"classes": crossed, "same": PAIRS.groups})
+    names = [one.name for one in found]
+    assert names[3:7] == [
+        "look-2",
+        "adapted-look-2",
+        "classes-2",
+        "adapted-classes-2",
+    ]  # before other numbers of groups
+    assert not any(name.endswith("same-2") for name in names)  # look has these
+    assert found[5].groups == (("a", "c"), ("b", "d"))
+    alone = propose_candidates(TASKS, partitions={"classes": SINGLE.groups})
+    assert [one.name for one in alone] == ["single", "all", "adapted-all"]
+
+
 def test_candidates_do_not_depend_on_the_order_of_tasks():
     order = [2, 0, 3, 1]
     names = [TASKS[i] for i in order]

@@ -25,11 +25,12 @@ from mvlpt.experiment.grouping.options import GroupingOptions
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.grouping.requests import experiment_requests
 from mvlpt.experiment.spec import Experiment
-from mvlpt.graph import Grouping, TaskGraph, write_groups
+from mvlpt.graph import Grouping, TaskGraph, group_tasks, write_groups
 from mvlpt.graph.choice import (
     CLASS_FOLD_BIAS,
     DEFAULT_SHARE,
     ELSEWHERE,
+    SAME_CLASSES,
     Candidate,
     Choice,
     choose_candidates,
@@ -45,6 +46,7 @@ from mvlpt.schedule import Plan
 RUNS_FOLDER = "choice"  # of the estimates, below the experiment's folder
 FOLDS = 2
 MATRICES = ("visual.centred", "visual", "label")  # similarities that candidates are made by, the first ones preferred
+SAME_NAMES = 0.5  # share of class names, |A and B| / |A or B|, above which tasks are of the same classes
 LIMITS = ("max_size", "max_classes", "must_link", "cannot_link")  # options of groups that candidates keep to
 
 
@@ -131,7 +133,10 @@ def _zero_shot(graph: tuple[TaskGraph, str], names: Mapping[str, str]) -> list[f
 def _candidates(
     graph: tuple[TaskGraph, str], names: Mapping[str, str], options: GroupingOptions
 ) -> tuple[Candidate, ...]:
-    """Candidates by each similarity of a graph, and by its affinity if there is one, in the experiment's names."""
+    """Candidates by each similarity of a graph, by its affinity if there is one, and tasks of the same classes.
+
+    They bear the experiment's names of tasks.
+    """
     known, affinity = graph
     own = {name: task for task, name in names.items()}
     limits = {key: value for key, value in options.constraints().items() if key in LIMITS}
@@ -140,7 +145,8 @@ def _candidates(
         limits["classes"] = classes
     affinities = {affinity: known.matrix(affinity)} if affinity else {}
     similarities = {name: known.combined({name: 1.0}) for name in MATRICES}
-    found = propose_candidates(known.tasks, similarities, affinities, **limits)
+    same = group_tasks(known.matrix("label.names"), known.tasks, threshold=SAME_NAMES, **limits).groups
+    found = propose_candidates(known.tasks, similarities, affinities, partitions={SAME_CLASSES: same}, **limits)
     return tuple(
         dataclasses.replace(one, groups=tuple(tuple(own[task] for task in group) for group in one.groups))
         for one in found

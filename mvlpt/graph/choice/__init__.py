@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from mvlpt.graph.choice.choice_file import Choice, read_choice, write_choice
     from mvlpt.graph.choice.estimates import Estimates, estimate_scores, pooled_difference
     from mvlpt.graph.choice.improvement import expected_gains, expected_improvement, next_candidate
-    from mvlpt.graph.choice.prior import CLASS_FOLD_BIAS, ELSEWHERE, IMAGE, TEXT, Prior, known_gains
+    from mvlpt.graph.choice.prior import (
+        CLASS_FOLD_BIAS,
+        ELSEWHERE,
+        IMAGE,
+        LITTLE_KNOWN,
+        SAME_CLASSES,
+        TEXT,
+        WELL_KNOWN,
+        Prior,
+        known_gains,
+    )
     from mvlpt.graph.choice.rule import TaskChoice, choose_candidates
     from mvlpt.graph.choice.sets import ChosenPrompts, choose_prompts
     from mvlpt.graph.choice.surrogate import fill_unmeasured, predict_gains
@@ -23,7 +33,17 @@ _HOMES = {
     "choice_file": ("Choice", "read_choice", "write_choice"),
     "estimates": ("Estimates", "estimate_scores", "pooled_difference"),
     "improvement": ("expected_gains", "expected_improvement", "next_candidate"),
-    "prior": ("CLASS_FOLD_BIAS", "ELSEWHERE", "IMAGE", "TEXT", "Prior", "known_gains"),
+    "prior": (
+        "CLASS_FOLD_BIAS",
+        "ELSEWHERE",
+        "IMAGE",
+        "LITTLE_KNOWN",
+        "SAME_CLASSES",
+        "TEXT",
+        "WELL_KNOWN",
+        "Prior",
+        "known_gains",
+    ),
     "rule": ("TaskChoice", "choose_candidates"),
     "sets": ("ChosenPrompts", "choose_prompts"),
     "surrogate": ("fill_unmeasured", "predict_gains"),
@@ -34,7 +54,10 @@ __all__ = [
     "DEFAULT_SHARE",
     "ELSEWHERE",
     "IMAGE",
+    "LITTLE_KNOWN",
+    "SAME_CLASSES",
     "TEXT",
+    "WELL_KNOWN",
     "Candidate",
     "Choice",
     "ChosenPrompts",

@@ -92,6 +92,7 @@ def propose_candidates(
     similarities: Mapping[str, Any] | None = None,
     affinities: Mapping[str, Any] | None = None,
     *,
+    partitions: Mapping[str, Iterable[Iterable[str]]] | None = None,
     counts: Sequence[int] = COUNTS,
     adapted: bool = True,
     **limits: Any,
@@ -104,13 +105,15 @@ def propose_candidates(
         tasks: names of the rows.
         similarities: (T, T) symmetric matrices by name.
         affinities: (T, T) directed matrices by name.
+        partitions: further groups by name, which must keep to the limits.
         counts: numbers of groups to try; those that are not below T are left out.
         adapted: also propose to adapt every shared prompt to each of its tasks.
         **limits: for :func:`mvlpt.graph.group_tasks`, such as ``max_size``.
 
     Returns:
-        Candidates: ``single`` and ``all`` first, then the groups that the objective prefers by each matrix, then
-        those of prescribed numbers; each is followed by its adaptation. Nothing depends on the order of the tasks.
+        Candidates: ``single`` and ``all`` first, then the groups that the objective prefers by each matrix, the given
+        partitions, and groups of prescribed numbers; each is followed by its adaptation. Nothing depends on the order
+        of the tasks.
 
     Raises:
         GraphError: a matrix cannot be used, or no partition satisfies the limits.
@@ -133,6 +136,8 @@ def propose_candidates(
         for name, kind, matrix in matrices:
             grouping = group_tasks(matrix, names, kind=kind, groups=count, **limits)
             add(f"{name}-{len(grouping.groups)}", grouping.groups)
+        for name, groups in (partitions or {}).items() if count is None else ():
+            add(f"{name}-{len(tuple(groups))}", groups)
     return tuple(found.values())
 
 
