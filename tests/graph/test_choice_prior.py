@@ -18,6 +18,7 @@ from mvlpt.graph.choice import (
     pooled_difference,
     predict_gains,
     propose_candidates,
+    steadied,
 )
 
 TASKS = ("a", "b", "c", "d")
@@ -55,6 +56,13 @@ def test_what_is_known_lies_between_its_ends():
     assert both == pytest.approx(
         np.mean([known_gains(CANDIDATES, (kind,))["label-2"].gain for kind in ("text", "image")])
     )
+
+
+def test_accuracies_on_few_images_are_pulled_to_the_mean():
+    """As if the mean had been seen on four images more."""
+    found = steadied([0.0, 1.0, 0.5], [4, 12, 1])
+    assert found == pytest.approx([0.25, (12 + 2) / 16, 0.5])
+    assert steadied([0.2, 0.8], [10**6, 10**6]) == pytest.approx([0.2, 0.8], abs=1e-5)
 
 
 def test_known_gains_prefer_the_objectives_number_of_groups():

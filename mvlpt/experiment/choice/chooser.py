@@ -39,6 +39,7 @@ from mvlpt.graph.choice import (
     known_gains,
     least_budget,
     propose_candidates,
+    steadied,
     write_choice,
 )
 from mvlpt.schedule import Plan
@@ -126,8 +127,9 @@ def _affinity(graph: tuple[TaskGraph, str], names: Mapping[str, str]) -> np.ndar
 
 
 def _zero_shot(graph: tuple[TaskGraph, str], names: Mapping[str, str]) -> list[float]:
-    """The accuracy of the untuned model on each task's training images, in the order of the experiment's tasks."""
-    return [graph[0].attributes[name]["zero_shot"] for name in names.values()]
+    """The untuned model's accuracy on each task's training images, steadied, in the order of the experiment's tasks."""
+    tasks = [graph[0].attributes[name] for name in names.values()]
+    return steadied([task["zero_shot"] for task in tasks], [task["images"] for task in tasks])
 
 
 def _candidates(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         WELL_KNOWN,
         Prior,
         known_gains,
+        steadied,
     )
     from mvlpt.graph.choice.rule import TaskChoice, choose_candidates
     from mvlpt.graph.choice.sets import ChosenPrompts, choose_prompts
@@ -43,6 +44,7 @@ _HOMES = {
         "WELL_KNOWN",
         "Prior",
         "known_gains",
+        "steadied",
     ),
     "rule": ("TaskChoice", "choose_candidates"),
     "sets": ("ChosenPrompts", "choose_prompts"),
@@ -80,6 +82,7 @@ __all__ = [
     "predict_gains",
     "propose_candidates",
     "read_choice",
+    "steadied",
     "write_choice",
 ]
 
