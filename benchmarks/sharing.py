@@ -9,7 +9,8 @@ Scores go to ``benchmarks/results/sharing.csv`` as seeds complete: the same comm
 Several may run side by side on other ``--trainers`` or ``--shots``, each with a ``--table`` of its own. The parts of a
 seed are *arms* (alone, all together, three partitions, each shared one adapted), *shares* (adapted prompts that keep a
 share of their start: no training), *pairs* (all pairs of 12 tasks), *estimates* (similarities and affinities of those
-tasks from the seed's images) and *chosen* (what the chooser picks with the seed). From the table follow
+tasks from the seed's images), *short* (the pairs again with few epochs, as an estimate) and *chosen* (what the chooser
+picks with the seed). From the table follow
 
 - the ceiling: split-half reliability between seeds, of the arms' gains over alone and of the gains of pairs;
 - each estimator's rank correlation with pair gains within targets, its share of the ceiling, its sign accuracy;
@@ -45,6 +46,7 @@ from benchmarks.sharing_statistics import (
     within_rho,
     within_target,
 )
+from benchmarks.sharing_surrogate import surrogate_rho
 from benchmarks.sharing_table import (
     CHOSEN,
     estimate_arrays,
@@ -58,6 +60,7 @@ from benchmarks.sharing_table import (
 RESULTS = Path(__file__).with_name("results")
 Rows = Sequence[Mapping[str, Any]]
 Unit = tuple[str, int, int, str]
+RUN_SHARES = (0.15, 0.3, 0.5)  # of the pair runs of each seed, for the surrogate
 
 
 def print_arms(rows: Rows) -> dict[str, Any]:
@@ -124,7 +127,13 @@ def print_pairs(rows: Rows) -> dict[str, Any]:
         signs = sign_accuracy(matrix, gains)
         print(f"    {name:16} rho {rho:+.2f} [{low:+.2f}, {high:+.2f}], {words}; sign right {signs:.0%}")
         shares[name] = {"rho": _rounded(rho), "share": _rounded(share), "sign": _rounded(signs)}
-    return {"pair_ceiling": _rounded(ceiling), "pair_seeds": len(seeds), "estimators": shares}
+    predicted = {}
+    for runs in RUN_SHARES if ceiling > 0 else ():
+        rho = surrogate_rho(gains, runs)
+        share = share_of_ceiling(rho, ceiling)
+        print(f"    surrogate from {runs:.0%} of the pair runs: rho {rho:+.2f}, {share:.0%} of the ceiling")
+        predicted[f"{runs:.0%}"] = {"rho": _rounded(rho), "share": _rounded(share)}
+    return {"pair_ceiling": _rounded(ceiling), "pair_seeds": len(seeds), "estimators": shares, "surrogate": predicted}
 
 
 def _rounded(value: float) -> float | None:
@@ -191,7 +200,9 @@ def main() -> None:
     parser.add_argument("--shots", type=_numbers, default=[1, 2, 4, 8])
     parser.add_argument("--seeds", type=_numbers, default=list(range(1, 9)), help="such as 1-8")
     parser.add_argument(
-        "--parts", type=lambda words: words.split(","), default=["arms", "shares", "pairs", "estimates", CHOSEN]
+        "--parts",
+        type=lambda words: words.split(","),
+        default=["arms", "shares", "pairs", "estimates", "short", CHOSEN],
     )
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--budget", type=float, default=0.0, help="of the chooser (default: its own)")

@@ -14,7 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.sharing_table import CHOSEN, ESTIMATE, KEEP, PAIR
+from benchmarks.sharing_table import CHOSEN, ESTIMATE, KEEP, PAIR, SHORT
 from benchmarks.start_share import blended_scores
 from benchmarks.validation_tasks import SUFFIX, validation_names
 from mvlpt.cli import main as run_mvlpt
@@ -28,7 +28,7 @@ SHARED = {"DATALOADER.TASK_BATCHES": "single", "DATASET.MULTITASK_LABEL_PERTASK"
 WHOLE = {"RUN.START_SHARE": 0.0}  # the part "shares" follows from it
 ESTIMATORS = ("visual.centred", "visual", "label", "grad")
 PAIR_TASKS = 12
-PARTS = ("arms", "shares", "pairs", "estimates", CHOSEN)
+SHORT_SHARE = 0.15  # of the epochs, in pair runs that are to predict those of full length
 
 
 def measured_tasks(quick: bool) -> tuple[str, ...]:
@@ -74,6 +74,8 @@ class Suite:
         """Runs a part of the measurement; returns its rows of the table."""
         if part == "estimates":
             return self._estimates()
+        if part == SHORT:
+            return self._short()
         if part == "shares":
             return [row for found in self.experiments("arms") for row in self._shares(*found)]
         return [row for found in self.experiments(part) for row in self._run(*found)]
@@ -98,6 +100,9 @@ class Suite:
                 yield name, self._adapted(**fields), name
         elif part == "pairs":
             yield "pairs", self._experiment(tasks=self._pair_tasks(), arms=(PAIR,)), ""
+        elif part == SHORT:
+            epochs = {"OPTIM.MAX_EPOCH": max(1, round(SHORT_SHARE * self.args.epochs))}
+            yield SHORT, self._experiment(tasks=self._pair_tasks(), arms=("single", PAIR), options=epochs), ""
         elif part == CHOSEN:
             budget = {"budget": self.args.budget} if self.args.budget else {}
             grouping = {"method": "choose", **budget}
@@ -150,6 +155,18 @@ class Suite:
     def _pair_tasks(self) -> tuple[str, ...]:
         tasks = self.tasks[:: max(1, len(self.tasks) // PAIR_TASKS)][:PAIR_TASKS]
         return tasks[:4] if self.args.quick else tasks
+
+    def _short(self) -> list[dict[str, Any]]:
+        """Gains of pair runs of few epochs, as an estimator of those of full length."""
+        rows = [row for found in self.experiments(SHORT) for row in self._run(*found)]
+        alone = {row["task"]: row["value"] for row in rows if row["arm"] == "single"}
+        found = []
+        for row in rows:
+            if row["arm"] == PAIR:
+                [source] = set(row["group"].split("+")) - {row["task"]}
+                gain = row["value"] - alone[row["task"]]
+                found.append(self._row(f"{ESTIMATE}{SHORT}", source, row["task"], gain))
+        return found
 
     def _estimates(self) -> list[dict[str, Any]]:
         """Each estimator's matrix from this seed's images."""

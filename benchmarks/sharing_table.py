@@ -15,7 +15,8 @@ import numpy as np
 from mvlpt.io import atomic_write
 
 FIELDS = ("trainer", "shots", "seed", "arm", "group", "task", "value")
-PAIR, CHOSEN, ESTIMATE, KEEP = "pair", "chosen", "estimate-", "keep"
+PAIR, CHOSEN, ESTIMATE, KEEP, SHORT = "pair", "chosen", "estimate-", "keep", "short"
+PARTS = ("arms", "shares", "pairs", "estimates", SHORT, CHOSEN)
 Row = Mapping[str, Any]
 
 
@@ -39,6 +40,8 @@ def write_table(rows: Iterable[Row], file: Path) -> None:
 
 def part_of(row: Row) -> str:
     """The part of the measurement that a row belongs to, such as ``arms``."""
+    if row["arm"] == f"{ESTIMATE}{SHORT}":
+        return SHORT
     if row["arm"].startswith(ESTIMATE):
         return "estimates"
     if row["arm"].startswith(KEEP):

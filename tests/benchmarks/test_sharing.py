@@ -20,6 +20,7 @@ from benchmarks.sharing_statistics import (
     within_rho,
     within_target,
 )
+from benchmarks.sharing_surrogate import predicted_gains, surrogate_rho
 from benchmarks.sharing_table import (
     estimate_arrays,
     gain_array,
@@ -71,6 +72,18 @@ def test_within_target_removes_what_all_sources_share():
     shifted = within_target(gains + RNG.normal(size=(1, 10, 1)))
     assert np.nanmax(np.abs(shifted - inside)) < 1e-9
     assert within_rho(truth, gains) > 0.8
+
+
+def test_the_surrogate_finds_all_gains_in_all_runs_and_some_in_some():
+    truth, gains = noisy_gains(tasks=7, seeds=6, noise=2.0)
+    assert np.allclose(predicted_gains(gains, 1e-9), gains.mean(axis=2), atol=1e-2, equal_nan=True)
+    few, all_of_them = surrogate_rho(gains, 0.3, draws=2), surrogate_rho(gains, 1.0, draws=1)
+    assert 0.3 < few < all_of_them
+    assert all_of_them > 0.95
+    untouched = gains.copy()
+    untouched[0, 1] = untouched[1, 0] = np.nan
+    assert np.isfinite(predicted_gains(untouched, 4.0)[0, 1])
+    assert within_rho(predicted_gains(untouched, 4.0), truth[:, :, None]) > 0.6
 
 
 def test_within_rho_against_pandas_like_centring():
