@@ -118,8 +118,8 @@ def print_pairs(rows: Rows) -> dict[str, Any]:
     print(f"  {known.sum()} pair gains of {len(tasks)} tasks, seeds {', '.join(map(str, seeds))}: mean", end=" ")
     print(f"{np.nanmean(gains):+.2f}, {helped:.0%} above 0, {between:.0%} of the variance between targets")
     print(f"  ceiling within targets: split-half reliability {ceiling:.2f}")
-    shares = {}
-    for name, matrix in estimate_arrays(rows, tasks).items():
+    shares, estimates = {}, estimate_arrays(rows, tasks)
+    for name, matrix in estimates.items():
         rho = within_rho(matrix, gains)
         low, high = bootstrap_within(matrix, gains)
         share = share_of_ceiling(rho, ceiling)
@@ -129,7 +129,7 @@ def print_pairs(rows: Rows) -> dict[str, Any]:
         shares[name] = {"rho": _rounded(rho), "share": _rounded(share), "sign": _rounded(signs)}
     predicted = {}
     for runs in RUN_SHARES if ceiling > 0 else ():
-        rho = surrogate_rho(gains, runs)
+        rho = surrogate_rho(gains, runs, estimates.get("visual.centred"))
         share = share_of_ceiling(rho, ceiling)
         print(f"    surrogate from {runs:.0%} of the pair runs: rho {rho:+.2f}, {share:.0%} of the ceiling")
         predicted[f"{runs:.0%}"] = {"rho": _rounded(rho), "share": _rounded(share)}

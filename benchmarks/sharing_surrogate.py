@@ -13,7 +13,9 @@ from benchmarks.sharing_statistics import within_rho, within_target
 from mvlpt.graph.choice import Candidate, predict_gains
 
 
-def surrogate_rho(gains: np.ndarray, share: float, draws: int = 3, seed: int = 0) -> float:
+def surrogate_rho(
+    gains: np.ndarray, share: float, similarity: np.ndarray | None = None, draws: int = 3, seed: int = 0
+) -> float:
     """Rank correlation within targets of predicted and mean gains.
 
     Which pairs are run is drawn for each seed anew. The runs are part of the mean gains as well, as for anyone who
@@ -22,6 +24,7 @@ def surrogate_rho(gains: np.ndarray, share: float, draws: int = 3, seed: int = 0
     Args:
         gains: (T, T, S) of each source for each target, NaN on the diagonal.
         share: of the pair runs of every seed.
+        similarity: (T, T) of the tasks, for the surrogate.
         draws: of the runs; the mean over them is returned.
         seed: of the draws.
     """
@@ -34,16 +37,17 @@ def surrogate_rho(gains: np.ndarray, share: float, draws: int = 3, seed: int = 0
         for column in range(gains.shape[2]):
             i, j = rng.permutation(pairs)[: round(share * len(pairs))].T
             known[i, j, column], known[j, i, column] = gains[i, j, column], gains[j, i, column]
-        found.append(within_rho(predicted_gains(known, noise), gains))
+        found.append(within_rho(predicted_gains(known, noise, similarity), gains))
     return float(np.mean(found))
 
 
-def predicted_gains(known: np.ndarray, noise: float) -> np.ndarray:
+def predicted_gains(known: np.ndarray, noise: float, similarity: np.ndarray | None = None) -> np.ndarray:
     """The gain (T, T) of every source for every target.
 
     Args:
         known: (T, T, S) measured gains, NaN where not measured.
         noise: variance of one of them.
+        similarity: (T, T) of the tasks; ``None`` if it is not known.
     """
     size = len(known)
     tasks = [f"t{i:02}" for i in range(size)]
@@ -61,7 +65,7 @@ def predicted_gains(known: np.ndarray, noise: float) -> np.ndarray:
     table[:, 0] = 0.0
     table[:, rows, j] = means[i, j], errors[i, j]
     table[:, rows, i] = means[j, i], errors[j, i]
-    predicted = predict_gains(candidates, tasks, *table).scores
+    predicted = predict_gains(candidates, tasks, *table, similarity=similarity).scores
     found = np.full((size, size), np.nan)
     found[i, j], found[j, i] = predicted[rows, j], predicted[rows, i]
     return found

@@ -1,5 +1,6 @@
 """The chooser without enough measurements: what is known before, predicted gains, and what to measure next."""
 
+import itertools
 import math
 
 import numpy as np
@@ -186,6 +187,33 @@ def test_the_surrogate_finds_planted_gains():
     bare, helped = (np.mean([rho for rho, with_affinity in rhos if with_affinity == side]) for side in (False, True))
     assert bare > 0.3
     assert helped > bare
+
+
+def test_similar_partners_are_evidence_of_each_other():
+    """Tasks of one kind do the same to a target; few gains of some of them then say what the others do."""
+    rng = np.random.default_rng(3)
+    kinds = np.arange(8) % 2
+    effect = rng.normal(0, 4, (2, 8))[kinds]  # of each source on each target, by the source's kind
+    names = tuple(f"t{i}" for i in range(8))
+    pairs = list(itertools.combinations(range(8), 2))
+    candidates = [Candidate("single", tuple((name,) for name in names))]
+    measured = [np.zeros(8)]
+    truth = [np.zeros(8)]
+    for number, (i, j) in enumerate(pairs):
+        rest = tuple((name,) for k, name in enumerate(names) if k not in (i, j))
+        candidates.append(Candidate(f"p{number:02}", ((names[i], names[j]), *rest)))
+        truth.append(np.zeros(8))
+        truth[-1][[i, j]] = effect[j, i], effect[i, j]
+        seen = np.where(truth[-1] != 0, truth[-1] + rng.normal(0, 0.5, 8), np.nan)
+        measured.append(seen if number % 3 == 0 else np.full(8, np.nan))
+    similarity = (1 + np.where(kinds[:, None] == kinds[None], 1.0, -1.0)) / 2
+    hidden = [row for row in range(1, len(pairs) + 1) if (row - 1) % 3]
+    errors = np.full((len(candidates), 8), 0.5)
+    far = []
+    for matrix in (None, similarity):
+        found = predict_gains(candidates, names, measured, errors, similarity=matrix).scores
+        far.append(np.sqrt(np.mean([(found[row] - truth[row])[truth[row] != 0] ** 2 for row in hidden])))
+    assert far[1] < 0.7 * far[0]
 
 
 def test_the_surrogate_does_not_depend_on_orders():

@@ -89,11 +89,11 @@ def choose_groups(
     for trainer, one in _settings(experiment):
         key = groups_key(experiment, trainer, one.shots[0])
         graph = graphs.get(trainer, next(iter(graphs.values())))
-        candidates, affinity = _candidates(graph, names, options), _affinity(graph, names)
+        candidates, matrices = _candidates(graph, names, options), _partners(graph, names)
         runs = root / RUNS_FOLDER / experiment.trainer_names()[trainer]
         runs = runs.with_name(f"{runs.name}-{shots_name(one.shots[0])}") if len(experiment.shots) > 1 else runs
         zero_shot = _zero_shot(graph, names)
-        choice, grouping = _choose(one, trainer, candidates, names, affinity, zero_shot, runs, run_jobs, on_event)
+        choice, grouping = _choose(one, trainer, candidates, names, matrices, zero_shot, runs, run_jobs, on_event)
         write_choice(choice, folder / choices[key])
         write_groups(grouping, folder / files[key])
         found[key] = grouping
@@ -117,13 +117,15 @@ def _graphs(
     return graphs
 
 
-def _affinity(graph: tuple[TaskGraph, str], names: Mapping[str, str]) -> np.ndarray | None:
-    """The affinity of a graph (T, T), in the order of the experiment's tasks."""
+def _partners(graph: tuple[TaskGraph, str], names: Mapping[str, str]) -> dict[str, np.ndarray | None]:
+    """What helps to predict gains: the affinity of a graph and the similarity of its tasks, (T, T) in their order."""
     known, affinity = graph
-    if not affinity:
-        return None
     order = [known.tasks.index(name) for name in names.values()]
-    return known.matrix(affinity)[np.ix_(order, order)]
+    order = np.ix_(order, order)
+    return {
+        "affinity": known.matrix(affinity)[order] if affinity else None,
+        "similarity": known.matrix(MATRICES[0])[order],
+    }
 
 
 def _zero_shot(graph: tuple[TaskGraph, str], names: Mapping[str, str]) -> list[float]:
@@ -160,7 +162,7 @@ def _choose(
     trainer: str,
     candidates: Sequence[Candidate],
     names: Mapping[str, str],
-    affinity: np.ndarray | None,
+    matrices: Mapping[str, np.ndarray | None],
     zero_shot: Sequence[float],
     folder: Path,
     run_jobs: RunJobs,
@@ -180,10 +182,10 @@ def _choose(
     elif options.budget_seconds is not None or options.budget_runs is not None:
         budget = options.budget_seconds if options.budget_runs is None else options.budget_runs
         runs = options.budget_runs is not None
-        spend_on_improvement(measuring, budget, runs=runs, priors=priors, bias=bias, affinity=affinity)
+        spend_on_improvement(measuring, budget, runs=runs, priors=priors, bias=bias, **matrices)
     else:
         share = spend_share(measuring, options.budget)
-    estimates = fill_unmeasured(candidates, tasks, measuring.estimates(), affinity)
+    estimates = fill_unmeasured(candidates, tasks, measuring.estimates(), **matrices)
     choices = choose_candidates(candidates, tasks, *estimates, priors=priors, bias=bias)
     prompts = choose_prompts(candidates, choices, *estimates)
     seconds, count = measuring.spent() if measuring.counts else (0.0, 0)

@@ -54,6 +54,7 @@ def spend_on_improvement(
     priors: Mapping[str, Prior],
     bias: float,
     affinity: Any = None,
+    similarity: Any = None,
 ) -> None:
     """Measures alone and all together, then ever the candidate with the largest expected improvement for its cost.
 
@@ -64,7 +65,7 @@ def spend_on_improvement(
         budget: the largest number of seconds of one slot, or of runs.
         runs: whether it is a number of runs.
         priors, bias: see :func:`mvlpt.graph.choice.choose_candidates`.
-        affinity: (T, T) in the order of the columns, for predicted gains; ``None`` without one.
+        affinity, similarity: (T, T) in the order of the columns, for predicted gains; ``None`` without one.
 
     Raises:
         ConfigError: the budget is too small for the first two candidates; the message gives the smallest that works.
@@ -80,7 +81,8 @@ def spend_on_improvement(
     measuring.run({candidate.name: 1 for candidate in first})
     while True:
         seconds, count = measuring.spent()
-        known = fill_unmeasured(measuring.candidates, tuple(measuring.names), measuring.estimates(), affinity)
+        tasks = tuple(measuring.names)
+        known = fill_unmeasured(measuring.candidates, tasks, measuring.estimates(), affinity, similarity)
         gains = expected_gains(measuring.candidates, known, priors, bias)
         row = next_candidate(gains, measuring.next_costs(unit), budget - (count if runs else seconds))
         if row is None:

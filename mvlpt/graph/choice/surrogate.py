@@ -3,13 +3,15 @@
 A task's gain from a group is modelled as
 
     gain(t, G) = m[shared or adapted] + own[t] + slope x mean affinity of the others in G to t
-                 + mean over u in G without t of w[u, t] + noise
+                 + mean over u in G without t of (w[u, t] + v[u, t]) + noise
 
 with normal priors of mean 0 on every term: ridge regression on indicators of targets and ordered pairs, and an affinity
-as a further regressor. Sets of tasks are few and pairs are many, so it is solved in the dual: as a Gaussian process
-with the kernel that these terms make (Rasmussen & Williams 2006, chapter 2). The variances of the terms are those of a
-small grid under which the measured gains are likeliest. A target's own term takes up that most of the variance of gains
-lies between targets; the others follow surrogates over task sets such as ETAP (2026) and MTG-Net (2022).
+as a further regressor. With a similarity of tasks, the terms v of one target are correlated by it, so that what one
+partner does to a task is evidence of what a similar partner does. Sets of tasks are few and pairs are many, so it is
+solved in the dual: as a Gaussian process with the kernel that these terms make (Rasmussen & Williams 2006, chapter 2).
+The variances of the terms are those of a small grid under which the measured gains are likeliest. A target's own term
+takes up that most of the variance of gains lies between targets; the others follow surrogates over task sets such as
+ETAP (2026) and MTG-Net (2022).
 
 Shapes: C candidates, T tasks, N measured (candidate, task).
 """
@@ -31,7 +33,12 @@ SHARES = (0.0, 0.25, 1.0)  # of the variance of measured gains, tried for each t
 
 
 def predict_gains(
-    candidates: Sequence[Candidate], tasks: Sequence[str], gains: Any, errors: Any, affinity: Any = None
+    candidates: Sequence[Candidate],
+    tasks: Sequence[str],
+    gains: Any,
+    errors: Any,
+    affinity: Any = None,
+    similarity: Any = None,
 ) -> Estimates:
     """The gain of every candidate for every task over each task alone, with a standard error.
 
@@ -41,6 +48,7 @@ def predict_gains(
         gains: (C, T) measured gains over each task alone, points; NaN where not measured.
         errors: (C, T) their standard errors.
         affinity: (T, T) how much training on the row's task helps the column's; ``None`` if it is not known.
+        similarity: (T, T) symmetric, in [0, 1], of the tasks as partners; ``None`` if it is not known.
 
     Returns:
         Gains (C, T) and standard errors (C, T), the measured ones pulled to what the others suggest. The prompt of a
@@ -68,7 +76,8 @@ def predict_gains(
         means = np.einsum("ctu,ut->ct", others, matrix) / counts
         scale = means[shared].std()
         means = (means - means[shared].mean()) / scale if scale > 0 else np.zeros(shape)
-    terms = _kernels(others, adapted, means, shared)
+    partners = None if similarity is None else _covariance(check_matrix(similarity, names))
+    terms = _kernels(others, adapted, means, shared, partners)
     rows = np.flatnonzero(known[shared])
     measured, noise = values[shared][rows], spread[shared][rows] ** 2
     scale = max(float(measured.var()), 1e-6)
@@ -86,7 +95,11 @@ def predict_gains(
 
 
 def fill_unmeasured(
-    candidates: Sequence[Candidate], tasks: Sequence[str], estimates: Estimates, affinity: Any = None
+    candidates: Sequence[Candidate],
+    tasks: Sequence[str],
+    estimates: Estimates,
+    affinity: Any = None,
+    similarity: Any = None,
 ) -> Estimates:
     """Estimates in which candidates that were measured on no task have predicted scores.
 
@@ -94,7 +107,7 @@ def fill_unmeasured(
     fewer than two gains were, nothing is filled in.
 
     Args:
-        candidates, tasks, affinity: as those of :func:`predict_gains`.
+        candidates, tasks, affinity, similarity: as those of :func:`predict_gains`.
         estimates: scores (C, T) and errors (C, T), NaN where not measured.
     """
     single = next((row for row, one in enumerate(candidates) if one.arm == "single"), None)
@@ -107,7 +120,7 @@ def fill_unmeasured(
     if (~np.isnan(gains[shared])).sum() < 2:
         return estimates
     errors = np.sqrt(estimates.errors**2 + estimates.errors[single] ** 2)
-    found = predict_gains(candidates, tasks, gains, np.where(np.isnan(errors), 0.0, errors), affinity)
+    found = predict_gains(candidates, tasks, gains, np.where(np.isnan(errors), 0.0, errors), affinity, similarity)
     rows = missing[:, None] & ~np.isnan(alone)[None, :]
     return Estimates(
         np.where(rows, alone + found.scores, estimates.scores), np.where(rows, found.errors, estimates.errors)
@@ -126,14 +139,23 @@ def _others(candidates: Sequence[Candidate], tasks: list[str]) -> tuple[np.ndarr
     return others, adapted
 
 
-def _kernels(others: np.ndarray, adapted: np.ndarray, means: np.ndarray, shared: np.ndarray) -> list[np.ndarray]:
+def _covariance(similarity: np.ndarray) -> np.ndarray:
+    """The cosines 2 s - 1 of a similarity (T, T) as the nearest positive semidefinite matrix."""
+    values, vectors = np.linalg.eigh(2 * np.asarray(similarity, dtype=np.float64) - 1)
+    return (vectors * values.clip(min=0)) @ vectors.T
+
+
+def _kernels(
+    others: np.ndarray, adapted: np.ndarray, means: np.ndarray, shared: np.ndarray, partners: np.ndarray | None
+) -> list[np.ndarray]:
     """The covariance of each term between all shared (candidate, task), for a variance of 1."""
     target = np.nonzero(shared)[1]
     same = (target[:, None] == target[None, :]).astype(float)
     sets = others[shared] / others[shared].sum(axis=1, keepdims=True)
     kind, mean = adapted[shared], means[shared]
     level = 0.5 + 0.5 * (kind[:, None] == kind[None, :])
-    return [level, same, np.outer(mean, mean), same * (sets @ sets.T), same * (sets @ sets.T) * level]
+    found = [level, same, np.outer(mean, mean), same * (sets @ sets.T), same * (sets @ sets.T) * level]
+    return found if partners is None else [*found, same * (sets @ partners @ sets.T)]
 
 
 def _likeliest(terms: list[np.ndarray], gains: np.ndarray, noise: np.ndarray, scale: float) -> list[float]:
