@@ -6,8 +6,9 @@
     python benchmarks/methods_scores.py --methods TipAdapter,MaPLe --seeds 4-5           # more of some
 
 Twelve tasks (4 subjects in 3 looks), one image a class, each method by its ``configs/trainers/NAME/embedded.yaml``;
-tested on the images of validation designers. ``grouped`` shares what is trained within the groups that the default
-grouping finds from the same images; batches then hold images of one task, as many as the task has. Rows go to
+tested on the images of validation designers. TFUP and TPT take no labels: the first sees all training images (-1 in the
+table), the other none. ``grouped`` shares what is trained within the groups that the default grouping finds from the
+same images; batches then hold images of one task, as many as the task has. Rows go to
 ``benchmarks/results/methods.csv`` one by one: the same command goes on where the table ends. Seconds are processor
 time for each task, from its files to its scores, with the model loaded before. ``benchmarks/methods_table.py`` writes
 the page from the table. Ends with one JSON line.
@@ -43,12 +44,15 @@ SHARED = {"DATALOADER.TASK_BATCHES": "single", "DATASET.MULTITASK_LABEL_PERTASK"
 HEADS = ("TipAdapter", "TipAdapter-F", "LP++", "CLAP", "TaskRes", "CrossModalProbe", "kNN", "LinearProbe")
 COOP_LIKE = ("MVLPT-CoOp", "KgCoOp", "ProGrad", "DePT", "MVLPT-VPT")
 DEEP = ("MaPLe", "IVLP", "CLIP-LoRA", "LNTuning", "2SFS", "R-AMT", "PromptSRC", "MVLPT-UPT", "CoCoOp")
+WITHOUT_LABELS = ("TFUP", "TPT")
+ALL_IMAGES = -1  # the number of shots of methods without labels
 BOTH = ("alone", "grouped")
 ORDER = (  # what costs least comes first; heads share no weights
     (("ZeroshotCLIP", *HEADS), ("alone",)),
     (COOP_LIKE, BOTH),
     (DEEP, BOTH),
     (HEADS, ("grouped",)),
+    (WITHOUT_LABELS, ("alone",)),
 )
 BACKBONES: dict[Any, Any] = {}  # loaded once
 Unit = tuple[str, str, int]
@@ -75,7 +79,7 @@ def add_row(row: dict[str, Any], file: Path) -> None:
 
 def missing_units(args: argparse.Namespace, rows: Iterable[dict[str, Any]]) -> list[Unit]:
     """What the table lacks, seed after seed, so that every method gains one before any gains two; cheap ones first."""
-    have = {(row["method"], row["arm"], row["seed"]) for row in rows if row["shots"] == args.shots}
+    have = {(row["method"], row["arm"], row["seed"]) for row in rows if row["shots"] in (args.shots, ALL_IMAGES)}
     return [
         (method, arm, seed)
         for seed in args.seeds
@@ -96,11 +100,12 @@ def measure(args: argparse.Namespace, method: str, arm: str, seed: int) -> dict[
     from mvlpt.experiment import Experiment, run_experiment
 
     tasks = tuple(f"{subject}-{look}-val" for look in LOOKS for subject in args.subjects)
+    shots = ALL_IMAGES if method in WITHOUT_LABELS else args.shots
     experiment = Experiment(
         tasks=tasks,
         trainers=(f"configs/trainers/{method}/embedded.yaml",),
         arms=(ARMS[arm],),
-        shots=(args.shots,),
+        shots=(shots,),
         seeds=(seed,),
         options={"RUN.TENSORBOARD": False, **({"OPTIM.MAX_EPOCH": 2} if args.quick else {})},
         arm_options={"grouped": SHARED},
@@ -108,7 +113,7 @@ def measure(args: argparse.Namespace, method: str, arm: str, seed: int) -> dict[
         features=False,
         plugins=(PLUGIN,),
     )
-    folder = Path(args.work) / method / f"{args.shots}shot" / f"seed{seed}" / arm
+    folder = Path(args.work) / method / f"{shots}shot" / f"seed{seed}" / arm
     resources = Resources(backbones=BACKBONES)
     resources.backbone("embedded", "", torch.device("cpu"), "fp32")
     started = time.process_time()
@@ -121,7 +126,7 @@ def measure(args: argparse.Namespace, method: str, arm: str, seed: int) -> dict[
     if len(scores) != len(tasks):
         raise SystemExit(f"{folder}: {len(scores)} scores for {len(tasks)} tasks")
     measured = {"score": round(statistics.mean(scores), 2), "seconds": round(seconds, 2)}
-    return {"method": method, "tasks": len(tasks), "arm": arm, "shots": args.shots, "seed": seed, **measured}
+    return {"method": method, "tasks": len(tasks), "arm": arm, "shots": shots, "seed": seed, **measured}
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:

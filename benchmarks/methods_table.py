@@ -26,7 +26,7 @@ import torch
 import yaml
 
 import mvlpt.trainers  # registers the trainers
-from benchmarks.methods_scores import TABLE, read_table
+from benchmarks.methods_scores import ALL_IMAGES, TABLE, read_table
 from mvlpt.config import get_cfg_default
 from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.models import Backbone
@@ -116,11 +116,12 @@ def _settings(rows: Sequence[Row]) -> str:
         return "Not measured yet: `python benchmarks/methods_scores.py`."
     tasks, shots = ({row[key] for row in rows} for key in ("tasks", "shots"))
     seeds = sorted({row["seed"] for row in rows})
-    [count], [images] = tasks, shots
+    [count], [images] = tasks, shots - {ALL_IMAGES}
     return (
         f"Scores: mean accuracy on {count} embedded tasks (validation designers), {images} image"
         f"{'s' * (images > 1)} a class, each trainer by its `embedded.yaml`;\nmean ± standard deviation over seeds"
         f" {seeds[0]} to {seeds[-1]}, or the number of seeds in brackets where it is smaller; – not measured.\n"
+        "`TFUP` takes all training images without their labels, `TPT` none.\n"
         "Grouped: shared within the groups of the default grouping. Seconds: processor time of a task alone, the least"
         " of the seeds.\n"
         f"Parameters: of ViT-B/16 with the paper's settings, for {CLASSES} classes of {SHOTS} images."

@@ -63,6 +63,15 @@ def test_the_table_of_scores_grows_row_by_row_and_only_what_is_missing_is_measur
     ]
 
 
+def test_methods_without_labels_are_measured_alone_with_all_images():
+    row = {"method": "TFUP", "tasks": 12, "arm": "alone", "shots": -1, "seed": 1, "score": 46.0, "seconds": 0.4}
+    args = methods_scores.argparse.Namespace(methods=["TFUP", "TPT"], shots=1, seeds=[1])
+    assert methods_scores.missing_units(args, [row]) == [("TPT", "alone", 1)]
+    text = methods_table.table([*ROWS, row], [{"trainers": ["TFUP"], "trained": "nothing"}], {"TFUP": 0})
+    assert ", 1 image a class," in text
+    assert "| 0 | 46.0 | – | 0.4 |" in text
+
+
 def test_a_page_without_marks_is_refused():
     with pytest.raises(SystemExit, match="begin"):
         methods_table.with_table("no marks", "")
