@@ -46,12 +46,13 @@ class FeatureBank:
     def __len__(self) -> int:
         return self.features.shape[1]
 
-    def rows(self, views: Tensor, indices: Tensor) -> Tensor:
+    def rows(self, views: Sequence[int] | Tensor, indices: Tensor) -> Tensor:
         """(B, D): view ``views[b]``, modulo the number of views, of image ``indices[b]``."""
         device = self.features.device
         if self.num_views == 1:
             return self.features[0].index_select(0, indices.to(device))
-        return self.features[(views % self.num_views).to(device), indices.to(device)]
+        views = torch.as_tensor(views) % self.num_views
+        return self.features[views.to(device), indices.to(device)]
 
     def select(self, indices: Sequence[int]) -> FeatureBank:
         """The features of some of the images, in the order given; an image may come several times."""
@@ -186,6 +187,5 @@ class _OneView(EpochBatchSampler):
         super().__init__(sampler, batch_size)
         self._fixed = view
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for batch in super().__iter__():
-            yield [(position, self._fixed) for position, _ in batch]
+    def columns(self) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
+        return ((positions, [self._fixed] * len(positions)) for positions, _ in super().columns())

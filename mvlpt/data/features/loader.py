@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain, islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Subset
@@ -16,12 +18,13 @@ from torch.utils.data import Subset
 from mvlpt.data.datum import Datum, labels_of
 from mvlpt.data.features.cache import FeatureBank, FeatureCache, encode_views, fingerprint_items
 from mvlpt.data.features.files import read_or_build
-from mvlpt.data.loading.items import ViewIndex
 from mvlpt.data.loading.loader import EpochLoader, ItemLoader
 from mvlpt.data.loading.transforms import transform_of
 from mvlpt.data.loading.wrapper import transparency_of
 from mvlpt.data.sampling.epoch_samplers import by_domain
 from mvlpt.errors import ConfigError, DataError
+
+AHEAD = 64  # batches whose labels are looked up at once
 
 
 class FeatureLoader(ItemLoader):
@@ -75,31 +78,37 @@ class FeatureLoader(ItemLoader):
         """Does nothing: there are no workers."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        plan = iter(self.batch_sampler)
+        plan = self.batch_sampler.columns()
         self.batch_sampler.set_epoch(self.batch_sampler.epoch + 1)
         return self._batches(plan)
 
-    def _batches(self, plan: Iterator[list[ViewIndex]]) -> Iterator[dict[str, Any]]:
-        for batch in plan:
+    def _batches(self, plan: Iterator[tuple[Sequence[int], Sequence[int]]]) -> Iterator[dict[str, Any]]:
+        """The batches; what is small of many of them is looked up at once."""
+        while batches := list(islice(plan, AHEAD)):
             if self.bank.missing:
-                batch = [key for key in batch if key[0] not in self.bank.missing]
-            if not batch:
-                continue
-            positions, views = zip(*batch, strict=True)
-            index = torch.tensor(positions)
-            yield {
-                "feature": self.bank.rows(torch.tensor(views), index),
-                "label": self._labels(index, positions),
-                "domain": self._domain[index],
-                "task": self._task[index],
-                "impath": [self._impath[position] for position in positions],
-                "index": index,
-            }
+                batches = [batch for batch in map(self._readable, batches) if batch[0]]
+            index = torch.from_numpy(np.fromiter(chain.from_iterable(batch for batch, _ in batches), np.int64))
+            found = [index, self._domain[index], self._task[index]]
+            found += [] if self._label is None else [self._label[index]]
+            sizes = [len(batch) for batch, _ in batches]
+            parts = zip(*(column.split(sizes) for column in found), strict=True)
+            for (positions, views), (index, domain, task, *label) in zip(batches, parts, strict=True):
+                yield {
+                    "feature": self.bank.rows(views, index),
+                    "label": label[0] if label else self._label_rows(positions),
+                    "domain": domain,
+                    "task": task,
+                    "impath": [self._impath[position] for position in positions],
+                    "index": index,
+                }
 
-    def _labels(self, index: Tensor, positions: Sequence[int]) -> Tensor:
-        """(B,) class ids, or (B, K) floats if the loader has multi-label tasks."""
-        if self._label is not None:
-            return self._label[index]
+    def _readable(self, batch: tuple[Sequence[int], Sequence[int]]) -> tuple[list[int], list[int]]:
+        """The batch without images that cannot be read."""
+        kept = [key for key in zip(*batch, strict=True) if key[0] not in self.bank.missing]
+        return [position for position, _ in kept], [view for _, view in kept]
+
+    def _label_rows(self, positions: Sequence[int]) -> Tensor:
+        """(B, K), 1 for every label of each image."""
         labels = torch.zeros(len(positions), self.items.num_classes)
         for row, position in enumerate(positions):
             labels[row, list(labels_of(self.data_source[position]))] = 1.0

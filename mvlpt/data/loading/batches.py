@@ -40,6 +40,10 @@ class EpochBatchSampler(Sampler[list[ViewIndex]]):
         self.sampler.set_epoch(epoch)
 
     def __iter__(self) -> Iterator[list[ViewIndex]]:
+        return (list(zip(*batch, strict=True)) for batch in self.columns())
+
+    def columns(self) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
+        """The indices and the views of each batch, which iterating the sampler gives in pairs."""
         return self._batches(self.epoch, self.start_batch)
 
     def __len__(self) -> int:
@@ -51,15 +55,12 @@ class EpochBatchSampler(Sampler[list[ViewIndex]]):
         whole, rest = divmod(draws, self.batch_size)
         return whole if self.drop_last and whole else whole + (rest > 0)
 
-    def _batches(self, epoch: int, start_batch: int) -> Iterator[list[ViewIndex]]:
+    def _batches(self, epoch: int, start_batch: int) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
         drawn: dict[int, int] = {}
         for number, positions in enumerate(self._split(self.sampler.order(epoch), epoch)):
-            if self.views is None:
-                batch = [(position, 0) for position in positions]
-            else:
-                batch = list(zip(positions, self._views(epoch, drawn, positions), strict=True))
+            views = [0] * len(positions) if self.views is None else self._views(epoch, drawn, positions)
             if number >= start_batch:
-                yield batch
+                yield positions, views
 
     def _split(self, order: Sequence[int], epoch: int) -> Iterator[Sequence[int]]:
         """The indices of each batch."""
@@ -68,6 +69,9 @@ class EpochBatchSampler(Sampler[list[ViewIndex]]):
 
     def _views(self, epoch: int, drawn: dict[int, int], positions: Sequence[int]) -> list[int]:
         views, seen = self.views, drawn.get
+        if len(set(positions)) == len(positions) and drawn.keys().isdisjoint(positions):  # all for the first time
+            drawn.update(dict.fromkeys(positions, 1))
+            return [epoch % views if views else epoch] * len(positions)
         found = []
         for position in positions:
             again = seen(position, 0)
