@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -262,7 +263,7 @@ class TrainerBase:
         Raises:
             LossError: names epoch, batch and learning rate.
         """
-        if not torch.isfinite(loss).all():
+        if not (math.isfinite(loss.item()) if loss.numel() == 1 else torch.isfinite(loss).all()):
             rates = {
                 group["lr"] for optim in self._optims.values() if optim is not None for group in optim.param_groups
             }

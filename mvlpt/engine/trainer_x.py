@@ -56,7 +56,7 @@ class TrainerX(SimpleTrainer):
         step = self.epoch * self.num_batches + self.batch_idx
         if self._progress is not None:
             label = f"epoch {self.epoch + 1}/{self.max_epoch}"
-            self._progress.step(f"{label} {losses}", label)
+            self._progress.step(label, losses)
         if self._writer is not None:
             for name, meter in losses.meters.items():
                 self.write_scalar(f"train/{name}", meter.avg, step)

@@ -112,20 +112,20 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.update(self._task, total=total, completed=done)
 
-    def step(self, text: str, label: str = "") -> None:
+    def step(self, label: str, values: object = "") -> None:
         """Counts one step.
 
         Args:
-            text: what programs that watch are given.
-            label: what is shown before the bar; by default the text.
+            label: what is shown before the bar.
+            values: programs that watch are given them as well, as a string.
         """
         self._done += 1
         now = time.monotonic()
         if self._file is not None and (now - self._written_at >= FILE_SECONDS or self._done == self._total):
             self._written_at = now
-            self._write_file(text)
+            self._write_file(f"{label} {values}".rstrip())
         if self._bar is not None:
-            self._bar.update(self._task, advance=1, description=clean_text(label or text))
+            self._bar.update(self._task, advance=1, description=clean_text(label))
 
     def _write_file(self, text: str) -> None:
         """Replaces the file, so that readers see either the old or the new one; a run does not fail because of it."""

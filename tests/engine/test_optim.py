@@ -162,3 +162,19 @@ def test_unknown_names():
     node.LR_SCHEDULER, node.STEPSIZE = "multi_step", (-1,)
     with pytest.raises(ConfigError, match="multi_step needs the epochs"):
         build_lr_scheduler(optim, node)
+
+
+@pytest.mark.parametrize("name", AVAI_OPTIMS)
+def test_an_update_in_one_pass_is_the_same(name):
+    moved = []
+    for fused in (False, True):
+        model = nn.Linear(3, 3)
+        nn.init.constant_(model.weight, 0.5)
+        nn.init.zeros_(model.bias)
+        optim = build_optimizer(model, make(NAME=name, MOMENTUM=0.9, WEIGHT_DECAY=0.01)[1], fused=fused)
+        for step in range(3):
+            model.weight.grad = torch.linspace(-1, 1, 9).view(3, 3) * (step + 1)
+            model.bias.grad = torch.ones(3)
+            optim.step()
+        moved.append(model.weight.detach())
+    torch.testing.assert_close(*moved)

@@ -60,7 +60,7 @@ def test_the_bar_names_its_times_and_stays_in_one_line(monkeypatch):
     monkeypatch.setattr(progress, "stderr_console", lambda: console)
     with TrainingProgress(total=1200, live=True) as bar:
         for _ in range(3):
-            bar.step("epoch 100/200 loss 1.2345 (1.2345) acc 50.0 (50.0)", "epoch 100/200")
+            bar.step("epoch 100/200", "loss 1.2345 (1.2345) acc 50.0 (50.0)")
     drawn = page.getvalue()
     assert "epoch 100/200" in drawn
     assert "3/1200 steps" in drawn

@@ -16,7 +16,11 @@ AVAI_OPTIMS = ["adam", "amsgrad", "sgd", "rmsprop", "radam", "adamw"]
 
 
 def build_optimizer(
-    model: nn.Module | Iterable[Any], optim_cfg: CfgNode, param_groups: Sequence[dict[str, Any]] | None = None
+    model: nn.Module | Iterable[Any],
+    optim_cfg: CfgNode,
+    param_groups: Sequence[dict[str, Any]] | None = None,
+    *,
+    fused: bool = False,
 ) -> torch.optim.Optimizer:
     """The optimiser that ``optim_cfg`` describes.
 
@@ -25,6 +29,7 @@ def build_optimizer(
             them, as Dassl's does), or an iterable of parameters or parameter groups.
         optim_cfg: the ``OPTIM`` section.
         param_groups: parameter groups to train instead of the whole model; ``STAGED_LR`` does not change them.
+        fused: update in one pass where torch has such a form of the optimiser; it rounds differently.
 
     Raises:
         ConfigError: an unknown name, or nothing to train.
@@ -48,13 +53,14 @@ def build_optimizer(
     common = {"lr": optim_cfg.LR, "weight_decay": optim_cfg.WEIGHT_DECAY}
     betas = (optim_cfg.ADAM_BETA1, optim_cfg.ADAM_BETA2)
     adam = {"betas": betas, "eps": optim_cfg.get("ADAM_EPS", 1e-8), **common}
+    one_pass = {"fused": True} if fused else {}
     match optim_cfg.NAME:
         case "adam":
-            return torch.optim.Adam(parameters, **adam)
+            return torch.optim.Adam(parameters, **adam, **one_pass)
         case "amsgrad":
-            return torch.optim.Adam(parameters, amsgrad=True, **adam)
+            return torch.optim.Adam(parameters, amsgrad=True, **adam, **one_pass)
         case "adamw":
-            return torch.optim.AdamW(parameters, **adam)
+            return torch.optim.AdamW(parameters, **adam, **one_pass)
         case "radam":
             return torch.optim.RAdam(parameters, **adam)
         case "rmsprop":
@@ -66,6 +72,7 @@ def build_optimizer(
                 dampening=optim_cfg.SGD_DAMPNING,
                 nesterov=optim_cfg.SGD_NESTEROV,
                 **common,
+                **one_pass,
             )
 
 
