@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -14,10 +15,10 @@ from mvlpt.data.loading import is_random
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.errors import ConfigError
 from mvlpt.models import LabelSpace
-from mvlpt.models.heads import FeatureHead, Support, options_of
+from mvlpt.models.heads import FeatureHead, LinearHead, Support, options_of
 from mvlpt.randomness import torch_stream
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
-from mvlpt.trainers.losses import correct, prompt_losses
+from mvlpt.trainers.losses import class_shares, correct, prompt_losses
 
 
 class FeatureHeadTrainer(FrozenCLIPTrainer):
@@ -59,7 +60,7 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
         if self.head.trains:
             self.optim = self.model.optimizer()
             if self.optim is None:
-                self.optim = build_optimizer(self.model, cfg.OPTIM)
+                self.optim = build_optimizer(self.model, cfg.OPTIM, fused=True)
                 self.sched = build_lr_scheduler(self.optim, cfg.OPTIM)
         self.register_model("head", self.model, self.optim, self.sched)
 
@@ -105,17 +106,26 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
     def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
         """One step; the schedule moves on after the last batch of an epoch."""
         input, label = self.parse_batch_train(batch)
-        logits = self.model_inference(input)
-        loss = prompt_losses(logits, label).mean()
-        stream = torch_stream("feature head", self.cfg.SEED, self.epoch, self.batch_idx)
-        loss = self.model.joined_loss(loss, len(label), stream)
-        self.model_zero_grad()
-        self.model_backward(loss + self.model.penalty())
+        if isinstance(self.model, LinearHead):
+            loss, logits = self._linear_backward(input, label)
+        else:
+            logits = self.model_inference(input)
+            loss = prompt_losses(logits, label).mean()
+            self.model_zero_grad()
+            self.model_backward(loss + self.model.penalty())
         self.model.before_update(self.epoch)
         self.model_update()
         if self.batch_idx + 1 == self.num_batches:
             self.update_lr()
-        return {"loss": loss.item(), "acc": 100 * correct(logits.detach(), label).float().mean().item()}
+        return {"loss": loss.item(), "acc": 100 * correct(logits.detach(), label).sum().item() / len(label)}
+
+    def _linear_backward(self, input: TaskInput, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sets the head's gradients; returns the loss and the logits (B, K)."""
+        restrict = partial(self.label_space.restrict, task=input.task) if self.label_space.per_task else None
+        stream = partial(torch_stream, "feature head", self.cfg.SEED, self.epoch, self.batch_idx)
+        loss, logits = self.model.backward(self.features_of(input), class_shares(label), stream, restrict)
+        self.detect_anomaly(loss)
+        return loss, logits
 
     # Inference -----------------------------------------------------------------------------------------------
 

@@ -24,14 +24,19 @@ def prompt_losses(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     """
     if label.ndim == 1:
         return F.cross_entropy(logits.float(), label, reduction="none")
-    shares = label / label.sum(dim=1, keepdim=True).clamp_min(1)
+    shares = class_shares(label)
     log_likelihood = F.log_softmax(logits.float(), dim=1)
     return -(shares * log_likelihood.masked_fill(shares == 0, 0)).sum(dim=1)
 
 
+def class_shares(label: torch.Tensor) -> torch.Tensor:
+    """Class ids (B,) as they are; of multi-hot rows (B, K) the share of each label, rows without any staying zero."""
+    return label if label.ndim == 1 else label / label.sum(dim=1, keepdim=True).clamp_min(1)
+
+
 def correct(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     """Whether each row's highest class is (one of) its labels: (B,), bool."""
-    predicted = logits.argmax(dim=1)
+    predicted = logits.max(dim=1).indices  # the first where several are highest, as of argmax, which takes longer
     if label.ndim == 1:
         return predicted == label
     return label.gather(1, predicted.unsqueeze(1)).squeeze(1) > 0

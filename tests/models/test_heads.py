@@ -12,6 +12,7 @@ from mvlpt.models.heads import (
     ClassTexts,
     CrossModalHead,
     KNNHead,
+    LinearHead,
     LPPlusPlusHead,
     Support,
     TaskResHead,
@@ -193,19 +194,65 @@ def test_lp_plus_plus_starts_and_steps_as_in_the_paper(texts, support):
 
 
 def test_class_prompts_are_samples_of_the_cross_modal_probe(texts):
-    head = made(CrossModalHead, texts)
+    head = made(CrossModalHead, texts, text_share=0.3)
     with torch.no_grad():
         head.weight.mul_(1.3)  # lengths count
-    drawn = torch.randperm(2 * CLASSES, generator=torch.Generator().manual_seed(6))[:7].tolist()
-    samples, w = arrays(texts.samples, head.weight)
-    losses = []
-    for row in drawn:
-        logits = 20 * w @ samples[row]
-        losses.append(np.log(np.exp(logits).sum()) - logits[row % CLASSES])
-    ours = head.text_loss(7, torch.Generator().manual_seed(6))
-    np.testing.assert_allclose(ours.detach(), np.mean(losses), rtol=1e-5)
-    joined = head.joined_loss(torch.tensor(2.0), 7, torch.Generator().manual_seed(6))
-    np.testing.assert_allclose(joined.detach(), (2.0 + np.mean(losses)) / 2, rtol=1e-5)
+    drawn = torch.randperm(2 * CLASSES, generator=torch.Generator().manual_seed(6))[:4].tolist()
+    images, labels = rows(4, 9), torch.tensor([0, 1, 2, 1])
+    f, samples, w = arrays(images, texts.samples, head.weight)
+    losses, gradient = [], np.zeros((CLASSES, WIDTH))
+    rows_of_both = [(f[b], int(labels[b]), 0.7 / 4) for b in range(4)]
+    rows_of_both += [(samples[row], row % CLASSES, 0.3 / 4) for row in drawn]
+    for row, label, weight in rows_of_both:
+        logits = 20 * w @ row
+        probability = np.exp(logits) / np.exp(logits).sum()
+        losses.append(-weight * np.log(probability[label]))
+        gradient += 20 * weight * np.outer(probability - np.eye(CLASSES)[label], row)
+    loss, logits = head.backward(images, labels, lambda: torch.Generator().manual_seed(6))
+    np.testing.assert_allclose(loss, np.sum(losses), rtol=1e-5)
+    np.testing.assert_allclose(head.weight.grad, gradient, atol=1e-5)
+    torch.testing.assert_close(logits, head(images).detach())
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+@pytest.mark.parametrize("kind", [CLAPHead, TaskResHead, LPPlusPlusHead, CrossModalHead])
+def test_gradients_that_are_written_out_are_those_of_autograd(texts, support, kind, multi_label):
+    """On images of two tasks that each compete with their own classes; among the rows is one without a label."""
+    head = made(kind, texts, **({"text_share": 0.0} if kind is CrossModalHead else {}))
+    head.fit(support)
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    features, shares, task = support.mean_view(), support.shares, support.task
+    if not multi_label:
+        features, shares, task = features[:9], shares[:9], task[:9]
+    targets = shares if multi_label else shares.argmax(dim=1)
+    start, stop = (torch.tensor(bounds)[task][:, None] for bounds in zip(*TASKS, strict=True))
+    foreign = (torch.arange(CLASSES) < start) | (torch.arange(CLASSES) >= stop)
+    logs = head(features, task).masked_fill(foreign, -torch.inf).log_softmax(dim=-1)
+    expected = -(shares * logs.masked_fill(foreign, 0)).sum(dim=-1).mean()
+    (expected + head.penalty()).backward()
+    gradients = {name: parameter.grad.clone() for name, parameter in head.named_parameters()}
+    loss, _ = head.backward(features, targets, torch.Generator, lambda logits: logits.masked_fill(foreign, -torch.inf))
+    torch.testing.assert_close(loss, expected.detach())
+    for name, parameter in head.named_parameters():
+        torch.testing.assert_close(parameter.grad, gradients[name], rtol=1e-4, atol=1e-5)
+
+
+def test_a_head_need_not_write_out_its_gradients(texts, support):
+    class Plain(CLAPHead):
+        set_gradients = LinearHead.set_gradients
+
+    features, labels = support.features[0, :6], torch.tensor([0, 1, 2, 0, 1, 2])
+    found = []
+    for kind in (CLAPHead, Plain):
+        head = made(kind, texts)
+        head.fit(support)
+        with torch.no_grad():
+            head.prototypes.add_(0.5)
+        head.backward(features, labels, torch.Generator)
+        found.append(head.prototypes.grad)
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-6)
 
 
 def test_texts_are_those_of_zero_shot_classification():

@@ -4,6 +4,7 @@ from mvlpt.models.heads.base import ClassTexts, FeatureHead, Support, options_of
 from mvlpt.models.heads.clap import CLAPHead
 from mvlpt.models.heads.cross_modal import CrossModalHead
 from mvlpt.models.heads.knn import KNNHead
+from mvlpt.models.heads.linear import LinearHead
 from mvlpt.models.heads.lp_plus_plus import LPPlusPlusHead
 from mvlpt.models.heads.task_residual import TaskResHead
 from mvlpt.models.heads.texts import class_texts
@@ -17,6 +18,7 @@ __all__ = [
     "FeatureHead",
     "KNNHead",
     "LPPlusPlusHead",
+    "LinearHead",
     "Support",
     "TFUPHead",
     "TaskResHead",

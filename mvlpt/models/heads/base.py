@@ -98,28 +98,11 @@ class FeatureHead(nn.Module):
             features: of the images.
             task: (B,) their tasks; methods that look at training images then look at those of the same task.
         """
-        weights = self.class_weights()
-        if weights is None:
-            raise NotImplementedError(f"{type(self).__name__} does not compute logits")
-        return features @ weights.t()
-
-    def class_weights(self) -> Tensor | None:
-        """(K, E) such that logits are ``features @ weights.T``; ``None`` for heads that are not linear."""
-        return None
+        raise NotImplementedError(f"{type(self).__name__} does not compute logits")
 
     def penalty(self) -> Tensor | float:
         """What a step's loss has besides the mean cross-entropy."""
         return 0.0
-
-    def joined_loss(self, loss: Tensor, images: int, generator: torch.Generator) -> Tensor:
-        """The images' loss together with that of samples that the method adds; none by default.
-
-        Args:
-            loss: mean cross-entropy of the images.
-            images: number of images in the batch.
-            generator: random stream of the step.
-        """
-        return loss
 
     def optimizer(self) -> torch.optim.Optimizer | None:
         """An optimiser that the method prescribes; ``None``: the configuration's."""
@@ -133,11 +116,6 @@ class FeatureHead(nn.Module):
 
     def expect(self, state: dict[str, Tensor]) -> None:
         """Makes room for what a checkpoint holds, where that depends on its number of training images."""
-
-
-def linear_head(features: Tensor, weights: Tensor) -> Tensor:
-    """Cosines (B, K) of features (B, E) of length one and weights (K, E) of any length."""
-    return features @ F.normalize(weights, dim=-1).t()
 
 
 def options_of(head: type[FeatureHead], section: Any) -> Any:

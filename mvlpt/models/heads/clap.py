@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from mvlpt.models.heads.base import ClassTexts, FeatureHead, Support, linear_head
+from mvlpt.models.heads.base import ClassTexts, Support
+from mvlpt.models.heads.linear import LinearHead, gradient_of_scaled, scaled
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class CLAPOptions:
     constraint: bool = True
 
 
-class CLAPHead(FeatureHead):
+class CLAPHead(LinearHead):
     """Weights w (K, E) from the text features t, which are not normalised; logits are scaled cosines.
 
     The penalty is the mean over classes of ``lambda_k |w_k - t_k|^2``. lambda_k is the mean probability that zero-shot
@@ -42,7 +42,7 @@ class CLAPHead(FeatureHead):
     @torch.no_grad()
     def fit(self, support: Support) -> None:
         """Computes the multipliers; a class without images gets 1, so that it stays as it is."""
-        logits = self.scale * linear_head(support.features, self.text_raw)
+        logits = support.features @ scaled(self.text_raw, self.scale).t()
         mine = support.task[:, None] == _task_of_classes(support)[None]  # zero-shot among the image's own classes
         probability = logits.masked_fill(~mine, -torch.inf).softmax(dim=-1).nan_to_num().mean(dim=0)
         count = support.shares.sum(dim=0)
@@ -50,14 +50,21 @@ class CLAPHead(FeatureHead):
         self.multipliers.copy_(torch.where(count > 0, mean, torch.ones_like(mean)))
 
     def class_weights(self) -> Tensor:
-        """The normalised weights, times the temperature."""
-        return self.scale * F.normalize(self.prototypes, dim=-1)
+        """The weights at the length of the temperature."""
+        return scaled(self.prototypes, self.scale)
 
     def penalty(self) -> Tensor | float:
         """What pulls the weights to the zero-shot ones."""
         if not self.chosen.constraint:
             return 0.0
         return (self.multipliers * (self.prototypes - self.text_raw).square().sum(dim=-1)).mean()
+
+    def set_gradients(self, gradient: Tensor) -> None:
+        """Through the normalisation, and what the penalty adds."""
+        self.prototypes.grad = gradient_of_scaled(self.prototypes, self.scale, gradient)
+        if self.chosen.constraint:
+            moved = self.prototypes - self.text_raw
+            self.prototypes.grad.addcmul_(self.multipliers[:, None], moved, value=2 / len(moved))
 
 
 def _task_of_classes(support: Support) -> Tensor:

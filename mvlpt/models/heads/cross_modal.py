@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mvlpt.errors import PromptError
-from mvlpt.models.heads.base import ClassTexts, FeatureHead
+from mvlpt.models.heads.base import ClassTexts
+from mvlpt.models.heads.linear import LinearHead, Stream, row_weights
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class CrossModalOptions:
             raise PromptError(f"TRAINER.CROSSMODAL.TEXT_SHARE must lie in [0, 1], not {self.text_share}")
 
 
-class CrossModalHead(FeatureHead):
+class CrossModalHead(LinearHead):
     """Weights (K, E) from the zero-shot classifier; logits are the temperature times w . f, w of any length.
 
     Each step sees as many class prompts, drawn without replacement while there are enough, as images.
@@ -46,14 +47,16 @@ class CrossModalHead(FeatureHead):
         """The weights, times the temperature."""
         return self.scale * self.weight
 
-    def joined_loss(self, loss: Tensor, images: int, generator: torch.Generator) -> Tensor:
-        """The weighted mean of the images' loss and of that of as many class prompts."""
-        share = self.chosen.text_share
-        return (1 - share) * loss + share * self.text_loss(images, generator)
+    def rows(self, features: Tensor, targets: Tensor, stream: Stream) -> tuple[Tensor, Tensor, Tensor]:
+        """The images, and as many class prompts, whose mean cross-entropy has ``text_share`` of the loss."""
+        images, share = len(features), self.chosen.text_share
+        drawn = torch.randperm(len(self.text_samples), generator=stream())[:images].to(features.device)
+        samples, labels = self.text_samples.index_select(0, drawn), self.text_labels.index_select(0, drawn)
+        if targets.ndim == 2:
+            labels = F.one_hot(labels, targets.shape[1]).to(targets.dtype)
+        weights = row_weights(features.device, (images, 1 - share), (len(drawn), share))
+        return torch.cat([features, samples]), torch.cat([targets, labels]), weights
 
-    def text_loss(self, images: int, generator: torch.Generator) -> Tensor:
-        """Cross-entropy of some class prompts."""
-        total = len(self.text_samples)
-        drawn = torch.randperm(total, generator=generator)[:images]
-        logits = self.text_samples[drawn.to(self.weight.device)] @ self.class_weights().t()
-        return F.cross_entropy(logits, self.text_labels[drawn.to(self.weight.device)])
+    def set_gradients(self, gradient: Tensor) -> None:
+        """That of the class weights, times the temperature."""
+        self.weight.grad = gradient.mul_(self.scale)

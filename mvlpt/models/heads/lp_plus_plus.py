@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from mvlpt.errors import PromptError
-from mvlpt.models.heads.base import ClassTexts, FeatureHead, Support
+from mvlpt.models.heads.base import ClassTexts, Support
+from mvlpt.models.heads.linear import LinearHead
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class LPPlusPlusOptions:
             raise PromptError(f"TRAINER.LPPLUSPLUS.ALPHA_EVERY must be at least 1, not {self.alpha_every}")
 
 
-class LPPlusPlusHead(FeatureHead):
+class LPPlusPlusHead(LinearHead):
     """Logits f . (w_k + alpha_k t_k), without temperature; both parts trained on all images at once.
 
     - w_k starts at the sum of the class's features; alpha_k at a multiple of the mean cosine of images and their text.
@@ -64,6 +65,11 @@ class LPPlusPlusHead(FeatureHead):
     def class_weights(self) -> Tensor:
         """w + alpha t."""
         return self.weight + self.alpha[:, None] * self.text_weights
+
+    def set_gradients(self, gradient: Tensor) -> None:
+        """That of w is that of the class weights; that of alpha its share along the text features."""
+        self.weight.grad = gradient
+        self.alpha.grad = (gradient * self.text_weights).sum(dim=-1)
 
     def optimizer(self) -> torch.optim.Optimizer:
         """Gradient descent, with momentum for the weights only."""

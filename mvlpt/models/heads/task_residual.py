@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from mvlpt.models.heads.base import ClassTexts, FeatureHead
+from mvlpt.models.heads.base import ClassTexts
+from mvlpt.models.heads.linear import LinearHead, gradient_of_scaled, scaled
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class TaskResOptions:
     residual_scale: float = 0.5
 
 
-class TaskResHead(FeatureHead):
+class TaskResHead(LinearHead):
     """Text features t + alpha x, normalised; t as the text tower gives it, not normalised, and x from zero."""
 
     options, section = TaskResOptions, "TASKRES"
@@ -34,6 +34,13 @@ class TaskResHead(FeatureHead):
         self.text_feature_residuals = nn.Parameter(torch.zeros_like(texts.raw))
 
     def class_weights(self) -> Tensor:
-        """The adapted text features, times the temperature."""
-        adapted = self.text_raw + self.chosen.residual_scale * self.text_feature_residuals
-        return self.scale * F.normalize(adapted, dim=-1)
+        """The adapted text features at the length of the temperature."""
+        return scaled(self._adapted(), self.scale)
+
+    def set_gradients(self, gradient: Tensor) -> None:
+        """Through the normalisation to the residuals."""
+        gradient = gradient_of_scaled(self._adapted(), self.scale, gradient)
+        self.text_feature_residuals.grad = gradient.mul_(self.chosen.residual_scale)
+
+    def _adapted(self) -> Tensor:
+        return self.text_raw + self.chosen.residual_scale * self.text_feature_residuals
