@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -33,39 +34,61 @@ class GuidedTrainer(PromptTrainer):
         """The gradient that a step follows, of the two gradients of a parameter."""
         raise NotImplementedError
 
+    def differentiated(self) -> AbstractContextManager[list[torch.Tensor]]:
+        """What gradients are taken of inside this context; by default the trained parameters."""
+        return nullcontext(self._trained())
+
+    def set_gradients(self, gradients: list[torch.Tensor]) -> None:
+        """Gives the trained parameters the gradients of what :meth:`differentiated` lists."""
+        for parameter, gradient in zip(self._trained(), gradients, strict=True):
+            parameter.grad = gradient
+
+    def _trained(self) -> list[torch.Tensor]:
+        return [p for p in self.model.prompt_learner.parameters() if p.requires_grad]
+
     def penalty(self) -> torch.Tensor | float:
-        """What the own loss has besides the mean cross-entropy; nothing by default."""
+        """What the own loss has besides the mean cross-entropy, without a gradient; nothing by default."""
         return 0.0
+
+    def add_penalty(self, parameter: torch.Tensor, gradient: torch.Tensor) -> None:
+        """Adds the penalty's gradient for a parameter to that of the cross-entropy, in place."""
 
     def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
         """One step; the schedule moves on after the last batch of an epoch."""
         input, label = self.parse_batch_train(batch)
         self._tasks_in_batch = input.task
-        parameters = [p for p in self.model.prompt_learner.parameters() if p.requires_grad]
-        summed = [(torch.zeros_like(p), torch.zeros_like(p)) for p in parameters]
-        loss, hits = 0.0, 0.0
+        with self.differentiated() as parts:
+            loss, hits, pairs = self._two_gradients(input, label, parts)
+        gradients = []
+        for part, pair in zip(parts, pairs, strict=True):
+            self.add_penalty(part.detach(), pair[0])
+            gradients.append(self.combine(*pair))
+            pair.clear()  # they may be as large as the model
+        self.model_zero_grad()
+        self.set_gradients(gradients)
+        self.model_update()
+        self._end_step()
+        return {"loss": loss, "acc": 100 * hits / len(label)}
+
+    def _two_gradients(
+        self, input: TaskInput, label: torch.Tensor, parts: list[torch.Tensor]
+    ) -> tuple[float, float, list[list[torch.Tensor]]]:
+        """Loss, number of hits, and of each part the gradients of the cross-entropy and of the divergence."""
+        loss, hits, summed = self.penalty(), 0.0, []
         size = math.ceil(len(label) / self.cfg.RUN.MICRO_BATCHES)
         for start in range(0, len(label), size):
             part, truth = input[start : start + size], label[start : start + size]
             with self._precision_context():
                 outputs = self._forward(part)
             own = prompt_losses(outputs.logits, truth).sum() / len(label)
-            if start == 0:
-                own = own + self.penalty()
             guide = self._divergence(outputs, part).sum() / len(label)
             self.detect_anomaly(own)
-            own_gradients = torch.autograd.grad(own, parameters, retain_graph=True)
-            guide_gradients = torch.autograd.grad(guide, parameters)
-            for totals, *gradients in zip(summed, own_gradients, guide_gradients, strict=True):
-                for total, gradient in zip(totals, gradients, strict=True):
-                    total += gradient
+            own_gradients = torch.autograd.grad(own, parts, retain_graph=True)
+            pairs = [list(pair) for pair in zip(own_gradients, torch.autograd.grad(guide, parts), strict=True)]
+            del own_gradients
+            summed = [list(map(torch.add, *both)) for both in zip(summed, pairs, strict=True)] if summed else pairs
             loss, hits = loss + own.detach(), hits + correct(outputs.logits.detach(), truth).sum()
-        self.model_zero_grad()
-        for parameter, (own, guide) in zip(parameters, summed, strict=True):
-            parameter.grad = self.combine(own, guide)
-        self.model_update()
-        self._end_step()
-        return {"loss": float(loss), "acc": 100 * float(hits) / len(label)}
+        return float(loss), float(hits), summed
 
     def _divergence(self, outputs: Outputs, input: TaskInput) -> torch.Tensor:
         """Cross-entropy (B,) to the untuned distribution; its gradient is that of the divergence."""

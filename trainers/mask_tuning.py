@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import torch
 from torch.nn import functional as F
 
@@ -36,9 +38,25 @@ class RegularisedMaskTuning(GuidedTrainer):
             images = F.normalize(self.backbone.encode_image(input.images).float(), dim=-1)
             return self.model.logits(images, self.model.text_features().float(), input.task).float()
 
+    @torch.no_grad()
     def penalty(self) -> torch.Tensor:
         """The weighted norms of the numbers behind the masks."""
         return self.cfg.TRAINER.RAMT.NORM_WEIGHT * self.model.prompt_learner.penalty()
+
+    def add_penalty(self, parameter: torch.Tensor, gradient: torch.Tensor) -> None:
+        """The gradient of a norm is the direction of the numbers."""
+        weight = self.cfg.TRAINER.RAMT.NORM_WEIGHT
+        gradient.add_(parameter, alpha=weight / max(float(parameter.norm()), SMALL))
+
+    def differentiated(self) -> AbstractContextManager[list[torch.Tensor]]:
+        """The numbers of each block."""
+        return self.model.prompt_learner.separate_blocks()
+
+    def set_gradients(self, gradients: list[torch.Tensor]) -> None:
+        """Joins those of the blocks."""
+        learner, blocks = self.model.prompt_learner, len(gradients) // 2
+        learner.in_proj.grad = torch.stack(gradients[:blocks])
+        learner.out_proj.grad = torch.stack(gradients[blocks:])
 
     def combine(self, own: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
         """The own gradient, of which entries are dropped by chance."""
@@ -50,6 +68,6 @@ def dropped(own: torch.Tensor, guide: torch.Tensor, strength: float) -> torch.Te
 
     An entry is kept with probability (1 + sign(own) (own + guide) / (|own| + |guide|)) / 2.
     """
-    agreement = own.sign() * (own + guide) / (own.abs() + guide.abs() + SMALL)
-    kept = (1 + agreement) / 2 > torch.rand_like(own)
+    agreement = (own + guide).mul_(own.sign()).div_(own.abs().add_(guide.abs()).add_(SMALL))
+    kept = agreement.add_(1).div_(2) > torch.rand_like(own)
     return ((1 - strength) + strength * kept) * own

@@ -5,7 +5,9 @@ Shape legend: L blocks, D width of the image tower.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,20 +32,43 @@ class MaskLearner(PromptLearner):
         self.in_proj = nn.Parameter(torch.full((blocks, 3 * width, width), start, dtype=dtype))
         self.out_proj = nn.Parameter(torch.full((blocks, width, width), start, dtype=dtype))
         self._threshold = threshold
+        self._rows: list[Tensor] | None = None
 
     def forward(self) -> Prompts:
         """The masks of all blocks."""
-        pairs = zip(self._kept(self.in_proj), self._kept(self.out_proj), strict=True)
+        rows = self._rows or [*self.in_proj, *self.out_proj]
+        masks = [_Kept.apply(numbers, self._threshold) for numbers in rows]
+        pairs = zip(masks[: len(self.in_proj)], masks[len(self.in_proj) :], strict=True)
         return Prompts(image_change=TowerChange([BlockChange(in_proj=a, out_proj=b) for a, b in pairs]))
+
+    @contextmanager
+    def separate_blocks(self) -> Iterator[list[Tensor]]:
+        """Inside, gradients can be taken of each block's numbers: views of ``in_proj``, then of ``out_proj``.
+
+        Those of the whole parameters need the memory of all blocks once more, to be joined.
+        """
+        self._rows = [*self.in_proj, *self.out_proj]
+        try:
+            yield self._rows
+        finally:
+            self._rows = None
 
     def penalty(self) -> Tensor:
         """The sum of the Euclidean norms of each block's two matrices of numbers."""
         return sum(part.flatten(1).norm(dim=1).sum() for part in (self.in_proj, self.out_proj))
 
-    def _kept(self, numbers: Tensor) -> Tensor:
-        """1 or 0 for each number; the gradient passes as if there were no threshold (straight-through)."""
-        return (numbers > self._threshold).to(numbers.dtype) + (numbers - numbers.detach())
-
     def explain_mismatch(self, name: str, given: Sequence[int], own: Sequence[int]) -> str:
         """Another backbone."""
         return " (it was trained for a backbone of other blocks)"
+
+
+class _Kept(torch.autograd.Function):
+    """1 or 0 for each number; the gradient passes as if there were no threshold (straight-through)."""
+
+    @staticmethod
+    def forward(ctx: Any, numbers: Tensor, threshold: float) -> Tensor:
+        return (numbers > threshold).to(numbers.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
