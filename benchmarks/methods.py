@@ -5,12 +5,13 @@
     python benchmarks/methods.py --methods MaPLe,TipAdapter                     # some of them
     python benchmarks/methods.py --classes 500 --rounds 3 --out table.txt       # other sizes; keep the table
 
-Methods in the towers (MaPLe, IVLP, PromptSRC, KgCoOp, ProGrad, CLIP-LoRA, LNTuning): our trainer's step, from a batch
-of images to the update, and that of ``benchmarks/plain_methods.py``, which is written from the papers with open_clip's
-own modules. Both start from the same prompt and the same random weights of ViT-B/32, and alternate in one run; the
-table has medians. Ratios are plain / ours, by the clock and by processor time, which a busy machine disturbs less;
-above 1, ours is faster. Memory is the peak that a step adds, in a process of its own. The loss of the first
-step must be the same. ``benchmarks/step_time.py`` measures CoOp, VPT and UPT.
+Methods in the towers (MaPLe, IVLP, PromptSRC, KgCoOp, ProGrad, DePT, CLIP-LoRA, LNTuning, both stages of 2SFS, R-AMT):
+our trainer's step, from a batch of images to the update, and that of ``benchmarks/plain_methods.py`` or
+``plain_weights.py``, which are written from the papers with open_clip's own modules. Both start from the same prompt
+and the same random weights of ViT-B/32, and alternate in one run; the table has medians. Ratios are plain / ours, by
+the clock and by processor time, which a busy machine disturbs less; above 1, ours is faster. Memory is the peak that a
+step adds, in a process of its own. The loss of the first step must be the same. ``benchmarks/step_time.py`` measures
+CoOp, VPT and UPT.
 
 Methods on kept features (TipAdapter, TipAdapter-F, LP++, CLAP, TaskRes, CrossModalProbe, kNN): processor seconds of a
 task of 16 images for each of 100 classes, with the settings of ``configs/trainers/NAME/vit_b16.yaml``, from kept
@@ -45,12 +46,15 @@ from PIL import Image  # noqa: E402
 import mvlpt.trainers  # noqa: E402, F401 - registers the trainers
 from benchmarks.measuring import class_names, peak_bytes  # noqa: E402
 from benchmarks.plain_methods import PLAIN, Plain  # noqa: E402
+from benchmarks.plain_weights import PLAIN_WEIGHTS  # noqa: E402
 from mvlpt.config import get_cfg_default  # noqa: E402
 from mvlpt.data import DATASET_REGISTRY, DatasetBase, Datum  # noqa: E402
 from mvlpt.engine import TRAINER_REGISTRY, build_trainer, shared_resources  # noqa: E402
 from mvlpt.trainers import FeatureHeadTrainer  # noqa: E402
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "trainers"
+STEPS = {**PLAIN, **PLAIN_WEIGHTS}  # by trainer, and behind a colon the stage
+CONTEXTS = {"ProGrad": 16, "DePT": 4}  # where the text is not "a photo of a NAME."
 HEADS = ("TipAdapter", "TipAdapter-F", "LP++", "CLAP", "TaskRes", "CrossModalProbe", "kNN")
 SHOTS = 16
 CPU = torch.device("cpu")
@@ -105,15 +109,21 @@ def trainer_of(name: str, args: argparse.Namespace, folder: Path, **options: obj
 def both_steps(name: str, args: argparse.Namespace, folder: Path) -> tuple[Callable, Callable]:
     """A training step of ours and one of the plain form, on the same images; each returns its loss."""
     fixed = {"OPTIM__NAME": "sgd", "OPTIM__WEIGHT_DECAY": 0.0, "OPTIM__MOMENTUM": 0.0, "OPTIM__WARMUP_EPOCH": -1}
-    trainer = trainer_of(name, args, folder, **fixed)
-    trainer.set_model_mode("train")
+    method, _, stage = name.partition(":")
+    trainer = trainer_of(method, args, folder, **fixed)
     trainer.batch_idx, trainer.num_batches, trainer.epoch = 0, 2, 0
+    if stage:
+        trainer.epoch = trainer.first_epochs if stage == "classes" else 0
+        trainer.before_epoch()
+    trainer.set_model_mode("train")
     backbone, learner = trainer.backbone, trainer.model.prompt_learner
     names = [each for task in trainer.dm.tasks for each in task.classnames]
-    template = "X " * 16 + "{}." if name == "ProGrad" else "a photo of a {}."
+    template = "X " * CONTEXTS[method] + "{}." if method in CONTEXTS else "a photo of a {}."
     ids = backbone.tokenize([template.format(each) for each in names])
     untuned = trainer.class_texts().weights
-    plain: Plain = PLAIN[name](backbone.model, ids, dict(learner.named_parameters()), untuned, trainer.cfg.OPTIM.LR)
+    if not trainer.model.trains_text:
+        trainer.model.text_features()  # once for all steps, as the plain form has them
+    plain: Plain = STEPS[name](backbone.model, ids, dict(learner.named_parameters()), untuned, trainer.cfg.OPTIM.LR)
     images = torch.randn(args.batch, 3, *backbone.image_size, generator=torch.Generator().manual_seed(1))
     labels = torch.arange(args.batch) % len(names)
     batch = {"img": images, "label": labels, "task": torch.zeros_like(labels)}
@@ -156,19 +166,22 @@ def measure_head(name: str, args: argparse.Namespace, folder: Path) -> float:
 
 
 def memory(name: str, args: argparse.Namespace) -> dict[str, int]:
-    """Peak bytes that a step of each side adds, in a process of its own."""
-    command = [sys.executable, __file__, "--memory", "--methods", name, "--arch", args.arch]
-    command += ["--classes", str(args.classes), "--batch", str(args.batch), "--threads", str(args.threads)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    """Peak bytes that a step of each side adds, each in a process of its own, where it finds nothing to take over."""
+    command = [sys.executable, __file__, "--methods", name, "--arch", args.arch, "--classes", str(args.classes)]
+    command += ["--batch", str(args.batch), "--threads", str(args.threads), "--memory"]
+    found = {}
+    for side in ("plain", "ours"):
+        done = subprocess.run([*command, side], capture_output=True, text=True, check=True)
+        found[side] = int(done.stdout.splitlines()[-1])
+    return found
 
 
 def print_memory(args: argparse.Namespace) -> None:
-    """The peaks of the first steps; ours, which needs less, comes first, so that it finds nothing to take over."""
+    """The peak of one side's first step."""
     with tempfile.TemporaryDirectory() as folder:
         write_task(Path(folder), args.classes)
         ours, plain = both_steps(args.methods[0], args, Path(folder))
-        print(json.dumps({"ours": peak_bytes(ours, CPU), "plain": peak_bytes(plain, CPU)}))
+        print(peak_bytes(ours if args.memory == "ours" else plain, CPU))
 
 
 def run(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
@@ -179,10 +192,12 @@ def run(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
         print(line, flush=True)
         lines.append(line)
 
-    known = (*PLAIN, *HEADS)
+    known = (*STEPS, *HEADS)
     chosen = args.methods or known
-    if unknown := [name for name in chosen if name not in known]:
+    stages = {name.partition(":")[0] for name in known}
+    if unknown := [name for name in chosen if name not in stages and name not in known]:
         raise SystemExit(f"Unknown: {', '.join(unknown)}; choose from {', '.join(known)}")
+    steps = [name for name in STEPS if name in chosen or name.partition(":")[0] in chosen]
     say(
         f"{args.arch}, random weights, batch {args.batch}, {args.classes} classes, fp32, cpu, "
         f"torch {torch.__version__}, threads {args.threads}, rounds {args.rounds}" + (", quick" if args.quick else "")
@@ -190,7 +205,7 @@ def run(args: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     result: dict[str, Any] = {"quick": args.quick, "ratios": {}, "memory": {}, "seconds": {}}
     with tempfile.TemporaryDirectory() as folder, shared_resources():
         write_task(Path(folder), args.classes)
-        _say_steps([name for name in PLAIN if name in chosen], args, Path(folder), say, result)
+        _say_steps(steps, args, Path(folder), say, result)
         _say_heads([name for name in HEADS if name in chosen], args, Path(folder), say, result)
     return lines, result
 
@@ -238,7 +253,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     parser.add_argument("--time-only", action="store_true", help="measure no memory")
-    parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--memory", choices=("ours", "plain"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     logging.disable(logging.WARNING)
     torch.set_num_threads(args.threads)

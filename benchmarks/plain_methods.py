@@ -2,14 +2,13 @@
 
 Nothing is shared between classes, cut, kept or fused; prompts are joined to the tokens before each block. Only the
 initial values come from ours, and none of its code. ``benchmarks/methods.py`` holds ours against them, and their losses
-against ours.
+against ours; :mod:`benchmarks.plain_weights` has methods that change the towers' weights.
 
-Shape legend: B images, K classes, P contexts, R rank, D width.
+Shape legend: B images, K classes, P contexts, D width.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -19,13 +18,18 @@ from torch.nn import functional as F
 Parameters = dict[str, Tensor]
 
 
-def encode_text(clip: nn.Module, ids: Tensor, contexts: Sequence[Tensor]) -> Tensor:
-    """(K, E) of token ids (K, 77), with contexts (P, D) in the place of the tokens behind the first, block by block."""
+def encode_text(clip: nn.Module, ids: Tensor, contexts: Sequence[Tensor], offsets: Tensor | None = None) -> Tensor:
+    """(K, E) of token ids (K, 77), with contexts (P, D) in the place of the tokens behind the first, block by block.
+
+    Offsets (77 - 1 - P, D) are added to what is behind the contexts before the first block.
+    """
     x = clip.token_embedding(ids)
     for number, block in enumerate(clip.transformer.resblocks):
         if number < len(contexts):
             own = contexts[number].expand(len(ids), -1, -1)
             x = torch.cat([x[:, :1], own, x[:, 1 + own.shape[1] :]], dim=1)
+        if number == 0 and offsets is not None:
+            x = torch.cat([x[:, : -len(offsets)], x[:, -len(offsets) :] + offsets], dim=1)
         if number == 0:
             x = x + clip.positional_embedding
         x = block(x, attn_mask=clip.attn_mask)
@@ -99,7 +103,7 @@ class MaPLe(Plain):
         maps = ["proj", *(f"compound_prompt_projections.{n}" for n in numbers)]
         pairs = zip(text, maps, strict=True)
         visual = [F.linear(context, p[f"{name}.weight"], p[f"{name}.bias"]) for context, name in pairs]
-        return _unit(encode_images(self.clip, images, visual)), _unit(encode_text(self.clip, self.ids, text))
+        return unit(encode_images(self.clip, images, visual)), unit(encode_text(self.clip, self.ids, text))
 
 
 class IVLP(Plain):
@@ -107,7 +111,7 @@ class IVLP(Plain):
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         text, visual = [self.p["ctx"], *self.p["ctx_deep"]], [self.p["visual"], *self.p["visual_deep"]]
-        return _unit(encode_images(self.clip, images, visual)), _unit(encode_text(self.clip, self.ids, text))
+        return unit(encode_images(self.clip, images, visual)), unit(encode_text(self.clip, self.ids, text))
 
 
 class PromptSRC(IVLP):
@@ -117,7 +121,7 @@ class PromptSRC(IVLP):
         image, text = self.features(images)
         logits = self.logits(image, text)
         with torch.no_grad():
-            frozen = _unit(encode_images(self.clip, images))
+            frozen = unit(encode_images(self.clip, images))
             reference = self.logits(frozen, self.untuned).log_softmax(dim=-1)
         divergence = F.kl_div(logits.log_softmax(dim=-1), reference, reduction="sum", log_target=True) / logits.numel()
         near = 25 * F.l1_loss(text, self.untuned) + 10 * F.l1_loss(image, frozen)
@@ -128,7 +132,7 @@ class CoOp(Plain):
     """Text contexts of the first block."""
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        return _unit(encode_images(self.clip, images)), _unit(encode_text(self.clip, self.ids, [self.p["ctx"]]))
+        return unit(encode_images(self.clip, images)), unit(encode_text(self.clip, self.ids, [self.p["ctx"]]))
 
 
 class KgCoOp(CoOp):
@@ -156,62 +160,19 @@ class ProGrad(CoOp):
         return loss.item()
 
 
-class LowRankAttention(nn.Module):
-    """Self-attention whose projections of queries, keys and values each add two thin matrices."""
-
-    def __init__(self, attention: nn.MultiheadAttention, down: Tensor, up: Tensor, scale: float, dropout: float):
-        super().__init__()
-        self.frozen, self.down, self.up = attention, nn.Parameter(down.clone()), nn.Parameter(up.clone())
-        self.scale, self.dropout = scale, dropout
-
-    def forward(self, x: Tensor, *_: Tensor, attn_mask: Tensor | None = None, **__: object) -> tuple[Tensor, None]:
-        """Tokens (N, L, D) to (N, L, D)."""
-        frozen, projected = self.frozen, []
-        weights, biases = frozen.in_proj_weight.chunk(3), frozen.in_proj_bias.chunk(3)
-        for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-            added = F.linear(F.linear(F.dropout(x, self.dropout), self.down[number]), self.up[number])
-            projected.append(F.linear(x, weight, bias) + self.scale * added)
-        q, k, v = (part.unflatten(-1, (frozen.num_heads, -1)).transpose(1, 2) for part in projected)
-        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=attn_mask)
-        return frozen.out_proj(attended.transpose(1, 2).flatten(2)), None
-
-
-class Changed(Plain):
-    """A copy of the model some of whose own modules are trained; text and images through open_clip's functions."""
+class DePT(Plain):
+    """Contexts, and an offset of low rank for the embedding of each token behind them, at a tenth of the rate."""
 
     def __init__(self, clip: nn.Module, ids: Tensor, start: Parameters, untuned: Tensor, rate: float) -> None:
-        super().__init__(self.changed(copy.deepcopy(clip), start), ids, start, untuned, rate)
-
-    def changed(self, clip: nn.Module, start: Parameters) -> nn.Module:
-        """The model with its trained modules."""
-        raise NotImplementedError
-
-    def trained(self) -> Iterable[Tensor]:
-        return [parameter for parameter in self.clip.parameters() if parameter.requires_grad]
+        super().__init__(clip, ids, start, untuned, rate)
+        slow = {"params": [self.p["offset_down"], self.p["offset_up"]], "lr": rate / 10}
+        self.optimizer = torch.optim.SGD([{"params": [self.p["ctx"]]}, slow], lr=rate)
 
     def features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        return _unit(self.clip.encode_image(images)), _unit(self.clip.encode_text(self.ids))
-
-
-class CLIPLoRA(Changed):
-    """Rank 2 in queries, keys and values of all blocks, dropout 0.25."""
-
-    def changed(self, clip: nn.Module, start: Parameters) -> nn.Module:
-        for tower, name in ((clip.transformer, "text"), (clip.visual.transformer, "image")):
-            matrices = zip(start[f"{name}_down"].detach(), start[f"{name}_up"].detach(), strict=True)
-            for block, (down, up) in zip(tower.resblocks, matrices, strict=True):
-                block.attn = LowRankAttention(block.attn, down, up, scale=down.shape[1] ** -0.5, dropout=0.25)
-        return clip
-
-
-class LNTuning(Changed):
-    """All layer norms."""
-
-    def changed(self, clip: nn.Module, start: Parameters) -> nn.Module:
-        for module in clip.modules():
-            if isinstance(module, nn.LayerNorm):
-                module.requires_grad_(True)
-        return clip
+        down, up = self.p["offset_down"], self.p["offset_up"]
+        offsets = 8 / len(up) ** 0.5 * down @ up
+        text = encode_text(self.clip, self.ids, [self.p["ctx"]], offsets)
+        return unit(encode_images(self.clip, images)), unit(text)
 
 
 PLAIN: dict[str, Callable[..., Plain]] = {
@@ -220,10 +181,10 @@ PLAIN: dict[str, Callable[..., Plain]] = {
     "PromptSRC": PromptSRC,
     "KgCoOp": KgCoOp,
     "ProGrad": ProGrad,
-    "CLIP-LoRA": CLIPLoRA,
-    "LNTuning": LNTuning,
+    "DePT": DePT,
 }
 
 
-def _unit(x: Tensor) -> Tensor:
+def unit(x: Tensor) -> Tensor:
+    """Vectors at length one."""
     return x / x.norm(dim=-1, keepdim=True)
