@@ -33,10 +33,14 @@ class Resources:
     backbones: dict[tuple[str, str, str, str], Backbone] = field(default_factory=dict)
 
     def backbone(self, name: str, pretrained: str | bool, device: torch.device, precision: str) -> Backbone:
-        """The frozen backbone, loaded at the first call; arguments as :func:`mvlpt.models.load_backbone`'s."""
+        """The frozen backbone, loaded at the first call; arguments as :func:`mvlpt.models.load_backbone`'s.
+
+        Loading leaves torch's global generator as it was: a run draws the same numbers whether it loads or shares it.
+        """
         key = (name, str(pretrained), str(device), precision)
         if key not in self.backbones:
-            self.backbones[key] = load_backbone(name, pretrained, precision=precision, device=device)
+            with torch.random.fork_rng(devices=[]):
+                self.backbones[key] = load_backbone(name, pretrained, precision=precision, device=device)
         return self.backbones[key]
 
 
