@@ -6,6 +6,7 @@ Shapes: T tasks, S seeds, R pairs of tasks.
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 
@@ -16,10 +17,11 @@ from mvlpt.graph.choice import Candidate, predict_gains
 def surrogate_rho(
     gains: np.ndarray, share: float, similarity: np.ndarray | None = None, draws: int = 3, seed: int = 0
 ) -> float:
-    """Rank correlation within targets of predicted and mean gains.
+    """Rank correlation within targets of predicted gains with those of the runs that the prediction has not seen.
 
-    Which pairs are run is drawn for each seed anew. The runs are part of the mean gains as well, as for anyone who
-    measures some pairs to know all.
+    Which pairs are run is drawn for each seed anew; the gain of a pair is then the mean over the other seeds. What all
+    partners of a target have in common with a seed, such as the luck of its prompt alone, is taken off before: it would
+    set apart the runs that are seen from those that are not.
 
     Args:
         gains: (T, T, S) of each source for each target, NaN on the diagonal.
@@ -28,17 +30,31 @@ def surrogate_rho(
         draws: of the runs; the mean over them is returned.
         seed: of the draws.
     """
+    gains = within_target(gains)
     pairs = np.array(list(itertools.combinations(range(len(gains)), 2)))
     off = ~np.eye(len(gains), dtype=bool)
-    noise = float(within_target(gains)[off].var(axis=1, ddof=1).mean())
+    noise = float(gains[off].var(axis=1, ddof=1).mean())
     rng, found = np.random.default_rng(seed), []
     for _ in range(draws):
         known = np.full(gains.shape, np.nan)
         for column in range(gains.shape[2]):
             i, j = rng.permutation(pairs)[: round(share * len(pairs))].T
             known[i, j, column], known[j, i, column] = gains[i, j, column], gains[j, i, column]
-        found.append(within_rho(predicted_gains(known, noise, similarity), gains))
+        with warnings.catch_warnings():  # the diagonal, and a pair that was run with every seed
+            warnings.simplefilter("ignore", RuntimeWarning)
+            unseen = np.nanmean(np.where(np.isnan(known), gains, np.nan), axis=2, keepdims=True)
+        found.append(within_rho(predicted_gains(known, noise, similarity), unseen))
     return float(np.mean(found))
+
+
+def one_seed_rho(gains: np.ndarray) -> float:
+    """Rank correlation within targets of all pairs with one seed with the mean over the others; a mean over seeds.
+
+    Args:
+        gains: (T, T, S) of each source for each target, NaN on the diagonal.
+    """
+    seeds = range(gains.shape[2])
+    return float(np.mean([within_rho(gains[:, :, s], np.delete(gains, s, axis=2)) for s in seeds]))
 
 
 def predicted_gains(known: np.ndarray, noise: float, similarity: np.ndarray | None = None) -> np.ndarray:
