@@ -4,8 +4,9 @@
     python benchmarks/known_gains.py --table FILE.csv      # of another table
 
 Gains over each task alone, means over tasks and seeds that have both: first of the dark and blueprint tasks, of which
-the model knows little, then of the plain ones; of shared prompts, and of prompts adapted with the default share of
-their start. ``mvlpt.graph.choice.known_gains`` holds the same numbers as data. Runs nothing. Ends with one JSON line.
+the model knows little, with the standard deviation over tasks, then of the plain ones; of shared prompts, and of
+prompts adapted with the default share of their start. ``mvlpt.graph.choice.known_gains`` holds the same numbers as
+data. Runs nothing. Ends with one JSON line.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,12 @@ COLUMNS = {"all": "all", "visual.centred": "look", "visual": "plain", "classes":
 HEADS = {"all": "all", "classes": "tasks of the same classes"}
 LOOKS = {"little": ("dark", "blueprint"), "well": ("plain",)}
 ADAPTED = {("image", 1): "keep50", ("image", 4): "keep25"}  # 0.5 / sqrt(shots) of an image prompt's start; text keeps 0
-Gains = dict[tuple[str, int, str], tuple[tuple[float, float], tuple[float, float]]]
+Scores = Mapping[tuple[str, int], float]
+Gains = dict[tuple[str, int, str], tuple[tuple[float, float, float], tuple[float, float, float]]]
 
 
 def measured_gains(rows: Iterable[Mapping[str, Any]]) -> Gains:
-    """Points of (shared, adapted), each (little, well known), by what a prompt changes, images a class, candidate."""
+    """By what a prompt changes, images a class and candidate: (shared, adapted), each (little, well, spread)."""
     scores: dict[tuple[str, int, str], dict[tuple[str, int], float]] = {}
     for row in rows:
         if not row["group"]:
@@ -47,15 +49,22 @@ def measured_gains(rows: Iterable[Mapping[str, Any]]) -> Gains:
         adapted = f"{ADAPTED.get((kind, shots), 'adapted')}-{partition}"
         alone = scores[trainer, shots, "single"]
         found[kind, shots, name] = tuple(
-            tuple(_mean_gain(scores[trainer, shots, arm], alone, looks) for looks in LOOKS.values())
+            (
+                *(float(np.mean(_gains(scores[trainer, shots, arm], alone, looks))) for looks in LOOKS.values()),
+                float(np.std(_gains(scores[trainer, shots, arm], alone, LOOKS["little"]))),
+            )
             for arm in (shared, adapted)
         )
     return found
 
 
-def _mean_gain(scores: Mapping[tuple[str, int], float], alone: Mapping[tuple[str, int], float], looks: Any) -> float:
-    both = [key for key in scores if key in alone and key[0].rpartition("-")[2] in looks]
-    return round(float(np.mean([scores[key] - alone[key] for key in both])), 1) + 0.0  # no -0.0
+def _gains(scores: Scores, alone: Scores, looks: Sequence[str]) -> list[float]:
+    """Each task's gain, a mean over the seeds that have both."""
+    found: dict[str, list[float]] = {}
+    for (task, seed), value in scores.items():
+        if (task, seed) in alone and task.rpartition("-")[2] in looks:
+            found.setdefault(task, []).append(value - alone[task, seed])
+    return [float(np.mean(values)) for values in found.values()]
 
 
 def markdown(gains: Gains) -> str:
@@ -63,13 +72,15 @@ def markdown(gains: Gains) -> str:
     head = " | ".join(HEADS.get(name, f"by `{name}`") for name in COLUMNS)
     lines = [f"| points over alone: little, well known; shared / adapted | {head} |", "|---|" + "---|" * len(COLUMNS)]
     for kind, shots in ((kind, shots) for kind in KINDS for shots in SHOTS):
-        cells = (
-            " / ".join(", ".join(f"{value:+.1f}" for value in pair) for pair in gains[kind, shots, name])
-            for name in COLUMNS
-        )
+        cells = (" / ".join(map(_cell, gains[kind, shots, name])) for name in COLUMNS)
         named = "visual" if kind == "image" else "text"
         lines.append(f"| {named}, {shots} image{'s' * (shots > 1)} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cell(known: tuple[float, float, float]) -> str:
+    little, well, spread = known
+    return f"{little:+.1f} ± {spread:.1f}, {round(well, 1) + 0.0:+.1f}"
 
 
 def main() -> None:
@@ -80,7 +91,7 @@ def main() -> None:
     args = parser.parse_args()
     gains = measured_gains(read_table(args.table))
     print(markdown(gains))
-    print(json.dumps({"gains": {" ".join(map(str, key)): value for key, value in gains.items()}}))
+    print(json.dumps({"gains": {" ".join(map(str, key)): np.round(value, 1).tolist() for key, value in gains.items()}}))
 
 
 if __name__ == "__main__":

@@ -94,6 +94,20 @@ def test_a_candidate_below_a_simpler_one_is_never_chosen():
     assert {one.candidate for one in found} == {"single"}
 
 
+def test_of_equally_simple_candidates_the_steadier_is_taken():
+    """If they cannot be told apart; the reason says so."""
+    priors = {one.name: Prior(-9.0, 0.5) for one in CANDIDATES}
+    priors["single"] = Prior(0.0, 0.0)
+    priors["adapted-visual.centred-2"] = Prior(3.0, 0.5, 9.0)
+    priors["adapted-label-2"] = Prior(2.8, 0.5, 5.0)
+    found = choose_candidates(CANDIDATES, TASKS, NOTHING, NOTHING, priors=priors)
+    assert {one.candidate for one in found} == {"adapted-label-2"}
+    assert "adapted-label-2 differs less between tasks than adapted-visual.centred-2" in found[0].reason
+    priors["adapted-label-2"] = Prior(2.0, 0.5, 5.0)  # further behind than the error of the difference
+    found = choose_candidates(CANDIDATES, TASKS, NOTHING, NOTHING, priors=priors)
+    assert {one.candidate for one in found} == {"adapted-visual.centred-2"}
+
+
 def test_each_tasks_difference_is_shrunk_to_what_is_expected_of_it():
     """Measured exactly as expected, every task keeps its expected difference, whatever the errors."""
     expected = np.array([4.0, -2.0, 0.5])

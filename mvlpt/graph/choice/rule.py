@@ -6,7 +6,7 @@ Shapes: C candidates, T tasks.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +59,8 @@ def choose_candidates(
 
     For every task, the candidate with the highest estimate is found, where each estimate is the pooled difference to
     the simplest candidate. The simplest candidate that is at most ``tolerance`` standard errors of their difference
-    below it is chosen, if no simpler one has a higher estimate; of equally simple ones (:attr:`Candidate.level`) the
-    one with the highest estimate.
+    below it is chosen, if no simpler one has a higher estimate. Of equally simple ones (:attr:`Candidate.level`) that
+    near it is the one whose gain is known to differ least between tasks, else the one with the highest estimate.
 
     Args:
         candidates: C ways to serve the tasks.
@@ -100,29 +100,44 @@ def choose_candidates(
 
     gains = {row: difference(row, 0) for row in range(len(ordered))}
     gains = {row: gain for row, gain in gains.items() if not np.isnan(gain.scores).any()}
-    chosen: dict[str, TaskChoice] = {}
     differences: dict[tuple[int, int], Estimates] = {}
+
+    def behind(best: int, row: int, column: int) -> tuple[float, float]:
+        if row == best:
+            return 0.0, 0.0
+        if (best, row) not in differences:
+            differences[best, row] = difference(best, row)
+        return float(differences[best, row].scores[column]), float(differences[best, row].errors[column])
+
+    chosen: dict[str, TaskChoice] = {}
     for column, position in enumerate(columns):
-        best = max(gains, key=lambda row: (round(gains[row].scores[column], 9), -row))
-        simpler = -math.inf  # the highest estimate of what is simpler
-        for row in sorted(gains, key=lambda row: (ordered[row].level, -round(gains[row].scores[column], 9), row)):
-            if row == best:
-                behind, error = 0.0, 0.0
-                break
-            own = round(gains[row].scores[column], 9)
-            if own < simpler:
-                continue
-            simpler = own
-            if (best, row) not in differences:
-                differences[best, row] = difference(best, row)
-            behind = float(differences[best, row].scores[column])
-            error = float(differences[best, row].errors[column])
-            if np.isfinite(behind) and behind <= tolerance * error:
-                break
+        own = {row: round(float(gain.scores[column]), 9) for row, gain in gains.items()}
+        best = max(own, key=lambda row: (own[row], -row))
+        gaps = {row: behind(best, row, column) for row in own}
+        close = {row for row, (points, error) in gaps.items() if points <= tolerance * error}
+        row = _simplest(own, close, [one.level for one in ordered], [one.spread for one in believed])
         gain = Estimates(gains[row].scores[column], gains[row].errors[column])
         measured = not np.isnan(estimates[best].scores).all()
-        chosen[tasks[position]] = _choice(tasks[position], ordered, row, best, (behind, error), gain, measured)
+        chosen[tasks[position]] = _choice(tasks[position], ordered, row, best, gaps[row], gain, measured)
     return tuple(chosen[task] for task in tasks)
+
+
+def _simplest(own: Mapping[int, float], close: Set[int], levels: Sequence[int], spreads: Sequence[float]) -> int:
+    """The row that is chosen for one task.
+
+    Args:
+        own: the estimate of each row.
+        close: the rows within the tolerance of the best one, which is among them.
+        levels: how simple each row is.
+        spreads: of each row's gain over tasks.
+    """
+    simpler = -math.inf  # the highest estimate of what is simpler
+    for level in sorted({levels[row] for row in own}):
+        rows = sorted((row for row in own if levels[row] == level), key=lambda row: (-own[row], row))
+        if rows[0] in close and own[rows[0]] >= simpler:
+            return min((row for row in rows if row in close and own[row] >= simpler), key=spreads.__getitem__)
+        simpler = max(simpler, own[rows[0]])
+    raise AssertionError("the best is close to itself")
 
 
 def _choice(
@@ -144,8 +159,9 @@ def _choice(
     elif row == best:
         reason = f"{candidate.name} has the highest {estimate}, {gained}, and no simpler candidate is within its error."
     else:
+        why = "is simpler" if candidate.level < top.level else "differs less between tasks"
         reason = (
-            f"{candidate.name} is simpler than {top.name}, whose {estimate} is only {behind[0]:.1f} ± {behind[1]:.1f} "
+            f"{candidate.name} {why} than {top.name}, whose {estimate} is only {behind[0]:.1f} ± {behind[1]:.1f} "
             "points higher"
         )
         reason += "." if row == 0 else f"; it has {gained}."
