@@ -40,6 +40,7 @@ from benchmarks.sharing_statistics import (
     bootstrap,
     bootstrap_within,
     clearly_worse,
+    combined,
     share_of_ceiling,
     sign_accuracy,
     split_half_reliability,
@@ -60,6 +61,7 @@ from benchmarks.sharing_table import (
 RESULTS = Path(__file__).with_name("results")
 Rows = Sequence[Mapping[str, Any]]
 Unit = tuple[str, int, int, str]
+COMBINED = ("grad", "visual.centred")
 RUN_SHARES = (0.15, 0.3, 0.5)  # of the pair runs of each seed, for the surrogate
 
 
@@ -119,13 +121,15 @@ def print_pairs(rows: Rows) -> dict[str, Any]:
     print(f"{np.nanmean(gains):+.2f}, {helped:.0%} above 0, {between:.0%} of the variance between targets")
     print(f"  ceiling within targets: split-half reliability {ceiling:.2f}")
     shares, estimates = {}, estimate_arrays(rows, tasks)
+    if set(COMBINED) <= set(estimates):
+        estimates[" + ".join(COMBINED)] = combined([estimates[name] for name in COMBINED])
     for name, matrix in estimates.items():
         rho = within_rho(matrix, gains)
         low, high = bootstrap_within(matrix, gains)
         share = share_of_ceiling(rho, ceiling)
         words = f"{share:.0%} of the ceiling" if np.isfinite(share) else "no ceiling to compare with"
         signs = sign_accuracy(matrix, gains)
-        print(f"    {name:16} rho {rho:+.2f} [{low:+.2f}, {high:+.2f}], {words}; sign right {signs:.0%}")
+        print(f"    {name:22} rho {rho:+.2f} [{low:+.2f}, {high:+.2f}], {words}; sign right {signs:.0%}")
         shares[name] = {"rho": _rounded(rho), "share": _rounded(share), "sign": _rounded(signs)}
     measured = {}
     if ceiling > 0:

@@ -5,6 +5,8 @@ Shapes: A arms, T tasks, S seeds. Scores are in percent; NaN stands for "not mea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mvlpt.graph.similarity import spearman
@@ -56,6 +58,12 @@ def within_rho(estimate: np.ndarray, gains: np.ndarray) -> float:
     known = ~np.isnan(gains).any(axis=2) & ~np.isnan(estimate)
     mean = np.where(known, gains.mean(axis=2), np.nan)
     return _rho(_centred(np.where(known, estimate, np.nan))[known], _centred(mean)[known])
+
+
+def combined(estimates: Sequence[np.ndarray]) -> np.ndarray:
+    """The sum of estimates (source, target), each without the mean of its target and divided by its deviation."""
+    inside = [_centred(np.where(np.isfinite(one), one, np.nan)) for one in estimates]
+    return np.sum([one / np.nanstd(one) for one in inside], axis=0)
 
 
 def share_of_ceiling(rho: float, ceiling: float) -> float:

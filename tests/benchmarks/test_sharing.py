@@ -13,6 +13,7 @@ from benchmarks.sharing_statistics import (
     bootstrap,
     bootstrap_within,
     clearly_worse,
+    combined,
     regret,
     share_of_ceiling,
     sign_accuracy,
@@ -88,6 +89,14 @@ def test_the_surrogate_finds_all_gains_in_all_runs_and_some_in_some():
     untouched[0, 1] = untouched[1, 0] = np.nan
     assert np.isfinite(predicted_gains(untouched, 4.0)[0, 1])
     assert within_rho(predicted_gains(untouched, 4.0), truth[:, :, None]) > 0.6
+
+
+def test_combined_estimates_weigh_the_same_whatever_their_scale():
+    truth, gains = noisy_gains()
+    first, second = truth + RNG.normal(size=truth.shape), truth + RNG.normal(size=truth.shape)
+    both = combined([first, 1000 * second + 7])
+    assert np.allclose(both, combined([first, second]), equal_nan=True)
+    assert within_rho(both, gains) > max(within_rho(first, gains), within_rho(second, gains))
 
 
 def test_within_rho_against_pandas_like_centring():
