@@ -33,9 +33,10 @@ def is_standard(block: nn.Module) -> bool:
 
 def full_step(block: nn.Module, x: Tensor, *, causal: bool, fused: bool) -> Tensor:
     """Every token attends (to itself and what precedes it, if ``causal``) and is computed: (N, L, D) -> (N, L, D)."""
-    q, k, v = _project(block, block.ln_1(x), 0, 3).unflatten(-1, (3, block.attn.num_heads, -1)).unbind(-3)
-    attended = _attend(q, k, v, causal=causal)
-    return _finish(block, x, attended, fused)
+    qkv = _project(block, block.ln_1(x), 0, 3).unflatten(-1, (3, block.attn.num_heads, -1))
+    attended = [_attend(*qkv.unbind(-3), causal=causal)]
+    del qkv  # and no other reference to what was attended, so that the MLP finds this memory free
+    return _finish(block, x, attended.pop(), fused)
 
 
 def first_token_step(block: nn.Module, x: Tensor, *, fused: bool, prompts: Tensor | None = None) -> Tensor:
@@ -185,6 +186,7 @@ def _attend_repeated(
 def _finish(block: nn.Module, residual: Tensor, attended: Tensor, fused: bool) -> Tensor:
     """Output projection, residual and MLP of a block."""
     x = residual + block.ls_1(block.attn.out_proj(attended))
+    del attended
     return x + block.ls_2(_mlp(block, block.ln_2(x), fused))
 
 
