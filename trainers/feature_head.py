@@ -121,7 +121,11 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
 
     def _linear_backward(self, input: TaskInput, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Sets the head's gradients; returns the loss and the logits (B, K)."""
-        restrict = partial(self.label_space.restrict, task=input.task) if self.label_space.per_task else None
+        space = self.label_space
+
+        def restrict(logits: torch.Tensor, added: torch.Tensor) -> torch.Tensor:
+            return space.restrict(logits, torch.cat([input.task, space.tasks_of(added)])) if space.per_task else logits
+
         stream = partial(torch_stream, "feature head", self.cfg.SEED, self.epoch, self.batch_idx)
         loss, logits = self.model.backward(self.features_of(input), class_shares(label), stream, restrict)
         self.detect_anomaly(loss)

@@ -60,6 +60,11 @@ class LabelSpace:
         """The classes of some tasks."""
         return [k for task in tasks for k in range(*self.ranges[task])]
 
+    def tasks_of(self, classes: Tensor) -> Tensor:
+        """The task of each class id, both (B,)."""
+        starts = torch.tensor([start for start, _ in self.ranges], device=classes.device)
+        return torch.bucketize(classes, starts, right=True) - 1
+
     def by_task(self, classes: Sequence[int] | None) -> list[tuple[int, list[int]]]:
         """Some classes, in ascending order, or all, as (task, its classes)."""
         wanted = range(self.n_classes) if classes is None else classes

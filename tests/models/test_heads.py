@@ -7,6 +7,7 @@ from support.tiny_clip import tiny_backbone
 from torch.nn import functional as F
 
 from mvlpt.errors import PromptError
+from mvlpt.models import LabelSpace
 from mvlpt.models.heads import (
     CLAPHead,
     ClassTexts,
@@ -193,7 +194,10 @@ def test_lp_plus_plus_starts_and_steps_as_in_the_paper(texts, support):
     np.testing.assert_allclose(head.alpha.detach(), alpha, rtol=1e-4)
 
 
-def test_class_prompts_are_samples_of_the_cross_modal_probe(texts):
+@pytest.mark.parametrize("per_task", [False, True])
+def test_class_prompts_are_samples_of_the_cross_modal_probe(texts, per_task):
+    """Among all classes, or each among those of its own task."""
+    space = LabelSpace("per_task" if per_task else "joint", TASKS, CLASSES)
     head = made(CrossModalHead, texts, text_share=0.3)
     with torch.no_grad():
         head.weight.mul_(1.3)  # lengths count
@@ -204,14 +208,21 @@ def test_class_prompts_are_samples_of_the_cross_modal_probe(texts):
     rows_of_both = [(f[b], int(labels[b]), 0.7 / 4) for b in range(4)]
     rows_of_both += [(samples[row], row % CLASSES, 0.3 / 4) for row in drawn]
     for row, label, weight in rows_of_both:
-        logits = 20 * w @ row
+        start, stop = next(bounds for bounds in TASKS if label < bounds[1]) if per_task else (0, CLASSES)
+        logits = np.full(CLASSES, -np.inf)
+        logits[start:stop] = 20 * w[start:stop] @ row
         probability = np.exp(logits) / np.exp(logits).sum()
         losses.append(-weight * np.log(probability[label]))
         gradient += 20 * weight * np.outer(probability - np.eye(CLASSES)[label], row)
-    loss, logits = head.backward(images, labels, lambda: torch.Generator().manual_seed(6))
+
+    def restrict(logits, added):
+        return space.restrict(logits, space.tasks_of(torch.cat([labels, added]))) if per_task else logits
+
+    loss, logits = head.backward(images, labels, lambda: torch.Generator().manual_seed(6), restrict)
     np.testing.assert_allclose(loss, np.sum(losses), rtol=1e-5)
     np.testing.assert_allclose(head.weight.grad, gradient, atol=1e-5)
-    torch.testing.assert_close(logits, head(images).detach())
+    expected = head(images).detach()
+    torch.testing.assert_close(logits, space.restrict(expected, torch.zeros(4, dtype=int)) if per_task else expected)
 
 
 @pytest.mark.parametrize("multi_label", [False, True])
@@ -233,7 +244,11 @@ def test_gradients_that_are_written_out_are_those_of_autograd(texts, support, ki
     expected = -(shares * logs.masked_fill(foreign, 0)).sum(dim=-1).mean()
     (expected + head.penalty()).backward()
     gradients = {name: parameter.grad.clone() for name, parameter in head.named_parameters()}
-    loss, _ = head.backward(features, targets, torch.Generator, lambda logits: logits.masked_fill(foreign, -torch.inf))
+
+    def restrict(logits, added):
+        return logits.masked_fill(F.pad(foreign, (0, 0, 0, len(added))), -torch.inf)
+
+    loss, _ = head.backward(features, targets, torch.Generator, restrict)
     torch.testing.assert_close(loss, expected.detach())
     for name, parameter in head.named_parameters():
         torch.testing.assert_close(parameter.grad, gradients[name], rtol=1e-4, atol=1e-5)

@@ -45,7 +45,7 @@ class LinearHead(FeatureHead):
         features: Tensor,
         targets: Tensor,
         stream: Stream,
-        restrict: Callable[[Tensor], Tensor] | None = None,
+        restrict: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Sets the gradients of a step: of the weighted cross-entropy of its rows and of the penalty.
 
@@ -53,7 +53,8 @@ class LinearHead(FeatureHead):
             features: (B, E) of the images.
             targets: (B,) class ids, or (B, K) the share that each class has of an image.
             stream: makes the random stream of the step.
-            restrict: sets logits (B, K) of classes that an image does not compete with to ``-inf``.
+            restrict: sets logits (R, K) of classes that a row does not compete with to ``-inf``, given the class ids
+                (R - B,) of the rows that the method adds.
 
         Returns:
             The cross-entropy, and the images' logits (B, K).
@@ -62,7 +63,8 @@ class LinearHead(FeatureHead):
         features, targets, weights = self.rows(features, targets, stream)
         logits = features @ self.class_weights().t()
         if restrict is not None:
-            logits = torch.cat([restrict(logits[:images]), logits[images:]])
+            added = targets[images:]
+            logits = restrict(logits, added if added.ndim == 1 else added.argmax(dim=1))
         losses, errors = cross_entropy(logits, targets)
         self.set_gradients(errors.mul_(weights[:, None]).t() @ features)
         return weights @ losses, logits[:images]
