@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
@@ -19,6 +20,8 @@ from mvlpt.models.heads import FeatureHead, LinearHead, Support, options_of
 from mvlpt.randomness import torch_stream
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
 from mvlpt.trainers.losses import class_shares, correct, prompt_losses
+
+SMALL_STEP = 2**25  # multiplications of a forward pass, about a millisecond of one thread
 
 
 class FeatureHeadTrainer(FrozenCLIPTrainer):
@@ -89,6 +92,14 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
             self.train_loader_x = _WholeBatch(self.train_loader_x, support)
         super().before_train()
 
+    def run_epoch(self) -> None:
+        """An epoch; of small steps on one CPU thread, since several would mostly wait for each other."""
+        products = self.cfg.DATALOADER.TRAIN_X.BATCH_SIZE * sum(values.numel() for values in self.model.parameters())
+        with one_thread() if products < SMALL_STEP and not self.head.whole_batches else nullcontext():
+            super().run_epoch()
+
+    run_epoch.resumes_inside = True
+
     def support(self) -> Support:
         """The features, labels and tasks of all training images; images that cannot be read have no label.
 
@@ -147,6 +158,17 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
         """Loads a head that was fitted to any number of images."""
         self.model.expect(state)
         super().load_model_state(name, state, origin)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes on one CPU thread inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _support_of(loader: FeatureLoader, classes: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
