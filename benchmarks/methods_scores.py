@@ -4,6 +4,7 @@
     python benchmarks/methods_scores.py --quick                                                          # a minute
     python benchmarks/methods_scores.py --plan                                           # what is missing; runs nothing
     python benchmarks/methods_scores.py --methods TipAdapter,MaPLe --seeds 4-5           # more of some
+    python benchmarks/methods_scores.py --methods R-AMT --options OPTIM.LR=0.01 --table rates.csv --work output/rates
 
 Twelve tasks (4 subjects in 3 looks), one image a class, each method by its ``configs/trainers/NAME/embedded.yaml``;
 tested on the images of validation designers. TFUP and TPT take no labels: the first sees all training images (-1 in the
@@ -32,6 +33,8 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import yaml
 
 from mvlpt.io import atomic_write
 
@@ -107,7 +110,7 @@ def measure(args: argparse.Namespace, method: str, arm: str, seed: int) -> dict[
         arms=(ARMS[arm],),
         shots=(shots,),
         seeds=(seed,),
-        options={"RUN.TENSORBOARD": False, **({"OPTIM.MAX_EPOCH": 2} if args.quick else {})},
+        options={"RUN.TENSORBOARD": False, **args.options, **({"OPTIM.MAX_EPOCH": 2} if args.quick else {})},
         arm_options={"grouped": SHARED},
         executor={"name": "inline"},
         features=False,
@@ -151,9 +154,13 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=1)
     parser.add_argument("--seeds", type=_numbers, default=[1, 2, 3], help="such as 1-3")
     parser.add_argument("--table", type=Path, help=f"default: {TABLE.parent.name}/{TABLE.name}")
+    parser.add_argument("--options", nargs="+", default=[], metavar="KEY=VALUE", help="of every run; needs --table")
     parser.add_argument("--plan", action="store_true", help="print what is missing; run nothing")
     parser.add_argument("--quick", action="store_true", help="3 tasks, 1 seed, 2 epochs, four methods: does it run?")
     args = parser.parse_args()
+    if args.options and not args.table:
+        parser.error("scores with other options than the files' need a --table of their own")
+    args.options = {key: yaml.safe_load(value) for key, _, value in (word.partition("=") for word in args.options)}
     args.subjects = SUBJECTS
     with contextlib.ExitStack() as stack:
         if args.quick:

@@ -4,6 +4,7 @@
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python benchmarks/sharing.py --work output/quick --quick  # minutes
     python benchmarks/sharing.py --plan          # what is missing, and what it costs
     python benchmarks/sharing.py --table-only    # what the table says; no run
+    python benchmarks/sharing.py --known         # what the chooser takes from it, the table of docs/choosing.md
 
 Scores go to ``benchmarks/results/sharing.csv`` as seeds complete: the same command goes on where the table ends.
 Several may run side by side on other ``--trainers`` or ``--shots``, each with a ``--table`` of its own. The parts of a
@@ -36,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from benchmarks.sharing_known import markdown
 from benchmarks.sharing_statistics import (
     bootstrap,
     bootstrap_within,
@@ -50,6 +52,7 @@ from benchmarks.sharing_statistics import (
 from benchmarks.sharing_surrogate import one_seed_rho, surrogate_rho
 from benchmarks.sharing_table import (
     CHOSEN,
+    PARTS,
     estimate_arrays,
     gain_array,
     measured_units,
@@ -209,22 +212,22 @@ def main() -> None:
     parser.add_argument("--trainers", type=lambda words: words.split(","), default=["VPT", "CoOp", "UPT"])
     parser.add_argument("--shots", type=_numbers, default=[1, 2, 4, 8])
     parser.add_argument("--seeds", type=_numbers, default=list(range(1, 9)), help="such as 1-8")
-    parser.add_argument(
-        "--parts",
-        type=lambda words: words.split(","),
-        default=["arms", "shares", "pairs", "estimates", "short", CHOSEN],
-    )
+    parser.add_argument("--parts", type=lambda words: words.split(","), default=list(PARTS))
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--budget", type=float, default=0.0, help="of the chooser (default: its own)")
     parser.add_argument("--table", default="", help="default: benchmarks/results/sharing.csv; with --quick in --work")
     parser.add_argument("--plan", action="store_true", help="print what is missing and what it costs; run nothing")
     parser.add_argument("--table-only", action="store_true", help="print what the table says; run nothing")
+    parser.add_argument("--known", action="store_true", help="print what the chooser knows from the table; run nothing")
     args = parser.parse_args()
     if args.quick:
         args.trainers, args.shots, args.seeds, args.epochs = ["CoOp"], [2], [1, 2], 3
     table = Path(args.table or (Path(args.work) if args.quick else RESULTS) / "sharing.csv")
     if args.plan:
         print_plan(args, list(missing_units(args, read_table(table))))
+        return
+    if args.known:
+        print(markdown(read_table(table)))
         return
     if not args.table_only:
         measure(args, table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from mvlpt.errors import ConfigError
 from mvlpt.models import LabelSpace
 from mvlpt.models.heads import FeatureHead, LinearHead, Support, options_of
 from mvlpt.randomness import torch_stream
+from mvlpt.runtime import one_thread
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
 from mvlpt.trainers.losses import class_shares, correct, prompt_losses
 
@@ -158,17 +159,6 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
         """Loads a head that was fitted to any number of images."""
         self.model.expect(state)
         super().load_model_state(name, state, origin)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch computes on one CPU thread inside the block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _support_of(loader: FeatureLoader, classes: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

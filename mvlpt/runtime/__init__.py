@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mvlpt.runtime.interrupts import Interrupted, StopRequest
     from mvlpt.runtime.log import log_to_file, setup_logging
     from mvlpt.runtime.progress import FILE_VARIABLE, TrainingProgress, counting
+    from mvlpt.runtime.threads import one_thread
 
 __all__ = [
     "FILE_VARIABLE",
@@ -25,6 +26,7 @@ __all__ = [
     "TrainingProgress",
     "counting",
     "log_to_file",
+    "one_thread",
     "setup_logging",
     "short_time",
     "stderr_console",
@@ -37,6 +39,7 @@ __getattr__ = lazy_exports(
         "EpochTable": "epoch_table",
         "FILE_VARIABLE": "progress",
         "Interrupted": "interrupts",
+        "one_thread": "threads",
         "StopRequest": "interrupts",
         "TrainingProgress": "progress",
         "counting": "progress",

@@ -19,7 +19,7 @@ from mvlpt.graph.choice import (
     pooled_difference,
     predict_gains,
     propose_candidates,
-    steadied,
+    shrunk_accuracies,
 )
 
 TASKS = ("a", "b", "c", "d")
@@ -59,11 +59,11 @@ def test_what_is_known_lies_between_its_ends():
     )
 
 
-def test_accuracies_on_few_images_are_pulled_to_the_mean():
+def test_accuracies_on_few_images_are_shrunk_to_the_mean():
     """As if the mean had been seen on four images more."""
-    found = steadied([0.0, 1.0, 0.5], [4, 12, 1])
+    found = shrunk_accuracies([0.0, 1.0, 0.5], [4, 12, 1])
     assert found == pytest.approx([0.25, (12 + 2) / 16, 0.5])
-    assert steadied([0.2, 0.8], [10**6, 10**6]) == pytest.approx([0.2, 0.8], abs=1e-5)
+    assert shrunk_accuracies([0.2, 0.8], [10**6, 10**6]) == pytest.approx([0.2, 0.8], abs=1e-5)
 
 
 def test_known_gains_prefer_the_objectives_number_of_groups():

@@ -39,7 +39,7 @@ from mvlpt.graph.choice import (
     known_gains,
     least_budget,
     propose_candidates,
-    steadied,
+    shrunk_accuracies,
     write_choice,
 )
 from mvlpt.schedule import Plan
@@ -120,18 +120,18 @@ def _graphs(
 def _partners(graph: tuple[TaskGraph, str], names: Mapping[str, str]) -> dict[str, np.ndarray | None]:
     """What helps to predict gains: the affinity of a graph and the similarity of its tasks, (T, T) in their order."""
     known, affinity = graph
-    order = [known.tasks.index(name) for name in names.values()]
-    order = np.ix_(order, order)
+    rows = [known.tasks.index(name) for name in names.values()]
+    pairs = np.ix_(rows, rows)
     return {
-        "affinity": known.matrix(affinity)[order] if affinity else None,
-        "similarity": known.matrix(MATRICES[0])[order],
+        "affinity": known.matrix(affinity)[pairs] if affinity else None,
+        "similarity": known.matrix(MATRICES[0])[pairs],
     }
 
 
 def _zero_shot(graph: tuple[TaskGraph, str], names: Mapping[str, str]) -> list[float]:
-    """The untuned model's accuracy on each task's training images, steadied, in the order of the experiment's tasks."""
+    """The untuned model's accuracy on each task's training images, shrunk, in the order of the experiment's tasks."""
     tasks = [graph[0].attributes[name] for name in names.values()]
-    return steadied([task["zero_shot"] for task in tasks], [task["images"] for task in tasks])
+    return shrunk_accuracies([task["zero_shot"] for task in tasks], [task["images"] for task in tasks])
 
 
 def _candidates(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mvlpt.experiment.costs.model import BACKWARD, CostModel, Rates
 from mvlpt.experiment.costs.sizes import architecture, is_foreign
 from mvlpt.io import read_json, write_json
 from mvlpt.models.backbone import suppress_logging
+from mvlpt.runtime import one_thread
 
 FILE = "calibration.json"
 FORMAT, VERSION = "mvlpt-calibration", 1
@@ -76,15 +78,8 @@ def measure_rates(name: str, image_size: int, device: str) -> Rates:
         image_size: in pixels.
         device: ``cpu`` (one thread, as a job has) or ``cuda``.
     """
-    import torch
-
-    threads = torch.get_num_threads()
-    if device == "cpu":
-        torch.set_num_threads(1)
-    try:
+    with one_thread() if device == "cpu" else nullcontext():
         seconds, flops = _measure(name, image_size, device)
-    finally:
-        torch.set_num_threads(threads)
     small, large = seconds
     rate = (flops[1] - flops[0]) / max(large - small, 1e-6)
     default = DEFAULTS[device]

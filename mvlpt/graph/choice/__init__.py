@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         WELL_KNOWN,
         Prior,
         known_gains,
-        steadied,
+        shrunk_accuracies,
     )
     from mvlpt.graph.choice.rule import TaskChoice, choose_candidates
     from mvlpt.graph.choice.sets import ChosenPrompts, choose_prompts
@@ -44,7 +44,7 @@ _HOMES = {
         "WELL_KNOWN",
         "Prior",
         "known_gains",
-        "steadied",
+        "shrunk_accuracies",
     ),
     "rule": ("TaskChoice", "choose_candidates"),
     "sets": ("ChosenPrompts", "choose_prompts"),
@@ -82,7 +82,7 @@ __all__ = [
     "predict_gains",
     "propose_candidates",
     "read_choice",
-    "steadied",
+    "shrunk_accuracies",
     "write_choice",
 ]
 

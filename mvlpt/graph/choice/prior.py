@@ -2,8 +2,8 @@
 
 With one image a class, folds can leave out classes only, which favours sharing by an unknown amount. So what was
 measured on other images counts more there. The gains are means over the 24 embedded tasks, tested on their validation
-designers (``benchmarks/known_gains.py`` prints them). They depend on how much the untuned model knows of a task: a text
-prompt of a task that it knows well gains nothing from other tasks.
+designers (``benchmarks/sharing.py --known`` prints them). They depend on how much the untuned model knows of a task: a
+text prompt of a task that it knows well gains nothing from other tasks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ OTHER_SPREAD = 12.0  # points, of gains of groups that were never measured: no l
 OTHER_COUNT = -1.0  # points, for another number of groups than the objective prefers
 ERROR = 0.5  # standard error of a mean gain, points: over 24 tasks and several seeds; on other tasks it is larger
 ELSEWHERE = 1.0  # the error that is allowed for where folds of images can correct what is known
-PRIOR_IMAGES = 4.0  # an accuracy on few images is pulled to the mean over tasks as by this many images
+PRIOR_IMAGES = 4.0  # an accuracy on few images is shrunk to the mean over tasks as by this many images
 CLASS_FOLD_BIAS = 5.0  # points, the size of the error that folds which leave out classes make for all tasks alike
 
 
@@ -102,8 +102,8 @@ def known_gains(
     return found
 
 
-def steadied(accuracies: Sequence[float], images: Sequence[int]) -> list[float]:
-    """Accuracies on few images, each pulled to the mean over tasks: (n a + m mean) / (n + m), m = ``PRIOR_IMAGES``.
+def shrunk_accuracies(accuracies: Sequence[float], images: Sequence[int]) -> list[float]:
+    """Accuracies on few images, each shrunk to the mean over tasks: (n a + m mean) / (n + m), m = ``PRIOR_IMAGES``.
 
     The posterior mean under a beta distribution round the mean of all tasks. With one image a class an accuracy has a
     standard error of 10 to 20 points, and says less of a task than of the tasks together.

@@ -1,0 +1,62 @@
+"""What the chooser knows before it measures anything: gains over each task alone, from the table of the sharing suite.
+
+``mvlpt.graph.choice.known_gains`` holds the same numbers as data; ``benchmarks/sharing.py --known`` prints them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.sharing_table import Row, score_array
+
+KINDS = {"image": "VPT", "text": "CoOp"}  # what a prompt changes, and the trainer that measures it
+SHOTS = (1, 4)
+COLUMNS = {"all": "all", "visual.centred": "look", "visual": "plain", "classes": "subject"}
+HEADS = {"all": "all", "classes": "tasks of the same classes"}
+WELL_KNOWN = "-plain"  # ends the names of the tasks that the model knows well
+ADAPTED = {("image", 1): "keep50", ("image", 4): "keep25"}  # 0.5 / sqrt(shots) of an image prompt's start; text keeps 0
+Known = tuple[float, float, float]
+
+
+def measured_gains(rows: Sequence[Row]) -> dict[tuple[str, int, str], tuple[Known, Known]]:
+    """By what a prompt changes, images a class and candidate: of shared prompts, and of those adapted from them.
+
+    Of each: the mean gain of tasks that the model knows little, and well, over the seeds that have both arms; and the
+    standard deviation over the tasks that it knows little. In points.
+    """
+    found = {}
+    for kind, trainer in KINDS.items():
+        for shots in SHOTS:
+            mine = [row for row in rows if (row["trainer"], row["shots"]) == (trainer, shots)]
+            for name, partition in COLUMNS.items():
+                shared = "all" if partition == "all" else f"grouped-{partition}"
+                adapted = f"{ADAPTED.get((kind, shots), 'adapted')}-{partition}"
+                found[kind, shots, name] = _known(mine, shared), _known(mine, adapted)
+    return found
+
+
+def _known(rows: Sequence[Row], arm: str) -> Known:
+    (alone, scores), tasks, _ = score_array(rows, ["single", arm])
+    gains = (scores - alone).mean(axis=1)
+    well = np.array([task.endswith(WELL_KNOWN) for task in tasks])
+    return float(gains[~well].mean()), float(gains[well].mean()), float(gains[~well].std())
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The table of docs/choosing.md."""
+    head = " | ".join(HEADS.get(name, f"by `{name}`") for name in COLUMNS)
+    lines = [f"| points over alone: little, well known; shared / adapted | {head} |", "|---|" + "---|" * len(COLUMNS)]
+    gains = measured_gains(rows)
+    for kind in KINDS:
+        for shots in SHOTS:
+            cells = (" / ".join(map(_cell, gains[kind, shots, name])) for name in COLUMNS)
+            named = "visual" if kind == "image" else "text"
+            lines.append(f"| {named}, {shots} image{'s' * (shots > 1)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(known: Known) -> str:
+    little, well, spread = known
+    return f"{little:+.1f} ± {spread:.1f}, {round(well, 1) + 0.0:+.1f}"
