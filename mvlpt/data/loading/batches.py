@@ -56,9 +56,11 @@ class EpochBatchSampler(Sampler[list[ViewIndex]]):
         return whole if self.drop_last and whole else whole + (rest > 0)
 
     def _batches(self, epoch: int, start_batch: int) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
-        drawn: dict[int, int] = {}
-        for number, positions in enumerate(self._split(self.sampler.order(epoch), epoch)):
-            views = [0] * len(positions) if self.views is None else self._views(epoch, drawn, positions)
+        order = self.sampler.order(epoch)
+        once = self.views is None or len(set(order)) == len(order)
+        drawn: dict[int, int] | None = None if once else {}
+        for number, positions in enumerate(self._split(order, epoch)):
+            views = self._views(epoch, drawn, positions)
             if number >= start_batch:
                 yield positions, views
 
@@ -67,14 +69,16 @@ class EpochBatchSampler(Sampler[list[ViewIndex]]):
         for number in range(self._count(len(order))):
             yield order[number * self.batch_size : (number + 1) * self.batch_size]
 
-    def _views(self, epoch: int, drawn: dict[int, int], positions: Sequence[int]) -> list[int]:
-        views, seen = self.views, drawn.get
-        if len(set(positions)) == len(positions) and drawn.keys().isdisjoint(positions):  # all for the first time
-            drawn.update(dict.fromkeys(positions, 1))
+    def _views(self, epoch: int, drawn: dict[int, int] | None, positions: Sequence[int]) -> list[int]:
+        """The view of each image; ``drawn`` counts its draws of the epoch, ``None`` where each is drawn once."""
+        views = self.views
+        if views is None:
+            return [0] * len(positions)
+        if drawn is None:
             return [epoch % views if views else epoch] * len(positions)
         found = []
         for position in positions:
-            again = seen(position, 0)
+            again = drawn.get(position, 0)
             drawn[position] = again + 1
             found.append((epoch + again) % views if views else epoch + (again << 32))
         return found

@@ -104,10 +104,15 @@ def scaled(vectors: Tensor, length: Tensor) -> Tensor:
 
 
 def gradient_of_scaled(vectors: Tensor, length: Tensor, gradient: Tensor) -> Tensor:
-    """The gradient (K, E) for the vectors of :func:`scaled`, given that for its result; without the part along them."""
+    """The gradient (K, E) for the vectors of :func:`scaled`, without the part along them.
+
+    Args:
+        vectors, length: those of :func:`scaled`.
+        gradient: (K, E) for its result; overwritten.
+    """
     norms = _lengths(vectors)
     along = torch.linalg.vecdot(vectors, gradient)[:, None] / norms.square()
-    return torch.addcmul(gradient, vectors, along, value=-1).mul_(length / norms)
+    return gradient.addcmul_(vectors, along, value=-1).mul_(length / norms)
 
 
 def _lengths(vectors: Tensor) -> Tensor:
