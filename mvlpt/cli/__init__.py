@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import os
 import sys
@@ -39,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     # Before torch is imported: threads that spin while they wait cost up to 40 x on a busy machine with few cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)  # or Python's last collection looks through all of torch, which takes over a second
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: mvlpt COMMAND [options]\n\nMultitask vision-language prompt tuning. Commands:\n")
         for name, purpose in COMMANDS.items():
