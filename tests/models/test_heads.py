@@ -256,7 +256,7 @@ def test_gradients_that_are_written_out_are_those_of_autograd(texts, support, ki
 
 def test_a_head_need_not_write_out_its_gradients(texts, support):
     class Plain(CLAPHead):
-        set_gradients = LinearHead.set_gradients
+        linearise = LinearHead.linearise
 
     features, labels = support.features[0, :6], torch.tensor([0, 1, 2, 0, 1, 2])
     found = []

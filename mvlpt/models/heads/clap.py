@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mvlpt.models.heads.base import ClassTexts, Support
-from mvlpt.models.heads.linear import LinearHead, gradient_of_scaled, scaled
+from mvlpt.models.heads.linear import LinearHead, Pullback, scaled
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class CLAPHead(LinearHead):
     @torch.no_grad()
     def fit(self, support: Support) -> None:
         """Computes the multipliers; a class without images gets 1, so that it stays as it is."""
-        logits = support.features @ scaled(self.text_raw, self.scale).t()
+        logits = support.features @ scaled(self.text_raw, self.scale)[0].t()
         mine = support.task[:, None] == _task_of_classes(support)[None]  # zero-shot among the image's own classes
         probability = logits.masked_fill(~mine, -torch.inf).softmax(dim=-1).nan_to_num().mean(dim=0)
         count = support.shares.sum(dim=0)
@@ -51,7 +51,7 @@ class CLAPHead(LinearHead):
 
     def class_weights(self) -> Tensor:
         """The weights at the length of the temperature."""
-        return scaled(self.prototypes, self.scale)
+        return scaled(self.prototypes, self.scale)[0]
 
     def penalty(self) -> Tensor | float:
         """What pulls the weights to the zero-shot ones."""
@@ -59,12 +59,17 @@ class CLAPHead(LinearHead):
             return 0.0
         return (self.multipliers * (self.prototypes - self.text_raw).square().sum(dim=-1)).mean()
 
-    def set_gradients(self, gradient: Tensor) -> None:
+    def linearise(self) -> tuple[Tensor, Pullback]:
         """Through the normalisation, and what the penalty adds."""
-        self.prototypes.grad = gradient_of_scaled(self.prototypes, self.scale, gradient)
-        if self.chosen.constraint:
-            moved = self.prototypes - self.text_raw
-            self.prototypes.grad.addcmul_(self.multipliers[:, None], moved, value=2 / len(moved))
+        weights, pull_back = scaled(self.prototypes, self.scale)
+
+        def set_gradients(gradient: Tensor) -> None:
+            self.prototypes.grad = pull_back(gradient)
+            if self.chosen.constraint:
+                moved = self.prototypes - self.text_raw
+                self.prototypes.grad.addcmul_(self.multipliers[:, None], moved, value=2 / len(moved))
+
+        return weights, set_gradients
 
 
 def _task_of_classes(support: Support) -> Tensor:

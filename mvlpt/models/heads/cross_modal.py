@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from mvlpt.errors import PromptError
 from mvlpt.models.heads.base import ClassTexts
-from mvlpt.models.heads.linear import LinearHead, Stream, row_weights
+from mvlpt.models.heads.linear import LinearHead, Pullback, Stream, row_weights
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ class CrossModalHead(LinearHead):
         weights = row_weights(features.device, (images, 1 - share), (len(drawn), share))
         return torch.cat([features, samples]), torch.cat([targets, labels]), weights
 
-    def set_gradients(self, gradient: Tensor) -> None:
-        """That of the class weights, times the temperature."""
-        self.weight.grad = gradient.mul_(self.scale)
+    def linearise(self) -> tuple[Tensor, Pullback]:
+        """The weights, times the temperature, which their gradient gets as well."""
+
+        def set_gradients(gradient: Tensor) -> None:
+            self.weight.grad = gradient.mul_(self.scale)
+
+        return self.class_weights(), set_gradients

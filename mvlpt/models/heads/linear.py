@@ -17,11 +17,12 @@ from torch import Tensor
 from mvlpt.models.heads.base import FeatureHead
 
 Stream = Callable[[], torch.Generator]
+Pullback = Callable[[Tensor], None]
 SMALLEST = 1e-12  # length that a vector is divided by at least, as in ``F.normalize``
 
 
 class LinearHead(FeatureHead):
-    """A subclass gives the class weights, and may write out what :meth:`set_gradients` computes by autograd."""
+    """A subclass gives the class weights, and may write out what :meth:`linearise` leaves to autograd."""
 
     def class_weights(self) -> Tensor:
         """(K, E) such that logits are ``features @ weights.T``."""
@@ -61,19 +62,27 @@ class LinearHead(FeatureHead):
         """
         images = len(features)
         features, targets, weights = self.rows(features, targets, stream)
-        logits = features @ self.class_weights().t()
+        class_weights, set_gradients = self.linearise()
+        logits = features @ class_weights.t()
         if restrict is not None:
             added = targets[images:]
             logits = restrict(logits, added if added.ndim == 1 else added.argmax(dim=1))
         losses, errors = cross_entropy(logits, targets)
-        self.set_gradients(errors.mul_(weights[:, None]).t() @ features)
+        set_gradients(errors.mul_(weights[:, None]).t() @ features)
         return weights @ losses, logits[:images]
 
-    def set_gradients(self, gradient: Tensor) -> None:
-        """Sets the gradients of the parameters, with the penalty's, from that of the class weights (K, E)."""
-        self.zero_grad()
-        with torch.enable_grad():
-            ((self.class_weights() * gradient).sum() + self.penalty()).backward()
+    def linearise(self) -> tuple[Tensor, Pullback]:
+        """The class weights, and what sets the parameters' gradients, with the penalty's, from that of the weights.
+
+        The latter is called once, before the parameters change, and may overwrite the gradient (K, E) that it is given.
+        """
+
+        def set_gradients(gradient: Tensor) -> None:
+            self.zero_grad()
+            with torch.enable_grad():
+                ((self.class_weights() * gradient).sum() + self.penalty()).backward()
+
+        return self.class_weights(), set_gradients
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,22 +107,16 @@ def row_weights(device: torch.device, *parts: tuple[int, float]) -> Tensor:
     return torch.cat([torch.full((rows,), weight / rows, device=device) for rows, weight in parts if rows])
 
 
-def scaled(vectors: Tensor, length: Tensor) -> Tensor:
-    """Vectors (K, E) of any length, brought to this one."""
-    return vectors * (length / _lengths(vectors))
+def scaled(vectors: Tensor, length: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Vectors (K, E) of any length, brought to this one; and the map from a gradient for these to one for those.
 
-
-def gradient_of_scaled(vectors: Tensor, length: Tensor, gradient: Tensor) -> Tensor:
-    """The gradient (K, E) for the vectors of :func:`scaled`, without the part along them.
-
-    Args:
-        vectors, length: those of :func:`scaled`.
-        gradient: (K, E) for its result; overwritten.
+    The map takes away the part along the vectors, and overwrites the gradient (K, E).
     """
-    norms = _lengths(vectors)
-    along = torch.linalg.vecdot(vectors, gradient)[:, None] / norms.square()
-    return gradient.addcmul_(vectors, along, value=-1).mul_(length / norms)
+    rates = length / torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp_min(SMALLEST)
+    results = vectors * rates
 
+    def pull_back(gradient: Tensor) -> Tensor:
+        along = torch.linalg.vecdot(results, gradient)[:, None] / length.square()
+        return gradient.addcmul_(results, along, value=-1).mul_(rates)
 
-def _lengths(vectors: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(vectors, dim=-1, keepdim=True).clamp_min(SMALLEST)
+    return results, pull_back

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mvlpt.errors import PromptError
 from mvlpt.models.heads.base import ClassTexts, Support
-from mvlpt.models.heads.linear import LinearHead
+from mvlpt.models.heads.linear import LinearHead, Pullback
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,14 @@ class LPPlusPlusHead(LinearHead):
         """w + alpha t."""
         return self.weight + self.alpha[:, None] * self.text_weights
 
-    def set_gradients(self, gradient: Tensor) -> None:
-        """That of w is that of the class weights; that of alpha its share along the text features."""
-        self.weight.grad = gradient
-        self.alpha.grad = (gradient * self.text_weights).sum(dim=-1)
+    def linearise(self) -> tuple[Tensor, Pullback]:
+        """The gradient of w is that of the class weights; that of alpha its share along the text features."""
+
+        def set_gradients(gradient: Tensor) -> None:
+            self.weight.grad = gradient
+            self.alpha.grad = (gradient * self.text_weights).sum(dim=-1)
+
+        return self.class_weights(), set_gradients
 
     def optimizer(self) -> torch.optim.Optimizer:
         """Gradient descent, with momentum for the weights only."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mvlpt.models.heads.base import ClassTexts
-from mvlpt.models.heads.linear import LinearHead, gradient_of_scaled, scaled
+from mvlpt.models.heads.linear import LinearHead, Pullback, scaled
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,16 @@ class TaskResHead(LinearHead):
 
     def class_weights(self) -> Tensor:
         """The adapted text features at the length of the temperature."""
-        return scaled(self._adapted(), self.scale)
+        return scaled(self._adapted(), self.scale)[0]
 
-    def set_gradients(self, gradient: Tensor) -> None:
+    def linearise(self) -> tuple[Tensor, Pullback]:
         """Through the normalisation to the residuals."""
-        gradient = gradient_of_scaled(self._adapted(), self.scale, gradient)
-        self.text_feature_residuals.grad = gradient.mul_(self.chosen.residual_scale)
+        weights, pull_back = scaled(self._adapted(), self.scale)
+
+        def set_gradients(gradient: Tensor) -> None:
+            self.text_feature_residuals.grad = pull_back(gradient).mul_(self.chosen.residual_scale)
+
+        return weights, set_gradients
 
     def _adapted(self) -> Tensor:
         return self.text_raw + self.chosen.residual_scale * self.text_feature_residuals
