@@ -81,11 +81,16 @@ def gain_array(rows: Sequence[Row]) -> tuple[np.ndarray, tuple[str, ...], tuple[
 
 
 def estimate_arrays(rows: Sequence[Row], tasks: Sequence[str]) -> dict[str, np.ndarray]:
-    """Each estimator's matrix (source, target) over tasks."""
+    """Each estimator's matrix (source, target) over tasks: the mean over the seeds that have it."""
     found: dict[str, np.ndarray] = {}
+    counts: dict[str, np.ndarray] = {}
     for row in rows:
         if row["arm"].startswith(ESTIMATE) and row["task"] in tasks and row["group"] in tasks:
             name = row["arm"].removeprefix(ESTIMATE)
-            matrix = found.setdefault(name, np.full((len(tasks), len(tasks)), np.nan))
-            matrix[tasks.index(row["group"]), tasks.index(row["task"])] = row["value"]
-    return found
+            for table, value in ((found, row["value"]), (counts, 1)):
+                matrix = table.setdefault(name, np.zeros((len(tasks), len(tasks))))
+                matrix[tasks.index(row["group"]), tasks.index(row["task"])] += value
+    return {
+        name: np.divide(total, counts[name], out=np.full(total.shape, np.nan), where=counts[name] > 0)
+        for name, total in found.items()
+    }

@@ -188,8 +188,10 @@ def test_arrays_of_a_table():
     assert (tasks, seeds) == (("a", "b"), (1,))
     assert gains[0, 1, 0] == gains[1, 0, 0] == 3
     assert np.isnan(gains[0, 0, 0])
-    estimate = estimate_arrays(table(), tasks)["grad"]
-    assert (estimate[1, 0], estimate[0, 1]) == (0.5, 0.25)
+    rows = [*table(), row("estimate-grad", "a", 0.75, 2, "b")]
+    estimate = estimate_arrays(rows, tasks)["grad"]
+    assert (estimate[1, 0], estimate[0, 1]) == (0.625, 0.25)  # the mean over the seeds that have it
+    assert np.isnan(estimate[0, 0])
 
 
 def test_what_is_missing_goes_seed_by_seed():
