@@ -58,32 +58,55 @@ def test_importing_the_package_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.notebook
-@pytest.mark.slow
-@pytest.mark.parametrize("bars", [True, False], ids=["with bars", "without ipywidgets"])
-def test_the_notebook_runs(bars, tmp_path, monkeypatch):
+def run_notebook(notebook, folder, monkeypatch):
+    """Runs a notebook in a folder; returns the outputs of its cells."""
     missing = [name for name in ("nbclient", "ipykernel", "ipywidgets") if importlib.util.find_spec(name) is None]
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed: pip install 'mvlpt[notebook]'")
-    import nbformat
     from nbclient import NotebookClient
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
+    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
+
+
+def read_notebook():
+    nbformat = pytest.importorskip("nbformat", reason="pip install 'mvlpt[notebook]'")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert all(not cell.get("outputs") for cell in notebook.cells), "docs/quickstart.ipynb is kept without outputs"
-    if not bars:  # as where ipywidgets is not installed
-        notebook.cells.insert(0, nbformat.v4.new_code_cell(HIDE))
-    client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    )
-    client.execute()
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    return notebook
+
+
+def widgets(outputs):
+    return [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
+
+
+def tables(outputs):
+    return [output.get("data", {}).get("text/html", "") for output in outputs]
+
+
+@pytest.mark.notebook
+@pytest.mark.slow
+def test_the_notebook_runs(tmp_path, monkeypatch):
+    outputs = run_notebook(read_notebook(), tmp_path, monkeypatch)
     text = "".join(output.get("text", "") for output in outputs)
-    tables = [output.get("data", {}).get("text/html", "") for output in outputs]
-    assert any("<table>" in table and "accuracy" in table for table in tables)
-    assert any("weather-" in table for table in tables)
+    assert any("<table>" in table and "accuracy" in table for table in tables(outputs))
+    assert any("weather-" in table for table in tables(outputs))
     assert "Classifier('weather-dark', 14 classes, embedded, " in text
     assert "Warning" not in text
-    widgets = [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
-    assert bool(widgets) == bars
+    assert widgets(outputs)
+
+
+@pytest.mark.notebook
+@pytest.mark.slow
+def test_the_notebook_trains_without_widgets(tmp_path, monkeypatch):
+    notebook = read_notebook()
+    last = next(i for i, cell in enumerate(notebook.cells) if "mvlpt.train(" in cell.source and cell.cell_type == "code")
+    hide = type(notebook.cells[last])({**notebook.cells[last], "source": HIDE, "id": "hide"})
+    notebook.cells = [hide, *notebook.cells[: last + 1]]
+    outputs = run_notebook(notebook, tmp_path, monkeypatch)
+    assert any("weather-dark" in table for table in tables(outputs))
+    assert not any("Warning" in output.get("text", "") for output in outputs)
+    assert not widgets(outputs)
