@@ -12,11 +12,15 @@ import numpy as np
 from benchmarks.sharing_table import Row, score_array
 
 KINDS = {"image": "VPT", "text": "CoOp"}  # what a prompt changes, and the trainer that measures it
-SHOTS = (1, 4)
+SHOTS = (1, 2, 4)
 COLUMNS = {"all": "all", "visual.centred": "look", "visual": "plain", "classes": "subject"}
 HEADS = {"all": "all", "classes": "tasks of the same classes"}
 WELL_KNOWN = "-plain"  # ends the names of the tasks that the model knows well
-ADAPTED = {("image", 1): "keep50", ("image", 4): "keep25"}  # 0.5 / sqrt(shots) of an image prompt's start; text keeps 0
+ADAPTED = {  # 0.5 / sqrt(shots) of an image prompt's start, at 2 between the two arms; a text prompt keeps none
+    ("image", 1): ("keep50",),
+    ("image", 2): ("keep25", "keep50"),
+    ("image", 4): ("keep25",),
+}
 Known = tuple[float, float, float]
 
 
@@ -32,14 +36,15 @@ def measured_gains(rows: Sequence[Row]) -> dict[tuple[str, int, str], tuple[Know
             mine = [row for row in rows if (row["trainer"], row["shots"]) == (trainer, shots)]
             for name, partition in COLUMNS.items():
                 shared = "all" if partition == "all" else f"grouped-{partition}"
-                adapted = f"{ADAPTED.get((kind, shots), 'adapted')}-{partition}"
-                found[kind, shots, name] = _known(mine, shared), _known(mine, adapted)
+                adapted = [f"{arm}-{partition}" for arm in ADAPTED.get((kind, shots), ("adapted",))]
+                found[kind, shots, name] = _known(mine, [shared]), _known(mine, adapted)
     return found
 
 
-def _known(rows: Sequence[Row], arm: str) -> Known:
-    (alone, scores), tasks, _ = score_array(rows, ["single", arm])
-    gains = (scores - alone).mean(axis=1)
+def _known(rows: Sequence[Row], arms: Sequence[str]) -> Known:
+    """The mean of the arms."""
+    (alone, *scores), tasks, _ = score_array(rows, ["single", *arms])
+    gains = (np.mean(scores, axis=0) - alone).mean(axis=1)
     well = np.array([task.endswith(WELL_KNOWN) for task in tasks])
     return float(gains[~well].mean()), float(gains[well].mean()), float(gains[~well].std())
 

@@ -103,7 +103,9 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_notebook_trains_without_widgets(tmp_path, monkeypatch):
     notebook = read_notebook()
-    last = next(i for i, cell in enumerate(notebook.cells) if "mvlpt.train(" in cell.source and cell.cell_type == "code")
+    last = next(
+        i for i, cell in enumerate(notebook.cells) if "mvlpt.train(" in cell.source and cell.cell_type == "code"
+    )
     hide = type(notebook.cells[last])({**notebook.cells[last], "source": HIDE, "id": "hide"})
     notebook.cells = [hide, *notebook.cells[: last + 1]]
     outputs = run_notebook(notebook, tmp_path, monkeypatch)
