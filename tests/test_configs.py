@@ -40,7 +40,10 @@ def test_every_trainer_config_makes_one_step(toy_tasks, tmp_path, path, backbone
 
 def test_every_trainer_has_a_config():
     covered = {get_cfg(path).TRAINER.NAME for path in TRAINERS}
-    assert set(TRAINER_REGISTRY.registered_names()) - covered - {"ShortPrompt"} == set()
+    names = TRAINER_REGISTRY.registered_names()  # other tests register trainers of their own
+    shipped = {name for name in names if TRAINER_REGISTRY.get(name).__module__.startswith("mvlpt.")}
+    assert len(shipped) >= 20
+    assert shipped - covered == set()
 
 
 def get_cfg(path):

@@ -11,6 +11,7 @@ import mvlpt.trainers  # noqa: F401  (registers the trainers)
 from mvlpt.engine import run_config
 from mvlpt.engine.loggers import LOGGER_REGISTRY, RunLogger, check_loggers
 from mvlpt.errors import MissingExtraError, UnknownNameError
+from mvlpt.runtime import setup_logging
 
 
 @pytest.fixture
@@ -62,6 +63,7 @@ def test_tasks_have_lines_of_their_own(toy_tasks, tmp_path, capfd):
 
 
 def test_nothing_is_shown_where_that_is_asked_for(toy_tasks, tmp_path, capfd):
+    setup_logging(verbose=False)  # as the command does; an earlier test may have asked for more
     run_config(toy_config(tmp_path / "run"))
     assert capfd.readouterr().err == ""
 
