@@ -6,6 +6,7 @@ Shapes: A arms, T tasks, S seeds. Scores are in percent; NaN stands for "not mea
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,15 +83,12 @@ def gain_array(rows: Sequence[Row]) -> tuple[np.ndarray, tuple[str, ...], tuple[
 
 def estimate_arrays(rows: Sequence[Row], tasks: Sequence[str]) -> dict[str, np.ndarray]:
     """Each estimator's matrix (source, target) over tasks: the mean over the seeds that have it."""
-    found: dict[str, np.ndarray] = {}
-    counts: dict[str, np.ndarray] = {}
+    values = defaultdict(list)
     for row in rows:
         if row["arm"].startswith(ESTIMATE) and row["task"] in tasks and row["group"] in tasks:
-            name = row["arm"].removeprefix(ESTIMATE)
-            for table, value in ((found, row["value"]), (counts, 1)):
-                matrix = table.setdefault(name, np.zeros((len(tasks), len(tasks))))
-                matrix[tasks.index(row["group"]), tasks.index(row["task"])] += value
-    return {
-        name: np.divide(total, counts[name], out=np.full(total.shape, np.nan), where=counts[name] > 0)
-        for name, total in found.items()
-    }
+            values[row["arm"].removeprefix(ESTIMATE), row["group"], row["task"]].append(row["value"])
+    found: dict[str, np.ndarray] = {}
+    for (name, source, target), seeds in values.items():
+        matrix = found.setdefault(name, np.full((len(tasks), len(tasks)), np.nan))
+        matrix[tasks.index(source), tasks.index(target)] = np.mean(seeds)
+    return found

@@ -37,8 +37,7 @@ def lazy_exports(
 
 @contextmanager
 def _no_collections() -> Iterator[None]:
-    """Context without garbage collections: loading torch makes half a million objects that stay, and looking through
-    them again and again takes a sixth of the time."""
+    """Context without garbage collections: what loading torch makes stays, and each would look through all of it."""
     enabled = gc.isenabled()
     gc.disable()
     try:

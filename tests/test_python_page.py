@@ -103,11 +103,12 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_notebook_trains_without_widgets(tmp_path, monkeypatch):
     notebook = read_notebook()
+    from nbformat.v4 import new_code_cell
+
     last = next(
         i for i, cell in enumerate(notebook.cells) if "mvlpt.train(" in cell.source and cell.cell_type == "code"
     )
-    hide = type(notebook.cells[last])({**notebook.cells[last], "source": HIDE, "id": "hide"})
-    notebook.cells = [hide, *notebook.cells[: last + 1]]
+    notebook.cells = [new_code_cell(HIDE), *notebook.cells[: last + 1]]
     outputs = run_notebook(notebook, tmp_path, monkeypatch)
     assert any("weather-dark" in table for table in tables(outputs))
     assert not any("Warning" in output.get("text", "") for output in outputs)
