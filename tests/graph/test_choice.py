@@ -12,10 +12,12 @@ from mvlpt.graph.choice import (
     Candidate,
     Choice,
     Estimates,
+    Prior,
     PromptSource,
     choose_candidates,
     choose_prompts,
     estimate_scores,
+    expected_gains,
     folds_within,
     pooled_difference,
     propose_candidates,
@@ -152,6 +154,21 @@ def test_rule_against_brute_force(tolerance):
 def test_ties_go_to_the_simplest():
     assert set(chosen(np.full((4, 4), 50.0), np.zeros((4, 4))).values()) == {"single"}
     assert set(chosen(np.full((4, 4), 50.0), np.full((4, 4), 9.0))) == set(TASKS)
+
+
+def test_a_candidate_that_leaves_a_task_alone_gains_it_nothing():
+    """The gain of those that share is no evidence for it, whether it was measured or is known before."""
+    part = Candidate("look-3", (("a", "b"), ("c",), ("d",)))
+    scores = np.array([[50.0] * 4, [51.0] * 4, [60.0, 60.0, 50.0, 50.0]])
+    found = choose_candidates((SINGLE, ALL, part), TASKS, scores, np.ones((3, 4)))
+    assert [one.candidate for one in found[:2]] == ["look-3"] * 2
+    assert "look-3" not in {name for one in found[2:] for name in (one.candidate, one.best)}
+    unknown, known = np.full((2, 4), np.nan), {"single": Prior(0.0, 0.0), "look-3": Prior(4.0, 1.0)}
+    found = choose_candidates((SINGLE, part), TASKS, unknown, unknown, priors=known)
+    assert [(one.candidate, one.gain) for one in found] == [("look-3", 4.0)] * 2 + [("single", 0.0)] * 2
+    gains = expected_gains((SINGLE, part), TASKS, Estimates(scores[[0, 2]], np.ones((2, 4))))
+    assert gains.scores[1] == pytest.approx([10, 10, 0, 0])
+    assert list(gains.errors[1, 2:]) == [0, 0]
 
 
 def test_many_uncertain_tasks_decide_together():

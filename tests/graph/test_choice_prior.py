@@ -245,6 +245,15 @@ def test_the_surrogate_does_not_depend_on_orders():
     assert turned.scores == pytest.approx(found.scores[np.ix_(rows, columns)], abs=1e-6)
 
 
+def test_equal_gains_on_few_images_are_not_certain():
+    """Three tasks with as many right answers shared as alone say nothing of how groups do."""
+    gains = np.full((len(CANDIDATES), 4), np.nan)
+    gains[1] = 0.0
+    found = predict_gains(CANDIDATES, TASKS, gains, np.full_like(gains, 15.0), similarity=PLANTED)
+    assert found.scores == pytest.approx(0.0)
+    assert found.errors[2].min() > 5
+
+
 @pytest.mark.parametrize(
     ("gains", "message"),
     [

@@ -83,7 +83,7 @@ def spend_on_improvement(
         seconds, count = measuring.spent()
         tasks = tuple(measuring.names)
         known = fill_unmeasured(measuring.candidates, tasks, measuring.estimates(), affinity, similarity)
-        gains = expected_gains(measuring.candidates, known, priors, bias)
+        gains = expected_gains(measuring.candidates, tasks, known, priors, bias)
         row = next_candidate(gains, measuring.next_costs(unit), budget - (count if runs else seconds))
         if row is None:
             return

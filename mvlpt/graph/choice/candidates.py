@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.checks import check_tasks
 from mvlpt.graph.grouping.groups import canonical_groups
@@ -73,6 +75,11 @@ class Candidate:
     def level(self) -> int:
         """How much it takes: 0 alone, 1 all together, 2 groups, 3 adapted."""
         return {SINGLE: 0, ALL: 1, "grouped": 2, "adapted": 3}[self.arm]
+
+    def alone(self, tasks: Sequence[str]) -> np.ndarray:
+        """Which tasks (T,) have a prompt of their own, the same as under the candidate ``single``."""
+        own = {group[0] for group in self.groups if len(group) == 1}
+        return np.array([task in own for task in tasks])
 
     def source_of(self, task: str) -> PromptSource:
         """The prompt that serves a task.

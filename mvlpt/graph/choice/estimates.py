@@ -53,7 +53,12 @@ def estimate_scores(correct: Any, shown: Any) -> Estimates:
 
 
 def pooled_difference(
-    first: Estimates, second: Estimates, *, prior: tuple[Any, float] = (0.0, math.inf), bias: float = 0.0
+    first: Estimates,
+    second: Estimates,
+    *,
+    prior: tuple[Any, float] = (0.0, math.inf),
+    bias: float = 0.0,
+    same: Any = False,
 ) -> Estimates:
     """How much better the first candidate is than the second on every task, each task's difference shrunk to the mean.
 
@@ -67,13 +72,20 @@ def pooled_difference(
         prior: the expected difference, one for all tasks or (T,), and the standard error of the error that all tasks
             have in common; infinite if nothing is known. Measured differences are shrunk to the expected ones.
         bias: the standard deviation of an error that all tasks have in common, as of folds which leave out classes.
+        same: (T,) the tasks that both candidates serve with one and the same prompt, or one for all. Their difference
+            is 0 with error 0, and says nothing of other tasks.
 
     Returns:
         Differences (T,) and their standard errors (T,). If no task was measured under both they are those of the
         prior, NaN without one.
     """
-    gap = first.scores - second.scores
-    variance = first.errors**2 + second.errors**2
+    gap = np.where(same, np.nan, first.scores - second.scores)
+    found = _pooled(gap, first.errors**2 + second.errors**2, prior, bias)
+    return Estimates(*(np.where(same, 0.0, values) for values in found))
+
+
+def _pooled(gap: np.ndarray, variance: np.ndarray, prior: tuple[Any, float], bias: float) -> Estimates:
+    """The posterior of differences (T,), NaN where not measured, with their variances (T,)."""
     informed = not math.isinf(prior[1])
     expected = np.broadcast_to(np.asarray(prior[0] if informed else 0.0, dtype=np.float64), gap.shape)
     known = ~np.isnan(gap)

@@ -36,6 +36,7 @@ def expected_improvement(mean: Any, error: Any, best: Any) -> np.ndarray:
 
 def expected_gains(
     candidates: Sequence[Candidate],
+    tasks: Sequence[str],
     estimates: Estimates,
     priors: Mapping[str, Prior] | None = None,
     bias: float = 0.0,
@@ -44,6 +45,7 @@ def expected_gains(
 
     Args:
         candidates: C of them, with each task alone.
+        tasks: in the order of the columns.
         estimates: scores and errors (C, T), NaN where not measured.
         priors, bias: see :func:`~mvlpt.graph.choice.choose_candidates`.
 
@@ -57,7 +59,8 @@ def expected_gains(
     found = []
     for row, candidate in enumerate(candidates):
         prior = (priors or {}).get(candidate.name, Prior(0.0, math.inf))
-        found.append(pooled_difference(rows[row], rows[single], prior=(prior.gain, prior.error), bias=bias))
+        known = {"prior": (prior.gain, prior.error), "bias": bias, "same": candidate.alone(tasks)}
+        found.append(pooled_difference(rows[row], rows[single], **known))
     found[single] = Estimates(np.zeros_like(rows[single].scores), np.zeros_like(rows[single].scores))
     return Estimates(np.array([one.scores for one in found]), np.array([one.errors for one in found]))
 

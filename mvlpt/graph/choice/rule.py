@@ -61,6 +61,7 @@ def choose_candidates(
     the simplest candidate. The simplest candidate that is at most ``tolerance`` standard errors of their difference
     below it is chosen, if no simpler one has a higher estimate. Of equally simple ones (:attr:`Candidate.level`) that
     near it is the one whose gain is known to differ least between tasks, else the one with the highest estimate.
+    A candidate that leaves a task alone is no choice for it: its prompt is that of ``single``.
 
     Args:
         candidates: C ways to serve the tasks.
@@ -89,14 +90,18 @@ def choose_candidates(
     if np.isnan(estimates[0].scores).all() and not priors:
         raise GraphError(f"Candidate '{ordered[0].name}', the simplest, was measured on no task; measure it first")
     believed = [(priors or {}).get(one.name, Prior(0.0, math.inf)) for one in ordered]
-    expectations = [np.broadcast_to(one.gain, len(tasks))[columns] for one in believed]
+    alone = [one.alone([tasks[column] for column in columns]) for one in ordered]
+    expectations = [
+        np.where(own, 0.0, np.broadcast_to(one.gain, len(tasks))[columns])
+        for one, own in zip(believed, alone, strict=True)
+    ]
 
     def difference(first: int, second: int) -> Estimates:
-        expected = expectations[first] - expectations[second]
+        expected, same = expectations[first] - expectations[second], alone[first] & alone[second]
         error = math.hypot(believed[first].error, believed[second].error)
         if priors and first == second:
             expected, error = 0.0, 0.0
-        return pooled_difference(estimates[first], estimates[second], prior=(expected, error), bias=bias)
+        return pooled_difference(estimates[first], estimates[second], prior=(expected, error), bias=bias, same=same)
 
     gains = {row: difference(row, 0) for row in range(len(ordered))}
     gains = {row: gain for row, gain in gains.items() if not np.isnan(gain.scores).any()}
@@ -111,7 +116,8 @@ def choose_candidates(
 
     chosen: dict[str, TaskChoice] = {}
     for column, position in enumerate(columns):
-        own = {row: round(float(gain.scores[column]), 9) for row, gain in gains.items()}
+        options = [row for row in gains if row == 0 or not (alone[row] & alone[0])[column]]
+        own = {row: round(float(gains[row].scores[column]), 9) for row in options}
         best = max(own, key=lambda row: (own[row], -row))
         gaps = {row: behind(best, row, column) for row in own}
         close = {row for row, (points, error) in gaps.items() if points <= tolerance * error}

@@ -29,6 +29,7 @@ from mvlpt.graph.checks import check_matrix
 from mvlpt.graph.choice.candidates import Candidate, check_candidates
 from mvlpt.graph.choice.estimates import Estimates
 
+LEVEL = 100.0  # the variance of the level of all gains, as a multiple of the variance of measured ones
 SHARES = (0.0, 0.25, 1.0)  # of the variance of measured gains, tried for each term
 
 
@@ -80,7 +81,8 @@ def predict_gains(
     terms = _kernels(others, adapted, means, shared, partners)
     rows = np.flatnonzero(known[shared])
     measured, noise = values[shared][rows], spread[shared][rows] ** 2
-    scale = max(float(measured.var()), 1e-6)
+    # However alike a few measured gains are, the level of all is not known better than their errors allow.
+    scale = max(float(measured.var()), float(noise.mean()) / LEVEL, 1e-6)
     weights = _likeliest([term[np.ix_(rows, rows)] for term in terms], measured, noise, scale)
     kernel = sum(weight * term for weight, term in zip(weights, terms, strict=True))
     solved = np.linalg.solve(
@@ -162,7 +164,7 @@ def _likeliest(terms: list[np.ndarray], gains: np.ndarray, noise: np.ndarray, sc
     """Variances of the terms under which the gains (N,) are likeliest; the level of all may be anything."""
     best, weights = -np.inf, []
     for shares in itertools.product(SHARES, repeat=len(terms) - 1):
-        tried = [100.0 * scale, *(share * scale for share in shares)]
+        tried = [LEVEL * scale, *(share * scale for share in shares)]
         matrix = sum(weight * term for weight, term in zip(tried, terms, strict=True))
         matrix = matrix + np.diag(noise) + 1e-9 * scale * np.eye(len(gains))
         sign, logdet = np.linalg.slogdet(matrix)
