@@ -12,7 +12,7 @@ from mvlpt.cli.group_parser import given_data
 from mvlpt.cli.warm import run_warm
 from mvlpt.errors import ConfigError
 from mvlpt.experiment import load_experiment
-from mvlpt.experiment.grouping import CHOOSE
+from mvlpt.experiment.grouping import CHOOSE, UNCHOSEN
 from mvlpt.graph.choice import read_choice
 from mvlpt.runtime import counting
 from mvlpt.schedule import RunOptions
@@ -32,7 +32,8 @@ def choose_for_experiment(args: argparse.Namespace) -> int:
     if not experiment.trainers:
         raise ConfigError(f"{args.config_file} has no trainers; --choose trains their prompts")
     budget = {} if args.budget is None else {"budget": args.budget}
-    kept = {key: value for key, value in experiment.grouping.items() if key != "file"}
+    others = () if args.budget is None else ("budget_seconds", "budget_runs")
+    kept = {key: value for key, value in experiment.grouping.items() if key not in ("file", *UNCHOSEN, *others)}
     plugins = tuple(dict.fromkeys((*experiment.plugins, *args.plugin)))
     experiment = dataclasses.replace(experiment, grouping={**kept, "method": CHOOSE, **budget}, plugins=plugins)
     register(plugins)

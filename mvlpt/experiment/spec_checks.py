@@ -11,6 +11,7 @@ from mvlpt.config import split_names
 from mvlpt.errors import suggest
 from mvlpt.experiment.grouping.options import grouping_problems
 from mvlpt.experiment.search.settings import search_problems
+from mvlpt.graph.grouping import METHODS
 
 SELECTABLE = tuple(arm.name for arm in ARMS.values() if arm.selectable)
 SOURCE_PROMPTS = ("together", "alone")
@@ -142,7 +143,7 @@ def _needs(content: Mapping[str, Any]) -> Iterator[str]:
     if not any(arm.adapts for arm in chosen) and content.get("adapt_from"):
         yield "adapt_from is given, but nothing is adapted; add adapted to arms, or leave adapt_from out"
     grouping = content.get("grouping", {})
-    if "chosen" in arms and grouping.get("method") != "choose" and not grouping.get("file"):
+    if "chosen" in arms and grouping.get("method") in (None, *METHODS) and not grouping.get("file"):
         yield "arm chosen has what method choose picks; add grouping: {method: choose}"
     if not any(arm.transfers for arm in chosen) and content.get("sources"):
         yield "sources are named, but nothing is transferred; add transfer to arms, or leave the sources out"

@@ -7,7 +7,7 @@ import pytest
 from support.experiments import COOP, run_here, toy_experiment
 
 from mvlpt.cli import main
-from mvlpt.errors import ConfigError
+from mvlpt.errors import ConfigError, PlanError
 from mvlpt.experiment import JobsEnded, NothingToRun, build_plan, preview_experiment
 from mvlpt.graph import Grouping
 from mvlpt.graph.choice import read_choice
@@ -58,7 +58,6 @@ def test_the_same_call_again_trains_nothing(finished, tmp_path):
     assert [type(event) for event in events][-1] is NothingToRun
     assert list(result.rows) == list(before.rows)
     (root / "graph" / "choice.json").unlink()
-    (root / "graph" / "groups.yaml").unlink()
     _, events = run(root)  # chooses again from the runs that are there
     assert sum(isinstance(event, NothingToRun) for event in events) == 2
     assert (root / "graph" / "choice.json").exists()
@@ -129,6 +128,10 @@ def test_a_dry_run_says_what_the_choice_costs(tmp_path):
     assert 0 < seconds(budget=0.5) < seconds(budget=1.0)
     assert seconds(budget_seconds=9.5) == 9.5
     assert preview_experiment(experiment(shots=(1,), grouping={"method": "choose"}), tmp_path).choosing == 0
+    with pytest.raises(ConfigError, match=r"budget is 0.001, too small .* takes about 0"):
+        seconds(budget=0.001)
+    with pytest.raises(ConfigError, match=r"budget_runs is 3, too small .* takes 4; give more"):
+        seconds(budget_runs=3)
     assert not list(tmp_path.iterdir())
 
 
@@ -156,6 +159,9 @@ def test_bad_input_is_one_sentence(tmp_path, changes, message):
         ({"grouping": {"method": "choose", "folds": 1}}, "folds is 1"),
         ({"grouping": {"method": "choose", "budget_runs": 0}}, "budget_runs is 0"),
         ({"grouping": {"method": "choose", "budget": "much"}}, "budget is 'much'"),
+        ({"grouping": {"method": "choose", "budget": 0}}, "budget is 0; give a share"),
+        ({"grouping": {"method": "choosy"}}, "grouping.method 'choosy' is unknown; did you mean 'choose'"),
+        ({"grouping": {"method": "choose", "groups": 2}}, "grouping.groups has no effect with method choose; drop it"),
     ],
 )
 def test_an_experiment_that_cannot_choose_is_refused(changes, message):
@@ -172,6 +178,14 @@ def test_chosen_prompts_are_shared_alone_or_adapted():
     assert shared.id in adapted.needs
     assert shared.labels["serves"] == ["toy-warm"]
     assert {job.labels["arm"] for job in jobs.values()} == {"chosen"}
+
+
+@pytest.mark.parametrize(
+    ("adapted", "message"), [(["toy-old"], "unknown task 'toy-old'; did you mean"), ("toy-cold", "is 'toy-cold'; list")]
+)
+def test_tasks_to_adapt_to_that_do_not_exist_are_refused(adapted, message):
+    with pytest.raises(PlanError, match=message):
+        build_plan(experiment(), "out", Grouping((TASKS,), settings={"adapted": adapted}))
 
 
 def test_the_command_prints_a_sentence_for_each_task(finished, tmp_path, capsys):

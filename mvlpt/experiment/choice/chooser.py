@@ -47,6 +47,7 @@ from mvlpt.schedule import Plan
 RUNS_FOLDER = "choice"  # of the estimates, below the experiment's folder
 FOLDS = 2
 MATRICES = ("visual.centred", "visual", "label")  # similarities that candidates are made by, the first ones preferred
+ROUGHLY = 0.9  # of the least budget, which depends a little on groups that are not known before tasks are embedded
 SAME_NAMES = 0.5  # share of class names, |A and B| / |A or B|, above which tasks are of the same classes
 LIMITS = ("max_size", "max_classes", "must_link", "cannot_link")  # options of groups that candidates keep to
 
@@ -222,6 +223,9 @@ def choice_seconds(experiment: Experiment, root: Path) -> float:
     Args:
         experiment: with the method ``choose``.
         root: its folder.
+
+    Raises:
+        ConfigError: the budget is clearly too small to estimate anything.
     """
     options, total = GroupingOptions.from_section(experiment.grouping), 0.0
     for trainer, one in _settings(experiment):
@@ -230,17 +234,33 @@ def choice_seconds(experiment: Experiment, root: Path) -> float:
         names = {task: task for task in one.tasks}
         folds, candidates = options.folds or FOLDS, propose_candidates(one.tasks)
         measuring = Measuring(one, trainer, candidates, names, folds, root, _no_jobs, lambda event: None)
-        seconds = measuring.seconds.values()
+        seconds, costs = measuring.seconds.values(), measuring.fold_costs()
+        least = least_budget(measuring.candidates, costs, required=REQUIRED)
         if options.budget_runs is not None:
+            runs = len(set().union(*(costs[candidate.name] for candidate in candidates[:REQUIRED])))
+            _check_reach("budget_runs", options.budget_runs, runs)
             total += options.budget_runs * math.fsum(seconds) / len(seconds)
         elif options.budget_seconds is not None:
             total += options.budget_seconds
         else:
             arms = measuring.cost_of_arms()
-            costs = measuring.fold_costs()
-            least = least_budget(measuring.candidates, costs, required=REQUIRED)
+            if options.budget is not None:
+                _check_reach("budget", options.budget, least / arms, ROUGHLY)
             total += arms * options.budget if options.budget else max(arms * DEFAULT_SHARE, least)
     return total
+
+
+def _check_reach(key: str, budget: float, least: float, roughly: float = 1.0) -> None:
+    """Refuses a budget that single and all on one fold do not fit into.
+
+    Raises:
+        ConfigError: it is below ``roughly`` times the least that works.
+    """
+    if budget < roughly * least:
+        raise ConfigError(
+            f"grouping.{key} is {budget:.4g}, too small to estimate single and all on one fold, which takes "
+            f"{'' if roughly == 1 else 'about '}{least:.3g}; give more"
+        )
 
 
 def _no_jobs(plan: Plan, folder: Path) -> str:

@@ -182,7 +182,7 @@ def read_answers(
     for one in measurements:
         file = root / one.run.name / RESULTS_FILE
         if one.run.name not in known:
-            scores = sorted(read_results(file), key=lambda row: row["epoch"])
+            scores = sorted(_results(file), key=lambda row: row["epoch"])
             known[one.run.name] = {row["task"]: (row["value"], row["n"]) for row in scores if row["split"] == "val"}
         if names[one.task] not in known[one.run.name]:
             raise RunFolderError(f"{file} has no score of '{names[one.task]}' on validation images; delete its folder")
@@ -190,3 +190,15 @@ def read_answers(
         index = rows[one.candidate], columns[one.task], one.fold
         correct[index], shown[index] = value / 100 * images, images
     return correct, shown
+
+
+def _results(file: Path) -> list:
+    """The scores of a run.
+
+    Raises:
+        RunFolderError: they cannot be read.
+    """
+    try:
+        return read_results(file)
+    except RunFolderError as error:
+        raise RunFolderError(f"{error}, or delete {file.parent} and run the same command again") from error

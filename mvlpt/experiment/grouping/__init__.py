@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from mvlpt.experiment.grouping.groups import GroupingResult, find_groups, group_graph, regroup
     from mvlpt.experiment.grouping.groups_files import read_groups_of
     from mvlpt.experiment.grouping.option_fields import OptionField
-    from mvlpt.experiment.grouping.options import CHOOSE, GROUPING_OPTIONS, GROUPS, MATRIX, OUTPUT, GroupingOptions
+    from mvlpt.experiment.grouping.options import (
+        CHOOSE,
+        GROUPING_OPTIONS,
+        GROUPS,
+        MATRIX,
+        OUTPUT,
+        UNCHOSEN,
+        GroupingOptions,
+    )
     from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
     from mvlpt.experiment.grouping.prompt_losses import affinity_config, task_losses
     from mvlpt.experiment.grouping.requests import GroupingRequest, experiment_requests, grouping_requests
@@ -28,6 +36,7 @@ __all__ = [
     "GROUPS_FOLDER",
     "MATRIX",
     "OUTPUT",
+    "UNCHOSEN",
     "DataChoice",
     "GraphUpdate",
     "GroupingOptions",
@@ -62,6 +71,7 @@ __getattr__ = lazy_exports(
         "GROUPS_FOLDER": "stage",
         "MATRIX": "options",
         "OUTPUT": "options",
+        "UNCHOSEN": "options",
         "DataChoice": "data_choice",
         "GraphUpdate": "graph",
         "GroupingOptions": "options",

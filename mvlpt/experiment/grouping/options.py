@@ -27,6 +27,7 @@ from mvlpt.graph.similarity import DERIVED
 AFFINITIES = ("grad", "lookahead", "panda", "measured")
 COSINES = ("panda",)  # affinities that are cosines: symmetric, and 0 means nothing, so they group as similarities do
 CHOOSE = "choose"  # the method that trains on folds
+UNCHOSEN = ("similarity", "fit", "rescale", "groups", "threshold", "seed")  # what the method choose tries itself
 STEPS = {"grad": 10, "lookahead": 3, "panda": 30}  # of training, joint or, for panda, on each task
 SIMILARITY = "visual.centred"  # docs/groups.md says how it was found
 MATRIX, GROUPS, OUTPUT = "grouped by", "into groups", "output"  # headings of the help
@@ -226,4 +227,21 @@ def grouping_problems(section: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each key and value of an experiment's section ``grouping`` that cannot be used."""
     if section.get("similarity") and section.get("affinity"):
         yield "grouping names a similarity and an affinity; tasks are grouped by one of them"
-    yield from section_problems(GROUPING_OPTIONS, section, "grouping.")
+    found = list(section_problems(GROUPING_OPTIONS, section, "grouping."))
+    method = section.get("method") or "auto"
+    if isinstance(method, str) and method not in (*METHODS, CHOOSE):
+        found.append(f"grouping.method '{method}' is unknown{suggest(method, (*METHODS, CHOOSE))}")
+    if method == CHOOSE:
+        given = [key for key in UNCHOSEN if section.get(key) is not None]
+        found += [f"grouping.{key} has no effect with method choose; drop it" for key in given]
+        found += [] if found else _refusal(section)
+    yield from found
+
+
+def _refusal(section: Mapping[str, Any]) -> list[str]:
+    """Why options do not go together, if they do not."""
+    try:
+        GroupingOptions.from_section(section)
+    except ConfigError as error:
+        return [str(error)]
+    return []

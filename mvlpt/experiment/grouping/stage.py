@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.errors import RunFolderError
-from mvlpt.experiment.choice import RunJobs, choose_groups
+from mvlpt.experiment.choice import RunJobs, choice_files, choose_groups
 from mvlpt.experiment.events import Event, Note
 from mvlpt.experiment.grouping.experiment_groups import given_groups, group_experiment
 from mvlpt.experiment.grouping.groups_files import GroupsKey, groups_files, read_groups_in
@@ -57,10 +57,12 @@ def ensure_groups(
     if all(path.exists() for path in paths):
         record = _record(folder / RECORD)
         written = record.get("written", {})
+        chosen = choice_files(experiment).values() if experiment.grouping.get("method") == CHOOSE else ()
+        known = record.get("inputs") == inputs and all((folder / name).exists() for name in chosen)
         edited = sorted(str(path) for path in paths if written.get(path.name) != file_digest(path))
         if edited:
             on_event(Note(f"groups: {', '.join(edited)}, edited by hand"))
-        if edited or record.get("inputs") == inputs:
+        if edited or known:
             return read_groups_in(experiment, folder)
     kept = _mark_unedited(paths, _record(folder / RECORD).get("written", {}))
     if experiment.grouping.get("method") == CHOOSE:
@@ -104,12 +106,14 @@ def preview_groups(experiment: Experiment, root: Path) -> tuple[Mapping[GroupsKe
 def _fingerprint(experiment: Experiment) -> str:
     """SHA-256 over what groups depend on in the experiment; of the images the graph has its own fingerprints."""
     chooses = experiment.grouping.get("method") == CHOOSE
+    arms = experiment.arm_options if chooses else {}  # the arms are what is chosen among
     content = {
         "tasks": sorted(experiment.tasks),
         "grouping": {key: value for key, value in experiment.grouping.items() if key != "pictures"},
         "trainers": experiment.trainers,
         "options": experiment.overrides(),
         **({"chosen": sorted(map(repr, experiment.chosen_options.items()))} if experiment.chosen_options else {}),
+        **({"arms": arms} if arms else {}),
         "shots": sorted(experiment.shots) if chooses and len(experiment.shots) > 1 else min(experiment.shots),
         "seed": experiment.seeds[0],
     }

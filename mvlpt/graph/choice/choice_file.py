@@ -76,7 +76,7 @@ def read_choice(path: str | Path, tasks: Sequence[str] | None = None) -> Choice:
     try:
         content = read_json(Path(path))
     except RunFolderError as error:
-        raise GraphError(str(error)) from error
+        raise GraphError(f"{error}, or delete it and choose again") from error
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
         raise GraphError(f"{path} is not a choice file ('format: {FORMAT}'); name the choice.json of a chooser")
     if content.get("version") != VERSION:
@@ -86,7 +86,7 @@ def read_choice(path: str | Path, tasks: Sequence[str] | None = None) -> Choice:
     try:
         choice = _parsed(content)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise GraphError(f"{path} is damaged ({type(error).__name__}: {error}); choose again") from error
+        raise GraphError(f"{path} is damaged ({type(error).__name__}: {error}); delete it, and choose again") from error
     except GraphError as error:
         raise GraphError(f"{path}: {error}") from error
     if tasks is not None:
@@ -132,7 +132,7 @@ def _check_tasks(path: str | Path, found: Sequence[str], wanted: Sequence[str]) 
         raise GraphError(f"{path} is about other tasks: '{extra}' is not among yours{suggest(extra, wanted)}")
     missing = next((task for task in wanted if task not in found), None)
     if missing is not None:
-        raise GraphError(f"{path} is about other tasks: it leaves out '{missing}'; choose again")
+        raise GraphError(f"{path} is about other tasks: it leaves out '{missing}'; delete it, and choose again")
 
 
 def _choice_entry(choice: TaskChoice) -> dict[str, Any]:
