@@ -105,8 +105,9 @@ class Experiment:
     def as_baseline(self, file: str) -> Experiment:
         """The same tasks, shots, seeds and data for a trainer to compare with, which keeps its own way of training."""
         options = {key: value for key, value in self.options.items() if not key.startswith(TRAINING)}
-        fields = {"trainers": (file,), "baselines": (), "arms": ("single",), "options": options, "arm_options": {}}
-        return dataclasses.replace(self, **fields)
+        own = {"trainers": (file,), "baselines": (), "arms": ("single",), "options": options, "arm_options": {}}
+        others = {"adapt_from": (), "sources": (), "targets": (), "source_shots": None, "source_options": {}}
+        return dataclasses.replace(self, **own, **others)
 
     @property
     def all_tasks(self) -> tuple[str, ...]:

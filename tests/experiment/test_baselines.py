@@ -26,6 +26,16 @@ def test_fast_baselines_are_the_heads_with_every_task_alone():
     assert [run.arm for run in runs if run.trainer == VPT] == ["all", "all"]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"arms": ("grouped", "adapted")}, {"arms": ("transfer",), "sources": ("files-dark",), "source_shots": 4}],
+)
+def test_they_stand_beside_arms_that_go_on_from_other_prompts(changes):
+    compared = experiment(baselines=("fast",), **changes)
+    assert compared.as_baseline(compared.baselines[0]).arms == ("single",)
+    Configurations(compared).check()
+
+
 def test_the_experiments_options_of_training_are_not_theirs():
     compared = experiment(baselines=("fast",))
     configurations = Configurations(compared)

@@ -60,7 +60,9 @@ def fold_experiment(experiment: Experiment, trainer: str, fold: int | None, fold
         seeds=(experiment.seeds[0],),
         options={**experiment.options, **FIXED, **left_out},
         arm_options={arm: {**given, **FIXED, **left_out} for arm, given in experiment.arm_options.items()},
+        baselines=(),
         sources=(),
+        source_shots=None,
         targets=(),
         grouping={},
         features=False,  # few images are tested, none of the test split

@@ -133,7 +133,9 @@ def cost_of_arms(experiment: Experiment, trainer: str, groups: Grouping, root: P
         zero_shot="",
         arms=("single", "all", "grouped", "adapted"),
         adapt_from=("all", "grouped"),
+        baselines=(),
         sources=(),
+        source_shots=None,
         targets=(),
     )
     return math.fsum(job.seconds for job in build_plan(every, root, groups))
