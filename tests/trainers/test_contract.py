@@ -23,7 +23,8 @@ from mvlpt.experiment.costs.tuning import tuning_of
 SUBJECTS = {subject.name: subject for subject in shipped()}
 EXPORTED = {
     "open_clip": {"CoOp", "MVLPT-CoOp", "ZeroshotCLIP", "LinearProbe", "KgCoOp", "ProGrad"},
-    "torchscript": {"VPT", "UPT", "MVLPT-VPT", "MVLPT-UPT", "CoOp", "MVLPT-CoOp", "ZeroshotCLIP", "LinearProbe"},
+    "torchscript": {"VPT", "UPT", "MVLPT-VPT", "MVLPT-UPT", "CoOp", "MVLPT-CoOp", "ZeroshotCLIP", "LinearProbe"}
+    | {"MaPLe", "IVLP", "PromptSRC", "CLIP-LoRA", "LNTuning", "2SFS", "R-AMT"},
 }
 """Those that must be exported; others may be, or are refused."""
 

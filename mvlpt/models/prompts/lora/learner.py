@@ -64,7 +64,7 @@ class LowRankLearner(PromptLearner):
 
     def explain_mismatch(self, name: str, given: Sequence[int], own: Sequence[int]) -> str:
         """Another backbone or another rank."""
-        if len(given) == 4 and given[0] == own[0] and {*given} - {*own}:
+        if len(given) == 4 and list(given[:2]) == list(own[:2]):
             return " (it was trained with another rank, or for a backbone of another width)"
         return " (it was trained for a backbone of other blocks)"
 

@@ -37,7 +37,8 @@ class MaskLearner(PromptLearner):
     def forward(self) -> Prompts:
         """The masks of all blocks."""
         rows = self._rows or [*self.in_proj, *self.out_proj]
-        masks = [_Kept.apply(numbers, self._threshold) for numbers in rows]
+        kept = _Kept.apply if torch.is_grad_enabled() else _kept  # exports know no functions of autograd
+        masks = [kept(numbers, self._threshold) for numbers in rows]
         pairs = zip(masks[: len(self.in_proj)], masks[len(self.in_proj) :], strict=True)
         return Prompts(image_change=TowerChange([BlockChange(in_proj=a, out_proj=b) for a, b in pairs]))
 
@@ -62,12 +63,16 @@ class MaskLearner(PromptLearner):
         return " (it was trained for a backbone of other blocks)"
 
 
+def _kept(numbers: Tensor, threshold: float) -> Tensor:
+    return (numbers > threshold).to(numbers.dtype)
+
+
 class _Kept(torch.autograd.Function):
     """1 or 0 for each number; the gradient passes as if there were no threshold (straight-through)."""
 
     @staticmethod
     def forward(ctx: Any, numbers: Tensor, threshold: float) -> Tensor:
-        return (numbers > threshold).to(numbers.dtype)
+        return _kept(numbers, threshold)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
