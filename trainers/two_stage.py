@@ -42,10 +42,20 @@ class TwoStageAdaptation(PromptTrainer):
         if self.epoch % self.cfg.OPTIM.MAX_EPOCH < self.first_epochs:
             learner.begin_first_stage()
         elif not learner.fixed_towers:
+            self._keep_share_of_norms()
             with torch.no_grad(), self._precision_context():
                 features = self.model.text_features()
             learner.begin_second_stage(features)
             self.train_loader_x = self._second_loader()
+
+    def _keep_share_of_norms(self) -> None:
+        """Moves the norms to where ``RUN.START_SHARE`` wants them: the second stage works with what they end as."""
+        begins = self.max_epoch - self.cfg.OPTIM.MAX_EPOCH + self.first_epochs  # of pseudo-labels in the last round
+        if self._start_share is None or self.epoch < begins:
+            return
+        if self.epoch == begins and not self._next_batch:  # else it has begun in an earlier part of the run
+            self._start_share.blend()
+        self._start_share = None
 
     def _second_loader(self) -> object:
         """The training images, or where their views are fixed, the features that the tuned tower computes of them."""

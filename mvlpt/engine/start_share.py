@@ -26,15 +26,14 @@ class StartShare:
     """
 
     def __init__(self, models: Mapping[str, nn.Module], share: float) -> None:
-        self._models, self._share = models, share
-        self._start = {name: [value.detach().clone() for value in trained(model)] for name, model in models.items()}
+        self._share = share
+        self._start = [(value, value.detach().clone()) for model in models.values() for value in trained(model)]
 
     @torch.no_grad()
     def blend(self) -> None:
         """Replaces every parameter p by (1 - share) p + share p0, where p0 is what it started from."""
-        for name, model in self._models.items():
-            for value, start in zip(trained(model), self._start[name], strict=True):
-                value.lerp_(start, self._share)
+        for value, start in self._start:
+            value.lerp_(start, self._share)
 
 
 def trained(model: nn.Module) -> list[nn.Parameter]:

@@ -98,6 +98,29 @@ def test_stopped_in_the_second_stage_it_ends_the_same(finished, toy_tasks, tmp_p
     assert scores(finished) == scores(tmp_path)
 
 
+def test_adapted_it_keeps_a_share_of_the_groups_norms(finished, toy_tasks, tmp_path, monkeypatch):
+    """The second stage works with the mean of the norms that the first one ends with and those of the start."""
+    one = {"DATASET__DATASET": "toy-warm", "RUN__INIT_FROM": str(finished)}
+    run_config(config(tmp_path / "plain", **one))
+    run_config(config(tmp_path / "share", **one, RUN__START_SHARE=0.25))
+    before, after, mean = state_of(finished, 3), state_of(tmp_path / "plain", 3), state_of(tmp_path / "share", 3)
+    for name in before.keys() - {"classes.weight", "classes.codes"}:
+        torch.testing.assert_close(mean[name], 0.25 * before[name] + 0.75 * after[name])
+    after_step = SimpleTrainer.after_step
+
+    def stop(self, next_batch):
+        self._stop.requested |= self.epoch == 1 and next_batch == 1
+        after_step(self, next_batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SimpleTrainer, "after_step", stop)
+        with pytest.raises(Interrupted):
+            run_config(config(tmp_path / "stopped", **one, RUN__START_SHARE=0.25))
+    run_config(config(tmp_path / "stopped", **one, RUN__START_SHARE=0.25, RESUME=str(tmp_path / "stopped")))
+    resumed = state_of(tmp_path / "stopped", 3)
+    assert all(torch.equal(mean[name], resumed[name]) for name in mean)
+
+
 def test_new_classes_are_read_from_the_tuned_text(finished, toy_tasks):
     saved = load_prompt(finished / "prompt.safetensors")
     mixed = load(finished, classes=["green", "purple", "red"])
