@@ -28,6 +28,7 @@ from mvlpt.experiment.registration import register
 from mvlpt.experiment.spec import Experiment
 
 ORIGIN = "the experiment's options"
+OTHER_CLASSES = (*PROTOCOLS, "adapted", "transfer")  # arms that use a prompt on other classes than it was tuned on
 
 
 class Configurations:
@@ -64,9 +65,13 @@ class Configurations:
         own: dict[str, str] = {}
         for task in experiment.all_tasks:
             try:
-                own[task] = task_size(task, self._size_config()).name
+                size = task_size(task, self._size_config())
             except MvlptError as error:
                 problems.append(str(error))
+                continue
+            own[task] = size.name
+            if size.classes == 1 and "base_to_new" in experiment.arms and task in experiment.tasks:
+                problems.append(f"base_to_new halves the classes of a task, and '{size.name}' has one; leave it out")
         try:
             check_names(list(own.values()), [task if is_path_like(task) else "" for task in own])
         except DataError as error:
@@ -94,12 +99,16 @@ class Configurations:
             cfg = self.base(file, options)
             if not cfg.TRAINER.NAME:
                 yield f"{file} names no trainer; set TRAINER.NAME in it"
-            if cfg.TRAINER.NAME:
-                check_takes_pseudo_labels(TRAINER_REGISTRY.get(cfg.TRAINER.NAME), cfg)
-            bound = getattr(TRAINER_REGISTRY.get(cfg.TRAINER.NAME), "class_bound", False) if cfg.TRAINER.NAME else False
-            asked = [arm for arm in PROTOCOLS if arm in self.experiment.arms and file in self.experiment.trainers]
-            if bound is True and asked:
-                yield f"{file}: {cfg.TRAINER.NAME} has weights for each class and cannot do {' or '.join(asked)}"
+            else:
+                kind = TRAINER_REGISTRY.get(cfg.TRAINER.NAME)
+                check_takes_pseudo_labels(kind, cfg)
+                arms = self.experiment.arms if file in self.experiment.trainers else ()
+                asked = [arm for arm in OTHER_CLASSES if arm in arms]
+                if asked and _is_class_bound(kind, cfg):
+                    yield (
+                        f"{file}: {cfg.TRAINER.NAME} has weights for each class and cannot do {' or '.join(asked)};"
+                        " name the file under baselines, for each task alone"
+                    )
             if not cfg.MODEL.BACKBONE.NAME:
                 yield f"{file} names no backbone; set backbone in the experiment"
         except MvlptError as error:
@@ -160,6 +169,17 @@ class Configurations:
         given = {key: value for key, value in self.experiment.overrides().items() if key in known}
         _merge(cfg, {key: value for key, value in given.items() if key.startswith("DATASET.")})
         return cfg
+
+
+def _is_class_bound(kind: type, cfg: CfgNode) -> bool:
+    """Whether what a trainer tunes fits no other classes, as far as that is known before it is built."""
+    if getattr(kind, "class_bound", False) is True:
+        return True
+    planned = getattr(kind, "planned_prompt", None)
+    if planned is None:
+        return False
+    method, options = planned(cfg)
+    return method.learner.class_bound or bool(getattr(options, "csc", False))
 
 
 def _defaults(trainer: str) -> Config:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from mvlpt.cli import main
 from mvlpt.errors import ConfigError
@@ -83,11 +84,24 @@ def test_the_harmonic_mean_is_that_of_the_means_over_tasks_seed_by_seed():
     assert base_to_new(Scores.of(rows[:2])) == {}
 
 
-def test_heads_are_refused_before_anything_runs():
-    experiment = Experiment(
-        tasks=("tools-plain",), trainers=("configs/trainers/LP++/embedded.yaml",), arms=("base_to_new",)
-    )
-    with pytest.raises(ConfigError, match=r"LP\+\+ has weights for each class"):
+@pytest.mark.parametrize("arm", ["base_to_new", "adapted"])
+def test_what_fits_no_other_classes_is_refused_before_anything_runs(arm):
+    fields = {"tasks": ("tools-plain", "files-plain"), "arms": (arm,)}
+    heads = Experiment(trainers=("configs/trainers/LP++/embedded.yaml",), **fields)
+    with pytest.raises(ConfigError, match=rf"LP\+\+ has weights for each class and cannot do {arm}; name the file"):
+        Configurations(heads).check()
+    own_contexts = {"TRAINER.MVLPT.COOP.CSC": True, "TRAINER.MVLPT.COOP.CTX_INIT": ""}
+    with pytest.raises(ConfigError, match=rf"MVLPT-CoOp has weights for each class and cannot do {arm}"):
+        Configurations(Experiment(trainers=(COOP,), options=own_contexts, **fields)).check()
+    Configurations(Experiment(trainers=(COOP, "configs/trainers/2SFS/embedded.yaml"), **fields)).check()
+
+
+def test_a_task_of_one_class_has_no_halves(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / "one" / split / "red").mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "one" / split / "red" / "0.png")
+    experiment = Experiment(tasks=(f"{tmp_path / 'one'}/",), trainers=(COOP,), arms=("base_to_new",))
+    with pytest.raises(ConfigError, match="base_to_new halves the classes of a task, and 'one' has one; leave it out"):
         Configurations(experiment).check()
 
 
