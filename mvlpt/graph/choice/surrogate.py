@@ -124,9 +124,9 @@ def fill_unmeasured(
     errors = np.sqrt(estimates.errors**2 + estimates.errors[single] ** 2)
     found = predict_gains(candidates, tasks, gains, np.where(np.isnan(errors), 0.0, errors), affinity, similarity)
     rows = missing[:, None] & ~np.isnan(alone)[None, :]
-    return Estimates(
-        np.where(rows, alone + found.scores, estimates.scores), np.where(rows, found.errors, estimates.errors)
-    )
+    own = np.array([one.alone(tasks) for one in candidates])  # the same prompt as alone, with the same error
+    errors = np.where(own, estimates.errors[single], found.errors)
+    return Estimates(np.where(rows, alone + found.scores, estimates.scores), np.where(rows, errors, estimates.errors))
 
 
 def _others(candidates: Sequence[Candidate], tasks: list[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from mvlpt.graph import Grouping, TaskGraph, fill_one_sided, read_groups
 from mvlpt.graph.choice import read_choice
 
 GRAPH_FILE = "task_graph.json"
-BOTH = "visual=0.5,label=0.5"
+DEFAULTS = ("visual.centred", "visual=0.5,label=0.5")  # similarities, the one that groups are made by at first
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,11 @@ def _read_grouping(file: Path) -> GroupingView | None:
 
 
 def _matrix(graph: TaskGraph, settings: Mapping[str, Any]) -> tuple[np.ndarray | None, str, bool]:
-    """What the groups follow from, by their file; else the similarity by images and class names, or any other."""
+    """What the groups follow from, by their file; else the default similarity, or any other."""
     affinity = settings.get("affinity")
     if isinstance(affinity, str) and affinity in graph.affinities:
         return fill_one_sided(graph.matrix(affinity), graph.tasks), affinity, settings.get("kind") != "similarity"
-    for label in (settings.get("similarity"), BOTH, *graph.similarities):
+    for label in (settings.get("similarity"), *DEFAULTS, *graph.similarities):
         if isinstance(label, str):
             try:
                 return graph.combined(label), label, False

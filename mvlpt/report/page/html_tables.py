@@ -15,6 +15,7 @@ class Cell:
         text: what is shown.
         value: what sorting compares; by default the text.
         best: marked as the best of its row.
+        mark: what the mark means, for those who cannot see it.
         level: of its colour, from 0 to 10; ``None`` for none.
         wrong: the colour is that of mistakes.
         link: an anchor on the page.
@@ -23,6 +24,7 @@ class Cell:
     text: str = ""
     value: float | str | None = None
     best: bool = False
+    mark: str = "best"
     level: int | None = None
     wrong: bool = False
     link: str = ""

@@ -27,6 +27,7 @@ class Run:
         labels: what its job says of it (trainer, arm, shots, seed, tasks); empty without a plan.
         state: of its job; empty without a plan.
         command: that makes it; empty without a plan.
+        tested: whether scores are expected of it; a prompt that is only adapted further is not tested.
     """
 
     folder: Path
@@ -35,6 +36,7 @@ class Run:
     labels: Mapping[str, Any] = field(default_factory=dict)
     state: str = ""
     command: str = ""
+    tested: bool = True
     _rows: list[dict[str, Any]] | None = None
 
     def read_rows(self, name: str = RESULTS_FILE) -> list[dict[str, Any]]:
@@ -65,6 +67,7 @@ def planned_runs(plan: Plan, records: Mapping[str, JobRecord], root: Path) -> li
             labels=job.labels,
             state=records[job.id].state,
             command=job.shell,
+            tested=not job.outputs or f"{job.name}/{RESULTS_FILE}" in job.outputs,
         )
         for job in plan
         if job.kind in SCORED

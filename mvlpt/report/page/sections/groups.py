@@ -22,7 +22,7 @@ def build(content: Content) -> Section | None:
         {
             "name": name,
             "sentence": _sentence(view),
-            "groups": view.groups,
+            "groups": _members(view),
             "figures": _figures(view, content, index),
         }
         for index, (name, view) in enumerate(_distinct(content))
@@ -46,7 +46,10 @@ def _distinct(content: Content) -> list[tuple[str, GroupingView]]:
 def _same(one: GroupingView, other: GroupingView) -> bool:
     known = one.matrix is not None and other.matrix is not None
     return (
-        one.groups == other.groups and one.label == other.label and known and np.array_equal(one.matrix, other.matrix)
+        _members(one) == _members(other)
+        and one.label == other.label
+        and known
+        and np.array_equal(one.matrix, other.matrix)
     )
 
 
@@ -59,6 +62,24 @@ def _sentence(view: GroupingView) -> str:
     return (
         f"{len(view.tasks)} tasks in {many} group{'s' * (many != 1)}{by}, method {grouping.method}{proof}{objective}."
     )
+
+
+def _members(view: GroupingView) -> dict[str, str]:
+    """Each group in words."""
+    return {group: _described(view, group) for group in view.groups}
+
+
+def _described(view: GroupingView, group: str) -> str:
+    """The tasks that a group serves, those that its prompt is trained on besides, and those it is adapted to."""
+    served, adapted = view.groups[group], view.grouping.settings.get("adapted")
+    found = ", ".join(served)
+    others = [task for task in view.grouping.groups[view.grouping.names.index(group)] if task not in served]
+    if others:
+        found += f"; trained together with {', '.join(others)}"
+    own = [task for task in served if isinstance(adapted, list | tuple) and task in adapted]
+    if own:
+        found += f"; then adapted to {'each' if len(own) == len(served) > 1 else ', '.join(own)}"
+    return found
 
 
 def _figures(view: GroupingView, content: Content, index: int) -> list[Figure]:

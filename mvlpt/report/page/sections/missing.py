@@ -26,7 +26,7 @@ class FailedJob:
 def build(content: Content) -> Section | None:
     """Nothing where everything is there."""
     failed, waiting = _failed(content), _waiting(content)
-    absent = [run.name for run in content.runs if not content.attempt(run.scored_rows)]
+    absent = [run.name for run in content.runs if run.tested and not content.attempt(run.scored_rows)]
     if not (failed or waiting or absent):
         return None
     return Section(
