@@ -103,13 +103,18 @@ def _runs(paths: Sequence[str]) -> Iterator[Path]:
             file.parent for file in path.rglob("prompt.safetensors") if (file.parent / "config.yaml").is_file()
         )  # fmt: skip
         if not found:
-            raise LibraryError(f"{path} holds no run with a prompt.safetensors; name runs that have finished")
+            raise LibraryError(
+                f"{path} holds no run with a prompt.safetensors; name finished runs of trainers that tune a prompt or"
+                " change the towers"
+            )
         yield from found
 
 
 def _list(args: argparse.Namespace) -> int:
     from mvlpt.library import PromptLibrary
 
+    if not Path(args.library).exists():
+        raise LibraryError(f"There is no library at {args.library}; mvlpt library add {args.library} RUN makes one")
     library = PromptLibrary(args.library)
     if args.json:
         print(json.dumps([entry.as_record() for entry in library.entries], indent=2))
@@ -132,6 +137,9 @@ def _suggest(args: argparse.Namespace) -> int:
     from mvlpt.engine import configured_backbone
     from mvlpt.library import PromptLibrary, suggest_prompts
 
+    for flag, value, least in (("seed", args.seed, 0), ("try", args.shortlist, 0), ("top", args.top, 1)):
+        if value < least:
+            raise LibraryError(f"--{flag} is {value}; give {least} or more")
     library = PromptLibrary(args.library)
     if not len(library):
         raise LibraryError(f"{args.library} holds no prompts; add some: mvlpt library add {args.library} RUN")

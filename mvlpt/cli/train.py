@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mvlpt.cli.common import command_parser, exit_status, results_table, show
 from mvlpt.cli.train_group import use_group
 from mvlpt.config import Config, task_names
+from mvlpt.errors import ConfigError
 from mvlpt.runtime import setup_logging
 
 EXAMPLES = """\
@@ -82,7 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--init-from", default="", metavar="LIBRARY", help="start from what suits the task in a library of prompts"
     )
     where.add_argument(
-        "--init-mix", type=int, default=1, metavar="K", help="from the weighted mean of the K best (default: the best)"
+        "--init-mix", type=int, metavar="K", help="from the weighted mean of the K best (default: the best)"
     )
     where.add_argument(
         "--load-epoch", type=int, default=0, metavar="N", help="its checkpoint of epoch N; default: best, or else last"
@@ -132,8 +135,12 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def setup_cfg(args: argparse.Namespace) -> Config:
+def setup_cfg(args: argparse.Namespace, start_folder: str | None = None) -> Config:
     """Defaults, then the data set's file, the trainer's file, the options, the overrides; see :func:`resolve_config`.
+
+    Args:
+        args: of the command line.
+        start_folder: where a start from a library is written; by default the run's folder.
 
     Raises:
         ConfigError: something in them is unknown or does not fit.
@@ -153,10 +160,13 @@ def setup_cfg(args: argparse.Namespace) -> Config:
 
     cfg = resolved()
     if not args.init_from:
+        if args.init_mix is not None:
+            raise ConfigError(f"--init-mix {args.init_mix} takes prompts from a library; name it with --init-from")
         return cfg
     from mvlpt.library import start_of_run
 
-    return resolved(**{"RUN.INIT_FROM": start_of_run(args.init_from, cfg, args.init_mix)})
+    count = 1 if args.init_mix is None else args.init_mix
+    return resolved(**{"RUN.INIT_FROM": start_of_run(args.init_from, cfg, count, start_folder)})
 
 
 def _named_options(args: argparse.Namespace) -> dict[str, Any]:
@@ -215,9 +225,10 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     from mvlpt.engine import arm_of, run_config
 
-    cfg = setup_cfg(args)
-    setup_logging(cfg.VERBOSE)
-    outcome = run_config(cfg)
+    with TemporaryDirectory() if args.no_train else nullcontext() as folder:  # it writes nothing, no start either
+        cfg = setup_cfg(args, folder)
+        setup_logging(cfg.VERBOSE)
+        outcome = run_config(cfg)
     tasks = task_names(cfg)
     title = f"{cfg.TRAINER.NAME}, {arm_of(cfg)}, {len(tasks)} task{'s' * (len(tasks) > 1)}, seed {cfg.SEED}"
     if cfg.RUN.MODE == "build":

@@ -10,18 +10,20 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from mvlpt.config import Config
-from mvlpt.engine import TRAINER_REGISTRY, configured_backbone
-from mvlpt.errors import ConfigError, LibraryError
+from mvlpt.engine import CONFIG_FILE, TRAINER_REGISTRY, configured_backbone
+from mvlpt.errors import CheckpointError, ConfigError, LibraryError
 from mvlpt.experiment.grouping import task_sources
+from mvlpt.library.entry import Entry
 from mvlpt.library.store import PromptLibrary
 from mvlpt.library.suggest import Suggestion, compatible, suggest_prompts
-from mvlpt.models import Backbone, PromptFile, save_prompt
-from mvlpt.models.prompts import shared_state
+from mvlpt.models import Backbone, PromptFile, load_prompt, load_prompt_state, save_prompt
+from mvlpt.models.prompts import PromptMethod, shared_state
 
 log = logging.getLogger(__name__)
 START = "start.safetensors"
@@ -39,28 +41,29 @@ def mixture_weights(suggestions: Sequence[Suggestion]) -> np.ndarray:
     return weights / weights.sum()
 
 
-def start_of_run(library: str | Path, cfg: Config, count: int = 1) -> str:
+def start_of_run(library: str | Path, cfg: Config, count: int = 1, folder: str | Path | None = None) -> str:
     """Where a run starts from: chosen once and kept in its folder, so that resuming chooses nothing anew.
 
     Args:
         library: its folder.
         cfg: of the run: one task, and a trainer that tunes a prompt.
         count: prompts to join; 1 for the best.
+        folder: where to write; the run's folder by default.
 
     Returns:
-        The path of ``start.safetensors`` in the run's folder.
+        The path of ``start.safetensors`` in that folder.
 
     Raises:
-        LibraryError: nothing in the library fits, or the run has another start already.
+        LibraryError: nothing in the library fits, or a run has begun in the folder from another start.
         ConfigError: the trainer tunes no prompt, or the run starts from elsewhere, too.
     """
     if cfg.RUN.INIT_FROM and Path(cfg.RUN.INIT_FROM).name != START:
         raise ConfigError("A run starts from one place: give --model-dir or --init-from, not both")
     if count < 1:
         raise ConfigError(f"--init-mix is {count}, but at least one prompt must be taken")
-    file = Path(cfg.OUTPUT_DIR) / START
-    if file.is_file():
-        return str(file)
+    file = Path(folder or cfg.OUTPUT_DIR) / START
+    if (file.parent / CONFIG_FILE).is_file():
+        return _start_of_begun_run(file, count)
     planned = getattr(TRAINER_REGISTRY.get(cfg.TRAINER.NAME), "planned_prompt", None)
     if planned is None:
         raise ConfigError(f"{cfg.TRAINER.NAME} tunes no prompt that a library could hold; drop --init-from")
@@ -68,10 +71,76 @@ def start_of_run(library: str | Path, cfg: Config, count: int = 1) -> str:
     if not len(opened):
         raise LibraryError(f"{library} holds no prompts; add some: mvlpt library add {library} RUN")
     backbone = configured_backbone(cfg, torch.device("cpu"), "fp32")
-    found = suggest_prompts(opened, cfg, backbone, method=planned(cfg)[0].name)[:count]
-    [source] = task_sources(cfg)
+    [source], method = _one_task(cfg), planned(cfg)[0].name
+    fitting = Fitting(opened, *planned(cfg), backbone, source.class_names)
+    found = suggest_prompts(opened, cfg, backbone, method=method, fits=fitting, enough=count)[:count]
+    if not found:
+        raise LibraryError(f"{library}: no prompt of the method '{method}' fits this run. {fitting.reasons[0]}")
     log.info("Starting from %s", "; ".join(f"{', '.join(one.entry.tasks)} ({one.entry.key})" for one in found))
-    return str(start_prompt(opened, found, backbone, source.class_names, file))
+    return str(start_prompt(opened, found, backbone, source.class_names, file, asked=count))
+
+
+def _start_of_begun_run(file: Path, count: int) -> str:
+    """The start of the run in a folder, if it is what is asked for.
+
+    Raises:
+        LibraryError: the run did not start from a library, or from another number of prompts.
+    """
+    if not file.is_file():
+        raise LibraryError(
+            f"{file.parent} holds a run that did not start from a library; choose another --output-dir, or delete that"
+            " folder"
+        )
+    extra = load_prompt(file).extra
+    asked = extra.get("asked", count)
+    if asked != count:
+        raise LibraryError(
+            f"{file.parent} holds a run that started with --init-mix {asked}, not {count}; choose another --output-dir"
+        )
+    return str(file)
+
+
+def _one_task(cfg: Config) -> Sequence[Any]:
+    sources = task_sources(cfg)
+    if len(sources) != 1:
+        raise LibraryError(f"A library suggests prompts for one task, not {len(sources)}; drop --init-from")
+    return sources
+
+
+class Fitting:
+    """Whether stored prompts have the names and shapes of what a run tunes; called with an entry.
+
+    Attributes:
+        reasons: why prompts did not fit, one sentence each.
+    """
+
+    def __init__(
+        self,
+        library: PromptLibrary,
+        method: PromptMethod,
+        options: Any,
+        backbone: Backbone,
+        class_names: Sequence[str],
+    ) -> None:
+        method.check_backbone(backbone)
+        with torch.random.fork_rng(devices=[]):
+            self._learner, _ = method.build(backbone, class_names, options)
+        self._library = library
+        self.reasons: list[str] = []
+
+    def __call__(self, entry: Entry) -> bool:
+        """Reads the prompt.
+
+        Raises:
+            CheckpointError: its file is missing or damaged.
+        """
+        tensors = shared_state(self._library.prompt(entry).tensors)
+        try:
+            load_prompt_state(self._learner, tensors, source=str(self._library.prompt_path(entry)))
+        except CheckpointError as error:
+            self.reasons.append(str(error))
+            return False
+        return True
 
 
 def start_prompt(
@@ -80,6 +149,7 @@ def start_prompt(
     backbone: Backbone,
     class_names: Sequence[str],
     file: Path,
+    asked: int | None = None,
 ) -> Path:
     """Writes the prompt that a task starts from; one suggestion is taken as it is, of several the weighted mean.
 
@@ -89,6 +159,7 @@ def start_prompt(
         backbone: the frozen model.
         class_names: of the new task.
         file: to write.
+        asked: how many were asked for, which the file records; those that are joined by default.
 
     Raises:
         LibraryError: prompts of different methods or sizes have no mean.
@@ -103,7 +174,8 @@ def start_prompt(
     prompted = mean.build(backbone, list(class_names))
     tasks = sorted({task for one in suggestions for task in one.entry.tasks})
     weights = [round(float(weight), 4) for weight in mixture_weights(suggestions)]
-    extra = {"started_from": [one.entry.key for one in suggestions], "weights": weights, "of_tasks": tasks}
+    keys = [one.entry.key for one in suggestions]
+    extra = {"started_from": keys, "weights": weights, "of_tasks": tasks, "asked": asked or len(keys)}
     return save_prompt(file, prompted, extra=extra)
 
 

@@ -50,7 +50,10 @@ class PromptLibrary:
         index = self.folder / INDEX
         if not index.is_file():
             if self.folder.exists() and (not self.folder.is_dir() or not _is_empty(self.folder)):
-                raise LibraryError(f"{self.folder} is no library of prompts: it has no {INDEX}")
+                raise LibraryError(
+                    f"{self.folder} is no library of prompts: it has no {INDEX}; name a new folder, or one that mvlpt"
+                    " library add has made"
+                )
             return
         content = read_json(index, error=LibraryError)
         remedy = "make the library again with mvlpt library add"
@@ -108,6 +111,14 @@ class PromptLibrary:
         if any(known.key == entry.key for known in self.entries):
             return None
         vector = np.asarray(embed(), np.float32)
+        try:
+            return self._store(path, prompt, entry, vector)
+        except OSError as error:
+            raise LibraryError(
+                f"The library {self.folder} cannot be written ({error.strerror}); choose another folder"
+            ) from error
+
+    def _store(self, path: Path, prompt: PromptFile, entry: Entry, vector: np.ndarray) -> Entry | None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with file_lock(self.folder / LOCK):
             self._read()  # another process may have added some

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
@@ -48,6 +49,8 @@ def suggest_prompts(
     method: str = "",
     shortlist: int = SHORTLIST,
     progress: Callable[[int, int], None] | None = None,
+    fits: Callable[[Entry], bool] | None = None,
+    enough: int = 0,
 ) -> list[Suggestion]:
     """Prompts for the one task of a configuration, the best first.
 
@@ -60,6 +63,8 @@ def suggest_prompts(
         method: only prompts of this method; all by default.
         shortlist: how many are tried on images; 0 for none.
         progress: called with how many were tried, and of how many.
+        fits: leaves out prompts that cannot be used; asked of the most similar ones until there are enough.
+        enough: that many, or ``shortlist`` if it is more.
 
     Raises:
         LibraryError: the library is empty, has no such prompts, or belongs to another backbone.
@@ -72,7 +77,9 @@ def suggest_prompts(
         raise LibraryError(f"{library.folder} holds no {kind} that other classes can use; add some: mvlpt library add")
     order, similarity = rank(embedded_task(cfg, backbone), library.vectors[usable])
     ranked = [Suggestion(library.entries[usable[i]], float(similarity[i])) for i in order]
-    if not shortlist:
+    if fits is not None:
+        ranked = list(islice((one for one in ranked if fits(one.entry)), max(enough, shortlist)))
+    if not shortlist or not ranked:
         return ranked
     images, labels, names = _labelled_images(cfg, backbone)
     tried = []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -139,9 +140,53 @@ def test_a_run_starts_from_the_best_or_from_the_weighted_mean(library, toy_tasks
         assert (folder / "results.jsonl").read_text() == before
 
 
+def start_words(library, folder, *options):
+    config = str(ROOT / "configs" / "trainers" / "MVLPT-CoOp" / "embedded.yaml")
+    words = ["train", "--config-file", config, "--dataset", "toy-all", "--shots", "2", "--seed", "4", "--quiet"]
+    return [*words, "--init-from", str(library), "--output-dir", str(folder), *options]
+
+
+def test_prompts_of_another_size_are_passed_over(library, toy_tasks, tmp_path, capsys):
+    longer = "TRAINER.MVLPT.COOP.N_CTX", "2", "TRAINER.MVLPT.COOP.CTX_INIT", "", "OPTIM.MAX_EPOCH", "1"
+    assert main(start_words(library, tmp_path / "none", *longer)) == 2
+    assert "no prompt of the method 'coop' fits this run" in (message := capsys.readouterr().err)
+    assert "the configuration asks for 2" in message
+    assert not (tmp_path / "none").exists()
+    mixed = tmp_path / "mixed"
+    tune(tmp_path / "short", "toy-warm", TRAINER__MVLPT__COOP__N_CTX=2, TRAINER__MVLPT__COOP__CTX_INIT="")
+    shutil.copytree(library, mixed)
+    assert main(["library", "add", str(mixed), str(tmp_path / "short"), "--quiet"]) == 0
+    assert main(start_words(mixed, tmp_path / "run", *longer)) == 0
+    [key] = load_prompt(tmp_path / "run" / "start.safetensors").extra["started_from"]
+    assert key == PromptLibrary(mixed).entries[-1].key
+
+
+def test_a_start_belongs_to_its_run(library, runs, toy_tasks, tmp_path, capsys):
+    """It is chosen anew until the run has begun, and never written beside another run or where nothing is trained."""
+    folder = tmp_path / "run"
+    assert main(start_words(library, folder, "--no-train")) == 0
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "start.safetensors").write_text("of a run that never began")
+    assert main(start_words(library, folder, "--init-mix", "2", "OPTIM.MAX_EPOCH", "1")) == 0
+    assert main(start_words(library, folder, "OPTIM.MAX_EPOCH", "1")) == 2
+    assert "started with --init-mix 2, not 1" in capsys.readouterr().err
+    assert main(start_words(library, runs / "warm")) == 2
+    assert "did not start from a library" in capsys.readouterr().err
+    assert not (runs / "warm" / "start.safetensors").exists()
+    words = start_words(library, folder)
+    words[words.index("--init-from") : words.index("--output-dir")] = ["--init-mix", "2"]
+    assert main(words) == 2
+    assert "name it with --init-from" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (["list", "{empty}"], "There is no library"),
+        (["suggest", "{library}", "toy-all", "--try", "-1"], "--try is -1"),
+        (["suggest", "{library}", "toy-all", "--top", "0"], "--top is 0"),
+        (["suggest", "{library}", "toy-all", "--seed", "-1"], "--seed is -1"),
         (["suggest", "{library}", "toy-al"], "toy-all"),
         (["suggest", "{empty}", "toy-all"], "holds no prompts"),
         (["suggest", "{other}", "toy-all"], "is no library"),
@@ -156,12 +201,20 @@ def test_bad_input_is_one_sentence_and_writes_nothing(library, tmp_path, capsys,
     (tmp_path / "other" / "notes.txt").write_text("not a library")
     places = {"library": library, "empty": tmp_path / "empty", "other": tmp_path / "other"}
     before = sorted((path, path.stat().st_mtime_ns) for path in library.rglob("*"))
-    assert main(["library", *(word.format(**places) for word in words), *(["--quiet"])]) == 2
+    assert (
+        main(["library", *(word.format(**places) for word in words), *(["--quiet"] if words[0] != "list" else [])]) == 2
+    )
     message = capsys.readouterr().err
     assert says in message
     assert message.count("\n") == 1
     assert sorted((path, path.stat().st_mtime_ns) for path in library.rglob("*")) == before
     assert not (tmp_path / "empty").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(runs, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["library", "add", str(tmp_path / "file" / "prompts"), str(runs / "warm"), "--quiet"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_prompts_of_another_backbone_are_refused(library, runs, toy_tasks, tmp_path, monkeypatch):
@@ -184,8 +237,6 @@ def test_prompts_of_another_backbone_are_refused(library, runs, toy_tasks, tmp_p
     ],
 )
 def test_a_damaged_library_is_one_sentence(library, tmp_path, capsys, name, content):
-    import shutil
-
     copy = tmp_path / "copy"
     shutil.copytree(library, copy)
     if content is None:
