@@ -174,6 +174,11 @@ def load_experiment(path: str | Path) -> Experiment:
     """
     file = find_config(path)
     content = _as_lists(read_yaml(file))
+    if content and all(str(key).isupper() for key in content):
+        raise ConfigError(
+            f"{file} holds options of a run, not an experiment; name a file that lists tasks and trainers, such as "
+            "those in configs/experiments/"
+        )
     known = tuple(key for key in (*Experiment.__dataclass_fields__, *_FILE_KEYS) if key not in _NOT_IN_FILES)
     found = [*unknown_keys(content, known), *problems(content)]
     if not any(key in content for key in ("tasks", "targets", "sources")):

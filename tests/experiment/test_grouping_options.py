@@ -76,6 +76,12 @@ def test_the_section_of_an_experiment():
         GroupingOptions.from_section({"max_sise": 3})
 
 
+def test_another_method_leaves_the_budget_of_the_chooser():
+    section = {"method": "choose", "budget_runs": 9, "folds": 3, "max_size": 4}
+    options = GroupingOptions.from_section(section, {"method": "exact"})
+    assert (options.method, options.max_size, options.budget_runs, options.folds) == ("exact", 4, None, None)
+
+
 def test_what_is_grouped_by_is_one_choice():
     section = {"similarity": "label", "max_size": 3}
     assert GroupingOptions.from_section(section, {"affinity": "grad"}).similarity == ""

@@ -80,6 +80,11 @@ def test_all_mistakes_are_reported_together(tmp_path):
         assert expected in str(caught.value)
 
 
+def test_options_of_a_run_are_no_experiment():
+    with pytest.raises(ConfigError, match="holds options of a run, not an experiment"):
+        load_experiment("MVLPT-CoOp/embedded")
+
+
 def test_an_experiment_in_python_is_checked_too():
     with pytest.raises(ConfigError, match="arm 'alone' is unknown"):
         Experiment(tasks=("a",), arms=("alone",))

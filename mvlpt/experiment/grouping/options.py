@@ -27,6 +27,7 @@ from mvlpt.graph.similarity import DERIVED
 AFFINITIES = ("grad", "lookahead", "panda", "measured")
 COSINES = ("panda",)  # affinities that are cosines: symmetric, and 0 means nothing, so they group as similarities do
 CHOOSE = "choose"  # the method that trains on folds
+BUDGETS = ("budget", "budget_seconds", "budget_runs")  # of the method choose
 UNCHOSEN = ("similarity", "fit", "rescale", "groups", "threshold", "seed")  # what the method choose tries itself
 STEPS = {"grad": 10, "lookahead": 3, "panda": 30}  # of training, joint or, for panda, on each task
 SIMILARITY = "visual.centred"  # docs/groups.md says how it was found
@@ -161,7 +162,7 @@ class GroupingOptions:
         Raises:
             ConfigError: one is given for another method, two budgets are given, or one is not above 0.
         """
-        given = [key for key in ("budget", "budget_seconds", "budget_runs") if getattr(self, key) is not None]
+        given = [key for key in BUDGETS if getattr(self, key) is not None]
         if not self.chooses and (given or self.folds is not None):
             raise ConfigError(
                 "grouping.budget and grouping.folds are of method choose; drop them, or set method: choose"
@@ -186,7 +187,8 @@ class GroupingOptions:
         Args:
             section: keys are names of fields; ``None`` as a value stands for the default.
             given: options that replace those of the section. What is grouped by is one choice: a similarity, an
-                affinity or a fit replaces the similarity or affinity of the section.
+                affinity or a fit replaces the similarity or affinity of the section, and another method the budget of
+                the method ``choose``.
 
         Raises:
             ConfigError: an unknown key, or a value that cannot be used.
@@ -194,6 +196,9 @@ class GroupingOptions:
         section, given = dict(section), given or {}
         if any(given.get(key) for key in ("similarity", "affinity", "fit")):
             for key in ("similarity", "affinity"):
+                section.pop(key, None)
+        if given.get("method") not in (None, CHOOSE):
+            for key in (*BUDGETS, "folds"):
                 section.pop(key, None)
         known = {one.name: one for one in GROUPING_OPTIONS}
         values = {}
