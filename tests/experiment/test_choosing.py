@@ -132,6 +132,8 @@ def test_a_dry_run_says_what_the_choice_costs(tmp_path):
         seconds(budget=0.001)
     with pytest.raises(ConfigError, match=r"budget_runs is 3, too small .* takes 4; give more"):
         seconds(budget_runs=3)
+    with pytest.raises(ConfigError, match="'toy-cold' has 4 training images, which cannot be split into 5 folds"):
+        seconds(folds=5)
     assert not list(tmp_path.iterdir())
 
 

@@ -320,6 +320,10 @@ def test_choice_file_comes_back_and_is_checked(tmp_path):
         (lambda content: content.update(format="x"), "not a choice file"),
         (lambda content: content.update(version=9), "version 9"),
         (lambda content: content["choices"].pop("a"), "damaged"),
+        (
+            lambda content: content["candidates"]["all"]["groups"].append(["x"]),
+            "json: Candidate 'all' names the unknown",
+        ),
         (lambda content: content["choices"]["a"].update(candidate="singel"), "unknown candidate 'singel'"),
         (lambda content: content["candidates"]["all"].update(groups=[["a", "z"]]), "unknown task 'z'"),
         (lambda content: content["candidates"]["all"]["scores"].update(a="x"), "damaged"),

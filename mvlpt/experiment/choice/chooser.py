@@ -81,8 +81,7 @@ def choose_groups(
         raise ConfigError("grouping.method choose trains prompts; run the experiment, or use mvlpt group --choose")
     options = GroupingOptions.from_section(experiment.grouping)
     for _, one in _settings(experiment):
-        if options.measures or not leaves_out_classes(one):
-            check_folds(one, options.folds or FOLDS)
+        _check_folds(one, options)
     with shared_resources():
         graphs = _graphs(experiment, options, folder, progress)
     names = {task: Configurations(experiment).own_name(task) for task in experiment.tasks}
@@ -225,10 +224,11 @@ def choice_seconds(experiment: Experiment, root: Path) -> float:
         root: its folder.
 
     Raises:
-        ConfigError: the budget is clearly too small to estimate anything.
+        ConfigError: the budget is clearly too small to estimate anything, or the images cannot be split into folds.
     """
     options, total = GroupingOptions.from_section(experiment.grouping), 0.0
     for trainer, one in _settings(experiment):
+        _check_folds(one, options)
         if leaves_out_classes(one) and not options.measures:
             continue
         names = {task: task for task in one.tasks}
@@ -248,6 +248,12 @@ def choice_seconds(experiment: Experiment, root: Path) -> float:
                 _check_reach("budget", options.budget, least / arms, ROUGHLY)
             total += arms * options.budget if options.budget else max(arms * DEFAULT_SHARE, least)
     return total
+
+
+def _check_folds(experiment: Experiment, options: GroupingOptions) -> None:
+    """Refuses folds that the images cannot be split into, where any are used."""
+    if options.measures or not leaves_out_classes(experiment):
+        check_folds(experiment, options.folds or FOLDS)
 
 
 def _check_reach(key: str, budget: float, least: float, roughly: float = 1.0) -> None:

@@ -73,7 +73,7 @@ def check_folds(experiment: Experiment, folds: int) -> None:
     """Refuses folds that the tasks' images cannot be split into, before anything is trained.
 
     Raises:
-        ConfigError: folds of images with one image a class, or more folds than a task has classes or images a class.
+        ConfigError: folds of images with one image a class, or more folds than a task has classes or images.
     """
     shots, configurations = min(experiment.shots), Configurations(experiment)
     unit = str(experiment.overrides().get("DATASET.FOLD_UNIT", "auto"))
@@ -82,14 +82,20 @@ def check_folds(experiment: Experiment, folds: int) -> None:
             "DATASET.FOLD_UNIT is images, but with one image a class no fold can leave images out; use shots of at "
             "least 2, or DATASET.FOLD_UNIT auto"
         )
-    if shots == 1 or unit == "classes":
-        for task in experiment.tasks:
-            classes = configurations.size(task).classes
+    for task in experiment.tasks:
+        classes = configurations.size(task).classes
+        if shots == 1 or unit == "classes":
             if classes < folds:
+                fewer = "set fewer with grouping.folds, " if classes > 1 else ""
                 raise ConfigError(
                     f"Task '{task}' has {classes} class{'es' * (classes != 1)}, which cannot be split into {folds} "
-                    "folds; set fewer with grouping.folds, give more shots, or leave the task out"
+                    f"folds; {fewer}give more shots, or leave the task out"
                 )
+        elif 0 < shots * classes < folds:
+            raise ConfigError(
+                f"Task '{task}' has {shots * classes} training images, which cannot be split into {folds} folds; set "
+                "fewer with grouping.folds, or give more shots"
+            )
 
 
 def leaves_out_classes(experiment: Experiment) -> bool:

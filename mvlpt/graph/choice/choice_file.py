@@ -81,14 +81,15 @@ def read_choice(path: str | Path, tasks: Sequence[str] | None = None) -> Choice:
         raise GraphError(f"{path} is not a choice file ('format: {FORMAT}'); name the choice.json of a chooser")
     if content.get("version") != VERSION:
         raise GraphError(
-            f"{path} has version {short_repr(content.get('version'), 60)}; this program reads version {VERSION}"
+            f"{path} has version {short_repr(content.get('version'), 60)}; this program reads version {VERSION}; "
+            "delete it, and choose again"
         )
     try:
         choice = _parsed(content)
+    except GraphError as error:
+        raise GraphError(f"{path}: {error}; correct the file, or delete it and choose again") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise GraphError(f"{path} is damaged ({type(error).__name__}: {error}); delete it, and choose again") from error
-    except GraphError as error:
-        raise GraphError(f"{path}: {error}") from error
     if tasks is not None:
         _check_tasks(path, choice.tasks, tasks)
     return choice
