@@ -77,7 +77,21 @@ class PromptLibrary:
         Raises:
             CheckpointError: its file is missing or damaged.
         """
-        return load_prompt(self.prompt_path(entry))
+        try:
+            return load_prompt(self.prompt_path(entry))
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{error}; add its run again: mvlpt library add {self.folder} {entry.source}"
+            ) from None
+
+    def _holds(self, entry: Entry) -> bool:
+        """Whether a prompt is in the index, and its file can be read."""
+        if all(one.key != entry.key for one in self.entries):
+            return False
+        try:
+            return bool(load_prompt(self.prompt_path(entry)))
+        except CheckpointError:
+            return False
 
     def check_backbone(self, fingerprint: str, name: str) -> None:
         """Refuses a model that the library's prompts do not belong to.
@@ -108,7 +122,7 @@ class PromptLibrary:
         prompt = load_prompt(path)
         self.check_backbone(prompt.fingerprint, prompt.backbone)
         entry = _entry_of(prompt, str(run))
-        if any(known.key == entry.key for known in self.entries):
+        if self._holds(entry):
             return None
         vector = np.asarray(embed(), np.float32)
         try:
@@ -123,17 +137,19 @@ class PromptLibrary:
         with file_lock(self.folder / LOCK):
             self._read()  # another process may have added some
             self.check_backbone(prompt.fingerprint, prompt.backbone)
-            if any(known.key == entry.key for known in self.entries):
+            if self._holds(entry):
                 return None
             write_file(self.prompt_path(entry), read_bytes(path, error=CheckpointError))
+            if any(known.key == entry.key for known in self.entries):
+                return entry  # its file was missing or damaged
             vectors = vector[None] if not self.entries else np.concatenate([self.vectors, vector[None]])
             entries = [*self.entries, entry]
             # The table first: with rows to spare the index before it stays right.
             write_file(self.folder / VECTORS, _array_bytes(vectors))
             backbone = {"name": prompt.backbone, "pretrained": prompt.pretrained, "fingerprint": prompt.fingerprint}
             records = [one.as_record() for one in entries]
-            content = {"format": FORMAT, "version": VERSION, "backbone": backbone, "prompts": records}
-            write_json(content, self.folder / INDEX)
+            index = {"format": FORMAT, "version": VERSION, "backbone": backbone, "prompts": records}
+            write_json(index, self.folder / INDEX)
         self.backbone, self.entries, self.vectors = backbone, entries, vectors
         return entry
 

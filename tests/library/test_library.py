@@ -211,6 +211,19 @@ def test_bad_input_is_one_sentence_and_writes_nothing(library, tmp_path, capsys,
     assert not (tmp_path / "empty").exists()
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"damaged")])
+def test_a_lost_prompt_is_named_and_comes_back_with_its_run(library, runs, tmp_path, capsys, damage):
+    copy = shutil.copytree(library, tmp_path / "copy")
+    [entry] = [entry for entry in PromptLibrary(copy).entries if entry.tasks == ("toy-cold",)]
+    damage(PromptLibrary(copy).prompt_path(entry))
+    assert main(["library", "suggest", str(copy), "toy-all", "--quiet"]) == 2
+    assert f"add its run again: mvlpt library add {copy} {runs / 'cold'}" in capsys.readouterr().err
+    assert main(["library", "add", str(copy), str(runs / "cold"), "--quiet"]) == 0
+    opened = PromptLibrary(copy)
+    assert opened.entries == PromptLibrary(library).entries
+    assert torch.equal(opened.prompt(entry).tensors["ctx"], PromptLibrary(library).prompt(entry).tensors["ctx"])
+
+
 def test_a_folder_that_cannot_be_written_is_one_sentence(runs, tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main(["library", "add", str(tmp_path / "file" / "prompts"), str(runs / "warm"), "--quiet"]) == 2
