@@ -14,7 +14,7 @@ from yacs.config import CfgNode
 from mvlpt.data.features import FeatureLoader
 from mvlpt.data.loading import is_random
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
-from mvlpt.errors import ConfigError
+from mvlpt.errors import ConfigError, PromptError
 from mvlpt.models import LabelSpace
 from mvlpt.models.heads import FeatureHead, LinearHead, Support, options_of
 from mvlpt.randomness import torch_stream
@@ -142,6 +142,19 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
         loss, logits = self.model.backward(self.features_of(input), class_shares(label), stream, restrict)
         self.detect_anomaly(loss)
         return loss, logits
+
+    def class_weights(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weights (K, D) and biases (K,) of all classes, for features of length one times the temperature.
+
+        Raises:
+            PromptError: the head has none.
+        """
+        if not isinstance(self.model, LinearHead):
+            raise PromptError(
+                f"{self.cfg.TRAINER.NAME} compares images with training images, so its classes have no fixed weights"
+            )
+        weights = self.model.class_weights() / self.backbone.logit_scale.exp()
+        return weights, weights.new_zeros(len(weights))
 
     # Inference -----------------------------------------------------------------------------------------------
 

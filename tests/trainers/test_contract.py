@@ -22,7 +22,8 @@ from mvlpt.experiment.costs.tuning import tuning_of
 
 SUBJECTS = {subject.name: subject for subject in shipped()}
 EXPORTED = {
-    "open_clip": {"CoOp", "MVLPT-CoOp", "ZeroshotCLIP", "LinearProbe", "KgCoOp", "ProGrad"},
+    "open_clip": {"CoOp", "MVLPT-CoOp", "ZeroshotCLIP", "LinearProbe", "KgCoOp", "ProGrad"}
+    | {"LP++", "CLAP", "TaskRes", "CrossModalProbe"},
     "torchscript": {"VPT", "UPT", "MVLPT-VPT", "MVLPT-UPT", "CoOp", "MVLPT-CoOp", "ZeroshotCLIP", "LinearProbe"}
     | {"MaPLe", "IVLP", "PromptSRC", "CLIP-LoRA", "LNTuning", "2SFS", "R-AMT"},
 }
