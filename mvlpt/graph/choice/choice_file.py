@@ -73,6 +73,11 @@ def read_choice(path: str | Path, tasks: Sequence[str] | None = None) -> Choice:
     Raises:
         GraphError: the file is missing, damaged or of another format, or about other tasks.
     """
+    if not Path(path).exists():
+        raise GraphError(
+            f"There is no choice at {path}; mvlpt group --choose writes it, unless the groups beside it were edited by "
+            "hand: then delete those first"
+        )
     try:
         content = read_json(Path(path))
     except RunFolderError as error:
