@@ -104,6 +104,9 @@ class Configurations:
                 check_takes_pseudo_labels(kind, cfg)
                 arms = self.experiment.arms if file in self.experiment.trainers else ()
                 asked = [arm for arm in OTHER_CLASSES if arm in arms]
+                grouping = self.experiment.grouping
+                if arms and grouping.get("method") == "choose" and not grouping.get("trainer"):
+                    asked.append("grouping by choose, which tries adaptation")
                 if asked and _is_class_bound(kind, cfg):
                     yield (
                         f"{file}: {cfg.TRAINER.NAME} has weights for each class and cannot do {' or '.join(asked)};"

@@ -90,6 +90,9 @@ def test_what_fits_no_other_classes_is_refused_before_anything_runs(arm):
     heads = Experiment(trainers=("configs/trainers/LP++/embedded.yaml",), **fields)
     with pytest.raises(ConfigError, match=rf"LP\+\+ has weights for each class and cannot do {arm}; name the file"):
         Configurations(heads).check()
+    choosing = Experiment(trainers=heads.trainers, tasks=heads.tasks, arms=("chosen",), grouping={"method": "choose"})
+    with pytest.raises(ConfigError, match="cannot do grouping by choose, which tries adaptation; name the file"):
+        Configurations(choosing).check()
     own_contexts = {"TRAINER.MVLPT.COOP.CSC": True, "TRAINER.MVLPT.COOP.CTX_INIT": ""}
     with pytest.raises(ConfigError, match=rf"MVLPT-CoOp has weights for each class and cannot do {arm}"):
         Configurations(Experiment(trainers=(COOP,), options=own_contexts, **fields)).check()
