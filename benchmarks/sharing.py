@@ -29,6 +29,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ from benchmarks.sharing_table import (
 )
 
 RESULTS = Path(__file__).with_name("results")
+TRAINERS = ("VPT", "CoOp", "UPT")
 Rows = Sequence[Mapping[str, Any]]
 Unit = tuple[str, int, int, str]
 COMBINED = ("grad", "visual.centred")
@@ -204,15 +206,23 @@ def _numbers(words: str) -> list[int]:
     return [n for low, _, high in ends for n in range(int(low), int(high or low) + 1)]
 
 
+def _some_of(known: Sequence[str], words: str) -> list[str]:
+    """Names with commas between them, all of which are known."""
+    names = words.split(",")
+    if unknown := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(f"'{unknown[0]}' is none of {', '.join(known)}")
+    return names
+
+
 def main() -> None:
     """Parses the command line, measures, prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", default="output/sharing", help="folder of the runs")
     parser.add_argument("--quick", action="store_true", help="6 tasks, 2 seeds, 2 shots, CoOp, 3 epochs: does it run?")
-    parser.add_argument("--trainers", type=lambda words: words.split(","), default=["VPT", "CoOp", "UPT"])
+    parser.add_argument("--trainers", type=partial(_some_of, TRAINERS), default=list(TRAINERS), help="VPT, CoOp, UPT")
     parser.add_argument("--shots", type=_numbers, default=[1, 2, 4, 8])
     parser.add_argument("--seeds", type=_numbers, default=list(range(1, 9)), help="such as 1-8")
-    parser.add_argument("--parts", type=lambda words: words.split(","), default=list(PARTS))
+    parser.add_argument("--parts", type=partial(_some_of, PARTS), default=list(PARTS), help="see above")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--budget", type=float, default=0.0, help="of the chooser (default: its own)")
     parser.add_argument("--table", default="", help="default: benchmarks/results/sharing.csv; with --quick in --work")
