@@ -13,7 +13,8 @@ share of their start: no training), *pairs* (all pairs of 12 tasks), *estimates*
 tasks from the seed's images), *short* (the pairs again with few epochs, as an estimate) and *chosen* (what the chooser
 picks with the seed). From the table follow
 
-- the ceiling: split-half reliability between seeds, of the arms' gains over alone and of the gains of pairs;
+- the ceiling: split-half reliability between seeds, of the arms' gains over alone and of the gains of pairs, and that
+  of pairs over test images, too (``benchmarks/sharing_images.py``);
 - each estimator's rank correlation with pair gains within targets, its share of the ceiling, its sign accuracy;
 - the regret of the chooser against the best fixed arm in hindsight, and its gain over alone.
 
@@ -38,36 +39,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
+from benchmarks.sharing_images import TABLE as IMAGES
+from benchmarks.sharing_images import read_marks
 from benchmarks.sharing_known import markdown
-from benchmarks.sharing_statistics import (
-    bootstrap,
-    bootstrap_within,
-    clearly_worse,
-    combined,
-    share_of_ceiling,
-    sign_accuracy,
-    split_half_reliability,
-    within_rho,
-    within_target,
-)
-from benchmarks.sharing_surrogate import one_seed_rho, surrogate_rho
-from benchmarks.sharing_table import (
-    CHOSEN,
-    PARTS,
-    estimate_arrays,
-    gain_array,
-    measured_units,
-    read_table,
-    score_array,
-    write_table,
-)
+from benchmarks.sharing_pairs import print_pairs
+from benchmarks.sharing_statistics import bootstrap, clearly_worse, rounded, split_half_reliability
+from benchmarks.sharing_table import CHOSEN, PARTS, measured_units, read_table, score_array, write_table
 
 RESULTS = Path(__file__).with_name("results")
 TRAINERS = ("VPT", "CoOp", "UPT")
 Rows = Sequence[Mapping[str, Any]]
 Unit = tuple[str, int, int, str]
-COMBINED = ("grad", "visual.centred")
-RUN_SHARES = (0.15, 0.3, 0.5)  # of the pair runs of each seed, for the surrogate
 
 
 def print_arms(rows: Rows) -> dict[str, Any]:
@@ -92,7 +74,7 @@ def print_arms(rows: Rows) -> dict[str, Any]:
     best = int(np.argmax(scores.mean(axis=(1, 2))))
     ceiling = split_half_reliability(scores[1:] - scores[0])
     print(f"  best fixed arm: {names[best]}; ceiling, reliability of the arms' gains over alone: {ceiling:.2f}")
-    found: dict[str, Any] = {"best": names[best], "ceiling": _rounded(ceiling), "seeds": len(seeds)}
+    found: dict[str, Any] = {"best": names[best], "ceiling": rounded(ceiling), "seeds": len(seeds)}
     return {**found, **_print_chosen(rows, names)}
 
 
@@ -108,51 +90,7 @@ def _print_chosen(rows: Rows, names: Sequence[str]) -> dict[str, Any]:
         print(f"    {words} {value:+.2f} [{low:+.2f}, {high:+.2f}]")
     worse = clearly_worse(chosen, arms[0])
     print(f"    more than one standard error below alone on {worse:.0%} of tasks")
-    return {"regret": _rounded(found["regret"][0]), "gain": _rounded(found["gain"][0]), "worse": _rounded(worse)}
-
-
-def print_pairs(rows: Rows) -> dict[str, Any]:
-    """The ceiling of pair gains within targets, and each estimator's share of it."""
-    gains, tasks, seeds = gain_array(rows)
-    if not seeds:
-        return {}
-    known = ~np.eye(len(tasks), dtype=bool)
-    total = gains[known].mean(axis=1).var()
-    between = np.nanmean(gains, axis=(0, 2)).var() / total if total > 0 else float("nan")
-    inside = within_target(gains)
-    ceiling = split_half_reliability(inside)
-    helped = np.nanmean(gains[known].mean(axis=1) > 0)
-    print(f"  {known.sum()} pair gains of {len(tasks)} tasks, seeds {', '.join(map(str, seeds))}: mean", end=" ")
-    print(f"{np.nanmean(gains):+.2f}, {helped:.0%} above 0, {between:.0%} of the variance between targets")
-    print(f"  ceiling within targets: split-half reliability {ceiling:.2f}")
-    shares, estimates = {}, estimate_arrays(rows, tasks)
-    if set(COMBINED) <= set(estimates):
-        estimates[" + ".join(COMBINED)] = combined([estimates[name] for name in COMBINED])
-    for name, matrix in estimates.items():
-        rho = within_rho(matrix, gains)
-        low, high = bootstrap_within(matrix, gains)
-        share = share_of_ceiling(rho, ceiling)
-        words = f"{share:.0%} of the ceiling" if np.isfinite(share) else "no ceiling to compare with"
-        signs = sign_accuracy(matrix, gains)
-        print(f"    {name:22} rho {rho:+.2f} [{low:+.2f}, {high:+.2f}], {words}; sign right {signs:.0%}")
-        shares[name] = {"rho": _rounded(rho), "share": _rounded(share), "sign": _rounded(signs)}
-    measured = {}
-    if ceiling > 0:
-        measured["all pairs, one seed"] = one_seed_rho(gains)
-        for runs in RUN_SHARES:
-            rho = surrogate_rho(gains, runs, estimates.get("visual.centred"))
-            measured[f"surrogate, {runs:.0%} of the runs"] = rho
-    for name, rho in measured.items():
-        print(f"    {name}: rho {rho:+.2f} with the other runs, {share_of_ceiling(rho, ceiling):.0%} of the ceiling")
-    predicted = {
-        name: {"rho": _rounded(rho), "share": _rounded(share_of_ceiling(rho, ceiling))}
-        for name, rho in measured.items()
-    }
-    return {"pair_ceiling": _rounded(ceiling), "pair_seeds": len(seeds), "estimators": shares, "from_runs": predicted}
-
-
-def _rounded(value: float) -> float | None:
-    return round(float(value), 3) if np.isfinite(value) else None
+    return {"regret": rounded(found["regret"][0]), "gain": rounded(found["gain"][0]), "worse": rounded(worse)}
 
 
 def missing_units(args: argparse.Namespace, rows: Rows) -> Iterator[Unit]:
@@ -189,14 +127,15 @@ def measure(args: argparse.Namespace, table: Path) -> None:
         print(f"{done}/{len(units)} {trainer} {shots} shots seed {seed} {part}: {spent:.0f} s", flush=True)
 
 
-def report(rows: Rows, trainers: Sequence[str], shots: Sequence[int]) -> dict[str, Any]:
-    """Prints what the table says; returns it."""
+def report(rows: Rows, trainers: Sequence[str], shots: Sequence[int], images: Path | None = None) -> dict[str, Any]:
+    """Prints what the table says, and the table of test images if there is one; returns it."""
     found = {}
     for trainer, count in itertools.product(trainers, shots):
         mine = [row for row in rows if (row["trainer"], row["shots"]) == (trainer, count)]
         if mine:
             print(f"{trainer}, {count} image{'s' * (count > 1)} a class, validation designers")
-            found[f"{trainer}-{count}"] = {**print_arms(mine), **print_pairs(mine)}
+            marks = read_marks(images, trainer, count) if images else {}
+            found[f"{trainer}-{count}"] = {**print_arms(mine), **print_pairs(mine, marks)}
     return found
 
 
@@ -241,7 +180,8 @@ def main() -> None:
         return
     if not args.table_only:
         measure(args, table)
-    print(json.dumps({"quick": args.quick, **report(read_table(table), args.trainers, args.shots)}))
+    images = table.with_name(IMAGES.name)
+    print(json.dumps({"quick": args.quick, **report(read_table(table), args.trainers, args.shots, images)}))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,11 @@ import numpy as np
 from mvlpt.graph.similarity import spearman
 
 
+def rounded(value: float) -> float | None:
+    """For JSON, which has no NaN."""
+    return round(float(value), 3) if np.isfinite(value) else None
+
+
 def split_half_reliability(gains: np.ndarray, splits: int = 200, seed: int = 0) -> float:
     """How well the gains of one half of the seeds rank those of the other, corrected to all seeds.
 

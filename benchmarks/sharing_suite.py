@@ -138,7 +138,7 @@ class Suite:
         for row in result.rows:
             arm = row["arm"] + (f"-{label}" if label else "")
             group = "+".join(name.removesuffix(SUFFIX) for name in row["group"].split("+")) if arm == PAIR else ""
-            yield self._row(arm, group, row["task"], row["value"])
+            yield self.row(arm, group, row["task"], row["value"])
 
     def _shares(self, folder: str, experiment: Experiment, label: str) -> Iterator[dict[str, Any]]:
         """Rows of adapted prompts that keep a share of their start; trains what the part ``arms`` has not yet."""
@@ -146,9 +146,10 @@ class Suite:
             return
         list(self._run(folder, experiment, label))
         for share, task, value in blended_scores(experiment, self.folder / folder):
-            yield self._row(f"{KEEP}{100 * share:.0f}-{label}", "", task, value)
+            yield self.row(f"{KEEP}{100 * share:.0f}-{label}", "", task, value)
 
-    def _row(self, arm: str, group: str, task: str, value: float) -> dict[str, Any]:
+    def row(self, arm: str, group: str, task: str, value: float) -> dict[str, Any]:
+        """A row of the table."""
         key = {"trainer": self.trainer, "shots": self.shots, "seed": self.seed, "arm": arm, "group": group}
         return {**key, "task": task.removesuffix(SUFFIX), "value": round(float(value), 4)}
 
@@ -165,7 +166,7 @@ class Suite:
             if row["arm"] == PAIR:
                 [source] = set(row["group"].split("+")) - {row["task"]}
                 gain = row["value"] - alone[row["task"]]
-                found.append(self._row(f"{ESTIMATE}{SHORT}", source, row["task"], gain))
+                found.append(self.row(f"{ESTIMATE}{SHORT}", source, row["task"], gain))
         return found
 
     def _estimates(self) -> list[dict[str, Any]]:
@@ -177,5 +178,5 @@ class Suite:
             [request] = experiment_requests(experiment, options)
             result = find_groups(request, self.folder / "estimates" / name)
             for (i, source), (j, target) in permutations(enumerate(result.graph.tasks), 2):
-                found.append(self._row(f"{ESTIMATE}{name}", source.removesuffix(SUFFIX), target, result.matrix[i, j]))
+                found.append(self.row(f"{ESTIMATE}{name}", source.removesuffix(SUFFIX), target, result.matrix[i, j]))
         return found

@@ -15,7 +15,12 @@ from mvlpt.graph.choice import Candidate, predict_gains
 
 
 def surrogate_rho(
-    gains: np.ndarray, share: float, similarity: np.ndarray | None = None, draws: int = 3, seed: int = 0
+    gains: np.ndarray,
+    share: float,
+    similarity: np.ndarray | None = None,
+    affinity: np.ndarray | None = None,
+    draws: int = 3,
+    seed: int = 0,
 ) -> float:
     """Rank correlation within targets of predicted gains with those of the runs that the prediction has not seen.
 
@@ -26,7 +31,7 @@ def surrogate_rho(
     Args:
         gains: (T, T, S) of each source for each target, NaN on the diagonal.
         share: of the pair runs of every seed.
-        similarity: (T, T) of the tasks, for the surrogate.
+        similarity, affinity: (T, T) of the tasks, for the surrogate.
         draws: of the runs; the mean over them is returned.
         seed: of the draws.
     """
@@ -43,7 +48,7 @@ def surrogate_rho(
         with warnings.catch_warnings():  # the diagonal, and a pair that was run with every seed
             warnings.simplefilter("ignore", RuntimeWarning)
             unseen = np.nanmean(np.where(np.isnan(known), gains, np.nan), axis=2, keepdims=True)
-        found.append(within_rho(predicted_gains(known, noise, similarity), unseen))
+        found.append(within_rho(predicted_gains(known, noise, similarity, affinity), unseen))
     return float(np.mean(found))
 
 
@@ -57,13 +62,15 @@ def one_seed_rho(gains: np.ndarray) -> float:
     return float(np.mean([within_rho(gains[:, :, s], np.delete(gains, s, axis=2)) for s in seeds]))
 
 
-def predicted_gains(known: np.ndarray, noise: float, similarity: np.ndarray | None = None) -> np.ndarray:
+def predicted_gains(
+    known: np.ndarray, noise: float, similarity: np.ndarray | None = None, affinity: np.ndarray | None = None
+) -> np.ndarray:
     """The gain (T, T) of every source for every target.
 
     Args:
         known: (T, T, S) measured gains, NaN where not measured.
         noise: variance of one of them.
-        similarity: (T, T) of the tasks; ``None`` if it is not known.
+        similarity, affinity: (T, T) of the tasks; ``None`` if it is not known.
     """
     size = len(known)
     tasks = [f"t{i:02}" for i in range(size)]
@@ -81,7 +88,7 @@ def predicted_gains(known: np.ndarray, noise: float, similarity: np.ndarray | No
     table[:, 0] = 0.0
     table[:, rows, j] = means[i, j], errors[i, j]
     table[:, rows, i] = means[j, i], errors[j, i]
-    predicted = predict_gains(candidates, tasks, *table, similarity=similarity).scores
+    predicted = predict_gains(candidates, tasks, *table, affinity, similarity).scores
     found = np.full((size, size), np.nan)
     found[i, j], found[j, i] = predicted[rows, j], predicted[rows, i]
     return found

@@ -8,9 +8,10 @@ the prompts of an experiment with the arm ``adapted`` at share 0. ``benchmarks/s
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -21,19 +22,37 @@ import mvlpt
 from benchmarks.validation_tasks import validation_task
 from mvlpt.config import get_cfg_default
 from mvlpt.experiment import Experiment, preview_experiment
+from mvlpt.inference import Classifier
 
 SHARES = (0.25, 0.5, 0.75)
+Images = Callable[[Classifier], tuple[Sequence[Any], np.ndarray]]
+
+
+def validation_images(classifier: Classifier) -> tuple[list[str], np.ndarray]:
+    """Files and labels of the images that a classifier's validation task is tested on."""
+    return _test_images(classifier.task.name)
+
+
+@cache
+def _test_images(task: str) -> tuple[list[str], np.ndarray]:
+    """Files and labels, by the name of the task."""
+    kind = validation_task(task)
+    data = kind.__new__(kind)
+    data.cfg = get_cfg_default()
+    items = kind.read(data, data.cfg)[0]["test"]
+    return [item.impath for item in items], np.array([item.label for item in items])
 
 
 def blended_scores(
-    experiment: Experiment, folder: Path, shares: Sequence[float] = SHARES
+    experiment: Experiment, folder: Path, shares: Sequence[float] = SHARES, images: Images = validation_images
 ) -> Iterator[tuple[float, str, float]]:
-    """The accuracy on each task's test images of every adapted prompt of a finished experiment.
+    """The accuracy of every adapted prompt of a finished experiment.
 
     Args:
         experiment: whose arm ``adapted`` has run with ``RUN.START_SHARE`` 0.
         folder: of its runs.
         shares: of the start.
+        images: gives what to test a classifier on, and the labels (N,).
 
     Yields:
         share, task, accuracy in percent.
@@ -43,32 +62,24 @@ def blended_scores(
     for job in plan:
         if job.labels.get("arm") == "adapted":
             start = next(jobs[need] for need in job.needs if jobs[need].kind != "features")
-            for share, value in zip(shares, _scores(folder / job.name, folder / start.name, shares), strict=True):
+            for share, value in zip(
+                shares, _scores(folder / job.name, folder / start.name, shares, images), strict=True
+            ):
                 yield share, job.labels["task"], value
 
 
-def _scores(adapted: Path, start: Path, shares: Sequence[float]) -> Iterator[float]:
+def _scores(adapted: Path, start: Path, shares: Sequence[float], images: Images) -> Iterator[float]:
     """The accuracy at each share."""
     classifier = mvlpt.load(adapted)
     before = dict(mvlpt.load(start, task=classifier.task.name).model.prompt_learner.named_parameters())
     after = {name: value.detach().clone() for name, value in _trained(classifier)}
-    images, labels = _test_images(classifier.task.name)
+    inputs, labels = images(classifier)
     for share in shares:
         with torch.no_grad():
             for name, value in _trained(classifier):
                 value.copy_(after[name].lerp(before[name], share))
-        yield 100 * float((classifier.logits(images).argmax(dim=1).numpy() == labels).mean())
+        yield 100 * float((classifier.logits(inputs).argmax(dim=1).numpy() == labels).mean())
 
 
-def _trained(classifier: mvlpt.inference.Classifier) -> Iterator[tuple[str, torch.nn.Parameter]]:
+def _trained(classifier: Classifier) -> Iterator[tuple[str, torch.nn.Parameter]]:
     return classifier.model.prompt_learner.named_parameters()
-
-
-@cache
-def _test_images(task: str) -> tuple[list[str], np.ndarray]:
-    """Files and labels of the images that a validation task is tested on."""
-    kind = validation_task(task)
-    data = kind.__new__(kind)
-    data.cfg = get_cfg_default()
-    items = kind.read(data, data.cfg)[0]["test"]
-    return [item.impath for item in items], np.array([item.label for item in items])
