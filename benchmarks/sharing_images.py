@@ -51,6 +51,11 @@ class Marks:
     correct: np.ndarray
     classes: np.ndarray
 
+    @property
+    def images(self) -> float:
+        """How many images a run is tested on, in the mean over seeds."""
+        return float(np.isfinite(self.correct[0]).sum(axis=1).mean())
+
     @cached_property
     def inside(self) -> np.ndarray:
         """(P, S, N) without what all sources of the target have in common."""
@@ -233,7 +238,7 @@ def main() -> None:
             marks = read_marks(Path(args.table), trainer, shots, columns)
             value, low, high = image_reliability(marks) or (np.nan,) * 3
             ceiling, *ends = (max(one, 0) ** 0.5 for one in (value, low, high))
-            images = sum(one.correct.shape[2] for one in marks.values()) / len(marks)
+            images = sum(one.images for one in marks.values()) / len(marks)
             print(f"{trainer}, {shots} shots, {images:.0f} images a task:", end=" ")
             print(
                 f"reliability over seeds and images {value:.2f}, ceiling {ceiling:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]"

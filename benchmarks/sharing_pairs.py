@@ -51,7 +51,7 @@ def print_pairs(rows: Sequence[Mapping[str, Any]], marks: Mapping[str, Marks]) -
     reliability = image_reliability(marks) if set(marks) == set(tasks) else None
     if reliability is not None:
         gains, (ceiling, low, high) = marked_gains(marks, tasks), reliability
-        images = sum(len(one.classes) for one in marks.values()) / len(marks)
+        images = sum(one.images for one in marks.values()) / len(marks)
         print(
             f"  on {images:.0f} images a task: reliability over seeds and images {ceiling:.2f} [{low:.2f}, {high:.2f}]"
         )

@@ -67,6 +67,7 @@ def test_marks_of_a_table(tmp_path):
     )
     marks = read_marks(file, "CoOp", 1)["a"]
     assert marks.correct.shape == (2, 2, 6)  # the third seed lacks a partner
+    assert marks.images == 5
     assert marks.classes.tolist() == [0, 0, 1, 0, 0, 1]
     assert marks.correct[0, 0].tolist() == pytest.approx([100, 0, 100, np.nan, 100, 0], nan_ok=True)
     # gains: 3 of 5 images right with b, 3 of 5 with c, then 4 and 1 of 5
