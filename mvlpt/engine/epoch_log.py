@@ -27,6 +27,7 @@ METRICS_FIELDS = ("epoch", "loss", "train_accuracy", "val_accuracy", "lr", "imag
 TASK_METRICS_FIELDS = ("epoch", "task", "loss", "train_accuracy", "val_accuracy")
 
 LARGEST_NUMBER = 1e15  # beyond it a number means nothing, and no figure can show it
+WORSE_LOSS, WORSE_ACCURACY = 1.1, 5.0  # ratio, points: less is what epochs with random views and batches differ by
 REMEDY = "delete the file, or choose another"
 
 Row = dict[str, Any]
@@ -43,6 +44,7 @@ class EpochLog:
     def __init__(self) -> None:
         self.row: Row = {}
         self.task_rows: list[Row] = []
+        self._first: Row = {}
         self._folder: Path | None = None
         self._failed = False
         self._before = 0.0
@@ -62,7 +64,7 @@ class EpochLog:
                 self._give_up(error)
                 return
             if name == METRICS_FILE and kept:
-                self._before = kept[-1]["elapsed"] or 0.0
+                self._first, self._before = kept[0], kept[-1]["elapsed"] or 0.0
 
     def begin(self, epoch: int, lr: float | None, scores: Any) -> None:
         """An epoch begins.
@@ -107,6 +109,7 @@ class EpochLog:
             "images_per_second": self._images / seconds if self._images and seconds > 0 else None,
             "elapsed": self._before + now - self._started,
         }
+        self._first = self._first or self.row
         names = dict.fromkeys((*self._tasks, *fresh)) if len(self._tasks) > 1 or len(fresh) > 1 else ()
         self.task_rows = [
             {
@@ -121,6 +124,20 @@ class EpochLog:
         self._append(METRICS_FILE, METRICS_FIELDS, [self.row])
         if self.task_rows:
             self._append(TASK_METRICS_FILE, TASK_METRICS_FIELDS, self.task_rows)
+
+    def failure(self) -> str:
+        """What went wrong where training made both loss and accuracy on its own images clearly worse; else empty."""
+        loss, accuracy = self._first.get("loss"), self._first.get("train_accuracy")
+        last_loss, last_accuracy = self.row.get("loss"), self.row.get("train_accuracy")
+        if None in (loss, accuracy, last_loss, last_accuracy):
+            return ""
+        if last_loss <= WORSE_LOSS * loss or last_accuracy >= accuracy - WORSE_ACCURACY:
+            return ""
+        return (
+            f"Training has failed: from the first epoch to the last, the loss on its own images rose from {loss:.2f} to"
+            f" {last_loss:.2f} and their accuracy fell from {accuracy:.0f} to {last_accuracy:.0f} %; lower OPTIM.LR, or"
+            " take another SEED"
+        )
 
     def _average(self, kind: str) -> float | None:
         """The mean over the epoch of the metric of this name, or else of the first whose name starts with it."""

@@ -164,6 +164,8 @@ class SimpleTrainer(TrainerBase):
     def _leave_epoch(self) -> None:
         if self.epoch + 1 == self.max_epoch:
             log.debug("Finish training", extra={"plain": True})
+            if failure := self.epoch_log.failure():
+                log.warning(failure)
             return
         if time.monotonic() - self._saved_at >= self.cfg.RUN.SAVE_EVERY or self._stop.requested:
             self.save_resume(self.epoch + 1, 0)

@@ -124,3 +124,46 @@ def test_numbers_that_are_none_are_unknown(tmp_path):
     path.write_text(",".join(METRICS_FIELDS) + f"\n{'9' * 400},1,1,1,1,1,1\n")
     with pytest.raises(RunFolderError, match="line 2"):
         read_metrics(path)
+
+
+def epochs(log, *epochs):
+    for number, (loss, accuracy) in enumerate(epochs):
+        meter = MetricMeter()
+        meter.update({"loss": loss, "acc": accuracy} if accuracy is not None else {"loss": loss})
+        log.begin(number, 0.1, None)
+        log.add(meter, [])
+        log.end(None)
+    return log
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "failed"),
+    [
+        ((1.7, 65.0), (2.2, 26.0), True),
+        ((1.7, 65.0), (1.8, 26.0), False),  # within what epochs differ by
+        ((1.7, 65.0), (2.2, 61.0), False),
+        ((1.7, 65.0), (0.2, 99.0), False),
+        ((1.7, None), (2.2, None), False),
+    ],
+)
+def test_training_that_made_it_worse_is_told(first, last, failed):
+    sentence = epochs(EpochLog(), first, (9.0, 1.0), last).failure()
+    assert bool(sentence) == failed
+    if failed:
+        assert "rose from 1.70 to 2.20 and their accuracy fell from 65 to 26 %; lower OPTIM.LR" in sentence
+
+
+def test_a_resumed_run_is_compared_with_its_first_epoch(tmp_path):
+    (tmp_path / "metrics.csv").write_text(",".join(METRICS_FIELDS) + "\n1,0.5,90,,0.1,10,1\n2,2.5,20,,0.1,10,2\n")
+    log = EpochLog()
+    log.open(tmp_path, 2)
+    assert "accuracy fell from 90 to 20 %" in epochs(log, (2.4, 20.0)).failure()
+
+
+def test_a_run_says_once_that_its_training_failed(toy_tasks, tmp_path, monkeypatch):
+    monkeypatch.setattr(EpochLog, "failure", lambda self: f"Training has failed after {self.row['epoch']} epochs")
+    run(tmp_path / "run")
+    lines = [line for line in (tmp_path / "run" / "log.txt").read_text().splitlines() if "failed" in line]
+    assert len(lines) == 1
+    assert "WARNING" in lines[0]
+    assert lines[0].endswith("Training has failed after 3 epochs")
