@@ -11,16 +11,12 @@ import numpy as np
 
 from benchmarks.sharing_table import Row, score_array
 
-KINDS = {"image": "VPT", "text": "CoOp"}  # what a prompt changes, and the trainer that measures it
+KINDS = {"image": "VPT", "text": "CoOp", "both": "UPT"}  # what a prompt changes, and the trainer that measures it
 SHOTS = (1, 2, 4)
 COLUMNS = {"all": "all", "visual.centred": "look", "visual": "plain", "classes": "subject"}
 HEADS = {"all": "all", "classes": "tasks of the same classes"}
 WELL_KNOWN = "-plain"  # ends the names of the tasks that the model knows well
-ADAPTED = {  # 0.5 / sqrt(shots) of an image prompt's start, at 2 between the two arms; a text prompt keeps none
-    ("image", 1): ("keep50",),
-    ("image", 2): ("keep25", "keep50"),
-    ("image", 4): ("keep25",),
-}
+KEPT = {1: ("keep50",), 2: ("keep25", "keep50"), 4: ("keep25",)}  # 0.5 / sqrt(shots), at 2 between the two arms
 Known = tuple[float, float, float]
 
 
@@ -28,15 +24,18 @@ def measured_gains(rows: Sequence[Row]) -> dict[tuple[str, int, str], tuple[Know
     """By what a prompt changes, images a class and candidate: of shared prompts, and of those adapted from them.
 
     Of each: the mean gain of tasks that the model knows little, and well, over the seeds that have both arms; and the
-    standard deviation over the tasks that it knows little. In points.
+    standard deviation over the tasks that it knows little. In points. What the table lacks is left out.
     """
     found = {}
     for kind, trainer in KINDS.items():
         for shots in SHOTS:
             mine = [row for row in rows if (row["trainer"], row["shots"]) == (trainer, shots)]
+            if not mine:
+                continue
             for name, partition in COLUMNS.items():
                 shared = "all" if partition == "all" else f"grouped-{partition}"
-                adapted = [f"{arm}-{partition}" for arm in ADAPTED.get((kind, shots), ("adapted",))]
+                kept = ("adapted",) if kind == "text" else KEPT[shots]  # a text prompt keeps nothing of its start
+                adapted = [f"{arm}-{partition}" for arm in kept]
                 found[kind, shots, name] = _known(mine, [shared]), _known(mine, adapted)
     return found
 
@@ -55,9 +54,9 @@ def markdown(rows: Sequence[Row]) -> str:
     lines = [f"| points over alone: little, well known; shared / adapted | {head} |", "|---|" + "---|" * len(COLUMNS)]
     gains = measured_gains(rows)
     for kind in KINDS:
-        for shots in SHOTS:
+        for shots in (shots for shots in SHOTS if (kind, shots, "all") in gains):
             cells = (" / ".join(map(_cell, gains[kind, shots, name])) for name in COLUMNS)
-            named = "visual" if kind == "image" else "text"
+            named = {"image": "visual"}.get(kind, kind)
             lines.append(f"| {named}, {shots} image{'s' * (shots > 1)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -24,12 +24,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
+import torch
 
 import mvlpt
 from benchmarks.sharing_images import splits_of, trained_images
 from benchmarks.sharing_suite import KEEP, Suite
 from benchmarks.sharing_table import CHOSEN, read_table, write_table
-from benchmarks.start_share import blended_scores
+from benchmarks.start_share import accuracy, blended_scores
 from mvlpt.data.images import read_image
 from mvlpt.engine import shared_resources
 from mvlpt.inference import Classifier
@@ -38,9 +39,12 @@ TABLE = Path(__file__).with_name("results") / "sharing_unused.csv"
 
 
 class UnusedImages:
-    """The training images that a seed's shots leave over, prepared for the model, and their labels."""
+    """The training images that a seed's shots leave over, prepared for the model, and their labels.
 
-    prepared: ClassVar[dict[str, list[Any]]] = {}  # task -> all of its training images
+    Where prompts change the text alone, images are encoded once, and their features take their place.
+    """
+
+    prepared: ClassVar[dict[tuple[str, bool], Any]] = {}  # of all training images of a task
 
     def __init__(self) -> None:
         self._trained: dict[str, set[str]] = {}
@@ -49,15 +53,17 @@ class UnusedImages:
         """Takes note of what a run of the seed trained on."""
         self._trained.setdefault(task, trained_images(run, task))
 
-    def __call__(self, classifier: Classifier) -> tuple[list[Any], np.ndarray]:
-        """Those of the classifier's task: tensors (3, H, W) and labels (N,)."""
-        task = classifier.task.name
+    def __call__(self, classifier: Classifier) -> tuple[list[Any] | torch.Tensor, np.ndarray]:
+        """Those of the classifier's task: tensors (3, H, W) or features (N, E), and labels (N,)."""
+        task, frozen = classifier.task.name, not classifier.model.trains_image
         data = splits_of(task)["train"]
-        if task not in self.prepared:
-            self.prepared[task] = [classifier.preprocess(read_image(datum.impath)) for datum in data]
-        ends = tuple(f"/{impath}" for impath in self._trained[task])
+        if (task, frozen) not in self.prepared:
+            images = [classifier.preprocess(read_image(datum.impath)) for datum in data]
+            self.prepared[task, frozen] = classifier.image_features(images) if frozen else images
+        known, ends = self.prepared[task, frozen], tuple(f"/{impath}" for impath in self._trained[task])
         rest = [place for place, datum in enumerate(data) if not datum.impath.endswith(ends)]
-        return [self.prepared[task][place] for place in rest], np.array([data[place].label for place in rest])
+        labels = np.array([data[place].label for place in rest])
+        return (known[rest] if frozen else [known[place] for place in rest]), labels
 
 
 def measure(suite: Suite) -> Iterator[dict[str, Any]]:
@@ -68,8 +74,8 @@ def measure(suite: Suite) -> Iterator[dict[str, Any]]:
             folder = suite.folder / name
             for arm, task, run in finished_runs(folder):
                 unused.found_in(run, task)
-                inputs, labels = unused(classifier := mvlpt.load(run, task=task))
-                value = 100 * float((classifier.logits(inputs).argmax(dim=1).numpy() == labels).mean())
+                classifier = mvlpt.load(run, task=task)
+                value = accuracy(classifier, *unused(classifier))
                 yield suite.row(arm + (f"-{label}" if label else ""), "", task, value)
             if label and folder.exists():
                 for share, task, value in blended_scores(experiment, folder, images=unused):

@@ -25,7 +25,7 @@ from mvlpt.experiment import Experiment, preview_experiment
 from mvlpt.inference import Classifier
 
 SHARES = (0.25, 0.5, 0.75)
-Images = Callable[[Classifier], tuple[Sequence[Any], np.ndarray]]
+Images = Callable[[Classifier], tuple[Sequence[Any] | torch.Tensor, np.ndarray]]
 
 
 def validation_images(classifier: Classifier) -> tuple[list[str], np.ndarray]:
@@ -78,7 +78,15 @@ def _scores(adapted: Path, start: Path, shares: Sequence[float], images: Images)
         with torch.no_grad():
             for name, value in _trained(classifier):
                 value.copy_(after[name].lerp(before[name], share))
-        yield 100 * float((classifier.logits(inputs).argmax(dim=1).numpy() == labels).mean())
+        yield accuracy(classifier, inputs, labels)
+
+
+@torch.no_grad()
+def accuracy(classifier: Classifier, inputs: Sequence[Any] | torch.Tensor, labels: np.ndarray) -> float:
+    """In percent, on images or on their features (N, E)."""
+    known = isinstance(inputs, torch.Tensor)
+    logits = inputs @ classifier.class_weights().t() if known else classifier.logits(inputs)
+    return 100 * float((logits.argmax(dim=1).numpy() == labels).mean())
 
 
 def _trained(classifier: Classifier) -> Iterator[tuple[str, torch.nn.Parameter]]:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks import sharing_images
 from benchmarks.sharing_images import Marks, image_reliability, read_marks, reliability, stable_variance
@@ -99,6 +100,10 @@ def test_images_that_a_seed_trained_on_are_not_unused(tmp_path, monkeypatch):
     (tmp_path / "samples" / "pets-shots1-seed1.json").write_text('{"train": [["a.png", 0]]}', encoding="utf-8")
     unused = UnusedImages()
     unused.found_in(tmp_path, "pets")
-    classifier = SimpleNamespace(task=SimpleNamespace(name="pets"), preprocess=lambda image: image.upper())
-    inputs, labels = unused(classifier)
-    assert (inputs, labels.tolist()) == (["/DATA/B.PNG"], [1])
+    for frozen, expected in ((False, ["/DATA/B.PNG"]), (True, [[11.0]])):
+        classifier = SimpleNamespace(
+            task=SimpleNamespace(name="pets"), model=SimpleNamespace(trains_image=not frozen), preprocess=str.upper,
+            image_features=lambda images: torch.tensor([[float(len(image))] for image in images]),
+        )  # fmt: skip
+        inputs, labels = unused(classifier)
+        assert (inputs if isinstance(inputs, list) else inputs.tolist(), labels.tolist()) == (expected, [1])

@@ -53,10 +53,6 @@ def test_what_is_known_lies_between_its_ends():
     known = known_gains(CANDIDATES, ("text",), zero_shot=[0.1, 0.3, 0.525, 0.75])["all"].gain
     assert known[0] == known[1]
     assert known[2] == pytest.approx((known[1] + known[3]) / 2)
-    both = known_gains(CANDIDATES, ("text", "image"))["label-2"].gain
-    assert both == pytest.approx(
-        np.mean([known_gains(CANDIDATES, (kind,))["label-2"].gain for kind in ("text", "image")])
-    )
 
 
 def test_accuracies_on_few_images_are_shrunk_to_the_mean():

@@ -17,54 +17,57 @@ import numpy as np
 
 from mvlpt.graph.choice.candidates import Candidate
 
-TEXT, IMAGE = "text", "image"
+TEXT, IMAGE, BOTH = "text", "image", "both"
 SAME_CLASSES = "classes"  # groups of tasks that have the same classes, and differ in their images
 LITTLE_KNOWN, WELL_KNOWN = 0.3, 0.75  # zero-shot accuracy of the tasks that the two columns of a gain were measured on
 _TYPICAL = 0.45  # over all of them
-_SHOTS = (1, 2, 4)
 _Known = tuple[float, float, float]  # mean gain of little and of well known tasks; deviation over the little known ones
-_GAINS: Mapping[tuple[str, str], tuple[tuple[_Known, _Known], ...]] = MappingProxyType(
-    {  # (what the prompt changes, candidate): at 1, 2 and 4 images a class, shared and adapted
-        (IMAGE, "all"): (
-            ((6.5, 0.8, 6.1), (9.9, 3.4, 5.7)),
-            ((5.5, -1.5, 5.3), (9.8, 0.5, 6.3)),
-            ((2.7, -2.7, 3.7), (5.6, -1.1, 4.7)),
-        ),
-        (IMAGE, "visual.centred"): (
-            ((7.9, 4.4, 6.4), (10.0, 2.9, 5.2)),
-            ((8.3, -0.3, 5.9), (10.1, 0.9, 6.1)),
-            ((4.6, -1.6, 4.7), (7.4, 0.2, 4.4)),
-        ),
-        (IMAGE, "visual"): (
-            ((6.6, 4.4, 5.7), (9.1, 2.9, 6.4)),
-            ((7.1, -0.3, 7.8), (9.9, 0.9, 7.1)),
-            ((2.2, -1.6, 5.3), (4.8, 0.2, 5.8)),
-        ),
-        (IMAGE, SAME_CLASSES): (
-            ((0.4, 1.9, 3.8), (2.7, 2.7, 4.9)),
-            ((1.9, -1.6, 4.9), (3.9, 1.2, 4.8)),
-            ((1.7, -2.0, 5.2), (6.1, 0.5, 4.9)),
-        ),
-        (TEXT, "all"): (
-            ((-0.6, -10.3, 10.7), (2.5, -5.8, 10.0)),
-            ((-1.4, -11.1, 9.7), (2.3, -5.0, 9.3)),
-            ((-2.9, -11.3, 7.7), (3.0, -5.4, 8.6)),
-        ),
-        (TEXT, "visual.centred"): (
-            ((1.2, -1.7, 9.4), (3.1, -1.1, 10.0)),
-            ((1.4, -1.0, 8.2), (3.0, -0.1, 8.6)),
-            ((0.2, -0.5, 8.6), (2.4, 0.0, 7.2)),
-        ),
-        (TEXT, "visual"): (
-            ((-0.4, -1.7, 12.0), (2.4, -1.1, 10.4)),
-            ((-2.2, -1.0, 11.6), (2.1, -0.1, 9.9)),
-            ((-1.4, -0.5, 9.4), (2.8, 0.0, 7.9)),
-        ),
-        (TEXT, SAME_CLASSES): (
-            ((0.6, -3.0, 4.3), (2.9, -0.5, 5.1)),
-            ((0.0, -3.9, 4.3), (2.8, 0.2, 5.0)),
-            ((0.2, -8.3, 5.0), (4.6, -3.3, 6.0)),
-        ),
+_GAINS: Mapping[tuple[str, str], Mapping[int, tuple[_Known, _Known]]] = MappingProxyType(
+    {  # (what the prompt changes, candidate): by images a class, shared and adapted
+        (IMAGE, "all"): {
+            1: ((6.5, 0.8, 6.1), (9.9, 3.4, 5.7)),
+            2: ((5.5, -1.5, 5.3), (9.8, 0.5, 6.3)),
+            4: ((2.7, -2.7, 3.7), (5.6, -1.1, 4.7)),
+        },
+        (IMAGE, "visual.centred"): {
+            1: ((7.9, 4.4, 6.4), (10.0, 2.9, 5.2)),
+            2: ((8.3, -0.3, 5.9), (10.1, 0.9, 6.1)),
+            4: ((4.6, -1.6, 4.7), (7.4, 0.2, 4.4)),
+        },
+        (IMAGE, "visual"): {
+            1: ((6.6, 4.4, 5.7), (9.1, 2.9, 6.4)),
+            2: ((7.1, -0.3, 7.8), (9.9, 0.9, 7.1)),
+            4: ((2.2, -1.6, 5.3), (4.8, 0.2, 5.8)),
+        },
+        (IMAGE, SAME_CLASSES): {
+            1: ((0.4, 1.9, 3.8), (2.7, 2.7, 4.9)),
+            2: ((1.9, -1.6, 4.9), (3.9, 1.2, 4.8)),
+            4: ((1.7, -2.0, 5.2), (6.1, 0.5, 4.9)),
+        },
+        (TEXT, "all"): {
+            1: ((-0.6, -10.3, 10.7), (2.5, -5.8, 10.0)),
+            2: ((-1.4, -11.1, 9.7), (2.3, -5.0, 9.3)),
+            4: ((-2.9, -11.3, 7.7), (3.0, -5.4, 8.6)),
+        },
+        (TEXT, "visual.centred"): {
+            1: ((1.2, -1.7, 9.4), (3.1, -1.1, 10.0)),
+            2: ((1.4, -1.0, 8.2), (3.0, -0.1, 8.6)),
+            4: ((0.2, -0.5, 8.6), (2.4, 0.0, 7.2)),
+        },
+        (TEXT, "visual"): {
+            1: ((-0.4, -1.7, 12.0), (2.4, -1.1, 10.4)),
+            2: ((-2.2, -1.0, 11.6), (2.1, -0.1, 9.9)),
+            4: ((-1.4, -0.5, 9.4), (2.8, 0.0, 7.9)),
+        },
+        (TEXT, SAME_CLASSES): {
+            1: ((0.6, -3.0, 4.3), (2.9, -0.5, 5.1)),
+            2: ((0.0, -3.9, 4.3), (2.8, 0.2, 5.0)),
+            4: ((0.2, -8.3, 5.0), (4.6, -3.3, 6.0)),
+        },
+        (BOTH, "all"): {1: ((9.5, -2.7, 6.7), (10.8, 0.2, 7.3))},
+        (BOTH, "visual.centred"): {1: ((7.9, -3.5, 8.1), (8.1, -1.1, 6.6))},
+        (BOTH, "visual"): {1: ((7.1, -3.5, 7.0), (9.3, -1.1, 7.3))},
+        (BOTH, SAME_CLASSES): {1: ((3.3, -0.5, 5.9), (4.9, 0.8, 5.6))},
     }
 )
 OTHER_GROUPS = -1.0  # points, for groups by any other matrix, such as label, compared with tasks of the same classes
@@ -104,9 +107,9 @@ def known_gains(
     Args:
         candidates: as :func:`~mvlpt.graph.choice.propose_candidates` makes them: of the candidates by one matrix, the
             first has the number of groups that the objective prefers.
-        trains: ``text``, ``image`` or both: what a prompt changes. For both, the mean of the two is expected.
-        shots: images a class, below 1 for all; gains between 1, 2 and 4 are interpolated in its logarithm, those beyond
-            are those of 4.
+        trains: ``text``, ``image`` or both: what a prompt changes.
+        shots: images a class, below 1 for all; gains between measured numbers are interpolated in its logarithm, those
+            beyond are those of the largest.
         zero_shot: (T,) accuracy of the untuned model on each task, 0 to 1; ``None`` for a typical one.
         error: the standard error of the gains.
 
@@ -114,6 +117,7 @@ def known_gains(
         By the name of the candidate; that of each task alone is certain to be 0.
     """
     known = {row for _, row in _GAINS}
+    kind = BOTH if {TEXT, IMAGE} <= set(trains) else next((one for one in (TEXT, IMAGE) if one in trains), None)
     found: dict[str, Prior] = {}
     seen: set[tuple[str, bool]] = set()
     for candidate in candidates:
@@ -124,11 +128,12 @@ def known_gains(
         preferred = matrix == "all" or (matrix, candidate.adapted) not in seen
         seen.add((matrix, candidate.adapted))
         row = matrix if matrix in known else SAME_CLASSES
-        kinds = [kind for kind in (TEXT, IMAGE) if kind in trains]
-        gains = [_gain(kind, row, candidate.adapted, shots, zero_shot) for kind in kinds]
-        gain = np.mean(gains, axis=0) if gains else np.zeros(() if zero_shot is None else len(zero_shot))
-        spreads = [_between(shots, _GAINS[kind, row], candidate.adapted)[2] for kind in kinds]
-        spread = float(np.mean(spreads)) if spreads and matrix in known else OTHER_SPREAD
+        gain, spread = np.zeros(() if zero_shot is None else len(zero_shot)), OTHER_SPREAD
+        if kind is not None:
+            little, well, between = _at(shots, _GAINS[kind, row], candidate.adapted)
+            ends = (LITTLE_KNOWN, WELL_KNOWN), (little, well)
+            gain = np.interp(_TYPICAL if zero_shot is None else zero_shot, *ends)
+            spread = float(between) if matrix in known else OTHER_SPREAD
         gain = gain + (0.0 if preferred else OTHER_COUNT) + (0.0 if matrix in known else OTHER_GROUPS)
         found[candidate.name] = Prior(float(gain) if zero_shot is None else tuple(map(float, gain)), error, spread)
     return found
@@ -148,14 +153,8 @@ def shrunk_accuracies(accuracies: Sequence[float], images: Sequence[int]) -> lis
     return [(n * a + PRIOR_IMAGES * mean) / (n + PRIOR_IMAGES) for a, n in zip(accuracies, images, strict=True)]
 
 
-def _gain(kind: str, row: str, adapted: bool, shots: int, zero_shot: Sequence[float] | None) -> np.ndarray:
-    """Of one kind of prompt; a number, or (T,)."""
-    little, well, _ = _between(shots, _GAINS[kind, row], adapted)
-    return np.interp(_TYPICAL if zero_shot is None else zero_shot, (LITTLE_KNOWN, WELL_KNOWN), (little, well))
-
-
-def _between(shots: int, known: tuple[tuple[_Known, _Known], ...], adapted: bool) -> np.ndarray:
+def _at(shots: int, known: Mapping[int, tuple[_Known, _Known]], adapted: bool) -> np.ndarray:
     """What is known (3,) at a number of shots, between those that were measured."""
-    at = math.log(shots if shots > 0 else max(_SHOTS))
-    columns = zip(*(row[adapted] for row in known), strict=True)
-    return np.array([np.interp(at, np.log(_SHOTS), column) for column in columns])
+    at = math.log(shots if shots > 0 else max(known))
+    columns = zip(*(pair[adapted] for pair in known.values()), strict=True)
+    return np.array([np.interp(at, np.log(list(known)), column) for column in columns])
