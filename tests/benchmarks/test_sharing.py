@@ -234,7 +234,8 @@ def test_the_chooser_knows_what_the_table_says():
         shown = "all" if name == "all" else f"{name}-2"
         candidates = [Candidate("single", (("a",), ("b",), ("c",))), Candidate(shown, groups)]
         candidates.append(Candidate(f"adapted-{shown}", groups, adapted=True))
-        known = known_gains(candidates, (kind,), shots=shots, zero_shot=[LITTLE_KNOWN, WELL_KNOWN])
+        parts = ("text", "image") if kind == "both" else (kind,)
+        known = known_gains(candidates, parts, shots=shots, zero_shot=[LITTLE_KNOWN, WELL_KNOWN])
         for candidate, pair in zip(candidates[1:], measured, strict=True):
             found = (*known[candidate.name].gain, known[candidate.name].spread)
             assert found == pytest.approx(pair, abs=0.75), (kind, shots, candidate.name)
