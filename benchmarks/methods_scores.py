@@ -6,7 +6,8 @@
     python benchmarks/methods_scores.py --methods TipAdapter,MaPLe --seeds 4-5           # more of some
     python benchmarks/methods_scores.py --methods R-AMT --options OPTIM.LR=0.01 --table rates.csv --work output/rates
 
-Twelve tasks (4 subjects in 3 looks), one image a class, each method by its ``configs/trainers/NAME/embedded.yaml``;
+Twelve tasks (4 subjects in 3 looks), one image a class, each method by its ``configs/trainers/NAME/embedded.yaml``
+(MVLPT-UPT by ``embedded_joint.yaml``);
 tested on the images of validation designers. TFUP and TPT take no labels: the first sees all training images (-1 in the
 table), the other none. ``grouped`` shares what is trained within the groups that the default grouping finds from the
 same images; batches then hold images of one task, as many as the task has. Rows go to
@@ -50,6 +51,7 @@ DEEP = ("MaPLe", "IVLP", "CLIP-LoRA", "LNTuning", "2SFS", "R-AMT", "PromptSRC", 
 WITHOUT_LABELS = ("TFUP", "TPT")
 ALL_IMAGES = -1  # the number of shots of methods without labels
 BOTH = ("alone", "grouped")
+CONFIGS = {"MVLPT-UPT": "embedded_joint"}
 ORDER = (  # what costs least comes first; heads share no weights
     (("ZeroshotCLIP", *HEADS), ("alone",)),
     (COOP_LIKE, BOTH),
@@ -106,7 +108,7 @@ def measure(args: argparse.Namespace, method: str, arm: str, seed: int) -> dict[
     shots = ALL_IMAGES if method in WITHOUT_LABELS else args.shots
     experiment = Experiment(
         tasks=tasks,
-        trainers=(f"configs/trainers/{method}/embedded.yaml",),
+        trainers=(f"configs/trainers/{method}/{CONFIGS.get(method, 'embedded')}.yaml",),
         arms=(ARMS[arm],),
         shots=(shots,),
         seeds=(seed,),

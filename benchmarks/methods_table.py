@@ -119,7 +119,8 @@ def _settings(rows: Sequence[Row]) -> str:
     [count], [images] = tasks, shots - {ALL_IMAGES}
     return (
         f"Scores: mean accuracy on {count} embedded tasks (validation designers), {images} image"
-        f"{'s' * (images > 1)} a class, each trainer by its `embedded.yaml`;\nmean ± standard deviation over seeds"
+        f"{'s' * (images > 1)} a class, each trainer by its `embedded.yaml`"
+        " (MVLPT-UPT: `embedded_joint.yaml`);\nmean ± standard deviation over seeds"
         f" {seeds[0]} to {seeds[-1]}, or the number of seeds in brackets where it is smaller; – not measured.\n"
         "`TFUP` takes all training images without their labels, `TPT` none.\n"
         "Grouped: shared within the groups of the default grouping. Seconds: processor time of a task alone, the least"

@@ -23,7 +23,11 @@ from mvlpt.experiment.grouping import GroupingOptions, experiment_requests, find
 from mvlpt.graph import Grouping, write_groups
 
 PLUGIN = str(Path(__file__).with_name("validation_tasks.py"))
-TRAINERS = {name: f"configs/trainers/MVLPT-{name}/embedded.yaml" for name in ("VPT", "CoOp", "UPT")}
+TRAINERS = {
+    "VPT": "configs/trainers/MVLPT-VPT/embedded.yaml",
+    "CoOp": "configs/trainers/MVLPT-CoOp/embedded.yaml",
+    "UPT": "configs/trainers/MVLPT-UPT/embedded_joint.yaml",
+}
 SHARED = {"DATALOADER.TASK_BATCHES": "single", "DATASET.MULTITASK_LABEL_PERTASK": True}
 WHOLE = {"RUN.START_SHARE": 0.0}  # the part "shares" follows from it
 ESTIMATORS = ("visual.centred", "visual", "label", "grad")

@@ -42,8 +42,6 @@ def accuracy(tasks: tuple[str, ...], seed: int, legacy: bool, folder: Path, opti
         "DATASET.COOP": True,
         "SEED": seed,
         "TRAINER.LEGACY": legacy,
-        "TRAINER.MVLPT.PROJECT_METHOD": "transformer",
-        "TRAINER.MVLPT.COOP.CTX_INIT": "",
         "VERBOSE": False,
         "RUN.TENSORBOARD": False,
         "RUN.THREADS": 1,
