@@ -144,7 +144,7 @@ def image_reliability(marks: Mapping[str, Marks], splits: int = SPLITS) -> tuple
 def measure(folder: Path, trainer: str, shots: int, seed: int) -> Iterator[Row]:
     """Rows of the pair runs of a seed: each image, scored by the prompt of the pair."""
     import mvlpt
-    from benchmarks.validation_tasks import SUFFIX
+    from benchmarks.validation_tasks import SUFFIX, splits_of
     from mvlpt.data.images import read_image
 
     images: dict[str, Any] = {}
@@ -169,15 +169,6 @@ def measure(folder: Path, trainer: str, shots: int, seed: int) -> Iterator[Row]:
                 "validation": _words(splits["test"], best[:tested], set()),
                 "training": _words(splits["train"], best[tested:], trained_images(file.parent, target)),
             }
-
-
-def splits_of(task: str) -> dict[str, list[Any]]:
-    """All training images of a validation task, and the images that it is tested on."""
-    from mvlpt.config import get_cfg_default
-    from mvlpt.data import DATASET_REGISTRY
-
-    kind = DATASET_REGISTRY.get(task)
-    return kind.read(kind.__new__(kind), get_cfg_default())[0]
 
 
 def trained_images(run: Path, task: str) -> set[str]:

@@ -27,10 +27,11 @@ import numpy as np
 import torch
 
 import mvlpt
-from benchmarks.sharing_images import splits_of, trained_images
+from benchmarks.sharing_images import trained_images
 from benchmarks.sharing_suite import KEEP, Suite
 from benchmarks.sharing_table import CHOSEN, read_table, write_table
 from benchmarks.start_share import accuracy, blended_scores
+from benchmarks.validation_tasks import splits_of
 from mvlpt.data.images import read_image
 from mvlpt.engine import shared_resources
 from mvlpt.inference import Classifier

@@ -19,8 +19,7 @@ import numpy as np
 import torch
 
 import mvlpt
-from benchmarks.validation_tasks import validation_task
-from mvlpt.config import get_cfg_default
+from benchmarks.validation_tasks import splits_of
 from mvlpt.experiment import Experiment, preview_experiment
 from mvlpt.inference import Classifier
 
@@ -36,10 +35,7 @@ def validation_images(classifier: Classifier) -> tuple[list[str], np.ndarray]:
 @cache
 def _test_images(task: str) -> tuple[list[str], np.ndarray]:
     """Files and labels, by the name of the task."""
-    kind = validation_task(task)
-    data = kind.__new__(kind)
-    data.cfg = get_cfg_default()
-    items = kind.read(data, data.cfg)[0]["test"]
+    items = splits_of(task)["test"]
     return [item.impath for item in items], np.array([item.label for item in items])
 
 

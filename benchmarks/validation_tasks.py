@@ -12,6 +12,7 @@ from itertools import product
 from typing import Any
 
 import mvlpt.datasets  # noqa: F401 - registers the tasks
+from mvlpt.config import get_cfg_default
 from mvlpt.data import DATASET_REGISTRY, Datum
 
 SUBJECTS = ("commerce", "devices", "files", "medical", "power", "tools", "vehicles", "weather")
@@ -33,6 +34,12 @@ def validation_task(name: str) -> type:
         return {"train": splits["train"], "test": splits["val"]}, classnames
 
     return type("ValidationTask", (base,), {"name": name, "read": read, "__module__": __name__})
+
+
+def splits_of(name: str) -> dict[str, list[Datum]]:
+    """All training images of a validation task (``train``), and the images that it is tested on (``test``)."""
+    kind = DATASET_REGISTRY.get(name)
+    return kind.read(kind.__new__(kind), get_cfg_default())[0]
 
 
 DATASET_REGISTRY.register_family(validation_names, validation_task)
