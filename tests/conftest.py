@@ -17,6 +17,12 @@ import pytest
 import torch
 
 
+def pytest_configure(config):
+    """Tests run on the CPU, also where there is a GPU, unless those of GPUs are asked for (``-m gpu``)."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_waiting():
     """No test survives a power cut, and waiting for the disk takes as long as a short run; libraries are no garbage."""

@@ -7,6 +7,8 @@ from test_against_reference import PROMPTS
 from torch.utils.flop_counter import FlopCounterMode
 
 from mvlpt.models import ComputeOptimisations, build_prompted_clip
+from mvlpt.models.towers import prompt_layout
+from mvlpt.models.towers.text_plan import shared_prefix
 
 KINDS = ["coop middle", "coop csc", "vpt deep", "vpt shallow", "upt transformer", "cocoop"]
 
@@ -39,6 +41,21 @@ def test_blocks_of_an_unknown_kind_run_whole():
         zero = build_prompted_clip(backbone, NAMES, "coop", n_ctx=2, seed=0)
         own = torch.nn.functional.normalize(backbone.encode_image(tiny_images(backbone)), dim=-1)
         assert torch.allclose(zero.image_features(tiny_images(backbone)), own, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("device", "classes", "chunk_tokens", "shared"),
+    [
+        ("cpu", 2, 8192, 17),
+        ("cuda", 100, 8192, 0),  # 1,683 tokens saved: less than twelve blocks more to launch
+        ("cuda", 1000, 100_000, 17),
+        ("cuda", 100, 1000, 17),  # copies would not fit into one batch, and would be computed twice
+    ],
+)
+def test_few_classes_run_their_own_copies_of_shared_tokens_on_a_gpu(device, classes, chunk_tokens, shared):
+    names = ["cat", "dog"] * (classes // 2)
+    layout = prompt_layout(tiny_backbone().tokenizer, names, n_ctx=16, position="end", context_length=77)
+    assert shared_prefix(layout, range(classes), chunk_tokens, device) == shared
 
 
 def work(optimisations: ComputeOptimisations, kind: str, **more) -> int:

@@ -13,6 +13,8 @@ from mvlpt.models.towers.text_layout import TextLayout
 
 # What starting one more batch costs, in tokens: launching kernels and reading weights again.
 BATCH_COST = {"cpu": 24, "cuda": 4096}
+# What running the shared tokens in a pass of their own costs, in tokens: a GPU waits for its kernels to be launched.
+PREFIX_COST = {"cpu": 0, "cuda": 8192}
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def make_plan(
         device: where the tensors go; it also says what a batch costs.
     """
     wanted = list(range(len(layout.rows))) if classes is None else list(classes)
-    prefix = layout.shared_prefix() if optimisations.text_prefix else 0
+    prefix = shared_prefix(layout, wanted, chunk_tokens, device.type) if optimisations.text_prefix else 0
     lengths = {k: len(layout.rows[k]) - prefix for k in wanted}
     full = (layout.longest if optimisations.text_cut else context_length) - prefix
     cost = BATCH_COST.get(device.type, 4096)
@@ -102,6 +104,23 @@ def make_plan(
         chunks=tuple(chunks),
         order=None if sequence == wanted else _tensor([where[k] for k in wanted], device),
     )
+
+
+def shared_prefix(layout: TextLayout, classes: Sequence[int], chunk_tokens: int, device_type: str) -> int:
+    """How many of the tokens that all prompts begin with run once for all of ``classes``; 0 if each runs its own copy.
+
+    Copies are quicker on a GPU while there are few of them and one batch holds them.
+
+    Args:
+        layout: the prompts.
+        classes: which of them are encoded.
+        chunk_tokens: most tokens in a batch.
+        device_type: such as ``cpu`` or ``cuda``.
+    """
+    prefix = layout.shared_prefix()
+    whole = len(classes) * max(len(layout.rows[k]) for k in classes)
+    saved = prefix * (len(classes) - 1)
+    return prefix if saved >= PREFIX_COST.get(device_type, 8192) or whole > chunk_tokens else 0
 
 
 def _buckets(lengths: Sequence[int], cost: int) -> list[int]:
