@@ -76,6 +76,36 @@ def share_of_ceiling(rho: float, ceiling: float) -> float:
     return rho / float(np.sqrt(ceiling)) if ceiling > 0 else float("nan")
 
 
+def runs_for_share(gains: np.ndarray, share: float = 0.8, splits: int = 200, seed: int = 0) -> float:
+    """How many runs of every pair, one a seed, would know its gain within the target to a share of the ceiling.
+
+    A gain that comes back with every seed has the variance s, the covariance between halves of the seeds, and a run
+    adds noise of variance n. The mean of m runs then correlates with the gain at sqrt(s / (s + n / m)).
+
+    Args:
+        gains: (source, target, S).
+        share: the correlation that is wanted.
+        splits: random halves of the seeds.
+        seed: of the halves.
+
+    Returns:
+        m; infinite where no gain comes back, or there is one seed.
+    """
+    inside = within_target(gains)
+    inside = inside[~np.isnan(inside).any(axis=2)]
+    seeds = inside.shape[1]
+    if seeds < 2:
+        return float("inf")
+    noise = float(inside.var(axis=1, ddof=1).mean())
+    rng, products = np.random.default_rng(seed), []
+    for _ in range(splits):
+        order = rng.permutation(seeds)
+        first, second = inside[:, order[: seeds // 2]], inside[:, order[seeds // 2 :]]
+        products.append((first.mean(axis=1) * second.mean(axis=1)).mean())
+    stable = float(np.mean(products))
+    return share**2 / (1 - share**2) * noise / stable if stable > 0 else float("inf")
+
+
 def sign_accuracy(estimate: np.ndarray, gains: np.ndarray) -> float:
     """How often an estimate tells better from worse partners of a target, balanced: 0.5 is chance.
 

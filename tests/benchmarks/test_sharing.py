@@ -15,6 +15,7 @@ from benchmarks.sharing_statistics import (
     clearly_worse,
     combined,
     regret,
+    runs_for_share,
     share_of_ceiling,
     sign_accuracy,
     split_half_reliability,
@@ -121,6 +122,15 @@ def test_a_perfect_estimate_reaches_the_ceiling():
     assert share_of_ceiling(within_rho(truth, gains), ceiling) == pytest.approx(1, abs=0.12)
     assert math.isnan(share_of_ceiling(0.3, -0.1))
     assert abs(share_of_ceiling(within_rho(RNG.normal(size=truth.shape), gains), ceiling)) < 0.3
+
+
+def test_so_many_runs_correlate_with_the_truth_as_wanted():
+    truth, gains = noisy_gains(40, 8, noise=2.0)
+    runs = runs_for_share(gains, 0.8)
+    rng, more = np.random.default_rng(1), round(runs)
+    fresh = truth[..., None] + 2.0 * rng.normal(size=(*truth.shape, more))
+    assert within_rho(truth, fresh) == pytest.approx(0.8, abs=0.05)
+    assert math.isinf(runs_for_share(gains[..., :1]))
 
 
 def test_sign_accuracy_is_balanced():
