@@ -60,9 +60,7 @@ def print_pairs(rows: Sequence[Mapping[str, Any]], marks: Mapping[str, Marks]) -
         found["image_ceiling"] = rounded(ceiling)
     runs = runs_for_share(gains, WANTED)
     share = runs / gains.shape[2]
-    print(
-        f"  {WANTED:.0%} of the ceiling by runs alone: {runs:.1f} runs of each pair, {share:.0%} of those that were made"
-    )
+    print(f"  {WANTED:.0%} of the ceiling by runs alone: {runs:.1f} runs of each pair, {share:.0%} of what was run")
     found["runs_needed"] = rounded(share)
     estimates = estimate_arrays(rows, tasks)
     if set(COMBINED) <= set(estimates):
