@@ -136,6 +136,10 @@ def report(rows: Rows, trainers: Sequence[str], shots: Sequence[int], images: Pa
             print(f"{trainer}, {count} image{'s' * (count > 1)} a class, validation designers")
             marks = read_marks(images, trainer, count) if images else {}
             found[f"{trainer}-{count}"] = {**print_arms(mine), **print_pairs(mine, marks)}
+    worse = [one["worse"] for one in found.values() if one.get("worse") is not None]
+    if worse:
+        found["worse"] = rounded(np.mean(worse))
+        print(f"chosen more than one standard error below alone on {found['worse']:.1%} of tasks in all settings")
     return found
 
 
