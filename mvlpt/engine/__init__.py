@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         TASK_METRICS_FILE,
         EpochLog,
         read_metrics,
+        training_failure,
     )
     from mvlpt.engine.evaluation import EVALUATOR_REGISTRY, EvaluatorBase, TaskScore, build_evaluator
     from mvlpt.engine.feature_nets import BACKBONE_REGISTRY, HEAD_REGISTRY, NETWORK_REGISTRY
@@ -89,6 +90,7 @@ _HOMES = {
         "TASK_METRICS_FILE",
         "EpochLog",
         "read_metrics",
+        "training_failure",
     ),
     "folder_names": ("default_folder", "own_name"),
     "evaluation": ("EVALUATOR_REGISTRY", "EvaluatorBase", "TaskScore", "build_evaluator"),
@@ -213,6 +215,7 @@ __all__ = [
     "saved_origin",
     "set_random_seed",
     "shared_resources",
+    "training_failure",
     "unread_option",
     "write_results",
 ]

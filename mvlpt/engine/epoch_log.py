@@ -33,6 +33,25 @@ REMEDY = "delete the file, or choose another"
 Row = dict[str, Any]
 
 
+def training_failure(first: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+    """A sentence, where training made both loss and accuracy on its own images clearly worse; else empty.
+
+    Args:
+        first, last: the lines of the first and of the last epoch in ``metrics.csv``.
+    """
+    loss, accuracy = first.get("loss"), first.get("train_accuracy")
+    last_loss, last_accuracy = last.get("loss"), last.get("train_accuracy")
+    if None in (loss, accuracy, last_loss, last_accuracy):
+        return ""
+    if last_loss <= WORSE_LOSS * loss or last_accuracy >= accuracy - WORSE_ACCURACY:
+        return ""
+    return (
+        f"Training has failed: from the first epoch to the last, the loss on its own images rose from {loss:.2f} to"
+        f" {last_loss:.2f} and their accuracy fell from {accuracy:.0f} to {last_accuracy:.0f} %; lower OPTIM.LR, or"
+        " take another SEED"
+    )
+
+
 class EpochLog:
     """Collects what the steps of an epoch show, and writes a line when it has ended. A run never fails because of it.
 
@@ -126,18 +145,8 @@ class EpochLog:
             self._append(TASK_METRICS_FILE, TASK_METRICS_FIELDS, self.task_rows)
 
     def failure(self) -> str:
-        """What went wrong where training made both loss and accuracy on its own images clearly worse; else empty."""
-        loss, accuracy = self._first.get("loss"), self._first.get("train_accuracy")
-        last_loss, last_accuracy = self.row.get("loss"), self.row.get("train_accuracy")
-        if None in (loss, accuracy, last_loss, last_accuracy):
-            return ""
-        if last_loss <= WORSE_LOSS * loss or last_accuracy >= accuracy - WORSE_ACCURACY:
-            return ""
-        return (
-            f"Training has failed: from the first epoch to the last, the loss on its own images rose from {loss:.2f} to"
-            f" {last_loss:.2f} and their accuracy fell from {accuracy:.0f} to {last_accuracy:.0f} %; lower OPTIM.LR, or"
-            " take another SEED"
-        )
+        """What went wrong in training so far; see :func:`training_failure`."""
+        return training_failure(self._first, self.row)
 
     def _average(self, kind: str) -> float | None:
         """The mean over the epoch of the metric of this name, or else of the first whose name starts with it."""

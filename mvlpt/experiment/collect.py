@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.engine import RESULT_FIELDS, RESULTS_FILE, read_results
-from mvlpt.errors import RunFolderError
+from mvlpt.engine import METRICS_FILE, RESULT_FIELDS, RESULTS_FILE, read_metrics, read_results, training_failure
+from mvlpt.errors import MvlptError, RunFolderError
 from mvlpt.io import atomic_write, json_text
 from mvlpt.schedule import PLAN_FILE, Plan
 
@@ -88,6 +88,23 @@ def collect_plan(plan: Plan, root: Path) -> list[Row]:
         rows += [row for row in read_results(file) if serves is None or row["task"] in serves]
     _write(rows, root)
     return rows
+
+
+def failed_trainings(plan: Plan, root: Path) -> list[str]:
+    """The names of those runs of a plan whose training made their own images worse.
+
+    A run whose ``metrics.csv`` cannot be read is left out: the report says so.
+    """
+    found = []
+    for job in plan:
+        file = root / job.name / METRICS_FILE
+        try:
+            epochs = read_metrics(file) if file.exists() else []
+        except MvlptError:
+            continue
+        if epochs and training_failure(epochs[0], epochs[-1]):
+            found.append(job.name)
+    return found
 
 
 def _write(rows: Iterable[Row], folder: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mvlpt.experiment.choice import choice_seconds
-from mvlpt.experiment.collect import Row, collect_plan
+from mvlpt.experiment.collect import Row, collect_plan, failed_trainings
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.events import Event, Note, PlanReady
 from mvlpt.experiment.grouping.groups_files import GroupsKey
@@ -27,6 +27,7 @@ from mvlpt.experiment.spec import Experiment, load_experiment
 from mvlpt.graph import Grouping
 from mvlpt.schedule import PLAN_FILE, Plan, RunCommand, RunOptions, Slot, load_plan
 
+MOST_NAMED = 5  # runs, in a line
 State = Literal["grouped", "finished", "incomplete", "interrupted"]
 
 
@@ -151,7 +152,18 @@ def run_experiment(
     on_event(PlanReady(plan, folder, keep_plan(plan, folder)))
     state = run_jobs(plan, folder, chosen, run_command, on_event)
     rows = () if state == "interrupted" else collect_plan(plan, folder)
+    if failed := failed_trainings(plan, folder):
+        on_event(Note(_failures(failed)))
     return ExperimentResult(experiment, folder, state, groups, plan, rows)
+
+
+def _failures(names: Sequence[str]) -> str:
+    """A line on runs whose training has failed."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (
+        f"training has failed in {len(names)} run{'s' * (len(names) > 1)}, worse on the very images that trained them "
+        f"at its end: {', '.join(names[:MOST_NAMED])}{more}; lower OPTIM.LR, or take other seeds"
+    )
 
 
 def _is_over(folder: Path) -> bool:

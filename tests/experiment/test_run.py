@@ -7,6 +7,7 @@ from mvlpt.errors import ConfigError, PlanError
 from mvlpt.experiment import (
     JobsChanged,
     JobsEnded,
+    Note,
     NothingToRun,
     PlanReady,
     collect_experiment,
@@ -63,6 +64,21 @@ def test_jobs_that_fail_leave_it_incomplete(toy_tasks, tmp_path):
     assert result.state == "incomplete"
     assert [row["task"] for row in result.rows] == ["toy-warm"]
     assert collect_experiment(toy_experiment(tasks=("toy-warm", "toy-noval")), tmp_path).state == "incomplete"
+
+
+def test_runs_whose_training_has_failed_are_named_at_the_end(finished):
+    root, result, _ = finished
+    file = next(root / job.name for job in result.plan if job.kind == "train") / "metrics.csv"
+    kept = file.read_text()
+    head, *_, last = kept.splitlines()
+    epoch, _, _, *rest = last.split(",")
+    lines = [head, ",".join(["1", "0.5", "90", *rest]), ",".join([epoch, "2.5", "20", *rest])]
+    file.write_text("\n".join(lines) + "\n")
+    _, events = run(root)
+    file.write_text(kept)
+    [note] = [str(event) for event in events if isinstance(event, Note)]
+    assert note.startswith("training has failed in 1 run, ")
+    assert str(file.parent.relative_to(root)) in note
 
 
 def test_validation_scores_have_tables_that_say_so(toy_tasks, tmp_path):

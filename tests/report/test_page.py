@@ -181,6 +181,17 @@ def test_an_experiment_that_has_not_begun_has_a_report_too(tmp_path):
     assert page.sections == ["summary", "missing", "groups", "reproduce"]
 
 
+def test_runs_whose_training_has_failed_are_named(tmp_path):
+    root = FakeExperiment(tmp_path / "x").write()
+    file = root / "MVLPT-VPT" / "all" / "seed1" / "metrics.csv"
+    head, first, *_, last = file.read_text().splitlines()
+    last = ",".join([last.split(",")[0], "9.5", "3", *last.split(",")[3:]])
+    file.write_text("\n".join([head, first, last]) + "\n")
+    words = Page(write_report(root).path).words
+    assert words.count("Training has failed: ") == 1
+    assert "MVLPT-VPT/all/seed1: Training has failed: from the first epoch to the last" in words
+
+
 def test_damaged_files_become_sentences(tmp_path):
     root = FakeExperiment(tmp_path / "x").write()
     run = root / "MVLPT-VPT" / "all" / "seed1"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mvlpt.arms import ARMS
+from mvlpt.engine import training_failure
 from mvlpt.io import clean_text
 from mvlpt.report.graphs import COLOURS, new_figure
 from mvlpt.report.page import methods as names
@@ -23,6 +24,7 @@ PANELS = (
     ("train_accuracy", "training accuracy %", "measured while the prompt changed"),
     ("val_accuracy", "validation score %", "after each epoch"),
 )
+MOST_FAILURES = 20  # that are listed
 
 
 def build(content: Content) -> Section | None:
@@ -39,7 +41,19 @@ def build(content: Content) -> Section | None:
     intro = "A line for each arm, the mean over its runs on all tasks and seeds."
     if not any(_known(runs, "val_accuracy") for arms in by_trainer.values() for runs in arms.values()):
         intro += " No validation images were scored: TEST.FINAL_MODEL best_val does so after every epoch."
-    return Section("curves", "Learning curves", "figures.html.jinja", {"intro": intro, "rows": rows})
+    values = {"intro": intro, "rows": rows, "warnings": _failures(content)}
+    return Section("curves", "Learning curves", "figures.html.jinja", values)
+
+
+def _failures(content: Content) -> list[str]:
+    """A sentence for each run whose training has failed, and one for those beyond the first :data:`MOST_FAILURES`."""
+    found = [
+        f"{run.name}: {sentence}"
+        for run in content.runs
+        if (rows := content.curves.get(run.folder)) and (sentence := training_failure(rows[0], rows[-1]))
+    ]
+    more = len(found) - MOST_FAILURES
+    return [*found[:MOST_FAILURES], *([f"and {more} more runs"] if more > 0 else [])]
 
 
 def _by_trainer(content: Content) -> dict[str, dict[Method, list[Sequence[Row]]]]:
