@@ -164,7 +164,8 @@ after = (random.getstate(), torch.get_rng_state().sum().item(), torch.get_num_th
          __import__("PIL.ImageFile").ImageFile.LOAD_TRUNCATED_IMAGES)
 names = "random, torch rng, threads, dtype, stdout, stderr, environ, PIL limit, filters, PIL truncated".split(", ")
 changed = [name for name, a, b in zip(names, before, after) if a != b]
-mine = [name for name in opened if "/mvlpt/" in name or name.startswith(os.getcwd())]
+own = tuple(path + os.sep for package in (mvlpt, mvlpt.trainers, mvlpt.datasets) for path in package.__path__)
+mine = [name for name in opened if name.startswith((*own, os.getcwd()))]
 assert not changed, changed
 assert not mine, mine
 """

@@ -64,7 +64,7 @@ def test_text_is_utf8_with_or_without_a_mark(tmp_path):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b'{"a": 1, }', "column 10: Expecting property name"),
+        (b'{"a": 1, 2}', "column 10: Expecting property name"),
         (b'{\n"a" 1}', "line 2, column 5: Expecting ':' delimiter"),
         (b"", "column 1: Expecting value"),
         (b"\xff\xfe", "byte 0 is not UTF-8"),

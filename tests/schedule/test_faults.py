@@ -125,7 +125,9 @@ def test_twenty_kills_anywhere_change_nothing(tmp_path, unbroken):
                 rng.choice(["scheduler", "any", "both"]) if sum(kills.values()) < KILLS else min(kills, key=kills.get)
             )
             others = alive(root)
-            if target != "scheduler" and others and kill(rng.choice(others)):
+            if target != "scheduler" and not others:
+                continue  # on a slow machine no job has started yet
+            if target != "scheduler" and kill(rng.choice(others)):
                 kills[target] += 1
             if target != "any" and kill(scheduler.pid):
                 kills[target] += target == "scheduler"
