@@ -12,11 +12,11 @@ import numpy as np
 from benchmarks.sharing_table import Row, score_array
 
 KINDS = {"image": "VPT", "text": "CoOp", "both": "UPT"}  # what a prompt changes, and the trainer that measures it
-SHOTS = (1, 2, 4)
+SHOTS = (1, 2, 4, 8)
 COLUMNS = {"all": "all", "visual.centred": "look", "visual": "plain", "classes": "subject"}
 HEADS = {"all": "all", "classes": "tasks of the same classes"}
 WELL_KNOWN = "-plain"  # ends the names of the tasks that the model knows well
-KEPT = {1: ("keep50",), 2: ("keep25", "keep50"), 4: ("keep25",)}  # 0.5 / sqrt(shots), at 2 between the two arms
+KEPT = {1: ("keep50",), 2: ("keep25", "keep50"), 4: ("keep25",), 8: ("keep25",)}  # near 0.5 / sqrt(shots)
 Known = tuple[float, float, float]
 
 
