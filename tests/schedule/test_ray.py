@@ -36,10 +36,12 @@ from mvlpt.schedule.executors.ray.executor import RayExecutor  # noqa: E402
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A Ray with four cores in name, which the executors of this module join and leave running."""
-    ray.init(address="local", include_dashboard=False, num_cpus=4, num_gpus=2, log_to_driver=False)
-    yield
-    ray.shutdown()
+    """A Ray with four cores and two GPUs in name, which the executors of this module join and leave running."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CUDA_VISIBLE_DEVICES", raising=False)  # tests see no GPU, and Ray would believe that
+        ray.init(address="local", include_dashboard=False, num_cpus=4, num_gpus=2, log_to_driver=False)
+        yield
+        ray.shutdown()
 
 
 def schedule(jobs, root, options=None, listener=None, run_command=None, **rules):
