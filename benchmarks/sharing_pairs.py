@@ -19,6 +19,7 @@ from benchmarks.sharing_statistics import (
     share_of_ceiling,
     sign_accuracy,
     split_half_reliability,
+    stable_and_noise,
     within_rho,
     within_target,
 )
@@ -58,9 +59,14 @@ def print_pairs(rows: Sequence[Mapping[str, Any]], marks: Mapping[str, Marks]) -
             f"  on {images:.0f} images a task: reliability over seeds and images {ceiling:.2f} [{low:.2f}, {high:.2f}]"
         )
         found["image_ceiling"] = rounded(ceiling)
-    runs = runs_for_share(gains, WANTED)
+    stable, noise = stable_and_noise(gains)
+    runs = runs_for_share(stable, noise, WANTED)
     share = runs / gains.shape[2]
-    print(f"  {WANTED:.0%} of the ceiling by runs alone: {runs:.1f} runs of each pair, {share:.0%} of what was run")
+    print(
+        f"  deviation of what comes back with seeds {max(stable, 0) ** 0.5:.1f} points, of a run {noise**0.5:.1f}:",
+        end=" ",
+    )
+    print(f"{WANTED:.0%} of the ceiling takes {runs:.1f} runs of each pair, {share:.0%} of what was run")
     found["runs_needed"] = rounded(share)
     estimates = estimate_arrays(rows, tasks)
     if set(COMBINED) <= set(estimates):

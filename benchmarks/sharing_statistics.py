@@ -5,7 +5,7 @@ Shapes: A arms, T tasks, S seeds. Scores are in percent; NaN stands for "not mea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -36,16 +36,22 @@ def split_half_reliability(gains: np.ndarray, splits: int = 200, seed: int = 0) 
     seeds = flat.shape[1]
     if seeds < 2 or len(flat) < 3:
         return float("nan")
-    rng, found = np.random.default_rng(seed), []
-    for _ in range(splits):
-        order = rng.permutation(seeds)
-        halves = flat[:, order[: seeds // 2]].mean(axis=1), flat[:, order[seeds // 2 :]].mean(axis=1)
+    found = []
+    for halves in _halves(flat, splits, seed):
         if min(np.ptp(half) for half in halves) > 0:
             found.append(spearman(*halves))
     if not found:
         return float("nan")
     r = float(np.mean(found))
     return 2 * r / (1 + r) if r > -1 else float("nan")
+
+
+def _halves(flat: np.ndarray, splits: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The means (N,) of gains (N, S) over one random half of the seeds and over the other."""
+    rng, seeds = np.random.default_rng(seed), flat.shape[1]
+    for _ in range(splits):
+        order = rng.permutation(seeds)
+        yield flat[:, order[: seeds // 2]].mean(axis=1), flat[:, order[seeds // 2 :]].mean(axis=1)
 
 
 def within_target(gains: np.ndarray) -> np.ndarray:
@@ -76,33 +82,36 @@ def share_of_ceiling(rho: float, ceiling: float) -> float:
     return rho / float(np.sqrt(ceiling)) if ceiling > 0 else float("nan")
 
 
-def runs_for_share(gains: np.ndarray, share: float = 0.8, splits: int = 200, seed: int = 0) -> float:
-    """How many runs of every pair, one a seed, would know its gain within the target to a share of the ceiling.
+def stable_and_noise(gains: np.ndarray, splits: int = 200, seed: int = 0) -> tuple[float, float]:
+    """The variance of gains within targets that comes back with every seed, and that of the noise of a single run.
 
-    A gain that comes back with every seed has the variance s, the covariance between halves of the seeds, and a run
-    adds noise of variance n. The mean of m runs then correlates with the gain at sqrt(s / (s + n / m)).
+    The first is the mean covariance of the gains of one half of the seeds with those of the other.
 
     Args:
-        gains: (source, target, S).
-        share: the correlation that is wanted.
+        gains: (source, target, S); with one seed both are NaN.
         splits: random halves of the seeds.
         seed: of the halves.
-
-    Returns:
-        m; infinite where no gain comes back, or there is one seed.
     """
     inside = within_target(gains)
     inside = inside[~np.isnan(inside).any(axis=2)]
-    seeds = inside.shape[1]
-    if seeds < 2:
-        return float("inf")
-    noise = float(inside.var(axis=1, ddof=1).mean())
-    rng, products = np.random.default_rng(seed), []
-    for _ in range(splits):
-        order = rng.permutation(seeds)
-        first, second = inside[:, order[: seeds // 2]], inside[:, order[seeds // 2 :]]
-        products.append((first.mean(axis=1) * second.mean(axis=1)).mean())
-    stable = float(np.mean(products))
+    if inside.shape[1] < 2:
+        return float("nan"), float("nan")
+    products = [(first * second).mean() for first, second in _halves(inside, splits, seed)]
+    return float(np.mean(products)), float(inside.var(axis=1, ddof=1).mean())
+
+
+def runs_for_share(stable: float, noise: float, share: float) -> float:
+    """How many runs of every pair, one a seed, would know its gain within the target to a share of the ceiling.
+
+    The mean of m runs correlates with the stable gain at sqrt(s / (s + n / m)).
+
+    Args:
+        stable, noise: the variances s and n of :func:`stable_and_noise`.
+        share: the correlation that is wanted.
+
+    Returns:
+        m; infinite where no gain comes back.
+    """
     return share**2 / (1 - share**2) * noise / stable if stable > 0 else float("inf")
 
 

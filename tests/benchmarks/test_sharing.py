@@ -19,6 +19,7 @@ from benchmarks.sharing_statistics import (
     share_of_ceiling,
     sign_accuracy,
     split_half_reliability,
+    stable_and_noise,
     within_rho,
     within_target,
 )
@@ -126,11 +127,14 @@ def test_a_perfect_estimate_reaches_the_ceiling():
 
 def test_so_many_runs_correlate_with_the_truth_as_wanted():
     truth, gains = noisy_gains(40, 8, noise=2.0)
-    runs = runs_for_share(gains, 0.8)
+    stable, noise = stable_and_noise(gains)
+    assert stable == pytest.approx(np.nanvar(within_target(truth[..., None])), rel=0.15)
+    assert noise == pytest.approx(2.0**2, rel=0.1)
+    runs = runs_for_share(stable, noise, 0.8)
     rng, more = np.random.default_rng(1), round(runs)
     fresh = truth[..., None] + 2.0 * rng.normal(size=(*truth.shape, more))
     assert within_rho(truth, fresh) == pytest.approx(0.8, abs=0.05)
-    assert math.isinf(runs_for_share(gains[..., :1]))
+    assert math.isinf(runs_for_share(*stable_and_noise(gains[..., :1]), 0.8))
 
 
 def test_sign_accuracy_is_balanced():

@@ -146,7 +146,7 @@ def epochs(log, *epochs):
         ((1.7, None), (2.2, None), False),
     ],
 )
-def test_training_that_made_it_worse_is_told(first, last, failed):
+def test_training_that_made_it_worse_is_reported(first, last, failed):
     sentence = epochs(EpochLog(), first, (9.0, 1.0), last).failure()
     assert bool(sentence) == failed
     if failed:
