@@ -31,6 +31,7 @@ from mvlpt.io import (
     check_encoding,
     check_head,
     file_lock,
+    listed,
     read_json,
     sweep_leftovers,
     write_file,
@@ -86,9 +87,8 @@ class RunFolder:
         recorded = Config(read_yaml(self.path / CONFIG_FILE))
         differences = config_differences(recorded, cfg)
         if differences:
-            more = f"; and {len(differences) - 5} more" if len(differences) > 5 else ""
             raise RunFolderError(
-                f"OUTPUT_DIR {self.path} holds another run, which differs in {'; '.join(differences[:5])}{more}. "
+                f"OUTPUT_DIR {self.path} holds another run, which differs in {listed(differences, 5, '; ')}. "
                 "Choose another folder, or delete that one"
             )
         if begun:

@@ -25,6 +25,7 @@ from mvlpt.experiment.search.choosing import ensure_options, preview_options
 from mvlpt.experiment.search.space import searches
 from mvlpt.experiment.spec import Experiment, load_experiment
 from mvlpt.graph import Grouping
+from mvlpt.io import listed
 from mvlpt.schedule import PLAN_FILE, Plan, RunCommand, RunOptions, Slot, load_plan
 
 MOST_NAMED = 5  # runs, in a line
@@ -159,10 +160,9 @@ def run_experiment(
 
 def _failures(names: Sequence[str]) -> str:
     """A line on runs whose training has failed."""
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return (
         f"training has failed in {len(names)} run{'s' * (len(names) > 1)}, worse on the very images that trained them "
-        f"at its end: {', '.join(names[:MOST_NAMED])}{more}; lower OPTIM.LR, or take other seeds"
+        f"at its end: {listed(names, MOST_NAMED)}; lower OPTIM.LR, or take other seeds"
     )
 
 

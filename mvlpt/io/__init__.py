@@ -12,7 +12,16 @@ from mvlpt.lazy import lazy_exports
 if TYPE_CHECKING:
     from mvlpt.io.array_files import map_array, read_array_header
     from mvlpt.io.csv_files import csv_text, parse_csv
-    from mvlpt.io.display import clean_text, first_line, json_text, rich_text, sentence, short_repr, spreadsheet_cell
+    from mvlpt.io.display import (
+        clean_text,
+        first_line,
+        json_text,
+        listed,
+        rich_text,
+        sentence,
+        short_repr,
+        spreadsheet_cell,
+    )
     from mvlpt.io.files import (
         append_descriptor,
         atomic_write,
@@ -35,7 +44,7 @@ if TYPE_CHECKING:
     from mvlpt.io.reading import check_regular, decode_text, file_digest, open_regular, read_bytes, read_text
     from mvlpt.io.records import check_head, take_field
     from mvlpt.io.script_archive import is_script_archive, read_script_archive
-    from mvlpt.io.state_dicts import StateDifferences, compare_states, listed, not_finite, strip_wrappers
+    from mvlpt.io.state_dicts import StateDifferences, compare_states, not_finite, strip_wrappers
     from mvlpt.io.tensor_files import SafeTensors, open_tensors
     from mvlpt.io.torch_files import read_tensors, write_tensors
     from mvlpt.io.xml_files import read_xml
@@ -45,7 +54,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "array_files": ("map_array", "read_array_header"),
     "csv_files": ("csv_text", "parse_csv"),
-    "display": ("clean_text", "first_line", "json_text", "rich_text", "sentence", "short_repr", "spreadsheet_cell"),
+    "display": (
+        "clean_text",
+        "first_line",
+        "json_text",
+        "listed",
+        "rich_text",
+        "sentence",
+        "short_repr",
+        "spreadsheet_cell",
+    ),
     "files": (
         "append_descriptor",
         "atomic_write",
@@ -68,7 +86,7 @@ _HOMES = {
     "reading": ("check_regular", "decode_text", "file_digest", "open_regular", "read_bytes", "read_text"),
     "records": ("check_head", "take_field"),
     "script_archive": ("is_script_archive", "read_script_archive"),
-    "state_dicts": ("StateDifferences", "compare_states", "listed", "not_finite", "strip_wrappers"),
+    "state_dicts": ("StateDifferences", "compare_states", "not_finite", "strip_wrappers"),
     "tensor_files": ("SafeTensors", "open_tensors"),
     "torch_files": ("read_tensors", "write_tensors"),
     "xml_files": ("read_xml",),

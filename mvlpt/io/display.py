@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 LONGEST = 4000
@@ -59,6 +60,12 @@ def spreadsheet_cell(value: Any) -> Any:
         return value
     shown = clean_text(value)
     return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) and not _NUMBER.fullmatch(shown) else shown
+
+
+def listed(names: Sequence[object], most: int = 6, separator: str = ", ") -> str:
+    """The first few names and how many more there are: ``a, b, c and 4 more``, or ``a; b; c; and 4 more``."""
+    more = f"{';' * (separator == '; ')} and {len(names) - most} more" if len(names) > most else ""
+    return separator.join(map(str, names[:most])) + more
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

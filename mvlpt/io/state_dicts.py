@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mvlpt.errors import CheckpointError
+from mvlpt.io.display import listed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-LISTED = 6
 # of nn.DataParallel, torch.compile, FSDP and activation checkpointing; only DataParallel's is also an ordinary name,
 # so that it counts at the beginning alone
 _OTHERS = r"_orig_mod\.|_fsdp_wrapped_module\.|_checkpoint_wrapped_module\."
@@ -93,9 +93,3 @@ def strip_wrappers(
 def not_finite(state: Mapping[str, Tensor]) -> list[str]:
     """The names of tensors that hold NaN or infinite values."""
     return [key for key, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mvlpt.errors import PlanError, suggest
-from mvlpt.io import atomic_write, check_head, json_text, read_json, short_repr
+from mvlpt.io import atomic_write, check_head, json_text, listed, read_json, short_repr
 from mvlpt.schedule.jobs import KINDS, Job, Plan, job_id
 from mvlpt.schedule.moved import relocated
 
@@ -59,8 +59,7 @@ def load_plan(path: str | os.PathLike[str]) -> Plan:
     unknown = sorted(content.keys() - {"format", "version", _LABELS, "jobs"})
     problems += [f"unknown key '{key}'{suggest(key, ('facts', 'jobs'))}" for key in unknown]
     if problems:
-        more = f"; and {len(problems) - 10} more" if len(problems) > 10 else ""
-        raise PlanError(f"{path} cannot be used: {'; '.join(problems[:10])}{more}")
+        raise PlanError(f"{path} cannot be used: {listed(problems, 10, '; ')}")
     try:
         return relocated(Plan(_jobs(rows), metadata), Path(path).parent)
     except PlanError as error:

@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 from rich.console import Console
 
-from mvlpt.io import clean_text, rich_text
+from mvlpt.io import clean_text, listed, rich_text
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,10 @@ def test_rich_shows_brackets_as_they_are():
     out = io.StringIO()
     Console(file=out, width=80).print(rich_text("[bold]x[/bold] [/nothing] \x1b[31m"))
     assert out.getvalue() == "[bold]x[/bold] [/nothing] \\x1b[31m\n"
+
+
+def test_long_lists_end_in_a_count():
+    assert listed(["a", "b"], 2) == "a, b"
+    assert listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+    assert listed([1, 2, 3], 2, "; ") == "1; 2; and 1 more"
+    assert listed([]) == ""

@@ -11,6 +11,7 @@ from mvlpt.data.datum import Datum, labels_of
 from mvlpt.data.images.reading import read_image
 from mvlpt.data.sources.metadata import TaskMetadata
 from mvlpt.errors import DataError
+from mvlpt.io import listed
 
 NAMED = 5  # images listed in a sentence
 SPLITS = ("train", "val", "test")
@@ -119,8 +120,7 @@ def _look(found: Inspection, splits: Mapping[str, Sequence[Datum]], progress: Pr
             done += 1
             progress(done, total)
         if broken:
-            more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
-            found.problems.append(f"{split}: {_plural(len(broken))} cannot be read: {'; '.join(broken[:NAMED])}{more}")
+            found.problems.append(f"{split}: {_plural(len(broken))} cannot be read: {listed(broken, NAMED, '; ')}")
     repeated = [group for group in by_digest.values() if len(group) > 1]
     for first, second in (("train", "test"), ("train", "val"), ("val", "test")):
         shared = [
@@ -156,5 +156,4 @@ def _count(items: Sequence[Datum]) -> str:
 
 
 def _named(items: Sequence[Datum]) -> str:
-    more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
-    return ", ".join(item.impath for item in items[:NAMED]) + more
+    return listed([item.impath for item in items], NAMED)

@@ -27,7 +27,7 @@ import yaml
 
 from mvlpt.errors import GraphError, suggest
 from mvlpt.graph.grouping.groups import Grouping
-from mvlpt.io import check_head, read_yaml, write_unless_edited
+from mvlpt.io import check_head, listed, read_yaml, write_unless_edited
 
 FILE = "groups.yaml"
 FORMAT, VERSION = "mvlpt-groups", 1
@@ -124,9 +124,8 @@ def _compare(grouping: Grouping, tasks: Iterable[str]) -> None:
         raise GraphError(f"the task '{unknown[0]}' of group '{where}' is unknown{suggest(unknown[0], wanted)}")
     missing = [task for task in wanted if task not in held]
     if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        listed = ", ".join(f"'{task}'" for task in missing[:3])
-        raise GraphError(f"no group contains {listed}{more}; every task must be in one")
+        names = listed([f"'{task}'" for task in missing], 3)
+        raise GraphError(f"no group contains {names}; every task must be in one")
 
 
 def _labels(names: list[Any]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mvlpt.io import listed
 from mvlpt.report.results.method import Method
 from mvlpt.report.results.paired_test import SMALL, PairedTest
 from mvlpt.report.results.scores import Scores
@@ -38,11 +39,6 @@ def small_tests(tests: Sequence[PairedTest]) -> list[str]:
     return [f"{which} rest on few tasks that differ: {bounds}"]
 
 
-def _some(names: Sequence[str]) -> str:
-    rest = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
-
-
 def _missing_scores(
     scores: Scores, methods: Sequence[Method], tasks: Sequence[str], common: Sequence[str]
 ) -> list[str]:
@@ -50,7 +46,7 @@ def _missing_scores(
     for method in methods:
         absent = [task for task in tasks if (method, task) not in scores.values]
         if absent:
-            notes.append(f"{method}: no score on {len(absent)} of {len(tasks)} tasks ({_some(absent)})")
+            notes.append(f"{method}: no score on {len(absent)} of {len(tasks)} tasks ({listed(absent, NAMED)})")
     if len(notes) > NAMED:
         notes = [*notes[:NAMED], f"{len(notes) - NAMED} more methods lack scores"]
     if not common:
@@ -83,7 +79,9 @@ def _missing_seeds(scores: Scores, methods: Sequence[Method], tasks: Sequence[st
             if (held := scores.values.get((method, task))) and set(held) != seeds
         ]
         if uneven:
-            notes.append(f"{method}: tasks lack seeds ({_some(uneven)}); their means are over the seeds there are")
+            notes.append(
+                f"{method}: tasks lack seeds ({listed(uneven, NAMED)}); their means are over the seeds there are"
+            )
     return notes
 
 
@@ -91,10 +89,10 @@ def _measures(scores: Scores, tasks: Sequence[str]) -> list[str]:
     notes = []
     replaced = [task for task in tasks if scores.split[task] == "torchvision"]
     if replaced:
-        notes.append(f"torchvision's test split stands in for the benchmark's own: {_some(replaced)}")
+        notes.append(f"torchvision's test split stands in for the benchmark's own: {listed(replaced, NAMED)}")
     if len({scores.higher_is_better[task] for task in tasks}) > 1:
         lower = [task for task in tasks if not scores.higher_is_better[task]]
-        notes.append(f"Lower is better on {_some(lower)}: there are no means over tasks of both kinds")
+        notes.append(f"Lower is better on {listed(lower, NAMED)}: there are no means over tasks of both kinds")
     return notes
 
 
@@ -110,5 +108,5 @@ def _reference(
     for method in sorted(references, key=lambda method: method.order):
         absent = [task for task in common if (method, task) not in scores.values]
         if absent:
-            notes.append(f"Gains over {method} leave out the tasks it has no score on ({_some(absent)})")
+            notes.append(f"Gains over {method} leave out the tasks it has no score on ({listed(absent, NAMED)})")
     return notes

@@ -11,6 +11,7 @@ from typing import Any
 
 from mvlpt.config import OPTIONS
 from mvlpt.errors import ConfigError, suggest
+from mvlpt.io import listed
 from mvlpt.report.options import as_word
 from mvlpt.report.runs.differences import differing_options, option_words
 from mvlpt.report.runs.record import STATES, RunRecord
@@ -111,7 +112,7 @@ def runs_sheet(runs: Sequence[RunRecord], top: Path) -> Sheet:
             "" if run.score is None else f"{run.score:.1f}",
             run.trainer,
             run.arm,
-            _some(run.tasks),
+            listed(run.tasks, MANY),
             "" if unknown else shots_word(run.option("DATASET.NUM_SHOTS")),
             "" if unknown else str(run.option("SEED")),
             "" if run.age is None else age_word(run.age),
@@ -120,9 +121,9 @@ def runs_sheet(runs: Sequence[RunRecord], top: Path) -> Sheet:
         )
         rows.append(tuple(map(Entry, entries)))
     counts = {state: sum(run.state == state for run in runs) for state in STATES}
-    listed = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     columns = tuple(Column((title,), left=title in left) for title in titles)
-    return Sheet(f"{len(runs)} run{'s' * (len(runs) != 1)} in {top}: {listed}", columns, tuple(rows))
+    return Sheet(f"{len(runs)} run{'s' * (len(runs) != 1)} in {top}: {states}", columns, tuple(rows))
 
 
 def run_records(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
@@ -178,8 +179,3 @@ def _trainers(runs: Sequence[RunRecord]) -> tuple[str, ...]:
 
 def _relative(folder: Path, top: Path) -> str:
     return os.path.relpath(folder, top) if folder != top else "."
-
-
-def _some(names: Sequence[str]) -> str:
-    rest = len(names) - MANY
-    return ", ".join(names[:MANY]) + (f" and {rest} more" if rest > 0 else "")
