@@ -8,6 +8,7 @@ anything in them (:func:`mvlpt.io.read_tensors`).
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,16 @@ from typing import Any
 import torch
 
 from mvlpt.errors import CheckpointError, MissingCheckpointError
-from mvlpt.io import clean_text, not_finite, read_tensors, read_text, strip_wrappers, write_file, write_tensors
+from mvlpt.io import (
+    atomic_write,
+    clean_text,
+    not_finite,
+    read_tensors,
+    read_text,
+    strip_wrappers,
+    write_file,
+    write_tensors,
+)
 
 BEST_CHECKPOINT = "model-best.pth.tar"
 NUMBERED = "model.pth.tar-"
@@ -119,6 +129,15 @@ def epoch_to_load(directory: str | os.PathLike[str], names: Sequence[str]) -> in
     last = last_checkpoint(Path(directory) / names[0])
     number = last.name.removeprefix(NUMBERED) if last is not None else ""
     return int(number) if number.isdecimal() else None
+
+
+def bring_best(source: str | os.PathLike[str], target: str | os.PathLike[str], names: Sequence[str]) -> None:
+    """Copies the best checkpoints of a run to the folder of the run that goes on with it; the same folder stays."""
+    for name in names:
+        best, own = (Path(folder) / name / BEST_CHECKPOINT for folder in (source, target))
+        if best.is_file() and not (own.exists() and own.samefile(best)):
+            with open(best, "rb") as read, atomic_write(own, "wb") as write:
+                shutil.copyfileobj(read, write)
 
 
 def last_checkpoint(folder: str | os.PathLike[str]) -> Path | None:

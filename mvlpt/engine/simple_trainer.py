@@ -14,7 +14,7 @@ from yacs.config import CfgNode
 
 from mvlpt.config import task_names
 from mvlpt.data import DataManager
-from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, load_checkpoint
+from mvlpt.engine.checkpoints import bring_best, find_checkpoint, holds_dassl_checkpoints, load_checkpoint
 from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
 from mvlpt.engine.metric_checks import check_evaluation
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
@@ -126,6 +126,8 @@ class SimpleTrainer(TrainerBase):
     def before_train(self) -> None:
         """Takes up the state of an earlier part of the run, if there is one; opens TensorBoard."""
         self.start_epoch = self.resume_model_if_exist(self.cfg.RESUME) if self.cfg.RESUME else 0
+        if self.best_epoch:  # the test looks for that model in this run's own folder
+            bring_best(self.cfg.RESUME, self.output_dir, self.get_model_names())
         if self.cfg.RUN.TENSORBOARD and "tensorboard" in self.cfg.RUN.LOGGER:
             self.init_writer(Path(self.output_dir) / "tensorboard")
         self.time_start = self._saved_at = time.monotonic()

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from support.stopping import ctrl_c_after
 from support.toy import toy_config
 
 import mvlpt.trainers  # noqa: F401 - registers the trainers
-from mvlpt.engine import run_config
+from mvlpt.engine import SimpleTrainer, load_checkpoint, run_config
 from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.resume import load_resume_state, random_state, save_resume_state, set_random_state
 from mvlpt.errors import CheckpointError, RunFolderError
@@ -71,6 +72,22 @@ def test_stopped_between_two_steps(toy_tasks, unbroken, tmp_path, steps):
     run_config(frozen(tmp_path, RESUME=str(tmp_path)))
     assert_same(outcome(tmp_path), unbroken)
     assert not (tmp_path / "resume.pth.tar").exists()
+
+
+def test_a_run_that_goes_on_in_another_folder_takes_its_best_model_along(toy_tasks, tmp_path, monkeypatch):
+    test = SimpleTrainer.test
+    falling = lambda self, split=None: 90.0 - self.epoch if split == "val" else test(self, split)  # noqa: E731
+    monkeypatch.setattr(SimpleTrainer, "test", falling)
+    with ctrl_c_after(3), pytest.raises(Interrupted):
+        run_config(frozen(tmp_path / "one", OPTIM__MAX_EPOCH=2))
+    (row, _) = run_config(frozen(tmp_path / "two", OPTIM__MAX_EPOCH=2, RESUME=str(tmp_path / "one"))).rows
+    assert row["epoch"] == 1
+    best, last = (
+        load_checkpoint(tmp_path / "two" / "prompt_learner" / name) for name in ("model-best.pth.tar", "model.pth.tar-2")
+    )
+    exported = load_file(tmp_path / "two" / "prompt.safetensors")["ctx"]
+    assert torch.equal(exported, best["state_dict"]["ctx"])
+    assert not torch.equal(exported, last["state_dict"]["ctx"])
 
 
 KILLED = """
