@@ -128,11 +128,11 @@ class Classification(EvaluatorBase):
         Args:
             mo: scores (B, K) over the union of classes.
             gt: labels (B,) in the union's numbering, or multi-hot rows (B, K).
-            task: task ids (B,); without them, all images belong to the first task.
+            task: task ids (B,); without them, as code for Dassl calls this, they follow from the labels.
             images: their files, for messages.
         """
         scores, labels = mo.detach().float().cpu(), gt.detach().cpu()
-        ids = torch.zeros(len(scores), dtype=torch.long) if task is None else task.detach().cpu()
+        ids = self._owners(labels) if task is None else task.detach().cpu()
         for identity in ids.unique().tolist():
             rows = ids == identity
             info = self._task(identity, scores.shape[1])
@@ -151,6 +151,12 @@ class Classification(EvaluatorBase):
                 names = [images[row] for row in rows.nonzero()[:, 0].tolist()]
                 self._mistakes.setdefault(identity, SurestMistakes()).add(own, chosen, names)
             self._labels.setdefault(identity, []).append(chosen.numpy())
+
+    def _owners(self, labels: torch.Tensor) -> torch.Tensor:
+        """The task ids (B,) of labels: tasks share no class. A multi-hot row without a class is the first task's."""
+        first = labels if labels.ndim == 1 else labels.argmax(dim=1)
+        stops = torch.tensor([info.stop for info in self._tasks or ()][:-1])
+        return torch.bucketize(first.long(), stops, right=True)
 
     def _look_for_nan(
         self, identity: int, info: TaskInfo, own: torch.Tensor, rows: torch.Tensor, images: Sequence[str] | None

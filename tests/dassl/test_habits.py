@@ -314,8 +314,13 @@ def test_a_trainer_without_its_hook_and_one_that_has_nothing_to_train(tmp_path, 
 def test_several_tasks_share_a_trainer_of_a_plugin(tmp_path, train):
     file = tmp_path / "shared.py"
     data = DATASET.replace("NAME", "Colours") + DATASET.replace("NAME", "MoreColours")
-    file.write_text(trainer_source("Shared") + data)
+    file.write_text(trainer_source("Shared") + trainer_source("SharedTest", OWN_TEST) + data)
     assert train(file, "Shared", "Colours,MoreColours", TEST__PREDICTIONS=True) == 0
-    rows = [json.loads(line) for line in (tmp_path / "run" / "results.jsonl").read_text().splitlines()]
+    assert train(file, "SharedTest", "Colours,MoreColours", run="own_test") == 0
+    rows, own = (
+        [json.loads(line) for line in (tmp_path / run / "results.jsonl").read_text().splitlines()]
+        for run in ("run", "own_test")
+    )
     assert [row["task"] for row in rows] == ["Colours", "MoreColours"]
+    assert [(row["task"], row["value"], row["n"]) for row in own] == [(r["task"], r["value"], r["n"]) for r in rows]
     assert (tmp_path / "run" / "predictions" / "Colours.npy").is_file()

@@ -60,6 +60,19 @@ def test_multi_label_and_single_label_rows_in_one_batch():
     assert results["average"] == pytest.approx(100)
 
 
+def test_without_task_ids_tasks_follow_from_the_labels():
+    scores, labels = torch.randn(50, 5, generator=torch.Generator().manual_seed(1)), torch.arange(50) % 5
+    given, derived = evaluator(PETS, CARS), evaluator(PETS, CARS)
+    given.process(scores, labels, task=(labels > 1).long())
+    derived.process(scores, labels)
+    assert derived.evaluate() == given.evaluate()
+    rows = torch.nn.functional.one_hot(torch.tensor([0, 6, 2, 5]), 7).float()
+    judge = evaluator(PETS, CARS, VOC)
+    judge.process(rows, rows)
+    judge.evaluate()
+    assert [(score.task, score.n) for score in judge.task_scores] == [("pets", 1), ("cars", 1), ("voc", 2)]
+
+
 def test_a_single_task_reports_error_and_f1_and_resets():
     judge = evaluator(PETS)
     judge.process(torch.eye(2)[[0, 1, 1]], torch.tensor([0, 1, 0]))
