@@ -8,7 +8,7 @@ belongs to one configuration, whose hash it carries.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,37 @@ import torch
 from mvlpt.errors import CheckpointError
 from mvlpt.io import check_head, read_tensors, write_tensors
 
-FILE = "resume.pth.tar"
+RESUME_FILE = "resume.pth.tar"
 FORMAT = 1
-_KINDS = {"identity": str, "epoch": int, "next_batch": int, "best": list, "models": dict, "random": dict}
+REMEDY = "delete it to start again"
+DAMAGE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    IndexError,
+    RuntimeError,
+    OverflowError,
+)  # what reading one raises
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_best(value: Any) -> bool:
+    """Whether it is the best score and its epoch."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], float) and _is_count(value[1])
+
+
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "identity": lambda value: isinstance(value, str),
+    "epoch": _is_count,
+    "next_batch": _is_count,
+    "best": _is_best,
+    "models": lambda value: isinstance(value, dict),
+    "random": lambda value: isinstance(value, dict),
+}
 
 
 def random_state() -> dict[str, Any]:
@@ -49,13 +77,13 @@ def set_random_state(state: Mapping[str, Any]) -> None:
         torch.set_rng_state(state["torch"])
         if state["cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["cuda"])
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
+    except DAMAGE as error:
         raise CheckpointError(f"The saved random states cannot be used ({error}); start the run again") from error
 
 
 def save_resume_state(folder: str | Path, state: Mapping[str, Any]) -> None:
     """Writes ``state`` and the random states."""
-    write_tensors({"format": FORMAT, "random": random_state(), **state}, Path(folder) / FILE)
+    write_tensors({"format": FORMAT, "random": random_state(), **state}, Path(folder) / RESUME_FILE)
 
 
 def load_resume_state(folder: str | Path) -> dict[str, Any] | None:
@@ -64,13 +92,12 @@ def load_resume_state(folder: str | Path) -> dict[str, Any] | None:
     Raises:
         CheckpointError: the file is broken or of another format.
     """
-    path = Path(folder) / FILE
+    path = Path(folder) / RESUME_FILE
     if not path.is_file():
         return None
     state = read_tensors(path)
-    remedy = "delete it to start again"
-    check_head(state, path, "the state of a run", format=FORMAT, error=CheckpointError, remedy=remedy)
-    wrong = [key for key, kind in _KINDS.items() if not isinstance(state.get(key), kind)]
+    check_head(state, path, "the state of a run", format=FORMAT, error=CheckpointError, remedy=REMEDY)
+    wrong = [key for key, fits in _FIELDS.items() if not fits(state.get(key))]
     if wrong:
-        raise CheckpointError(f"{path} is damaged: {', '.join(wrong)} missing or of the wrong kind; {remedy}")
+        raise CheckpointError(f"{path} is damaged: {', '.join(wrong)} missing or of the wrong kind; {REMEDY}")
     return state

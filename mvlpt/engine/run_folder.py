@@ -24,6 +24,7 @@ import mvlpt
 from mvlpt.config import OPTIONS, Config, flatten, read_yaml
 from mvlpt.engine.checkpoints import holds_dassl_checkpoints
 from mvlpt.engine.identity import changed_options, config_differences, config_identity
+from mvlpt.engine.resume import RESUME_FILE
 from mvlpt.errors import RunFolderError
 from mvlpt.io import (
     LockHeldError,
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 FORMAT = 1
 STATE_FILE, CONFIG_FILE = "run.json", "config.yaml"
 # Files that show that a folder holds a run, ours or Dassl's.
-TRACES = (STATE_FILE, CONFIG_FILE, "results.jsonl", "log.txt", "resume.pth.tar", "prompt.safetensors")
+TRACES = (STATE_FILE, CONFIG_FILE, "results.jsonl", "log.txt", RESUME_FILE, "prompt.safetensors")
 
 
 class RunFolder:
@@ -157,7 +158,7 @@ class RunFolder:
                 raise
             record["state"] = "finished"
             self._write_state(record, started)
-            (self.path / "resume.pth.tar").unlink(missing_ok=True)
+            (self.path / RESUME_FILE).unlink(missing_ok=True)
 
     def _write_state(self, record: dict[str, Any], started: datetime.datetime) -> None:
         now = datetime.datetime.now(datetime.timezone.utc)

@@ -11,7 +11,9 @@ from mvlpt.engine.checkpoints import BEST_CHECKPOINT, checkpoints_by_epoch, find
 from mvlpt.engine.identity import config_identity, former_identity
 from mvlpt.engine.optim import EpochSchedule
 from mvlpt.engine.origins import ORIGIN, check_checkpoint, origin_of
-from mvlpt.errors import CheckpointError
+from mvlpt.engine.resume import DAMAGE, REMEDY, RESUME_FILE
+from mvlpt.errors import CheckpointError, MvlptError, is_out_of_memory
+from mvlpt.io import first_line, listed
 
 log = logging.getLogger(__name__)
 
@@ -42,17 +44,28 @@ def apply_run_state(trainer: Any, state: dict[str, Any], directory: str | Path) 
     """Restores a trainer's state, except the random states.
 
     Raises:
-        CheckpointError: it belongs to another configuration or does not fit the models.
+        CheckpointError: it belongs to another configuration, does not fit the models, or is damaged.
     """
+    path = Path(directory) / RESUME_FILE
     if state["identity"] not in (config_identity(trainer.cfg), former_identity(trainer.cfg)):
         raise CheckpointError(f"The state in {directory} belongs to a run with other options; give that run's options")
-    check_checkpoint(trainer, state, Path(directory) / "resume.pth.tar")
+    check_checkpoint(trainer, state, path)
+    if state["models"].keys() != trainer._models.keys():
+        raise CheckpointError(
+            f"The state in {directory} holds {listed(list(state['models'])) or 'no model'}, but this trainer trains "
+            f"{listed(list(trainer._models)) or 'none'}; resume with the same trainer"
+        )
+    try:
+        _restore(trainer, state, f"the state in {directory}")
+    except DAMAGE as error:
+        if isinstance(error, MvlptError) or is_out_of_memory(error):
+            raise
+        raise CheckpointError(f"{path} is damaged ({type(error).__name__}: {first_line(error)}); {REMEDY}") from error
+
+
+def _restore(trainer: Any, state: dict[str, Any], source: str) -> None:
     for name, saved in state["models"].items():
-        if name not in trainer._models:
-            raise CheckpointError(
-                f"The state in {directory} has a model '{name}', which this trainer lacks; resume with the same trainer"
-            )
-        trainer.load_model_state(name, saved["state_dict"], f"the state in {directory}")
+        trainer.load_model_state(name, saved["state_dict"], source)
         if saved["optimizer"] is not None:
             trainer._optims[name].load_state_dict(saved["optimizer"])
         if saved["scheduler"] is not None:
@@ -116,7 +129,7 @@ def _continue_optimizer(optim: Any, saved: Any, path: Path) -> None:
         return
     try:
         optim.load_state_dict(saved)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
+    except DAMAGE as error:
         log.warning("The optimiser in %s does not fit (%s); it starts from the beginning", path, error)
 
 

@@ -83,7 +83,8 @@ def test_a_run_that_goes_on_in_another_folder_takes_its_best_model_along(toy_tas
     (row, _) = run_config(frozen(tmp_path / "two", OPTIM__MAX_EPOCH=2, RESUME=str(tmp_path / "one"))).rows
     assert row["epoch"] == 1
     best, last = (
-        load_checkpoint(tmp_path / "two" / "prompt_learner" / name) for name in ("model-best.pth.tar", "model.pth.tar-2")
+        load_checkpoint(tmp_path / "two" / "prompt_learner" / name)
+        for name in ("model-best.pth.tar", "model.pth.tar-2")
     )
     exported = load_file(tmp_path / "two" / "prompt.safetensors")["ctx"]
     assert torch.equal(exported, best["state_dict"]["ctx"])
@@ -191,6 +192,8 @@ def test_a_state_of_other_options_or_a_broken_one_is_refused(toy_tasks, tmp_path
         ({"format": 2}, "of version 2, but this program reads version 1"),
         ({"models": [1]}, "models missing or of the wrong kind"),
         ({"identity": None, "best": None}, "identity, best missing or of the wrong kind"),
+        ({"best": []}, "best missing or of the wrong kind"),
+        ({"epoch": -1, "next_batch": True}, "epoch, next_batch missing or of the wrong kind"),
     ],
 )
 def test_a_state_with_other_content_is_refused(tmp_path, change, says):
@@ -200,6 +203,27 @@ def test_a_state_with_other_content_is_refused(tmp_path, change, says):
     torch.save({**state, **change}, tmp_path / "resume.pth.tar")
     with pytest.raises(CheckpointError, match=f"{says}; delete it to start again"):
         load_resume_state(tmp_path)
+
+
+def test_a_state_whose_parts_fit_nothing_is_refused_in_one_sentence(toy_tasks, tmp_path):
+    trainer = build_trainer(frozen(tmp_path))
+    trainer.save_resume(1, 0)
+    state = torch.load(tmp_path / "resume.pth.tar", weights_only=True)
+    model = state["models"]["prompt_learner"]
+    damaged = [
+        {"own": [1]},
+        {"own": [[[], ["scalar", 1]]]},
+        {"own": [[["a"], "x"]]},
+        {"models": {"prompt_learner": []}},
+    ]
+    damaged += [{"models": {"prompt_learner": {**model, part: {"a": 1}}}} for part in ("optimizer", "scheduler")]
+    for change in damaged:
+        torch.save({**state, **change}, tmp_path / "resume.pth.tar")
+        with pytest.raises(CheckpointError, match=r"resume\.pth\.tar is damaged \(.*; delete it to start again"):
+            trainer.resume_model_if_exist(tmp_path)
+    torch.save({**state, "models": {}}, tmp_path / "resume.pth.tar")
+    with pytest.raises(CheckpointError, match="holds no model, but this trainer trains prompt_learner;"):
+        trainer.resume_model_if_exist(tmp_path)
 
 
 @pytest.mark.parametrize("part", ["python", "numpy", "torch", "cuda"])
