@@ -14,6 +14,7 @@ from benchmarks.sharing_images import Marks, image_reliability
 from benchmarks.sharing_statistics import (
     bootstrap_within,
     combined,
+    reliability_of_fewer,
     rounded,
     runs_for_share,
     share_of_ceiling,
@@ -98,15 +99,17 @@ def _print_estimator(name: str, matrix: np.ndarray, gains: np.ndarray, ceiling: 
 
 
 def _print_runs(gains: np.ndarray, ceiling: float, estimates: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """What some of the runs say of the others, with the help of the estimates."""
+    """What some of the runs say of the others, with the help of the estimates; the ceiling is that of the others."""
     if not ceiling > 0:
         return {}
     known = estimates.get("visual.centred"), estimates.get(" + ".join(COMBINED))
-    measured = {"all pairs, one seed": one_seed_rho(gains)}
-    for runs in RUN_SHARES:
-        measured[f"surrogate, {runs:.3g} of the runs"] = surrogate_rho(gains, runs, *known)
-    for name, rho in measured.items():
-        print(f"    {name}: rho {rho:+.2f} with the other runs, {share_of_ceiling(rho, ceiling):.0%} of the ceiling")
-    return {
-        name: {"rho": rounded(rho), "share": rounded(share_of_ceiling(rho, ceiling))} for name, rho in measured.items()
-    }
+    seeds = gains.shape[2]
+    measured = {"all pairs, one seed": (one_seed_rho(gains), seeds - 1)}
+    for share in RUN_SHARES:
+        measured[f"surrogate, {share:.3g} of the runs"] = surrogate_rho(gains, share, *known), (1 - share) * seeds
+    found = {}
+    for name, (rho, others) in measured.items():
+        share = share_of_ceiling(rho, reliability_of_fewer(ceiling, gains, others))
+        print(f"    {name}: rho {rho:+.2f} with the other runs, {share:.0%} of their ceiling")
+        found[name] = {"rho": rounded(rho), "share": rounded(share)}
+    return found

@@ -115,6 +115,22 @@ def runs_for_share(stable: float, noise: float, share: float) -> float:
     return share**2 / (1 - share**2) * noise / stable if stable > 0 else float("inf")
 
 
+def reliability_of_fewer(reliability: float, gains: np.ndarray, runs: float) -> float:
+    """What is left of the reliability of mean gains within targets where the mean is over fewer runs of each pair.
+
+    The stable variance stays as it is; that of the means grows by the noise of a run, n / m - n / S.
+
+    Args:
+        reliability: of the means over all S seeds.
+        gains: (source, target, S).
+        runs: m, how many of the S the mean is over.
+    """
+    inside = within_target(gains)
+    inside = inside[~np.isnan(inside).any(axis=2)]
+    whole, noise = inside.mean(axis=1).var(), inside.var(axis=1, ddof=1).mean()
+    return float(reliability * whole / (whole + noise * (1 / runs - 1 / inside.shape[1])))
+
+
 def sign_accuracy(estimate: np.ndarray, gains: np.ndarray) -> float:
     """How often an estimate tells better from worse partners of a target, balanced: 0.5 is chance.
 

@@ -15,6 +15,7 @@ from benchmarks.sharing_statistics import (
     clearly_worse,
     combined,
     regret,
+    reliability_of_fewer,
     runs_for_share,
     share_of_ceiling,
     sign_accuracy,
@@ -135,6 +136,16 @@ def test_so_many_runs_correlate_with_the_truth_as_wanted():
     fresh = truth[..., None] + 2.0 * rng.normal(size=(*truth.shape, more))
     assert within_rho(truth, fresh) == pytest.approx(0.8, abs=0.05)
     assert math.isinf(runs_for_share(*stable_and_noise(gains[..., :1]), 0.8))
+
+
+def test_fewer_runs_are_less_reliable():
+    truth, gains = noisy_gains(40, 8, noise=2.0)
+    all_runs = within_rho(truth, gains) ** 2
+    assert reliability_of_fewer(all_runs, gains, 8) == pytest.approx(all_runs)
+    for runs in (2, 4):
+        assert reliability_of_fewer(all_runs, gains, runs) == pytest.approx(
+            within_rho(truth, gains[..., :runs]) ** 2, abs=0.05
+        )
 
 
 def test_sign_accuracy_is_balanced():
