@@ -129,7 +129,9 @@ class PromptedCLIP(nn.Module):
     def _image_features(self, images: Tensor, task: Tensor | None, prompts: Prompts) -> Tensor:
         private = self.prompt_learner.private
         if private is not None and prompts.first is not None:
-            if task is None and len(private.tasks) > 1:
+            if task is not None:
+                self.label_space.tasks_in(task)  # refuses those that do not exist
+            elif len(private.tasks) > 1:
                 raise PromptError("Tasks have private parts of the visual prompt: name the task of each image")
             prompts = private.prompts_of(prompts, 0) if task is None else private.prompts_of_images(prompts, task)
         features = self.image_tower.encode(images, prompts.first, prompts.deep, prompts.dropout, prompts.image_change)
@@ -153,8 +155,7 @@ class PromptedCLIP(nn.Module):
         return own.features(classes, lambda others: self._features_of_text(prompts, others))
 
     def _features_of_text(self, prompts: Prompts | None, classes: Sequence[int] | None) -> Tensor:
-        keep = self.optimisations.text_reuse and not (self.trains_text and torch.is_grad_enabled())
-        if not keep:
+        if not self.optimisations.text_reuse or self._text_varies():
             if self.trains_text and prompts is None:
                 prompts = self.prompt_learner()
             return self._encode_text(prompts if self.trains_text else None, classes)
@@ -167,6 +168,13 @@ class PromptedCLIP(nn.Module):
                 self._kept = (state, [parameter.detach().clone() for parameter in parameters], features)
         features = self._kept[2]
         return features if classes is None else features[torch.tensor(classes, device=features.device)]
+
+    def _text_varies(self) -> bool:
+        """Whether this pass needs text features of its own: for their gradients, or since dropout draws anew."""
+        if not self.trains_text or torch.is_grad_enabled():
+            return self.trains_text
+        change = self.prompt_learner().text_change if self.prompt_learner.training else None
+        return change is not None and change.dropout
 
     def _encode_text(self, prompts: Prompts | None, classes: Sequence[int] | None, copies: int = 1) -> Tensor:
         """Features of some classes, each with the prompt of its own task."""

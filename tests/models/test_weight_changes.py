@@ -173,8 +173,12 @@ def test_dropout_is_drawn_for_each_projection_and_only_while_training():
     prompted, images = disturbed(backbone, "lora", lora_dropout=0.5), tiny_images(backbone)
     with torch.no_grad():
         assert torch.equal(prompted(images), prompted(images))
+        texts = prompted.text_features()
     prompted.train()
     assert not torch.equal(prompted(images), prompted(images))
+    with torch.no_grad():
+        assert not torch.equal(prompted.text_features(), prompted.text_features())
+        assert torch.equal(prompted.eval().text_features(), texts)
 
 
 def test_recomputed_chunks_repeat_their_dropout():
@@ -206,8 +210,9 @@ def test_recomputed_chunks_repeat_their_dropout():
 
 
 def test_masks_that_keep_nothing_are_refused():
-    with pytest.raises(PromptError, match="MASK_START"):
-        build_prompted_clip(tiny_backbone(), NAMES, "mask", seed=1, mask_start=0.0)
+    for start in (0.0, float("nan")):
+        with pytest.raises(PromptError, match="MASK_START"):
+            build_prompted_clip(tiny_backbone(), NAMES, "mask", seed=1, mask_start=start)
 
 
 @pytest.mark.parametrize("options", [{"rank": 0}, {"lora_dropout": 1.0}, {"params": "qx"}, {"params": ""}])

@@ -31,7 +31,7 @@ class MaskOptions:
     mask_threshold: float = 5e-3
 
     def __post_init__(self) -> None:
-        if self.mask_start <= self.mask_threshold:
+        if not self.mask_start > self.mask_threshold:
             raise PromptError(
                 f"Masks keep every weight at the start, so MASK_START = {self.mask_start} must be above"
                 f" MASK_THRESHOLD = {self.mask_threshold}"
