@@ -69,6 +69,8 @@ def build_prompted_clip(
     names = clean_class_names(class_names)
     ranges = [(0, len(names))] if task_ranges is None else [(int(start), int(stop)) for start, stop in task_ranges]
     space = LabelSpace(label_space, tuple(ranges), len(names), legacy)
+    if task_names is not None and len(task_names) != len(ranges):
+        raise PromptError(f"There are names for {len(task_names)} tasks, but {len(ranges)} ranges of classes")
     warn_of_duplicates(names, ranges)
     chosen.check_backbone(backbone)
     if private_rank and chosen.conditional:
@@ -77,7 +79,7 @@ def build_prompted_clip(
         learner, layout = chosen.build(backbone, names, arguments)
         if private_rank:
             tasks = [str(number) for number in range(len(ranges))] if task_names is None else list(task_names)
-            learner.private = _private_parts(learner, tasks, ranges, private_rank, seed)
+            learner.private = _private_parts(learner, method, tasks, private_rank, seed)
     if learner.classes is not None:
         owners = [""] * len(ranges) if task_names is None else list(task_names)
         learner.classes.identify(
@@ -103,13 +105,14 @@ def build_prompted_clip(
 
 
 def _private_parts(
-    learner: PromptLearner, tasks: Sequence[str], ranges: Sequence[tuple[int, int]], rank: int, seed: int | None
+    learner: PromptLearner, method: str, tasks: Sequence[str], rank: int, seed: int | None
 ) -> PrivateParts:
-    if len(tasks) != len(ranges):
-        raise PromptError(f"There are names for {len(tasks)} tasks, but {len(ranges)} ranges of classes")
     drawn = int(torch.randint(2**62, ())) if seed is None else seed
     with torch.no_grad():
-        return PrivateParts(tasks, learner(), rank, drawn)
+        parts = PrivateParts(tasks, learner(), rank, drawn)
+    if not any(True for _ in parts.parameters()):
+        raise PromptError(f"The method '{method}' has no contexts or visual prompts that tasks could change in private")
+    return parts
 
 
 def _refuse_unknown(options: dict[str, Any]) -> None:

@@ -149,7 +149,14 @@ def test_what_cannot_be_used_is_refused():
         build(task_names=("a", "b", "a"))
     with pytest.raises(PromptError, match="names for 2 tasks, but 3 ranges"):
         build(task_names=("a", "b"))
+    with pytest.raises(PromptError, match="names for 2 tasks, but 3 ranges"):
+        build("two_stage", rank=0, task_names=("a", "b"))
+    with pytest.raises(PromptError, match="'lora' has no contexts or visual prompts"):
+        build("lora")
     prompted = build("vpt")
     images = tiny_images(prompted.backbone)
     with pytest.raises(PromptError, match="name the task of each image"):
         prompted(images)
+    for wrong in (3, -1):
+        with pytest.raises(PromptError, match=f"names task {wrong} of 3"):
+            prompted(images, torch.full((len(images),), wrong))
