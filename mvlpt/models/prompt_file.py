@@ -182,7 +182,8 @@ class PromptFile:
         for name, kind in kinds.items():
             value = self.options.get(name)
             low, high = (-1, max(longest, 1024)) if kind is int else (-1e9, 1e9)
-            if type(value) is not kind or (kind in (int, float) and not low <= value <= high):
+            fits = type(value) is kind or (kind is float and type(value) is int)
+            if not fits or (kind in (int, float) and not low <= value <= high):
                 raise CheckpointError(f"The prompt file's option '{name}' is damaged: {short_repr(value, 60)}")
         unknown = set(self.options) - set(kinds)
         if unknown:

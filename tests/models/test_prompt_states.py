@@ -91,6 +91,13 @@ def test_damaged_options_are_refused_before_anything_is_allocated(name, value, t
         read.build(tiny_backbone())
 
 
+def test_whole_numbers_given_for_fractions_are_read_again(tmp_path):
+    source = build("lora", alpha=2, lora_dropout=0)
+    read = load_prompt(save_prompt(tmp_path / "p.safetensors", source))
+    images = tiny_images(source.backbone)
+    assert torch.equal(read.build(tiny_backbone())(images), source(images))
+
+
 def test_saving_is_deterministic(tmp_path):
     paths = [save_prompt(tmp_path / f"{n}.safetensors", build(seed=1)) for n in range(2)]
     assert paths[0].read_bytes() == paths[1].read_bytes()
