@@ -117,7 +117,7 @@ def _load_state(model: nn.Module, state: dict[str, Tensor], path: Path, resolved
     own = model.state_dict()
     if "positional_embedding" in state and "positional_embedding" not in own:
         state = convert_to_custom_text_state_dict(state)
-    if "logit_scale" in state and state["logit_scale"].shape != own["logit_scale"].shape:
+    if "logit_scale" in state and state["logit_scale"].numel() == 1:
         state["logit_scale"] = state["logit_scale"].reshape(own["logit_scale"].shape)
     state.pop("text.transformer.embeddings.position_ids", None)
     if differences := compare_states(own, state):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from mvlpt.errors import BackboneError
-from mvlpt.io import read_json
+from mvlpt.models.backbone.local_config import read_local_config
 from mvlpt.models.backbone.names import BackboneName, resolve_name
 from mvlpt.models.backbone.weights import preprocessing_of
 
@@ -32,29 +31,27 @@ def backbone_images(name: str, pretrained: str | None = "") -> BackboneImages:
         name, pretrained: as for :func:`mvlpt.models.load_backbone`.
 
     Raises:
-        BackboneError: there is no such backbone, or its configuration does not say its image size.
+        BackboneError: there is no such backbone, or the configuration in its folder is damaged.
     """
     from open_clip.constants import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 
     resolved = resolve_name(name, pretrained)
     model, chosen = _described(resolved)
-    size = model.get("vision_cfg", {}).get("image_size", 224) if isinstance(model, dict) else None
-    size = (size, size) if isinstance(size, int) else tuple(size or ())
-    if len(size) != 2:
-        raise BackboneError(f"The configuration of backbone '{name}' does not say the size of its images")
+    size = model["vision_cfg"].get("image_size", 224)
+    size = (size, size) if isinstance(size, int) else tuple(size)
     return BackboneImages(
         size,
         chosen.get("interpolation", "bicubic"),
-        tuple(chosen.get("mean", OPENAI_DATASET_MEAN)),
-        tuple(chosen.get("std", OPENAI_DATASET_STD)),
+        tuple(chosen.get("mean") or OPENAI_DATASET_MEAN),
+        tuple(chosen.get("std") or OPENAI_DATASET_STD),
     )
 
 
 def _described(resolved: BackboneName) -> tuple[Any, dict[str, Any]]:
     """The configuration of the architecture, and of its images."""
     if resolved.folder is not None:
-        content = read_json(resolved.folder / "open_clip_config.json", error=BackboneError)
-        return content.get("model_cfg", content), content.get("preprocess_cfg") or {}
+        config = read_local_config(resolved.folder)
+        return config["model_cfg"], config.get("preprocess_cfg", {})
     import open_clip
 
     return open_clip.get_model_config(resolved.arch), preprocessing_of(resolved.arch, resolved.weights) or {}
