@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import open_clip
 import pytest
@@ -12,7 +13,8 @@ from support.tiny_clip import NAMES, TEXT, TOKENIZER, VISION, tiny_backbone, tin
 
 from mvlpt.errors import BackboneError
 from mvlpt.models import Backbone, build_prompted_clip, load_backbone, zero_shot_text_features
-from mvlpt.models.backbone.names import COOP_NAMES, resolve_name
+from mvlpt.models.backbone import COOP_NAMES, backbone_images, missing_weights, resolve_name
+from mvlpt.models.backbone.weights import find_cached
 
 TINY = "MVLPT-tiny"
 
@@ -101,6 +103,9 @@ def test_weights_that_do_not_fit_say_what_differs(tmp_path):
     with pytest.raises(BackboneError, match="do not fit"):
         load_backbone(TINY, str(path))
     state = tiny_clip().state_dict()
+    save_file({**state, "logit_scale": torch.zeros(2)}, str(path))
+    with pytest.raises(BackboneError, match=r"logit_scale is \(2,\) and not \(\)"):
+        load_backbone(TINY, str(path))
     state["ln_final.weight"] = torch.full_like(state["ln_final.weight"], float("nan"))
     save_file(state, str(path))
     with pytest.raises(BackboneError, match=r"not finite, the first in 'ln_final.weight'"):
@@ -140,6 +145,19 @@ def test_without_a_network_the_error_says_which_file_to_place_where(monkeypatch,
         load_backbone("ViT-B/32", "")
     with pytest.raises(BackboneError, match=r"place https://huggingface.co/laion/\S+ anywhere"):
         load_backbone("ViT-B-32", "laion2b_s34b_b79k")
+
+
+def test_weights_at_the_place_that_the_error_names_are_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert ".cache/clip/vit_b_32" in missing_weights("ViT-B-32", "laion400m_e31")
+    with pytest.raises(BackboneError, match=r"at (\S+/.cache/clip/vit_b_32\S+.pt)") as caught:
+        load_backbone("ViT-B-32", "laion400m_e31")
+    place = Path(str(caught.value).split(" at ")[1].split(",")[0])
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"")
+    assert missing_weights("ViT-B-32", "laion400m_e31") == ""
+    assert find_cached("ViT-B-32", "laion400m_e31", "ViT-B-32") == place
 
 
 def test_coops_spelling_means_openais_weights_and_quick_gelu():
@@ -184,10 +202,20 @@ def test_a_local_folder_with_merges_of_its_own(tmp_path):
         load_backbone(f"local-dir:{tmp_path}")
     save_file(tiny_clip().state_dict(), str(tmp_path / "open_clip_model.safetensors"))
     assert load_backbone(f"local-dir:{tmp_path}").text_width == TEXT["width"]
+    config["preprocess_cfg"] = {"mean": None, "size": 24}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    assert backbone_images(f"local-dir:{tmp_path}").mean == load_backbone(f"local-dir:{tmp_path}").image_mean
     config["model_cfg"]["text_cfg"] = {**TEXT, "tokenizer_kwargs": {"bpe_path": "../secret.gz"}}
     (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
     with pytest.raises(BackboneError, match=r"'../secret.gz' is not in the folder"):
         load_backbone(f"local-dir:{tmp_path}")
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"model_cfg": {"embed_dim": 8, "vision_cfg": [1], "text_cfg": {}}}'])
+def test_a_damaged_configuration_of_a_folder(content, tmp_path):
+    (tmp_path / "open_clip_config.json").write_text(content)
+    with pytest.raises(BackboneError, match=r"open_clip_config.json: '(model|vision)_cfg' is"):
+        backbone_images(f"local-dir:{tmp_path}")
 
 
 def test_fingerprints_tell_weights_apart():

@@ -7,7 +7,7 @@ from pathlib import Path
 from mvlpt.errors import BackboneError
 from mvlpt.models.backbone.loading import _weights_in
 from mvlpt.models.backbone.names import resolve_name
-from mvlpt.models.backbone.weights import _in_hub_cache, _openai_cache, _probe
+from mvlpt.models.backbone.weights import _in_hub_cache, _probe, _url_cache
 
 
 def missing_weights(name: str, pretrained: str) -> str:
@@ -30,7 +30,7 @@ def missing_weights(name: str, pretrained: str) -> str:
     entry = open_clip.get_pretrained_cfg(resolved.arch, tag)
     if not entry:
         return f"backbone '{name}' has no weights under the tag '{tag}', and there is no file of this name"
-    cached = _openai_cache(entry.get("url", ""))
+    cached = _url_cache(entry)
     if (cached is not None and cached.is_file()) or _in_hub_cache(entry):
         return ""
     try:

@@ -75,8 +75,8 @@ def find_cached(arch: str, tag: str, asked: str) -> Path:
             f"Backbone '{asked}' has no weights under the tag '{tag}'{suggest(tag, tags)}; "
             "set MODEL.BACKBONE.PRETRAINED to a tag or to the path of a file"
         )
-    by_hand = _openai_cache(entry.get("url", "")) if tag == "openai" else None
-    if by_hand is not None and by_hand.is_file():
+    by_hand = _url_cache(entry)
+    if by_hand is not None and by_hand.is_file() and (tag == "openai" or not _in_hub_cache(entry)):
         return by_hand
     from open_clip.pretrained import download_pretrained
 
@@ -123,7 +123,9 @@ def _probe(entry: dict) -> None:
         raise ConnectionError(f"no connection to {host}") from error
 
 
-def _openai_cache(url: str) -> Path | None:
+def _url_cache(entry: dict) -> Path | None:
+    """Where OpenAI's CLIP and open_clip keep what they download from the address of an entry, if it has one."""
+    url = entry.get("url")
     return Path("~/.cache/clip").expanduser() / Path(url).name if url else None
 
 
