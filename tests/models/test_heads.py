@@ -36,7 +36,8 @@ def rows(count, seed, norm=True):
 def texts():
     raw = 7 * rows(CLASSES, 1, norm=False)
     samples = torch.cat([rows(CLASSES, 2), rows(CLASSES, 3)])
-    return ClassTexts(F.normalize(raw, dim=-1), raw, samples, torch.arange(CLASSES).repeat(2))
+    owner = torch.tensor([0, 0, 0, 1, 1])
+    return ClassTexts(F.normalize(raw, dim=-1), raw, samples, torch.arange(CLASSES).repeat(2), owner)
 
 
 @pytest.fixture
@@ -137,8 +138,12 @@ def test_task_residuals_are_added_before_normalisation(texts):
     np.testing.assert_allclose(head(images).detach(), expected, atol=1e-4)
 
 
-def test_clap_weighs_classes_by_their_zero_shot_probability(texts, support):
+@pytest.mark.parametrize("unseen", [None, 2])
+def test_clap_weighs_classes_by_their_zero_shot_probability(texts, support, unseen):
+    """A class without images competes for those of others, and stays as it is."""
     head = made(CLAPHead, texts)
+    if unseen is not None:
+        support.shares[:, unseen] = 0
     head.fit(support)
     views, raw, values = arrays(support.features, texts.raw, support.shares)
     directions = raw / np.linalg.norm(raw, axis=1, keepdims=True)
@@ -151,11 +156,12 @@ def test_clap_weighs_classes_by_their_zero_shot_probability(texts, support):
             probability[start:stop] += strength / strength.sum() / 2
         total += values[i] * probability
         count += values[i]
-    np.testing.assert_allclose(head.multipliers, total / count, atol=1e-5)
+    multipliers = np.divide(total, count, out=np.ones(CLASSES), where=count > 0)
+    np.testing.assert_allclose(head.multipliers, multipliers, atol=1e-5)
     assert head.penalty().item() == 0  # the weights start at the text features
     with torch.no_grad():
         head.prototypes.add_(0.5)
-    expected = np.mean(total / count * 0.25 * WIDTH)
+    expected = np.mean(multipliers * 0.25 * WIDTH)
     np.testing.assert_allclose(head.penalty().detach(), expected, rtol=1e-5)
     assert made(CLAPHead, texts, constraint=False).penalty() == 0
 

@@ -43,8 +43,8 @@ class CLAPHead(LinearHead):
     def fit(self, support: Support) -> None:
         """Computes the multipliers; a class without images gets 1, so that it stays as it is."""
         logits = support.features @ scaled(self.text_raw, self.scale)[0].t()
-        mine = support.task[:, None] == _task_of_classes(support)[None]  # zero-shot among the image's own classes
-        probability = logits.masked_fill(~mine, -torch.inf).softmax(dim=-1).nan_to_num().mean(dim=0)
+        mine = support.task[:, None] == self.text_task[None]  # zero-shot among the classes of the image's task
+        probability = logits.masked_fill(~mine, -torch.inf).softmax(dim=-1).mean(dim=0)
         count = support.shares.sum(dim=0)
         mean = (probability * support.shares).sum(dim=0) / count.clamp_min(torch.finfo(count.dtype).tiny)
         self.multipliers.copy_(torch.where(count > 0, mean, torch.ones_like(mean)))
@@ -70,11 +70,3 @@ class CLAPHead(LinearHead):
                 self.prototypes.grad.addcmul_(self.multipliers[:, None], moved, value=2 / len(moved))
 
         return weights, set_gradients
-
-
-def _task_of_classes(support: Support) -> Tensor:
-    """(K,) the task of each class; -1 for classes that no image has."""
-    owner = torch.full((support.shares.shape[1],), -1, dtype=torch.long, device=support.task.device)
-    rows, classes = support.shares.nonzero(as_tuple=True)
-    owner[classes] = support.task[rows]
-    return owner
