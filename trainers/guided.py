@@ -64,6 +64,8 @@ class GuidedTrainer(PromptTrainer):
             self.add_penalty(part.detach(), pair[0])
             gradients.append(self.combine(*pair))
             pair.clear()  # they may be as large as the model
+        if self.scaler is not None:  # which divides by this before it steps
+            _multiply(gradients, self.scaler.get_scale())
         self.model_zero_grad()
         self.set_gradients(gradients)
         self.model_update()
@@ -83,11 +85,15 @@ class GuidedTrainer(PromptTrainer):
             own = prompt_losses(outputs.logits, truth).sum() / len(label)
             guide = self._divergence(outputs, part).sum() / len(label)
             self.detect_anomaly(own)
-            own_gradients = torch.autograd.grad(own, parts, retain_graph=True)
-            pairs = [list(pair) for pair in zip(own_gradients, torch.autograd.grad(guide, parts), strict=True)]
+            scaled = [own, guide] if self.scaler is None else self.scaler.scale([own, guide])
+            own_gradients = torch.autograd.grad(scaled[0], parts, retain_graph=True)
+            pairs = [list(pair) for pair in zip(own_gradients, torch.autograd.grad(scaled[1], parts), strict=True)]
             del own_gradients
             summed = [list(map(torch.add, *both)) for both in zip(summed, pairs, strict=True)] if summed else pairs
             loss, hits = loss + own.detach(), hits + correct(outputs.logits.detach(), truth).sum()
+        if self.scaler is not None:
+            for pair in summed:
+                _multiply(pair, 1 / self.scaler.get_scale())
         return float(loss), float(hits), summed
 
     def _divergence(self, outputs: Outputs, input: TaskInput) -> torch.Tensor:
@@ -96,3 +102,8 @@ class GuidedTrainer(PromptTrainer):
         untuned = (self.untuned_logits(outputs, input) / temperature).softmax(dim=-1)
         tuned = F.log_softmax(outputs.logits.float() / temperature, dim=-1)
         return -(temperature**2) * (untuned * tuned.masked_fill(untuned == 0, 0)).sum(dim=-1)
+
+
+def _multiply(gradients: list[torch.Tensor], factor: float) -> None:
+    for gradient in gradients:
+        gradient.mul_(factor)

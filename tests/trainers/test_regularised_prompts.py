@@ -57,8 +57,10 @@ def test_prograd_removes_what_conflicts_and_no_more():
     assert without_conflict(own, torch.zeros(2), 1.0) is own
 
 
-def test_a_step_of_prograd_follows_the_two_gradients(toy_tasks, tmp_path):
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_step_of_prograd_follows_the_two_gradients(toy_tasks, tmp_path, scaled):
     trainer = made(tmp_path, "ProGrad", OPTIM__NAME="sgd", OPTIM__MOMENTUM=0.0, OPTIM__LR=0.5, OPTIM__WEIGHT_DECAY=0.0)
+    trainer.scaler = torch.amp.GradScaler("cpu") if scaled else None  # as in half precision
     batch = next(iter(trainer.train_loader_x))
     input, label = trainer.parse_batch_train(batch)
     before = trainer.model.prompt_learner.ctx.detach().clone()
@@ -138,11 +140,12 @@ def test_gradients_that_agree_with_the_guide_are_dropped_less():
     assert set(weaker.unique().tolist()) == {0.75, 1.0}
 
 
-@pytest.mark.parametrize("per_task", [False, True])
-def test_a_step_of_mask_tuning_follows_both_gradients(toy_tasks, tmp_path, per_task):
+@pytest.mark.parametrize(("per_task", "scaled"), [(False, False), (True, True)])
+def test_a_step_of_mask_tuning_follows_both_gradients(toy_tasks, tmp_path, per_task, scaled):
     plain = {"OPTIM__NAME": "sgd", "OPTIM__MOMENTUM": 0.0, "OPTIM__LR": 0.1, "OPTIM__WEIGHT_DECAY": 0.0}
     space = {"DATASET__MULTITASK_LABEL_PERTASK": per_task, "TRAINER__RAMT__T": 2.0}
     trainer = made(tmp_path, "R-AMT", **plain, **space, TRAINER__RAMT__NORM_WEIGHT=0.5)
+    trainer.scaler = torch.amp.GradScaler("cpu") if scaled else None
     batch = next(iter(trainer.train_loader_x))
     input, label = trainer.parse_batch_train(batch)
     learner = trainer.model.prompt_learner
