@@ -299,6 +299,18 @@ def test_a_checkpoint_of_another_number_of_images_fits(texts, support):
     assert torch.equal(fresh(images), fitted(images))
 
 
+@pytest.mark.parametrize("kind", [TipAdapterHead, TipAdapterFHead, KNNHead])
+def test_a_memory_of_another_run_gives_way_to_the_runs_own_images(texts, support, kind):
+    head, other, fresh = made(kind, texts), made(kind, texts, images=3), made(kind, texts)
+    held = list(head.parameters())  # as an optimiser does
+    head.expect(other.state_dict())
+    head.load_state_dict(other.state_dict())
+    for one in (head, fresh):
+        one.fit(support)
+    assert torch.equal(head(rows(3, 2)), fresh(rows(3, 2)))
+    assert all(mine is before for mine, before in zip(head.parameters(), held, strict=True))
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

@@ -46,7 +46,8 @@ class KNNHead(VotingHead):
         self.register_buffer("task", self.text_task.new_zeros(images))
 
     def fit(self, support: Support) -> None:
-        """Remembers the images."""
+        """Remembers the images, in the place of those that a checkpoint has brought."""
+        self.make_room(len(support.shares))
         self.keys.copy_(support.mean_view())
         self.values.copy_(support.shares)
         self.task.copy_(support.task)

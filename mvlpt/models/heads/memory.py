@@ -28,10 +28,12 @@ class MemoryHead(FeatureHead):
     def make_room(self, images: int) -> None:
         """Room for N images, which begin as zeros."""
         keys = self.text_weights.new_zeros(images, self.text_weights.shape[1])
-        if self.trains:
-            self.keys = nn.Parameter(keys)
-        else:
+        if not self.trains:
             self.register_buffer("keys", keys)
+        elif hasattr(self, "keys"):
+            self.keys.data = keys  # an optimiser may hold the parameter
+        else:
+            self.keys = nn.Parameter(keys)
 
     def expect(self, state: dict[str, Tensor]) -> None:
         """As many images as the checkpoint has."""

@@ -44,7 +44,8 @@ class TipAdapterHead(VotingHead):
 
     @torch.no_grad()
     def fit(self, support: Support) -> None:
-        """Remembers the images."""
+        """Remembers the images, in the place of those that a checkpoint has brought."""
+        self.make_room(len(support.shares))
         self.keys.copy_(support.mean_view())
         self.values.copy_(support.shares)
 
