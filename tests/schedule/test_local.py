@@ -115,10 +115,11 @@ def test_a_gentle_stop_lets_a_program_save_its_state(local, tmp_path):
     assert (tmp_path / "state").read_text() == "saved\n"
 
 
-def test_a_program_that_ends_by_the_gentle_signal_was_stopped(local, tmp_path):
+@pytest.mark.parametrize("begun", [True, False], ids=["running", "while its worker starts"])
+def test_a_program_that_ends_by_the_gentle_signal_was_stopped(local, tmp_path, begun):
     one = attempt(tmp_path, "echo ready; sleep 600")
     local.start(one, local.slots()[0])
-    until(lambda: "ready" in output(one))
+    until(lambda: "ready" in output(one) or not begun)
     local.stop(one, now=False)
     ended = next_ended(local)
     assert (ended.status, ended.reason) == (130, "stopped")

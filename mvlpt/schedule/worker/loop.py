@@ -20,6 +20,8 @@ from mvlpt.schedule.worker.messages import attempt_of, encode
 from mvlpt.schedule.worker.processes import VARIABLE, kill_marked
 from mvlpt.schedule.worker.program import die_with_parent, kill_programs
 
+_AGAIN_SECONDS = 0.05  # after which a stop is repeated that nothing took
+
 
 class WorkerLoop:
     """Runs attempts one after the other, in the main thread; another thread listens to the scheduler.
@@ -40,13 +42,13 @@ class WorkerLoop:
         self._reports = reports
         self._queue: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._current: tuple[str, int] | None = None
+        self._current: tuple[str, int] | None = None  # received, and not ended yet
 
     def run(self) -> int:
         """Runs attempts until the scheduler closes the pipe; returns the exit status."""
         faulthandler.enable()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _ignore)  # a handler, not SIG_IGN, which StopRequest would respect
+            signal.signal(number, self._stop_again)  # a handler, not SIG_IGN, which StopRequest would respect
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
             attempt = self._queue.get()
@@ -55,8 +57,6 @@ class WorkerLoop:
             self._run(attempt)
 
     def _run(self, attempt: Attempt) -> None:
-        with self._lock:
-            self._current = attempt.key
         if attempt.command[:1] == ("mvlpt",):
             die_with_parent()  # during a long call into C the listening thread cannot notice
         try:
@@ -76,12 +76,15 @@ class WorkerLoop:
         for line in self._requests:
             message: dict[str, Any] = json.loads(line)
             if "start" in message:
-                self._queue.put(attempt_of(message["start"]))
+                attempt = attempt_of(message["start"])
+                with self._lock:
+                    self._current = attempt.key
+                self._queue.put(attempt)
             else:
                 self._stop(tuple(message["stop"]))
         with self._lock:
             busy = self._current is not None
-        if busy or not self._queue.empty():
+        if busy:
             kill_programs()
             own = os.environ.get(VARIABLE)
             kill_marked(lambda value: value == own)  # what has left its program's group
@@ -95,6 +98,9 @@ class WorkerLoop:
             if self._current == key:
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
 
-
-def _ignore(number: int, frame: object) -> None:
-    """Between attempts there is nothing to stop."""
+    def _stop_again(self, number: int, frame: object) -> None:
+        """Handles a signal that no command takes: an attempt that is about to begin is to get it all the same."""
+        if self._current is not None:
+            timer = threading.Timer(_AGAIN_SECONDS, self._stop, [self._current])
+            timer.daemon = True
+            timer.start()
