@@ -54,7 +54,7 @@ class Job:
 def job_id(content: Any) -> str:
     """12 hexadecimal digits of the SHA-256 of ``content`` as canonical JSON."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 class Plan:
@@ -112,12 +112,13 @@ class Plan:
         return ident in self._jobs
 
     def find(self, name: str) -> Job:
-        """The job with this id, beginning of an id, or name.
+        """The job with this name, this id, or the only one whose id begins so.
 
         Raises:
             PlanError: none, or several.
         """
-        hits = [job for job in self if job.name == name] or [job for job in self if job.id.startswith(name)]
+        hits = [job for job in self if job.name == name] or [job for job in self if job.id == name]
+        hits = hits or [job for job in self if job.id.startswith(name)]
         if len(hits) != 1:
             raise PlanError(
                 f"'{name}' is the beginning of {len(hits)} job ids ({', '.join(job.id for job in hits[:5])}, ...)"

@@ -40,6 +40,14 @@ def test_a_plan_of_shell_commands_is_made_by_hand(tmp_path):
     assert (first.kind, first.seconds) == ("command", 1.0)
 
 
+def test_a_job_is_found_by_its_name_its_id_or_the_beginning_of_its_id(tmp_path):
+    jobs = [job("first", id="run1"), job("second", id="run10"), job("third", id="other"), job("half \ud800")]
+    plan = load_plan(write(tmp_path / "plan.json", *jobs))
+    assert [plan.find(word).name for word in ("second", "run1", "run10", "o")] == ["second", "first", "second", "third"]
+    with pytest.raises(PlanError, match="'run' is the beginning of 2 job ids"):
+        plan.find("run")
+
+
 @pytest.mark.parametrize(
     ("jobs", "changes", "expected"),
     [
