@@ -174,6 +174,15 @@ def test_nothing_is_left_when_an_executor_is_closed_over_running_jobs(tmp_path):
     assert read_result(one) is None
 
 
+def test_a_worker_whose_folder_cannot_be_made_fails_the_attempt_and_leaves_nothing_open(local, tmp_path):
+    (tmp_path / "jobs").write_text("in the way")
+    before = len(os.listdir("/proc/self/fd"))
+    local.start(attempt(tmp_path, "true"), local.slots()[0])
+    ended = next_ended(local)
+    assert (ended.status, ended.reason) == (1, "its worker cannot be started: Not a directory")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_attempts_survive_the_pipe(tmp_path):
     one = attempt(tmp_path, "true", 3, environment={"A": "b"}, time_limit=2.5, cwd=tmp_path, outputs=("x",))
     assert attempt_of(json.loads(json.dumps(attempt_record(one)))) == one

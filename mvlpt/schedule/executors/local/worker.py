@@ -37,10 +37,10 @@ class LocalWorker:
 
     def __init__(self, attempt: Attempt, environment: Mapping[str, str], mark: str) -> None:
         self.mark = mark
+        attempt.folder.mkdir(parents=True, exist_ok=True)
         requests, self._requests = os.pipe()
         self.reports, reports = os.pipe()
         command = [*python_module("mvlpt.cli.worker"), "--requests", str(requests)]
-        attempt.folder.mkdir(parents=True, exist_ok=True)
         try:
             with open_to_append(attempt.folder / OUTPUT) as output:
                 self.process = subprocess.Popen(
