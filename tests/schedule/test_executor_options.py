@@ -27,6 +27,7 @@ def test_text_is_read_as_the_type_of_the_option():
         minutes=30, memory_gb=1.5, arrays=False, requeue=True, partition="gpu"
     )
     assert read_options(RayOptions, {"gpus": 0.25, "jobs": 3}, "ray") == RayOptions(gpus=0.25, jobs=3)
+    assert read_options(SlurmOptions, {"partition": None, "minutes": None}, "slurm") == SlurmOptions()
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,9 @@ def test_text_is_read_as_the_type_of_the_option():
         (RayOptions, {"node_retries": "many"}, "node_retries=many is not a whole number"),
         (RayOptions, {"resources": "disk"}, "'disk' is not of the form NAME:VALUE"),
         (RayOptions, {"resources": "disk:some"}, "the amount 'some' of 'disk' is not a number"),
+        (RayOptions, {"resources": "disk:nan"}, "the amount nan of 'disk' is not a finite number above 0"),
+        (RayOptions, {"resources": "disk:-1"}, "the amount -1 of 'disk' is not a finite number above 0"),
+        (RayOptions, {"resources": "CPU:2"}, "resources names CPU, which is an option of its own; give cpus"),
     ],
 )
 def test_wrong_options_are_one_sentence(kind, given, sentence):

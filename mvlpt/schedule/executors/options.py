@@ -24,7 +24,7 @@ def read_options(kind: Callable[..., T], given: Mapping[str, Any], executor: str
 
     Args:
         kind: one of the dataclasses of this module.
-        given: option to value; strings are read as the option's type.
+        given: option to value; strings are read as the option's type, and ``None`` stands for the default.
         executor: its name, for messages.
 
     Raises:
@@ -35,7 +35,8 @@ def read_options(kind: Callable[..., T], given: Mapping[str, Any], executor: str
     for name, value in given.items():
         if name not in kinds:
             raise ScheduleError(f"The {executor} executor has no option '{name}'{suggest(name, kinds)}")
-        values[name] = _as(kinds[name], value, f"{executor}: {name}")
+        if value is not None:
+            values[name] = _as(kinds[name], value, f"{executor}: {name}")
     return kind(**values)
 
 

@@ -86,7 +86,7 @@ def executor_spec(name: str) -> ExecutorSpec:
     try:
         return EXECUTORS.get(name)
     except UnknownNameError as error:
-        raise ScheduleError(f"{error} (known: {', '.join(EXECUTORS)})") from None
+        raise ScheduleError(str(error)) from None
 
 
 def make_executor(name: str, *, run_command: RunCommand | None = None, **options: Any) -> Executor:

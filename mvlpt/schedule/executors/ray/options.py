@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from mvlpt.errors import ScheduleError
 from mvlpt.schedule.executors.options import pairs, require_at_least
 
 _WARM = ("cpu", "always", "never")
+_OWN = {"CPU": "cpus", "GPU": "gpus"}  # Ray's names of resources that are options of their own
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,16 @@ class RayOptions:
         """``resources`` as numbers.
 
         Raises:
-            ScheduleError: they are not of the form ``NAME:AMOUNT,NAME:AMOUNT``.
+            ScheduleError: they are not of the form ``NAME:AMOUNT,NAME:AMOUNT`` with finite amounts above 0.
         """
         amounts = {}
         for name, amount in pairs(self.resources, "ray: resources", ":", ",").items():
+            if name in _OWN:
+                raise ScheduleError(f"ray: resources names {name}, which is an option of its own; give {_OWN[name]}")
             try:
                 amounts[name] = float(amount)
             except ValueError:
                 raise ScheduleError(f"ray: resources: the amount '{amount}' of '{name}' is not a number") from None
+            if not 0 < amounts[name] < math.inf:
+                raise ScheduleError(f"ray: resources: the amount {amount} of '{name}' is not a finite number above 0")
         return amounts
