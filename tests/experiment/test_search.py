@@ -1,5 +1,6 @@
 """Options chosen on folds of the training images or on validation images, never on test images."""
 
+import dataclasses
 import json
 from importlib.util import find_spec
 
@@ -12,9 +13,11 @@ from mvlpt.cli import main
 from mvlpt.config import read_yaml
 from mvlpt.errors import ConfigError
 from mvlpt.experiment import NothingToRun, OptionsChosen, preview_experiment
+from mvlpt.experiment.arms import planned_runs
 from mvlpt.experiment.search import read_search, searches
 from mvlpt.experiment.search.applying import with_first_values, with_options
 from mvlpt.experiment.search.sampling import Study
+from mvlpt.experiment.search.settings import SearchSettings
 from mvlpt.experiment.search.space import Space, space_of
 from mvlpt.report import markdown, search_sheet
 from mvlpt.report.page import write_report
@@ -69,6 +72,9 @@ def test_arms_that_are_not_measured_take_the_choice_of_all():
     rates = {arm: chosen.overrides(arm, VPT)["OPTIM.LR"] for arm in ("single", "all", "grouped", "adapted", "source")}
     assert rates == {"single": 0.1, "all": 0.2, "grouped": 0.2, "adapted": 0.2, "source": 0.2}
     first = with_first_values(experiment)
+    for arm in ("base_to_new", "cross_dataset"):
+        runs = planned_runs(dataclasses.replace(first, arms=(arm,), trainers=(VPT,), seeds=(1,)))
+        assert {run.options["OPTIM.LR"] for run in runs if run.trainer == VPT} == {0.1}, arm
     assert first.overrides("grouped", COOP) == {"OPTIM.LR": 0.1}
 
 
@@ -186,6 +192,10 @@ MISTAKES = {
     "key": ({"search": {"bugdet": 3}}, "did you mean 'budget'?"),
     "range": ({"search": {"options": {"OPTIM.LR": {"low": 1, "high": 0.1}}}}, "needs numbers low < high"),
     "log": ({"search": {"options": {"OPTIM.LR": {"low": 0, "high": 1, "log": True}}}}, "low must be above 0"),
+    "steps": (
+        {"search": {"options": {"OPTIM.MAX_EPOCH": {"low": 1, "high": 9, "step": 0.5}}}},
+        "search.options.OPTIM.MAX_EPOCH.step is 0.5, but OPTIM.MAX_EPOCH is a whole number",
+    ),
     "grid of a range": (
         {"search": {"method": "grid", "options": {"OPTIM.LR": {"low": 0.1, "high": 1}}}},
         "a range, of which a grid has no end",
@@ -208,6 +218,11 @@ def test_mistakes_are_one_sentence_and_leave_nothing(toy_tasks, tmp_path, capsys
     assert expected in said
     assert len(said.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_key_without_a_value_keeps_its_default():
+    empty = dict.fromkeys(("method", "budget", "split", "folds", "seed", "options"))
+    assert SearchSettings.from_section(embedded_experiment(search=empty).search) == SearchSettings()
 
 
 def test_a_damaged_search_file_is_named(tmp_path):

@@ -19,7 +19,7 @@ CLASSES = "DATASET.SUBSAMPLE_CLASSES"
 def base_to_new_runs(setting: ArmSetting) -> Iterator[Run]:
     """For each task the run on its base classes, and the evaluation of that prompt on its new ones."""
     (seed,) = setting.seeds
-    options = setting.experiment.overrides("base_to_new")
+    options = setting.overrides("base_to_new")
     for task in setting.experiment.tasks:
         leaf = folder_name(task)
         base = tuned_run(setting, "base", (task,), folder=leaf)

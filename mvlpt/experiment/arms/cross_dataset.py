@@ -16,7 +16,7 @@ from mvlpt.experiment.arms.transfer import source_runs
 def cross_dataset_runs(setting: ArmSetting) -> Iterator[Run]:
     """The source runs of a seed, and the evaluation of each source prompt on every target."""
     (seed,) = setting.seeds
-    options = {**setting.experiment.overrides("cross_dataset"), "RUN.MODE": "eval", "TEST.FINAL_MODEL": "last_step"}
+    options = {**setting.overrides("cross_dataset"), "RUN.MODE": "eval", "TEST.FINAL_MODEL": "last_step"}
     for source, run in source_runs(setting, seed):
         yield run
         start = StartPrompt((run,), source, "")

@@ -36,8 +36,11 @@ class SearchSettings:
 
     @classmethod
     def from_section(cls, section: Mapping[str, Any]) -> SearchSettings:
-        """The settings of a section that :func:`search_problems` found nothing wrong with."""
-        return cls(**section)
+        """The settings of a section that :func:`search_problems` found nothing wrong with.
+
+        ``None`` as a value stands for the default.
+        """
+        return cls(**{key: value for key, value in section.items() if value is not None})
 
 
 def search_problems(section: Mapping[str, Any]) -> Iterator[str]:
@@ -55,7 +58,7 @@ def search_problems(section: Mapping[str, Any]) -> Iterator[str]:
         whole = isinstance(value, int) and not isinstance(value, bool)
         if value is not None and not (whole and value >= least):
             yield f"search.{key} is {value!r}; give a whole number of at least {least}"
-    options = section.get("options", {})
+    options = section.get("options") or {}
     if not isinstance(options, Mapping):
         yield f"search.options takes a mapping (KEY: values), not {options!r}"
         return

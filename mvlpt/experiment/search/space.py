@@ -106,7 +106,7 @@ def _checked(key: str, values: Any) -> Values:
     """Values that their option can take.
 
     Raises:
-        ConfigError: it cannot take one, or there are fewer than two.
+        ConfigError: it cannot take one, there are fewer than two, or the steps of a range of whole numbers are not.
     """
     cfg = get_cfg_default()
     extend_config(cfg)
@@ -114,7 +114,9 @@ def _checked(key: str, values: Any) -> Values:
     for value in tried:
         cfg.merge_from_list([key, value], "the experiment's search")
     if isinstance(values, Mapping):
-        whole = isinstance(cfg.flat()[key], int)
+        whole, step = isinstance(cfg.flat()[key], int), values.get("step")
+        if whole and step is not None and step != int(step):
+            raise ConfigError(f"search.options.{key}.step is {step!r}, but {key} is a whole number; give a whole step")
         return {**values, "whole": whole}
     distinct = [value for index, value in enumerate(tried) if value not in tried[:index]]
     if len(distinct) < len(tried) or len(tried) < 2:
