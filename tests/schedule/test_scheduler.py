@@ -236,7 +236,7 @@ def test_a_scheduler_outside_the_main_thread_can_be_stopped(tmp_path):
 def test_unknown_executors_and_options_are_refused():
     with pytest.raises(ScheduleError, match="did you mean 'local'"):
         make_executor("locale")
-    with pytest.raises(ScheduleError, match="No executor is named 'x'; known: inline, local, ray, slurm$"):
+    with pytest.raises(ScheduleError, match=r"No executor is named 'x'; known: inline, local, ray, slurm$"):
         make_executor("x")
     with pytest.raises(ScheduleError, match="did you mean 'slots'"):
         make_executor("local", slot=3)
