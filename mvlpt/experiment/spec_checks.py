@@ -18,6 +18,7 @@ SOURCE_PROMPTS = ("together", "alone")
 NAMES = ("tasks", "trainers", "baselines", "arms", "sources", "targets", "plugins", "adapt_from")
 NUMBERS = ("shots", "seeds")
 MAPPINGS = ("options", "arm_options", "source_options", "dataset_options", "grouping", "executor", "search")
+OPTIONS = ("options", "source_options", "dataset_options", "executor")  # mappings whose keys are looked up elsewhere
 BACKBONE = ("name", "pretrained")
 
 
@@ -37,7 +38,8 @@ def problems(content: Mapping[str, Any]) -> list[str]:
     wrong_type = dict(_types(content))
     found = list(wrong_type.values())
     sound = {key: value for key, value in content.items() if key not in wrong_type}
-    for check in (_tasks, _trainers, _arms, _numbers, _grouping, _backbone, _executor, _search, _needs, _protocol):
+    checks = (_tasks, _trainers, _arms, _option_names, _numbers, _grouping, _backbone, _executor, _search, _needs)
+    for check in (*checks, _protocol):
         found += check(sound)
     return found
 
@@ -91,6 +93,16 @@ def _arms(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"source_prompts is '{where}'{suggest(where, SOURCE_PROMPTS)}"
 
 
+def _option_names(content: Mapping[str, Any]) -> Iterator[str]:
+    """Names of options that YAML reads as something else than a string."""
+    sections = {key: content.get(key, {}) for key in OPTIONS}
+    sections |= {f"arm_options.{arm}": given for arm, given in content.get("arm_options", {}).items()}
+    for where, given in sections.items():
+        for name in given if isinstance(given, Mapping) else ():
+            if not isinstance(name, str):
+                yield f"{where} names {name!r}, which is no option; put the name of an option there"
+
+
 def _numbers(content: Mapping[str, Any]) -> Iterator[str]:
     for key in NUMBERS:
         values = list(content.get(key, (1,)))
@@ -122,11 +134,17 @@ def _backbone(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _executor(content: Mapping[str, Any]) -> Iterator[str]:
     executor = content.get("executor", {})
-    for key, least in (("retries", 0), ("slots", 1), ("time_limit", 1e-9)):
+    if not isinstance(executor.get("name") or "", str):
+        yield f"executor.name is {executor['name']!r}; give a string, such as local"
+    for key, least in (("retries", 0), ("slots", 1)):
         value = executor.get(key)
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if value is not None and not (number and value >= least):
-            yield f"executor.{key} is {value!r}; give a number {'above 0' if least == 1e-9 else f'of at least {least}'}"
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and not (whole and value >= least):
+            yield f"executor.{key} is {value!r}; give a whole number of at least {least}"
+    limit = executor.get("time_limit")
+    number = isinstance(limit, (int, float)) and not isinstance(limit, bool) and math.isfinite(limit)
+    if limit is not None and not (number and limit > 0):
+        yield f"executor.time_limit is {limit!r}; give a number above 0"
 
 
 def _search(content: Mapping[str, Any]) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """Experiment files: what they may say, and the mistakes that are named, all at once."""
 
-import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mvlpt.errors import ConfigError
 from mvlpt.experiment import Experiment, load_experiment
@@ -15,7 +15,7 @@ CONFIG = str(ROOT / "configs" / "trainers" / "MVLPT-CoOp" / "embedded.yaml")
 def write(path, **changes):
     """An experiment over two toy tasks; a key that is ``None`` is left out."""
     content = {"tasks": ["toy-warm", "toy-cold"], "trainers": [CONFIG], "seeds": [1, 2], "shots": [1], **changes}
-    path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))  # JSON is YAML
+    path.write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}))
     return path
 
 
@@ -42,6 +42,10 @@ MISTAKES = {
     "backbone": ({"backbone": {"nane": "RN50"}}, "unknown key 'backbone.nane'; did you mean 'name'"),
     "backbone's type": ({"backbone": 3}, "backbone takes a name"),
     "slots": ({"executor": {"slots": 0}}, "executor.slots is 0"),
+    "retries": ({"executor": {"retries": 1.5}}, "executor.retries is 1.5; give a whole number of at least 0"),
+    "executor's name": ({"executor": {"name": ["ray"]}}, "executor.name is ['ray']; give a string, such as local"),
+    "option's name": ({"options": {1: 2}}, "options names 1, which is no option"),
+    "arm option's name": ({"arm_options": {"all": {True: 2}}}, "arm_options.all names True, which is no option"),
     "time limit": ({"executor": {"time_limit": 0}}, "executor.time_limit is 0; give a number above 0"),
     "pair of one": ({"tasks": ["a"], "arms": ["pair"]}, "arm pair needs at least two tasks"),
     "sources for nothing": ({"sources": ["a"]}, "nothing is transferred"),
