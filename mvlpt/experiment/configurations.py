@@ -127,9 +127,15 @@ class Configurations:
 
     def backbones(self) -> list[tuple[str, int]]:
         """Names and image sizes of the backbones that the experiment's runs use."""
-        files = [*self.experiment.trainers, *([self.experiment.zero_shot] if self.experiment.zero_shot else [])]
-        configurations = [self.base(file, self.experiment.overrides(trainer=file)) for file in files]
-        return list(dict.fromkeys((cfg.MODEL.BACKBONE.NAME, cfg.INPUT.SIZE[0]) for cfg in configurations))
+        return list(dict.fromkeys((cfg.MODEL.BACKBONE.NAME, cfg.INPUT.SIZE[0]) for cfg in self.bases()))
+
+    def bases(self) -> list[CfgNode]:
+        """Of each trainer, of the untrained baseline and of those to compare with, without what single arms set."""
+        experiment = self.experiment
+        files = [*experiment.trainers, *([experiment.zero_shot] if experiment.zero_shot else [])]
+        pairs = [(file, experiment.overrides(trainer=file)) for file in files]
+        pairs += [(file, experiment.as_baseline(file).overrides()) for file in experiment.baselines]
+        return [self.base(file, options) for file, options in pairs]
 
     def base(self, file: str, options: Mapping[str, Any]) -> CfgNode:
         """The configuration of a trainer's file with some overrides, checked, not to be changed.

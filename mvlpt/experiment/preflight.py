@@ -20,9 +20,7 @@ def missing_inputs(experiment: Experiment) -> list[str]:
     Raises:
         ConfigError: a configuration of the experiment cannot be used.
     """
-    configurations = Configurations(experiment)
-    files = [*experiment.trainers, *([experiment.zero_shot] if experiment.zero_shot else [])]
-    configs = [configurations.base(file, experiment.overrides()) for file in files]
+    configs = Configurations(experiment).bases()
     lines = [line for task in experiment.all_tasks for line in _missing_data(task, configs[0])]
     lines += [line for cfg in configs for line in _missing_weights(cfg)]
     return list(dict.fromkeys(lines))

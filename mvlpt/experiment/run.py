@@ -121,8 +121,9 @@ def run_experiment(
     chosen = options or RunOptions.from_settings(experiment.executor)
     experiment = _checked(experiment, folder)
     chosen.check(run_command)
-    if not _is_over(folder):
-        _check_inputs(preview_options(experiment, folder)[0], chosen, on_event)
+    previewed, _ = preview_options(experiment, folder)
+    if not _is_over(previewed, folder):
+        _check_inputs(previewed, chosen, on_event)
     experiment = ensure_options(
         experiment,
         folder,
@@ -166,10 +167,15 @@ def _failures(names: Sequence[str]) -> str:
     )
 
 
-def _is_over(folder: Path) -> bool:
-    """Whether the plan in a folder has finished, so that nothing may be left to read."""
+def _is_over(experiment: Experiment, folder: Path) -> bool:
+    """Whether a plan over the same tasks and backbones has finished in a folder: nothing may be left to read."""
     plan = plan_in(folder)
-    return plan is not None and has_finished(plan, folder)
+    if plan is None or not has_finished(plan, folder):
+        return False
+    backbones = [name for name, _ in Configurations(experiment).backbones()]
+    tasks, speeds = plan.metadata.get("tasks"), plan.metadata.get("speeds", backbones)  # version 0.1.0 has no speeds
+    sound = isinstance(tasks, list) and isinstance(speeds, list | dict)
+    return sound and all(task in tasks for task in experiment.all_tasks) and all(name in speeds for name in backbones)
 
 
 def _check_inputs(experiment: Experiment, options: RunOptions, on_event: Callable[[Event], None]) -> None:
@@ -209,7 +215,7 @@ def preview_experiment(
     plan = estimated_plan(experiment, folder, groups, chosen, experiment_file=experiment_file)
     chooses = stand_in and experiment.grouping.get("method") == CHOOSE
     choosing = choice_seconds(experiment, folder) if chooses else 0.0
-    missing = () if _is_over(folder) else tuple(missing_inputs(experiment))
+    missing = () if _is_over(experiment, folder) else tuple(missing_inputs(experiment))
     return PlanPreview(plan, chosen.planned_slots(), not stand_in, choosing, options_known, missing)
 
 

@@ -75,6 +75,12 @@ def test_weights_that_are_named_and_not_there(offline, weights):
     assert f"no weights under the tag '{weights}'" in line
 
 
+def test_weights_of_a_trainer_to_compare_with(offline):
+    fields = {"tasks": ("tools-dark",), "trainers": (FILE,), "arms": ("single",)}
+    (line,) = missing_inputs(Experiment(baselines=(VIT,), **fields))
+    assert "curl -L --create-dirs -o" in line
+
+
 def test_nothing_is_missing_for_what_ships(offline):
     experiment = Experiment(tasks=("tools-dark",), trainers=(FILE,), arms=("single",))
     assert missing_inputs(experiment) == []

@@ -58,6 +58,12 @@ def test_other_options_are_kept_out_of_the_folder(finished):
         run(root, options={"OPTIM.MAX_EPOCH": 2})
 
 
+def test_a_task_that_is_added_later_and_missing_is_refused_too(finished):
+    root, _, _ = finished
+    with pytest.raises(ConfigError, match="One thing is missing, and nothing was run:\n  the data of 'dtd'"):
+        run(root, tasks=("toy-warm", "toy-cold", "dtd"))
+
+
 def test_jobs_that_fail_leave_it_incomplete(toy_tasks, tmp_path):
     options = {"OPTIM.MAX_EPOCH": 1, "TEST.FINAL_MODEL": "best_val"}  # which toy-noval cannot have
     result, _ = run(tmp_path, tasks=("toy-warm", "toy-noval"), options=options)
