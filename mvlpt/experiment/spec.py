@@ -115,6 +115,11 @@ class Experiment:
         return tuple(dict.fromkeys((*self.tasks, *self.sources, *self.targets)))
 
     @property
+    def fewest_shots(self) -> int:
+        """The smallest number of training images per class; -1, for all images, is the largest."""
+        return min(self.shots, key=lambda shots: (shots < 0, shots))
+
+    @property
     def needs_groups(self) -> bool:
         """Whether an arm follows groups of tasks."""
         return any(ARMS[arm].grouped for arm in (*self.arms, *self.adapt_from))
@@ -169,6 +174,7 @@ def _as_lists(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def load_experiment(path: str | Path) -> Experiment:
     """Reads an experiment file; its relative paths start at its own folder, or else at the current one.
+
     Raises:
         ConfigError: missing, not YAML, or with keys and values that cannot be used, all in one message.
     """

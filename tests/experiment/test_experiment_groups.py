@@ -6,7 +6,13 @@ from support.grouping import CONFIG, TASKS
 
 from mvlpt.experiment import Experiment
 from mvlpt.experiment.events import GroupsFound, Note
-from mvlpt.experiment.grouping import ensure_groups, group_experiment, preview_groups
+from mvlpt.experiment.grouping import (
+    GroupingOptions,
+    ensure_groups,
+    experiment_requests,
+    group_experiment,
+    preview_groups,
+)
 
 pytestmark = pytest.mark.usefixtures("toy_tasks")
 TRAINERS = (CONFIG, "configs/trainers/MVLPT-VPT/embedded.yaml")
@@ -22,6 +28,9 @@ def test_by_similarity_all_trainers_have_the_same_groups(tmp_path):
     assert found[TRAINERS[0]] is found[TRAINERS[1]]
     assert found[TRAINERS[0]].settings["shots"] == 1
     assert found[TRAINERS[0]].settings["seed"] == 3
+    everything = experiment(shots=(-1, 2))
+    assert everything.fewest_shots == 2, "-1 stands for all images"
+    assert [request.cfg.DATASET.NUM_SHOTS for request in experiment_requests(everything, GroupingOptions())] == [2]
     fixed = group_experiment(experiment(grouping={"file": str(tmp_path / "groups.yaml")}), tmp_path / "unused")
     assert fixed[TRAINERS[1]].groups == found[TRAINERS[1]].groups
     assert not (tmp_path / "unused").exists()
@@ -51,6 +60,25 @@ def test_groups_are_kept_and_events_say_what_happens(tmp_path, capfd):
     assert isinstance(events[1], Note)
     assert "edited by hand" in events[1].text
     assert capfd.readouterr() == ("", "")
+
+
+def test_files_of_a_stopped_run_are_not_taken_for_edited_ones(tmp_path):
+    asked, events = experiment(grouping={"affinity": "grad", "steps": 1, "groups": 2}), []
+
+    def stop(event):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):  # once the first trainer's groups are written
+        ensure_groups(asked, tmp_path, on_event=stop)
+    ensure_groups(asked, tmp_path, on_event=events.append)
+    others = experiment(grouping={"affinity": "grad", "steps": 1, "groups": 1})
+    assert preview_groups(asked, tmp_path)[1] is False
+    assert preview_groups(others, tmp_path)[1] is True, "the folder's groups are of other inputs"
+    mine = tmp_path / "graph" / "groups-MVLPT-CoOp.yaml"
+    mine.write_text(mine.read_text().replace("g2:", "mine:"))
+    found = ensure_groups(others, tmp_path, on_event=events.append)
+    assert [len(found[trainer].groups) for trainer in TRAINERS] == [2, 1]
+    assert [str(event) for event in events if isinstance(event, Note)] == [f"groups: {mine}, edited by hand"]
 
 
 def test_a_preview_computes_nothing(tmp_path):

@@ -56,7 +56,7 @@ def fold_experiment(experiment: Experiment, trainer: str, fold: int | None, fold
         zero_shot="",
         arms=("single", "all"),
         adapt_from=(),
-        shots=(min(experiment.shots),),
+        shots=(experiment.fewest_shots,),
         seeds=(experiment.seeds[0],),
         options={**experiment.options, **FIXED, **left_out},
         arm_options={arm: {**given, **FIXED, **left_out} for arm, given in experiment.arm_options.items()},
@@ -75,7 +75,7 @@ def check_folds(experiment: Experiment, folds: int) -> None:
     Raises:
         ConfigError: folds of images with one image a class, or more folds than a task has classes or images.
     """
-    shots, configurations = min(experiment.shots), Configurations(experiment)
+    shots, configurations = experiment.fewest_shots, Configurations(experiment)
     unit = str(experiment.overrides().get("DATASET.FOLD_UNIT", "auto"))
     if shots == 1 and unit == "images":
         raise ConfigError(
@@ -101,7 +101,7 @@ def check_folds(experiment: Experiment, folds: int) -> None:
 def leaves_out_classes(experiment: Experiment) -> bool:
     """Whether folds leave out classes, not images of every class."""
     unit = str(experiment.overrides().get("DATASET.FOLD_UNIT", "auto"))
-    return unit == "classes" or (unit == "auto" and min(experiment.shots) == 1)
+    return unit == "classes" or (unit == "auto" and experiment.fewest_shots == 1)
 
 
 class FoldRuns:

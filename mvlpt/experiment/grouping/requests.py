@@ -130,7 +130,7 @@ def _experiment_config(configurations: Configurations, file: str, overrides: Seq
     experiment = configurations.experiment
     cfg = configurations.base(file, experiment.overrides("grouped", file)).clone()
     words = ["DATASET.DATASET", ",".join(experiment.tasks), "SEED", experiment.seeds[0]]
-    words += ["DATASET.NUM_SHOTS", min(experiment.shots)]
+    words += ["DATASET.NUM_SHOTS", experiment.fewest_shots]
     cfg.merge_from_list([*words, *overrides])
     return _frozen(cfg)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mvlpt.experiment.grouping.options import CHOOSE
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.spec import Experiment
 from mvlpt.graph import Grouping
-from mvlpt.io import file_digest, mark_as_written, read_json, write_json
+from mvlpt.io import file_digest, is_edited, mark_as_written, read_json, write_json
 
 GROUPS_FOLDER, RECORD = "graph", "groups.inputs.json"
 PREVIEW_SIZE = 4  # tasks of a group in a preview, where the experiment gives no size
@@ -49,42 +50,66 @@ def ensure_groups(
     Raises:
         MvlptError: a groups file cannot be used, or the tasks cannot be embedded or grouped.
     """
-    folder, inputs = root / GROUPS_FOLDER, _fingerprint(experiment)
     given = given_groups(experiment)
     if given is not None:
         return given
-    paths = {folder / name for name in groups_files(experiment).values()}
-    if all(path.exists() for path in paths):
-        record = _record(folder / RECORD)
-        written = record.get("written", {})
-        chosen = choice_files(experiment).values() if experiment.grouping.get("method") == CHOOSE else ()
-        known = record.get("inputs") == inputs and all((folder / name).exists() for name in chosen)
-        edited = sorted(str(path) for path in paths if written.get(path.name) != file_digest(path))
-        if edited:
-            on_event(Note(f"groups: {', '.join(edited)}, edited by hand"))
-        if edited or known:
-            return read_groups_in(experiment, folder)
-    kept = _mark_unedited(paths, _record(folder / RECORD).get("written", {}))
+    folder = root / GROUPS_FOLDER
+    files = _GroupsFiles.of(experiment, folder)
+    if files.edited:
+        on_event(Note(f"groups: {', '.join(map(str, files.edited))}, edited by hand"))
+    if files.usable:
+        return read_groups_in(experiment, folder)
+    for path in files.unedited:
+        mark_as_written(path)
+    making = [path for path in files.paths if path not in files.edited]
+    write_json({"inputs": "", "written": {}, "making": [path.name for path in making]}, folder / RECORD)
     if experiment.grouping.get("method") == CHOOSE:
         choose_groups(experiment, root, folder, run_jobs=run_jobs, on_event=on_event, progress=progress)
     else:
         group_experiment(experiment, folder, on_event=on_event, progress=progress)
-    written = {path.name: file_digest(path) for path in paths if path not in kept}
-    write_json({"inputs": inputs, "written": written}, folder / RECORD)
+    written = {path.name: file_digest(path) for path in making}
+    write_json({"inputs": _fingerprint(experiment), "written": written}, folder / RECORD)
     return read_groups_in(experiment, folder)
 
 
-def _mark_unedited(paths: set[Path], written: Mapping[str, str]) -> set[Path]:
-    """Makes known which groups files are as an earlier run wrote them; returns the others, which are kept."""
-    present = {path for path in paths if path.exists()}
-    unedited = {path for path in present if written.get(path.name) == file_digest(path)}
-    for path in unedited:
-        mark_as_written(path)
-    return present - unedited
+@dataclass(frozen=True)
+class _GroupsFiles:
+    """The groups files of an experiment's folder.
+
+    Attributes:
+        paths: all of them, whether or not they exist.
+        edited: those that are not as a run wrote them, or that no run wrote.
+        unedited: the others that exist.
+        usable: they are all there, and were made from the same inputs or all edited.
+    """
+
+    paths: list[Path]
+    edited: list[Path]
+    unedited: list[Path]
+    usable: bool
+
+    @classmethod
+    def of(cls, experiment: Experiment, folder: Path) -> _GroupsFiles:
+        """Looks at the files; changes nothing."""
+        record = _record(folder / RECORD)
+        paths = sorted({folder / name for name in groups_files(experiment).values()})
+        present = [path for path in paths if path.exists()]
+        edited = [path for path in present if not _is_as_written(path, record)]
+        chosen = choice_files(experiment).values() if experiment.grouping.get("method") == CHOOSE else ()
+        known = record.get("inputs") == _fingerprint(experiment) and all((folder / name).exists() for name in chosen)
+        usable = present == paths and (known or edited == paths)
+        return cls(paths, edited, [path for path in present if path not in edited], usable)
+
+
+def _is_as_written(path: Path, record: Mapping[str, Any]) -> bool:
+    """Whether a groups file is as a run wrote it, which may have been stopped before it recorded that."""
+    if path.name in record.get("making", ()):
+        return not is_edited(path)
+    return record.get("written", {}).get(path.name) == file_digest(path)
 
 
 def preview_groups(experiment: Experiment, root: Path) -> tuple[Mapping[GroupsKey, Grouping], bool]:
-    """Groups for a plan that is only shown: those there are, or else equal parts of the tasks in their place.
+    """Groups for a plan that is only shown: those that would be kept, or else equal parts of the tasks in their place.
 
     Returns:
         The groups for each trainer, and whether they only stand for groups that are not known yet.
@@ -95,7 +120,7 @@ def preview_groups(experiment: Experiment, root: Path) -> tuple[Mapping[GroupsKe
     settings, tasks, given = experiment.grouping, experiment.tasks, given_groups(experiment)
     if given is not None:
         return given, False
-    if all((root / GROUPS_FOLDER / name).exists() for name in groups_files(experiment).values()):
+    if _GroupsFiles.of(experiment, root / GROUPS_FOLDER).usable:
         return read_groups_in(experiment, root / GROUPS_FOLDER), False
     size = settings.get("max_size") or PREVIEW_SIZE
     count = min(settings.get("groups") or math.ceil(len(tasks) / size), len(tasks))
@@ -114,7 +139,7 @@ def _fingerprint(experiment: Experiment) -> str:
         "options": experiment.overrides(),
         **({"chosen": sorted(map(repr, experiment.chosen_options.items()))} if experiment.chosen_options else {}),
         **({"arms": arms} if arms else {}),
-        "shots": sorted(experiment.shots) if chooses and len(experiment.shots) > 1 else min(experiment.shots),
+        "shots": sorted(experiment.shots) if chooses and len(experiment.shots) > 1 else experiment.fewest_shots,
         "seed": experiment.seeds[0],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
@@ -127,4 +152,5 @@ def _record(path: Path) -> dict[str, Any]:
     except RunFolderError:
         return {}
     sound = isinstance(content, dict) and isinstance(content.get("written"), dict)
+    sound = sound and isinstance(content.get("making", []), list)
     return content if sound else {}

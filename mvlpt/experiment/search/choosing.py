@@ -119,7 +119,7 @@ def _inputs(experiment: Experiment, settings: SearchSettings) -> str:
         list(experiment.tasks),
         [Path(trainer).as_posix() for trainer in experiment.trainers],
         dict(experiment.backbone),
-        [min(experiment.shots), experiment.seeds[0]],
+        [experiment.fewest_shots, experiment.seeds[0]],
     ]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
@@ -156,7 +156,7 @@ def _search(
         "split": settings.split,
         **({"folds": settings.folds} if settings.split == "folds" else {}),
         "budget": settings.budget,
-        "shots": min(experiment.shots),
+        "shots": experiment.fewest_shots,
         "seed": experiment.seeds[0],
         "jobs": sum(len(trial.runs) for trial in trials),
     }
