@@ -19,6 +19,7 @@ from mvlpt.graph.checks import check_tasks
 from mvlpt.graph.grouping.groups import Grouping
 
 TOLERANCE = 1e-9  # relative difference up to which totals count as equal
+SCALE = 2.0**20  # of the goals, since HiGHS stops within an absolute distance of 1e-6 of the optimum
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,11 @@ def select_groups(
     program = _Program(table[np.ix_(order, columns)] * (1.0 if lower_is_better else -1.0), price[order])
     limit = math.inf if budget is None else float(budget)
     if budget is not None:
-        least = program.least_cost()
-        if least > limit + TOLERANCE * max(1.0, abs(limit)):
+        least = program.cost(program.cheapest())
+        if not _is_within(least, limit):
             raise GraphError(
-                f"A budget of {limit:g} cannot serve all {len(names)} tasks; the smallest that can is {least:g}"
+                f"A budget of {limit:g} cannot serve all {len(names)} tasks; the smallest that can is "
+                f"{rounded_up(least, 6):g}"
             )
     rows = sorted(order[row] for row in program.choose(limit))
     serves = {}
@@ -178,6 +180,16 @@ def _check_sets(sets: Sequence[tuple[str, ...]], price: np.ndarray, tasks: Seque
         raise GraphError(f"No candidate set contains the task '{missing}'; add one, or omit the task")
 
 
+def _is_within(cost: float, budget: float) -> bool:
+    return cost <= budget * (1 + TOLERANCE)
+
+
+def rounded_up(value: float, digits: int) -> float:
+    """The smallest number of so many digits that is not below a value above 0."""
+    step = 10.0 ** (math.floor(math.log10(value)) + 1 - digits)
+    return math.ceil(value / step * (1 - 1e-12)) * step
+
+
 class _Program:
     """The integer program over sets in canonical order.
 
@@ -201,31 +213,45 @@ class _Program:
         self.regret = scores[self.row, self.column] - best[self.column]  # the loss compared with the task's best set
         self.scale = max(float(self.regret.max()), 1e-300)
 
-    def _minimise(self, goal: np.ndarray, rows: list[tuple[np.ndarray, float]]) -> np.ndarray | None:
-        """(S,) bool, the sets that minimise a goal with rows below their limits; ``None`` if there are none."""
+    def _minimise(
+        self, goal: np.ndarray, rows: list[tuple[np.ndarray, float]], budget: float = math.inf, *, presolve: bool = True
+    ) -> np.ndarray | None:
+        """(S,) bool, the sets that minimise a goal with rows below their limits; ``None`` if there are none.
+
+        Sets that cost more than the budget by themselves are left out.
+        """
         from scipy.optimize import Bounds, LinearConstraint, milp
 
         limits = [LinearConstraint(self.serve, 1.0, 1.0), LinearConstraint(self.only_chosen, -np.inf, 0.0)]
         limits += [LinearConstraint(row[None, :], -np.inf, limit) for row, limit in rows if math.isfinite(limit)]
         integrality = np.concatenate([np.ones(self.sets), np.zeros(len(self.row))])
         result = milp(
-            goal, integrality=integrality, bounds=Bounds(0.0, 1.0), constraints=limits, options={"mip_rel_gap": 0.0}
+            goal * SCALE,
+            integrality=integrality,
+            bounds=Bounds(0.0, self._on_sets(self.price <= budget * (1 + TOLERANCE), others=1.0)),
+            constraints=limits,
+            options={"mip_rel_gap": 0.0, "presolve": presolve},
         )
         return None if result.x is None else result.x[: self.sets] > 0.5
 
-    def _on_sets(self, values: np.ndarray) -> np.ndarray:
-        return np.concatenate([values, np.zeros(len(self.row))])
+    def _on_sets(self, values: np.ndarray, others: float = 0.0) -> np.ndarray:
+        return np.concatenate([values, np.full(len(self.row), others)])
 
-    def least_cost(self) -> float:
-        """The smallest budget that serves all tasks."""
-        top = max(float(self.price.max()), 1e-300)
-        chosen = self._minimise(self._on_sets(self.price / top), [])
+    def cheapest(self) -> np.ndarray:
+        """(S,) bool, the sets that serve all tasks at the least cost."""
+        return self._minimise(self._on_sets(self.price / max(float(self.price.max()), 1e-300)), [])
+
+    def cost(self, chosen: np.ndarray) -> float:
+        """The total cost of a choice."""
         return math.fsum(self.price[chosen])
 
     def loss(self, chosen: np.ndarray) -> float:
         """The loss of a choice compared with every task's best set; infinite if a task is not served."""
         best = np.where(chosen[:, None] & ~np.isnan(self.scores), self.scores, np.inf).min(axis=0)
         return math.fsum(best - np.nanmin(self.scores, axis=0))
+
+    def _is_as_good(self, chosen: np.ndarray, loss: float) -> bool:
+        return self.loss(chosen) <= loss + TOLERANCE * max(self.scale, abs(loss))
 
     def choose(self, budget: float) -> list[int]:
         """The best sets within a budget; ties go to the lower cost, then to fewer sets, then to the first."""
@@ -234,16 +260,18 @@ class _Program:
         lose = np.concatenate([np.zeros(self.sets), self.regret / self.scale])
         count = self._on_sets(1.0 + np.arange(self.sets) / (1e3 * self.sets))
         within = [(spend, budget / top * (1 + TOLERANCE) + TOLERANCE)]
-        best = self._minimise(lose, within)
-        while math.fsum(self.price[best]) > budget + TOLERANCE * max(1.0, budget):  # admitted by the solver's tolerance
+        best = self._minimise(lose, within, budget)
+        while best is not None and not _is_within(self.cost(best), budget):
+            # The solver's tolerance admitted it. So near to the budget its presolve errs, too.
             within.append((self._on_sets(best.astype(float)), float(best.sum() - 1)))
-            best = self._minimise(lose, within)
+            best = self._minimise(lose, within, budget, presolve=False)
+        if best is None:
+            best = self.cheapest()
         loss = self.loss(best)
         within.append((lose, loss / self.scale + TOLERANCE))
         for goal in (spend, count):
-            tried = self._minimise(goal, within)
-            spent = math.inf if tried is None else math.fsum(self.price[tried])
-            if spent > budget + TOLERANCE or self.loss(tried) > loss + TOLERANCE * max(self.scale, abs(loss)):
+            tried = self._minimise(goal, within, budget)
+            if tried is None or not _is_within(self.cost(tried), budget) or not self._is_as_good(tried, loss):
                 break  # the solver's tolerance admitted a slightly worse choice
             best = tried
             within.append((goal, float(goal[: self.sets][best].sum()) * (1 + TOLERANCE)))
@@ -254,6 +282,5 @@ class _Program:
         kept, loss = chosen.copy(), self.loss(chosen)
         for row in sorted(np.flatnonzero(chosen), key=lambda row: (-self.price[row], -row)):
             kept[row] = False
-            if self.loss(kept) > loss + TOLERANCE * max(self.scale, abs(loss)):
-                kept[row] = True
+            kept[row] = not self._is_as_good(kept, loss)
         return [int(row) for row in np.flatnonzero(kept)]

@@ -128,6 +128,21 @@ def test_a_budget_is_respected_to_the_last_digit():
     assert select_groups(sets, scores, costs, 1.0 + 3e-8).chosen == (0, 2)
 
 
+@pytest.mark.parametrize("gap", [3e-7, 1e-7, 1e-8])
+def test_costs_that_nearly_exceed_the_budget(gap):
+    sets, scores = [["a", "b"]] * 2, [{"a": 1.0, "b": 1.0}] * 2
+    assert select_groups(sets, scores, [1 + gap, 1.0], 1.0).chosen == (1,)
+    sets, scores = [*sets, ["a"], ["b"]], [*scores, {"a": 0.0}, {"b": 0.0}]
+    assert select_groups(sets, scores, [1 + gap, 1.0, 0.5, 0.5 + gap / 2], 1.0).chosen == (1,)
+
+
+@pytest.mark.parametrize("cost", [1 / 3, 1234567.8, 2e-12])
+def test_the_smallest_budget_that_is_named_works(cost):
+    with pytest.raises(GraphError) as caught:
+        select_groups([["a"]], [{"a": 1.0}], [cost], cost / 2)
+    assert select_groups([["a"]], [{"a": 1.0}], [cost], float(str(caught.value).split()[-1])).chosen == (0,)
+
+
 def test_a_hundred_sets_of_a_dozen_tasks():
     rng = np.random.default_rng(0)
     tasks = [f"t{i:02d}" for i in range(12)]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mvlpt.errors import GraphError
 from mvlpt.graph.choice.candidates import Candidate
+from mvlpt.graph.selection import rounded_up
 
 DEFAULT_SHARE = 0.25  # of the cost of all arms
 
@@ -46,7 +47,7 @@ def folds_within(
         names = " and ".join(candidate.name for candidate in candidates[:required])
         raise GraphError(
             f"A budget of {budget:.4g} is too small to estimate {names} on one fold; the smallest that works is "
-            f"{_rounded_up(least):.4g}"
+            f"{rounded_up(least, 4):.4g}"
         )
     counts: dict[str, int] = {}
     spent = 0.0
@@ -70,9 +71,3 @@ def least_budget(
         candidates, costs, required: as those of :func:`folds_within`.
     """
     return math.fsum({run: cost for one in candidates[:required] for run, cost in costs[one.name].items()}.values())
-
-
-def _rounded_up(value: float) -> float:
-    """A number of four digits that is not below a value."""
-    step = 10.0 ** (math.floor(math.log10(value)) - 3)
-    return math.ceil(value / step * (1 - 1e-12)) * step
