@@ -12,7 +12,7 @@ import numpy as np
 
 from mvlpt.errors import GraphError, suggest
 
-TOLERANCE = 1e-6  # rounding of a similarity in single precision
+TOLERANCE = 1e-6  # rounding in single precision, relative to the largest value
 
 
 def check_tasks(tasks: Iterable[str], what: str = "The task graph") -> tuple[str, ...]:
@@ -102,7 +102,7 @@ def check_symmetric(matrix: Any, tasks: Sequence[str] | int | None = None, *, na
     """
     array = check_matrix(matrix, tasks, name=name)
     gap = np.abs(array - array.T)
-    if (gap > TOLERANCE * np.maximum(1.0, np.abs(array))).any():
+    if gap.max() > TOLERANCE * max(1.0, np.abs(array).max()):
         i, j = np.unravel_index(np.argmax(gap), gap.shape)
         names = tuple(map(str, range(len(array)))) if tasks is None or isinstance(tasks, int) else tuple(tasks)
         raise GraphError(

@@ -51,10 +51,11 @@ def test_exactly_the_impossible_is_refused(number, size, classes, together, apar
         ({"groups": 2.0}, "groups is 2.0"),
         ({"must_link": [["t000", "t9"]]}, "must_link has no task 't9'"),
         ({"max_classes": 4}, "numbers of classes are not given"),
+        ({"max_classes": 4, "classes": [1, 2, 3, 4, 5]}, "'t000' alone has 5 classes"),
     ],
 )
 def test_invalid_options_are_refused(options, message):
     with pytest.raises(GraphError, match=message):
-        check_grouping(TASKS, **options)
+        check_grouping(TASKS[::-1], **options)
     with pytest.raises(GraphError, match="needs at least one task"):
         check_grouping([])

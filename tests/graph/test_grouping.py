@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.partitions import LIMITS, all_partitions, names, noise, satisfies, value_of
 
 from mvlpt.errors import GraphError
-from mvlpt.graph.grouping import METHODS, group_tasks, within_between_means
+from mvlpt.graph.grouping import METHODS, check_grouping, group_tasks, within_between_means
 from mvlpt.graph.grouping.exact import solve_exactly
 from mvlpt.graph.grouping.heuristics import STARTS, best_heuristic
 from mvlpt.graph.grouping.milp import solve_milp
@@ -199,6 +199,35 @@ def test_one_task_and_unnamed_tasks():
     assert group_tasks(np.ones((11, 11)) - 2, threshold=0.0).groups == tuple((f"{i:02d}",) for i in range(11))
 
 
+@pytest.mark.parametrize("scale", [2.0**-60, 2.0**60])
+def test_the_unit_of_the_matrix_changes_neither_groups_nor_gap(scale):
+    plain, scaled = (group_tasks(noise(8, 1) * unit, method="random", groups=3, threshold=0.0) for unit in (1.0, scale))
+    assert plain.gap > 0.1
+    assert (scaled.groups, scaled.gap) == (plain.groups, plain.gap)
+
+
+def test_rounding_between_values_of_different_size_is_no_asymmetry():
+    matrix = np.array([[0, 1e6, 1], [1e6, 0, 0], [1.5, 0, 0]])
+    found = group_tasks(matrix, threshold=0.0)
+    assert found.settings["kind"] == "similarity"
+    assert found.groups == group_tasks(matrix, kind="affinity").groups
+
+
+def test_names_from_a_generator_and_a_threshold_in_single_precision():
+    matrix = (noise(4, 0) + 1).astype(np.float32)
+    found = group_tasks(matrix, (name for name in "dcba"), threshold=matrix.mean())
+    assert found == group_tasks(matrix, list("dcba"), threshold=float(matrix.mean()))
+
+
+def test_many_tasks_of_many_families_that_must_not_mix():
+    """Three tasks in each of 20 families: 3 ** 20 largest sets of tasks that are all apart."""
+    tasks = names(60)
+    apart = [pair for pair in itertools.combinations(tasks, 2) if int(pair[0][1:]) // 3 != int(pair[1][1:]) // 3]
+    with pytest.raises(GraphError, match="which takes 20 groups, but max_groups is 19"):
+        check_grouping(tasks, cannot_link=apart, max_groups=19)
+    check_grouping(tasks, cannot_link=apart, max_groups=20)
+
+
 def test_integer_weights_keep_proportions():
     weights, _, _ = pair_weights(noise(6, 4), names(6))
     whole = integer_weights(weights)
@@ -279,6 +308,8 @@ def test_invalid_matrices():
         group_tasks(np.ones((2, 3)))
     with pytest.raises(GraphError, match="4 x 4"):
         group_tasks(noise(4, 0), names(3))
+    with pytest.raises(GraphError, match="4 x 4 and not 1 x 1"):
+        group_tasks(noise(4, 0), "abcd")
     with pytest.raises(GraphError, match="'a' twice"):
         group_tasks(noise(2, 0), ["a", "a"])
     with pytest.raises(GraphError, match="not symmetric"):

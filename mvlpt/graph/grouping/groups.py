@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mvlpt.errors import GraphError, suggest
@@ -56,8 +56,7 @@ class Grouping:
         for name, group in zip(self.names, self.groups, strict=True):
             if not group:
                 raise GraphError(f"Group '{name}' is empty; add a task or remove the group")
-            twice = next((task for task in group if group.count(task) > 1), None)
-            if twice is not None:
+            if (twice := _repeated(group)) is not None:
                 raise GraphError(f"Group '{name}' contains '{twice}' twice; remove one")
         self._check_serves()
 
@@ -70,8 +69,8 @@ class Grouping:
                     f"A group cannot be named {label!r}, since the name is also a folder; "
                     "use up to 64 letters, digits, '.', '_' and '-'"
                 )
-            if self.labels.count(label) > 1:
-                raise GraphError(f"Two groups are named '{label}'; names must differ")
+        if (twice := _repeated(self.labels)) is not None:
+            raise GraphError(f"Two groups are named '{twice}'; names must differ")
 
     def _check_serves(self) -> None:
         holders: dict[str, list[str]] = {}
@@ -141,9 +140,21 @@ class Grouping:
         return self.groups[self.names.index(name)]
 
 
-def relative_gap(optimum: float, objective: float) -> float:
-    """The distance of an objective from the optimum, relative to the optimum; 0.0 if they differ by rounding only."""
+def _repeated(names: Sequence[str]) -> str | None:
+    """A name that occurs twice, or ``None``."""
+    if len(set(names)) == len(names):
+        return None
+    return next(name for name in names if names.count(name) > 1)
+
+
+def relative_gap(optimum: float, objective: float, scale: float = 1.0) -> float:
+    """The distance of an objective from the optimum, relative to the optimum; 0.0 if they differ by rounding only.
+
+    Args:
+        optimum, objective: sums of weights.
+        scale: the largest of the weights that were added up, to which rounding is relative.
+    """
     missing = optimum - objective
-    if missing <= 1e-9 * max(1.0, abs(optimum)):
+    if missing <= 1e-9 * max(scale, abs(optimum)):
         return 0.0
     return missing / abs(optimum) if optimum else math.inf

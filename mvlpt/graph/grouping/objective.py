@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,11 @@ def pair_weights(
     check_threshold(threshold)
     if threshold is None:
         threshold = math.fsum(pairs) / len(pairs) if kind == "similarity" and len(pairs) else 0.0
+    threshold = float(threshold)
     weights = values - threshold
     weights[np.abs(weights) <= NEGLIGIBLE * max(abs(threshold), np.abs(values).max())] = 0.0
     np.fill_diagonal(weights, 0.0)
-    return weights, float(threshold), kind
+    return weights, threshold, kind
 
 
 def check_threshold(threshold: float | None) -> None:
@@ -65,7 +67,7 @@ def check_threshold(threshold: float | None) -> None:
     Raises:
         GraphError: it is not a finite number.
     """
-    number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool)
+    number = isinstance(threshold, Real) and not isinstance(threshold, bool)
     if threshold is not None and not (number and math.isfinite(threshold)):
         raise GraphError(f"The threshold is {threshold!r}; give a number, or leave it out")
 

@@ -70,33 +70,29 @@ def group_tasks(
         GraphError: the matrix or an option is invalid, or no partition satisfies the limits.
     """
     _check_method(method)
-    size = len(check_matrix(matrix, None if tasks is None else tuple(tasks)))
-    names = check_tasks(_row_numbers(size) if tasks is None else tasks, "The grouping")
-    order = sorted(range(size), key=names.__getitem__)
+    names = None if tasks is None else check_tasks(tasks, "The grouping")
+    values = check_matrix(matrix, names)
+    names = names or _row_numbers(len(values))
+    order = sorted(range(len(names)), key=names.__getitem__)
     ordered = tuple(names[i] for i in order)
-    values = np.array(matrix, dtype=np.float64)[np.ix_(order, order)]
-    weights, threshold, kind = pair_weights(values, ordered, kind, threshold)
-    if classes is not None and not isinstance(classes, Mapping):
-        if len(classes) != size:
-            raise GraphError(f"classes has {len(classes)} numbers for {size} tasks")
-        classes = dict(zip(names, classes, strict=True))
+    weights, threshold, kind = pair_weights(values[np.ix_(order, order)], ordered, kind, threshold)
     links = {"must_link": _lists(must_link), "cannot_link": _lists(cannot_link)}
     limits = {"groups": groups, "max_groups": max_groups, "max_size": max_size, "max_classes": max_classes}
-    problem = build_problem(weights, ordered, **limits, classes=classes, **links)
+    problem = build_problem(weights, ordered, **limits, classes=_by_name(classes, names), **links)
     found, used = _solve(problem, method, time_limit, seed)
     labels = problem.task_labels(_labels_of(found))
     objective = partition_score(weights, labels)
-    settings = {"kind": kind, "threshold": threshold} | {key: value for key, value in limits.items() if value}
+    settings = {"kind": kind, "threshold": threshold} | {key: int(value) for key, value in limits.items() if value}
     settings |= {key: sorted(map(sorted, value)) for key, value in links.items() if value}
     settings |= {"found_by": used} if used != method else {}
-    gap = None
+    gap, scale = None, float(np.abs(weights).max())
     if isinstance(found, Solution):
         gap = 0.0 if found.proved else None
         if not found.proved:
             bound = objective + (found.bound - problem.score(found.labels)) * integer_unit(weights)
-            settings |= {"bound": bound, "gap_at_most": relative_gap(bound, objective)}
+            settings |= {"bound": bound, "gap_at_most": relative_gap(bound, objective, scale)}
     elif (best := quick_optimum(problem)) is not None:
-        gap = relative_gap(partition_score(weights, problem.task_labels(best)), objective)
+        gap = relative_gap(partition_score(weights, problem.task_labels(best)), objective, scale)
     chosen = canonical_groups([[ordered[i] for i in np.flatnonzero(labels == label)] for label in np.unique(labels)])
     return Grouping(chosen, method, objective, gap, seed, settings)
 
@@ -108,6 +104,7 @@ def check_grouping(
     threshold: float | None = None,
     must_link: Iterable[Iterable[str]] = (),
     cannot_link: Iterable[Iterable[str]] = (),
+    classes: Mapping[str, int] | Sequence[int] | None = None,
     seed: int = 0,
     **limits: Any,
 ) -> None:
@@ -115,16 +112,17 @@ def check_grouping(
 
     Args:
         tasks: names.
-        method, threshold, must_link, cannot_link, seed, limits: the options of :func:`group_tasks`.
+        method, threshold, must_link, cannot_link, classes, seed, limits: the options of :func:`group_tasks`.
 
     Raises:
         GraphError: an option is invalid, or no partition satisfies the limits.
     """
     _check_method(method)
-    names = tuple(sorted(check_tasks(tasks, "The grouping")))
+    names = check_tasks(tasks, "The grouping")
     check_threshold(threshold)
     links = {"must_link": _lists(must_link), "cannot_link": _lists(cannot_link)}
-    problem = build_problem(np.zeros([len(names)] * 2), names, **limits, **links)
+    weights = np.zeros([len(names)] * 2)
+    problem = build_problem(weights, sorted(names), **limits, classes=_by_name(classes, names), **links)
     if method in FIXED:
         _fixed_labels(problem, method)
     elif not problem.groups_are_free:
@@ -141,9 +139,18 @@ def _lists(links: Iterable[Iterable[str]]) -> list[list[str] | str]:
     return [link if isinstance(link, str) else list(link) for link in links]
 
 
-def _row_numbers(size: int) -> list[str]:
+def _by_name(classes: Mapping[str, int] | Sequence[int] | None, names: Sequence[str]) -> Mapping[str, int] | None:
+    """The tasks' numbers of classes by name."""
+    if classes is None or isinstance(classes, Mapping):
+        return classes
+    if len(classes) != len(names):
+        raise GraphError(f"classes has {len(classes)} numbers for {len(names)} tasks")
+    return dict(zip(names, classes, strict=True))
+
+
+def _row_numbers(size: int) -> tuple[str, ...]:
     """Names for unnamed rows: zero-padded numbers, which sort like the rows."""
-    return [str(row).zfill(len(str(size - 1))) for row in range(size)]
+    return tuple(str(row).zfill(len(str(size - 1))) for row in range(size))
 
 
 def _solve(problem: Problem, method: str, time_limit: float | None, seed: int) -> tuple[Solution | np.ndarray, str]:

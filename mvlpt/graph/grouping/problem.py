@@ -97,7 +97,7 @@ def build_problem(
     max_groups: int | None = None,
     max_size: int | None = None,
     max_classes: int | None = None,
-    classes: Mapping[str, int] | Sequence[int] | None = None,
+    classes: Mapping[str, int] | None = None,
     must_link: Links = (),
     cannot_link: Links = (),
 ) -> Problem:
@@ -110,7 +110,7 @@ def build_problem(
         max_groups: the most groups.
         max_size: the most tasks in a group.
         max_classes: the most classes in a group.
-        classes: each task's number of classes, by name or in the order of ``tasks``.
+        classes: each task's number of classes.
         must_link: sets of two or more tasks that share a group; sets with a common task are joined.
         cannot_link: sets of two or more tasks of which no two share a group.
 
@@ -128,7 +128,6 @@ def build_problem(
     together.add_nodes_from(range(len(tasks)))
     together.add_edges_from(_pairs(tasks, must_link, "must_link"))
     apart_pairs = sorted({(min(pair), max(pair)) for pair in _pairs(tasks, cannot_link, "cannot_link")})
-    _check_contradiction(tasks, together, apart_pairs)
     members = sorted(tuple(sorted(unit)) for unit in nx.connected_components(together))
     in_unit = np.zeros((len(members), len(tasks)))
     for row, unit in zip(in_unit, members, strict=True):
@@ -138,6 +137,8 @@ def build_problem(
     unit_of = in_unit.argmax(axis=0)
     apart = np.zeros(between.shape, dtype=bool)
     for i, j in apart_pairs:
+        if unit_of[i] == unit_of[j]:
+            raise GraphError(_contradiction([tasks[k] for k in nx.shortest_path(together, i, j)]))
         apart[unit_of[i], unit_of[j]] = apart[unit_of[j], unit_of[i]] = True
     problem = Problem(
         weights=between,
@@ -159,28 +160,24 @@ def _is_integer(value: Any) -> bool:
     return not isinstance(value, bool) and hasattr(value, "__index__")
 
 
-def _class_counts(tasks: Sequence[str], classes: Any, max_classes: int | None) -> np.ndarray:
+def _class_counts(tasks: Sequence[str], classes: Mapping[str, int] | None, max_classes: int | None) -> np.ndarray:
     """(T,) the number of classes of each task; zeros where it is not limited."""
     if max_classes is None:
         return np.zeros(len(tasks))
     if classes is None:
         raise GraphError(f"max_classes is {max_classes}, but the tasks' numbers of classes are not given (classes)")
-    if isinstance(classes, Mapping):
-        index_of(tasks, classes, "classes")
-        missing = [task for task in tasks if task not in classes]
-        if missing:
-            raise GraphError(f"classes does not say how many classes '{missing[0]}' has")
-        classes = [classes[task] for task in tasks]
-    if len(classes) != len(tasks):
-        raise GraphError(f"classes has {len(classes)} numbers for {len(tasks)} tasks")
-    for task, count in zip(tasks, classes, strict=True):
+    index_of(tasks, classes, "classes")
+    for task in tasks:
+        if task not in classes:
+            raise GraphError(f"classes does not say how many classes '{task}' has")
+        count = classes[task]
         if not _is_integer(count) or count < 0:
             raise GraphError(f"classes gives {count!r} for '{task}'; give a whole number")
         if count > max_classes:
             raise GraphError(
                 f"'{task}' alone has {count} classes, but max_classes is {max_classes}; raise it or leave the task out"
             )
-    return np.array(classes, dtype=np.float64)
+    return np.array([classes[task] for task in tasks], dtype=np.float64)
 
 
 def _pairs(tasks: Sequence[str], links: Links, option: str) -> list[tuple[int, int]]:
@@ -196,15 +193,10 @@ def _pairs(tasks: Sequence[str], links: Links, option: str) -> list[tuple[int, i
     return pairs
 
 
-def _check_contradiction(tasks: Sequence[str], together: nx.Graph, apart: Sequence[tuple[int, int]]) -> None:
-    """Refuses a pair that must be together, directly or through other tasks, and apart."""
-    for i, j in apart:
-        if nx.has_path(together, i, j):
-            path = [tasks[k] for k in nx.shortest_path(together, i, j)]
-            through = f" through {', '.join(map(repr, path[1:-1]))}" if len(path) > 2 else ""
-            raise GraphError(
-                f"must_link joins '{path[0]}' and '{path[-1]}'{through}, but cannot_link keeps them apart; drop one"
-            )
+def _contradiction(path: Sequence[str]) -> str:
+    """The message for two tasks that must_link joins, directly or through others, and cannot_link keeps apart."""
+    through = f" through {', '.join(map(repr, path[1:-1]))}" if len(path) > 2 else ""
+    return f"must_link joins '{path[0]}' and '{path[-1]}'{through}, but cannot_link keeps them apart; drop one"
 
 
 def _check_units(problem: Problem, tasks: Sequence[str]) -> None:
@@ -251,8 +243,7 @@ def largest_separated_set(apart: np.ndarray) -> list[int]:
     graph = nx.from_numpy_array(apart)
     graph.remove_nodes_from(list(nx.isolates(graph)))
     if len(graph) <= MAX_CLIQUE_SEARCH:
-        best = max(nx.find_cliques(graph), key=lambda clique: (len(clique), [-unit for unit in sorted(clique)]))
-        return sorted(best)
+        return sorted(nx.max_weight_clique(graph, weight=None)[0])
     clique: list[int] = []
     for unit in sorted(graph, key=lambda unit: (-graph.degree(unit), unit)):
         if all(apart[unit, other] for other in clique):
