@@ -15,7 +15,7 @@ TASKS = ("cats", "dogs", "ships")
 
 def content(**fields):
     known = {"choices": [], "groupings": [], "runs": [], "plan": None, "states": {}, "table": None, "evaluations": {}}
-    return SimpleNamespace(**{**known, **fields}, attempt=lambda function: function())
+    return SimpleNamespace(**{**known, **fields}, attempt=lambda function: function(), rows_of=lambda run: [])
 
 
 def test_groups_that_overlap_say_who_trains_together_and_what_is_adapted():

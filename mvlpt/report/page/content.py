@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from mvlpt.engine import (
     METRICS_FILE,
-    RESULTS_FILE,
     STATE_FILE,
     TASK_METRICS_FILE,
     ClassResults,
@@ -27,8 +26,9 @@ from mvlpt.errors import MvlptError, RunFolderError
 from mvlpt.experiment import SOURCE_FILE
 from mvlpt.io import read_json
 from mvlpt.report.page.groupings import GroupingView, read_choices, read_groupings
-from mvlpt.report.page.runs import planned_runs, runs_below
-from mvlpt.report.results import Method, ResultsTable, looks_of, results_table
+from mvlpt.report.page.runs import Run, planned_runs, runs_below
+from mvlpt.report.results import Method, ResultsTable, label_variants, looks_of, results_table
+from mvlpt.report.runs import present_state
 from mvlpt.schedule import PLAN_FILE, JobRecord, Plan, load_plan, read_records
 
 Found = TypeVar("Found")
@@ -93,12 +93,22 @@ class Content:
 
     @functools.cached_property
     def rows(self) -> list[Mapping[str, Any]]:
-        """The lines of all results files, each with its file under ``SOURCE_FILE``."""
+        """The lines of all results files, each with its file under ``SOURCE_FILE``; see :func:`label_variants`."""
         rows: list[Mapping[str, Any]] = []
         for run in self.runs:
-            found = self.attempt(functools.partial(run.read_rows, RESULTS_FILE)) or []
-            rows += [{**row, SOURCE_FILE: str(run.folder / RESULTS_FILE)} for row in found]
-        return rows
+            rows += [{**row, SOURCE_FILE: str(run.results)} for row in self.attempt(run.read_rows) or []]
+        return label_variants(rows)
+
+    @functools.cached_property
+    def _rows_by_file(self) -> Mapping[str, list[Mapping[str, Any]]]:
+        by_file: dict[str, list[Mapping[str, Any]]] = {}
+        for row in self.rows:
+            by_file.setdefault(row[SOURCE_FILE], []).append(row)
+        return by_file
+
+    def rows_of(self, run: Run) -> list[Mapping[str, Any]]:
+        """Those of :attr:`rows` that are a run's; ``[]`` where it has none."""
+        return self._rows_by_file.get(str(run.results), [])
 
     @functools.cached_property
     def table(self) -> ResultsTable | None:
@@ -155,10 +165,11 @@ class Content:
         """What each method's runs found for the classes of each task, one entry a seed."""
         found: dict[Method, dict[str, list[ClassResults]]] = {}
         for run in self.runs:
-            methods = {row["task"]: Method.of(row) for row in self.attempt(run.scored_rows) or []}
+            methods = {row["task"]: Method.of(row) for row in self.rows_of(run)}
             for task, result in (self.attempt(functools.partial(read_evaluation, run.folder)) or {}).items():
                 if task in methods:
-                    found.setdefault(methods[task], {}).setdefault(task, []).append(result)
+                    same = found.setdefault(methods[task], {}).setdefault(task, [result])
+                    self.attempt(functools.partial(_add, result, same, run))
         return found
 
     @functools.cached_property
@@ -168,10 +179,26 @@ class Content:
         if self.plan is not None:
             states = [self.records[job.id].state for job in self.plan if job.kind != "report"]
         else:
-            states = [str(self.run_records.get(run.folder, {}).get("state", "unknown")) for run in self.runs]
+            recorded = {folder: str(record.get("state", "unknown")) for folder, record in self.run_records.items()}
+            states = [present_state(run.folder, recorded.get(run.folder, "unknown")) for run in self.runs]
         for state in states:
             counts[state] = counts.get(state, 0) + 1
         return counts
+
+
+def _add(result: ClassResults, same: list[ClassResults], run: Run) -> None:
+    """Adds what a run found to what other runs of its method found.
+
+    Raises:
+        RunFolderError: the run has other classes.
+    """
+    if result.classes != same[0].classes:
+        raise RunFolderError(
+            f"The run in {run.folder} has other classes of task '{result.task}' than another run of its method, so its"
+            " classes are not shown; name a folder without one of them"
+        )
+    if result is not same[0]:
+        same.append(result)
 
 
 @dataclasses.dataclass(frozen=True)

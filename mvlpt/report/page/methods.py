@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from mvlpt.arms import arm_label
 from mvlpt.io import clean_text
-from mvlpt.report.results import Method, ResultsTable
+from mvlpt.report.results import Method, ResultsTable, shots_word
 
 LONGEST = 60  # characters of a name
+LONGEST_VARIANT = 120  # characters of the options that tell runs apart
 SHARED = ("grouped", "chosen", "adapted", "all", "transfer")  # arms that share, the one that a report is about first
 
 
@@ -18,16 +19,22 @@ def trainers(table: ResultsTable) -> list[tuple[str, int]]:
 
 
 def arm_name(method: Method) -> str:
-    """The arm of a method, with the group or the arm that it starts from."""
-    name = arm_label(method.arm, method.start) if method.start else f"{arm_label(method.arm)} {method.group}".strip()
-    return clean_text(name, LONGEST)
+    """The arm of a method, with the group or the arm that it starts from, and the options that tell it apart."""
+    label = arm_label(method.arm, method.start)
+    arm = label if method.start else f"{label} {method.group}".strip()
+    return f"{clean_text(arm, LONGEST)} {clean_text(method.variant, LONGEST_VARIANT)}".strip()
 
 
 def trainer_name(trainer: str, shots: int, table: ResultsTable) -> str:
     """A trainer, with its shots where there are several."""
     several = len({m.shots for m in table.methods if not m.zero_shot}) > 1
     shown = clean_text(trainer, LONGEST)
-    return f"{shown}, {shots}-shot" if several else shown
+    return f"{shown}, {shots_word(shots)}" if several else shown
+
+
+def images_word(shots: int) -> str:
+    """The number of training images a class, or ``all``."""
+    return "all" if shots == -1 else str(shots)
 
 
 def short_name(method: Method, table: ResultsTable) -> str:
@@ -37,10 +44,10 @@ def short_name(method: Method, table: ResultsTable) -> str:
     return f"{trainer_name(method.trainer, method.shots, table)} {arm_name(method)}"
 
 
-def find(table: ResultsTable, trainer: str, shots: int, arm: str) -> Method | None:
-    """The method of a trainer in an arm, the first where there are several."""
+def find(table: ResultsTable, trainer: str, shots: int, arm: str, variant: str = "") -> Method | None:
+    """The method of a trainer in an arm; of several that with the same options, or else the first."""
     same = [m for m in table.methods if (m.trainer, m.shots, m.arm) == (trainer, shots, arm)]
-    return same[0] if same else None
+    return min(same, key=lambda m: m.variant != variant, default=None)
 
 
 def focus(table: ResultsTable, trainer: str, shots: int) -> Method | None:
@@ -61,7 +68,7 @@ def _equal(table: ResultsTable, one: Method, other: Method) -> bool:
 
 def references(table: ResultsTable, method: Method) -> list[Method]:
     """What a method is compared with: each task alone, all tasks together, the untrained model."""
-    found = [find(table, method.trainer, method.shots, arm) for arm in ("single", "all")]
+    found = [find(table, method.trainer, method.shots, arm, method.variant) for arm in ("single", "all")]
     return [one for one in (*found, table.zero_shot) if one is not None and one != method]
 
 

@@ -37,24 +37,20 @@ class Run:
     state: str = ""
     command: str = ""
     tested: bool = True
-    _rows: list[dict[str, Any]] | None = None
 
-    def read_rows(self, name: str = RESULTS_FILE) -> list[dict[str, Any]]:
+    @property
+    def results(self) -> Path:
+        """The file of its scores."""
+        return self.folder / RESULTS_FILE
+
+    def read_rows(self) -> list[dict[str, Any]]:
         """Its results that count; ``[]`` where it has none yet.
 
         Raises:
             RunFolderError: the file cannot be read.
         """
-        if self._rows is None:
-            path = self.folder / name
-            self._rows = []
-            if path.exists():
-                self._rows = [row for row in read_results(path) if self.serves is None or row["task"] in self.serves]
-        return self._rows
-
-    def scored_rows(self) -> list[dict[str, Any]]:
-        """The results, read before or now."""
-        return self.read_rows()
+        rows = read_results(self.results) if self.results.exists() else []
+        return [row for row in rows if self.serves is None or row["task"] in self.serves]
 
 
 def planned_runs(plan: Plan, records: Mapping[str, JobRecord], root: Path) -> list[Run]:
@@ -75,14 +71,14 @@ def planned_runs(plan: Plan, records: Mapping[str, JobRecord], root: Path) -> li
 
 
 def runs_below(root: Path) -> list[Run]:
-    """Every run in and below a folder, in the order of their paths.
+    """Every run in and below a folder, in the order of their paths; hidden folders are left out.
 
     Raises:
         RunFolderError: there are too many.
     """
     found = []
     for path, folders, files in os.walk(root):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         if STATE_FILE in files and CONFIG_FILE in files:
             folder = Path(path)
             found.append(Run(folder, "." if folder == root else str(folder.relative_to(root))))

@@ -56,8 +56,8 @@ class Method:
 
     @property
     def shots_word(self) -> str:
-        """``1-shot``, or ``all images``."""
-        return "all images" if self.shots == -1 else f"{self.shots}-shot"
+        """See :func:`shots_word`."""
+        return shots_word(self.shots)
 
     def __str__(self) -> str:
         return " ".join(self.words if self.zero_shot else (*self.words, self.shots_word))
@@ -66,6 +66,11 @@ class Method:
     def order(self) -> tuple[Any, ...]:
         """Sorts zero-shot first, then trainers, shots and arms, the arms as :data:`mvlpt.arms.ARMS` does."""
         return (not self.zero_shot, self.trainer, self.shots, *arm_order(self.arm), _natural(self.group), self.variant)
+
+
+def shots_word(shots: int) -> str:
+    """``1-shot``, or ``all images`` for -1."""
+    return "all images" if shots == -1 else f"{shots}-shot"
 
 
 def _natural(name: str) -> tuple[Any, ...]:

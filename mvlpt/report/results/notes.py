@@ -55,7 +55,8 @@ def _missing_scores(
             " choose methods with --arm, or tasks with --task"
         )
     elif len(common) < len(tasks):
-        notes.append(f"Means, gains and ranks are over the {len(common)} tasks that every method has")
+        over = f"{len(common)} task{'s' * (len(common) != 1)}"
+        notes.append(f"Means, gains and ranks are over the {over} that every method has")
     return notes
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mvlpt.report.runs.differences import differing_options, option_words
     from mvlpt.report.runs.finding import find_runs
     from mvlpt.report.runs.listing import ORDERS, RunFilter, run_records, runs_sheet, size_word, sort_runs
-    from mvlpt.report.runs.record import STATES, RunRecord, read_run
+    from mvlpt.report.runs.record import STATES, RunRecord, present_state, read_run
 
 _HOMES = {
     "cleaning": ("KINDS", "Removal", "remove_runs", "useless_runs"),
@@ -27,7 +27,7 @@ _HOMES = {
     "differences": ("differing_options", "option_words"),
     "finding": ("find_runs",),
     "listing": ("ORDERS", "RunFilter", "run_records", "runs_sheet", "size_word", "sort_runs"),
-    "record": ("STATES", "RunRecord", "read_run"),
+    "record": ("STATES", "RunRecord", "present_state", "read_run"),
 }
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "differing_options",
     "find_runs",
     "option_words",
+    "present_state",
     "read_run",
     "recording_command",
     "remove_runs",

@@ -105,9 +105,7 @@ def read_run(folder: str | os.PathLike[str]) -> RunRecord:
         return RunRecord(path, "damaged", str(error))
     if _is_foreign(content):
         return RunRecord(path, "damaged", f"{path / STATE_FILE} is not the record of a run")
-    state, identity = content["state"], content["run"]
-    if state == "running" and not is_locked(path):
-        state = "killed"
+    identity = content["run"]
     seconds = content.get("seconds")
     try:
         options = _options(path, content)
@@ -115,13 +113,18 @@ def read_run(folder: str | os.PathLike[str]) -> RunRecord:
         return RunRecord(path, "damaged", str(error), identity)
     return RunRecord(
         folder=path,
-        state=state,
+        state=present_state(path, content["state"]),
         reason=str(content.get("reason", "")),
         identity=identity,
         options=options,
         updated=_time(content.get("updated")),
         seconds=float(seconds) if isinstance(seconds, (int, float)) and abs(seconds) < LONGEST_RUN else None,
     )
+
+
+def present_state(folder: Path, recorded: str) -> str:
+    """The state of a run: ``killed`` where it is recorded as running, but no process holds its folder."""
+    return "killed" if recorded == "running" and not is_locked(folder) else recorded
 
 
 def _is_foreign(content: Any) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 from mvlpt.arms import ARMS
 from mvlpt.engine import training_failure
 from mvlpt.io import clean_text
-from mvlpt.report.graphs import COLOURS, new_figure
+from mvlpt.report.graphs import COLOURS, new_figure, text_width
 from mvlpt.report.page import methods as names
 from mvlpt.report.page.content import Content, Section
 from mvlpt.report.page.runs import Run
@@ -25,6 +27,7 @@ PANELS = (
     ("val_accuracy", "validation score %", "after each epoch"),
 )
 MOST_FAILURES = 20  # that are listed
+LEGEND_LINE = 0.18  # inches
 
 
 def build(content: Content) -> Section | None:
@@ -67,14 +70,14 @@ def _by_trainer(content: Content) -> dict[str, dict[Method, list[Sequence[Row]]]
     several = len({method.shots for method in found}) > 1
     for method in sorted(found, key=lambda method: method.order):
         name = clean_text(method.trainer, names.LONGEST)
-        trainer = f"{name}, {method.shots}-shot" if several else name
+        trainer = f"{name}, {method.shots_word}" if several else name
         by_trainer[trainer][method] = found[method]
     return by_trainer
 
 
 def method_of(content: Content, run: Run) -> Method | None:
     """What a run is a run of, by its results or else by its job."""
-    rows = content.attempt(run.scored_rows)
+    rows = content.rows_of(run)
     if rows:
         return Method.of(rows[0])
     known = {key: run.labels.get(key) for key in ("trainer", "arm", "shots", "group")}
@@ -90,7 +93,7 @@ def _figure(trainer: str, arms: Mapping[Method, Runs], panel: tuple[str, str, st
         figure = draw_curves(arms, ((column, "-"),), label, trainer)
         if figure is None:
             return None
-        ends = {method: _end(runs, column) for method, runs in arms.items()}
+        ends = {method: _end(runs, column) for method, runs in by_arm(arms).items()}
         listed = [f"{names.arm_name(method)} {end:.3g}" for method, end in ends.items() if end is not None]
         caption = f"{trainer}: {label} by epoch, {how}."
         return Figure(inline_svg(figure, key, f"Line chart. {caption} At the end: {', '.join(listed)}."), caption)
@@ -99,6 +102,15 @@ def _figure(trainer: str, arms: Mapping[Method, Runs], panel: tuple[str, str, st
 def _end(runs: Runs, column: str) -> float | None:
     ends = [rows[-1][column] for rows in runs if rows[-1][column] is not None]
     return sum(ends) / len(ends) if ends else None
+
+
+def by_arm(arms: Mapping[Method, Runs]) -> dict[Method, Runs]:
+    """The runs of each arm, those of all its groups or sources together."""
+    found: dict[Method, Runs] = {}
+    for method, runs in arms.items():
+        arm = method if method.start else dataclasses.replace(method, group="")
+        found[arm] = [*found.get(arm, ()), *runs]
+    return found
 
 
 def draw_curves(
@@ -111,38 +123,51 @@ def draw_curves(
         columns: of the rows, each with the style of its lines.
         label: of the vertical axis.
         title: above.
-        height: inches.
+        height: inches; a long legend adds to it.
 
     Returns:
         A matplotlib figure; ``None`` where no value is known.
     """
     from matplotlib.lines import Line2D
 
+    arms = by_arm(arms)
     drawn = [(method, column, style) for method in arms for column, style in columns if _known(arms[method], column)]
     if not drawn:
         return None
-    shown = list(dict.fromkeys(method for method, _, _ in drawn))
+    colours = _colours(list(dict.fromkeys(method for method, _, _ in drawn)))
+    labels = [names.arm_name(method) for method in colours]
+    columns_of_legend = 2 if text_width(labels, 8) < 1.35 else 1
+    rows = math.ceil(len(labels) / columns_of_legend) if len(labels) > 1 else 0
+    height += LEGEND_LINE * max(0, rows - 3)
     figure = new_figure(3.7, height)
-    below = 0.5 + 0.18 * ((len(shown) + 1) // 2) * (len(shown) > 1)
+    below = 0.5 + LEGEND_LINE * rows
     axes = figure.add_axes((0.15, below / height, 0.81, 1 - (below + 0.32) / height))
     for method, column, style in drawn:
         epochs, means = _means(arms[method], column)
         alone = {"marker": "o", "markersize": 4} if len(epochs) == 1 else {}
-        axes.plot(epochs, means, style, color=arm_colour(method), linewidth=1.6, alpha=0.9, **alone)
+        axes.plot(epochs, means, style, color=colours[method], linewidth=1.6, alpha=0.9, **alone)
     axes.grid()
     axes.set(xlabel="epoch", ylabel=label)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.set_title(title, loc="left")
-    if len(shown) > 1:
-        handles = [Line2D([], [], color=arm_colour(m), linewidth=1.6, label=names.arm_name(m)) for m in shown]
+    if rows:
+        handles = [Line2D([], [], color=colour, linewidth=1.6) for colour in colours.values()]
         figure.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=(0.13, 0), ncols=2, handlelength=1.2, columnspacing=1.0,
-            borderaxespad=0.1, fontsize=8,
+            handles, labels, loc="lower left", bbox_to_anchor=(0.13 if columns_of_legend == 2 else 0.0, 0),
+            ncols=columns_of_legend, handlelength=1.2, columnspacing=1.0, borderaxespad=0.1, fontsize=8,
         )  # fmt: skip
     return figure
 
 
-def arm_colour(method: Method) -> str:
+def _colours(methods: Sequence[Method]) -> dict[Method, str]:
+    """The colour of each arm; where several have one, as variants do, the colours in order."""
+    colours = [_arm_colour(method) for method in methods]
+    if len(set(colours)) < len(colours):
+        colours = [COLOURS[index % len(COLOURS)] for index in range(len(methods))]
+    return dict(zip(methods, colours, strict=True))
+
+
+def _arm_colour(method: Method) -> str:
     """The colour of an arm, the same in every figure."""
     order = list(ARMS)
     number = order.index(method.arm) - 1 if method.arm in order else len(order)

@@ -39,10 +39,10 @@ def build(content: Content) -> Section | None:
 
 def _figure(table: ResultsTable, method: Method, key: str) -> Figure:
     references = names.references(table, method)
-    tasks = [task for task in table.tasks if (method, task) in table.scores.values][:MOST]
+    tasks = [task for task in table.tasks if (method, task) in table.scores.values]
     title = names.short_name(method, table)
     with page_style():
-        drawing = draw_gains(table, method, references, tasks)
+        drawing = draw_gains(table, method, references, tasks[:MOST])
         sentences = []
         for reference in references:
             gains = [g for task in tasks if (g := table.scores.gain(method, reference, task)) is not None]
@@ -53,6 +53,8 @@ def _figure(table: ResultsTable, method: Method, key: str) -> Figure:
                     f" better on {better} of {len(gains)} tasks"
                 )
         caption = f"{title}: {'; '.join(sentences)}."
+        if len(tasks) > MOST:
+            caption += f" The first {MOST} tasks are drawn, with their mean."
         return Figure(inline_svg(drawing, key, f"Dot plot of gains by task. {caption}"), caption)
 
 

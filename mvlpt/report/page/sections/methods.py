@@ -26,7 +26,8 @@ def build(content: Content) -> Section | None:
 
 
 def _intro(table: ResultsTable) -> str:
-    over = f"the {len(table.common)} tasks that every method has" if table.common else "each method's own tasks"
+    count = len(table.common)
+    over = f"the {count} task{'s' * (count != 1)} that every method has" if count else "each method's own tasks"
     return f"Means over {over}; ± is the standard deviation over seeds. Gains are in points, positive is better."
 
 
@@ -42,7 +43,7 @@ def _summary(table: ResultsTable) -> Table:
     for row in table.summaries:
         name = row.method.trainer if row.method.zero_shot else f"{row.method.trainer} {names.arm_name(row.method)}"
         cells = [Cell(f"{name} (zero-shot)" if row.method.zero_shot else name)]
-        cells += [Cell(str(row.method.shots), row.method.shots)] if several else []
+        cells += [Cell(names.images_word(row.method.shots), row.method.shots)] if several else []
         for cell in (row.overall, *(row.by_group.get(name) for name in table.group_names)):
             first = cell is row.overall and row.method == best
             cells.append(Cell(cell.text(1) if cell else "–", cell.mean if cell else None, best=first))
@@ -64,7 +65,7 @@ def _tests(table: ResultsTable) -> Table:
         cells.append(Cell(number(test.mean, sign=True), test.mean))
         cells += [Cell(_p(p), p) for p in (test.p, one.p_holm)]
         rows.append(cells)
-    caption = f"{len(rows)} paired tests over tasks (Wilcoxon's signed-rank test, two-sided)"
+    caption = f"{len(rows)} paired test{'s' * (len(rows) != 1)} over tasks (Wilcoxon's signed-rank test, two-sided)"
     return Table(caption, headings, rows, folded=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from mvlpt.report.jobs import failure_reason
@@ -26,7 +27,7 @@ class FailedJob:
 def build(content: Content) -> Section | None:
     """Nothing where everything is there."""
     failed, waiting = _failed(content), _waiting(content)
-    absent = [run.name for run in content.runs if run.tested and not content.attempt(run.scored_rows)]
+    absent = [run.name for run in content.runs if run.tested and not content.rows_of(run)]
     if not (failed or waiting or absent):
         return None
     return Section(
@@ -39,7 +40,7 @@ def build(content: Content) -> Section | None:
             "waiting": waiting,
             "absent": absent[:LISTED],
             "more_absent": max(0, len(absent) - LISTED),
-            "go_on": f"mvlpt schedule retry {content.root}" if failed else "",
+            "go_on": f"mvlpt schedule retry {shlex.quote(str(content.root))}" if failed else "",
         },
     )
 

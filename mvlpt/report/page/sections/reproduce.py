@@ -15,6 +15,7 @@ from mvlpt.io import read_text
 from mvlpt.report.page import methods as names
 from mvlpt.report.page.content import Content, Section
 from mvlpt.report.page.html_tables import Cell, Heading, Table
+from mvlpt.report.page.runs import Run
 from mvlpt.report.page.sections.curves import method_of
 
 LARGEST = 200_000  # bytes of an experiment file
@@ -41,15 +42,20 @@ def build(content: Content) -> Section:
 def _commands(content: Content) -> list[tuple[str, str]]:
     root = shlex.quote(str(content.root))
     if content.is_run:
-        command = next(iter(content.run_records.values()), {}).get("command", [])
-        words = [str(word) for word in command] if isinstance(command, list) else []
-        return [("this run", shlex.join(words))] if words else []
+        command = _recorded_command(content, content.runs[0])
+        return [("this run", command)] if command else []
     found = []
     if content.plan is not None and content.plan.metadata.get("experiment"):
         file = shlex.quote(str(content.plan.metadata["experiment"]))
         found.append(("all of it", f"mvlpt experiment --config-file {file} --output-dir {root}"))
     found += [("the tables", f"mvlpt results {root}"), ("this page", f"mvlpt report {root}")]
     return found
+
+
+def _recorded_command(content: Content, run: Run) -> str:
+    """The command in a run's record; empty where there is none."""
+    words = content.run_records.get(run.folder, {}).get("command")
+    return shlex.join(map(str, words)) if isinstance(words, list) else ""
 
 
 def _experiment(content: Content) -> str | None:
@@ -95,7 +101,7 @@ def _examples(content: Content) -> Table | None:
         if method is None or method in seen:
             continue
         seen.add(method)
-        command = run.command or shlex.join(map(str, content.run_records.get(run.folder, {}).get("command", [])))
+        command = run.command or _recorded_command(content, run)
         rows.append([Cell(names.short_name(method, content.table)), Cell(run.name), Cell(command)])
     headings = [
         Heading("method", number=False),

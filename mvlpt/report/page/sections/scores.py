@@ -49,7 +49,8 @@ def scores_table(content: Content, table: ResultsTable) -> Table:
         rows.append(cells)
     foot = []
     if table.common and len(table.tasks) > 1:
-        cells = [Cell(f"mean over {len(table.common)} tasks")] + ([Cell()] if len(metrics) > 1 else [])
+        count = len(table.common)
+        cells = [Cell(f"mean over {count} task{'s' * (count != 1)}"), *([Cell()] if len(metrics) > 1 else [])]
         best = names.best(table)
         for row in table.summaries:
             mean = row.overall.text(1) if row.overall else "–"

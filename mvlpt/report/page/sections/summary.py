@@ -11,6 +11,8 @@ from mvlpt.report.page.content import Content, Section
 from mvlpt.report.page.html_tables import number
 from mvlpt.report.results import Method, ResultsTable
 
+STATES = {"failed": "has failed", "interrupted": "was interrupted", "killed": "was killed"}  # as part of a sentence
+
 
 def build(content: Content) -> Section:
     """The first section of every report."""
@@ -21,7 +23,7 @@ def build(content: Content) -> Section:
 def _sentences(content: Content) -> Iterator[str]:
     table = content.table
     if table is None:
-        yield "No run has a score yet."
+        yield "The scores cannot be shown together." if content.rows else "No run has a score yet."
     elif content.is_run:
         yield _run_sentence(table)
     else:
@@ -41,9 +43,9 @@ def _run_sentence(table: ResultsTable) -> str:
 def _best_sentence(table: ResultsTable) -> str:
     best = names.best(table)
     if best is None:
-        return (
-            f"{len(table.methods)} methods have scores, but no task has a score of each, so their means do not compare."
-        )
+        if table.common:
+            return "There is no mean over tasks: lower is better on some of them, higher on others."
+        return f"The means of {len(table.methods)} methods do not compare: no task has a score of each."
     row = next(row for row in table.summaries if row.method == best)
     against = []
     if row.over_zero_shot is not None:
@@ -102,7 +104,7 @@ def _work_sentence(content: Content) -> str:
         seconds = _number_in(next(iter(content.run_records.values()), {}), "seconds")
         took = f" after {duration(seconds)}" if seconds is not None else ""
         state = next(iter(states), "unknown")
-        return f"The run has finished{took}." if state == "finished" else f"The run is {state}."
+        return f"The run has finished{took}." if state == "finished" else f"The run {STATES.get(state, f'is {state}')}."
     sentence = "All" if done == total else f"{done} of"
     sentence += f" {total} {what} have finished" + (f" ({rest})" if rest else "")
     if content.plan is not None:
@@ -151,4 +153,4 @@ def _number_in(record: Mapping[str, Any], key: str) -> float | None:
 
 def _shots_tile(table: ResultsTable) -> list[tuple[str, str]]:
     shots = sorted({m.shots for m in table.methods if not m.zero_shot})
-    return [("images a class", ", ".join("all" if one < 0 else str(one) for one in shots))] if shots else []
+    return [("images a class", ", ".join(map(names.images_word, shots)))] if shots else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,6 @@ class ShownMistake:
     """An image and what it was taken for."""
 
     data: str
-    file: str
     true: str
     predicted: str
     probability: str
@@ -60,10 +60,8 @@ def build(content: Content) -> Section | None:
     curves = _curves(content, list(links)[:MOST_CURVES])
     parts = [_part(content, table, task, link, thumbnails, curves.get(task)) for task, link in links.items()]
     left = len(table.tasks) - len(parts)
-    note = (
-        f"{left} tasks are not listed: their runs kept no results by class, or there are too many." if left > 0 else ""
-    )
-    notes = [note] if note else []
+    why = "their runs kept no results by class, or there are too many"
+    notes = [f"Tasks that are not listed: {left}; {why}."] if left > 0 else []
     if thumbnails.missing:
         notes.append(f"{len(thumbnails.missing)} images could not be read, such as {thumbnails.missing[0]}.")
     if thumbnails.left_out and content.images:
@@ -102,9 +100,7 @@ def _class_table(
 ) -> list[Table]:
     """The accuracy of each class by every method, a mean over seeds; of very many classes the hardest."""
     classes = found[best][0].classes
-    means = {
-        method: _mean_accuracies(found[method]) for method in methods if len(found[method][0].classes) == len(classes)
-    }
+    means = {method: _mean_accuracies(found[method]) for method in methods if found[method][0].classes == classes}
     images = found[best][0].counts.sum(axis=1).tolist()
     order = list(range(len(classes)))
     caption = "Accuracy of each class, percent, mean over seeds"
@@ -173,19 +169,15 @@ def _confusions(classes: Sequence[str], counts: np.ndarray, method: str, seeds: 
 
 def _mistakes(results: Sequence[ClassResults], thumbnails: Thumbnails) -> list[ShownMistake]:
     """The surest mistakes over seeds, each image once."""
-    known = sorted((m for one in results for m in one.mistakes), key=lambda m: (-m.probability, m.image))
-    distinct = list({mistake.image: mistake for mistake in reversed(known)}.values())[::-1]
-    classes, shown = results[0].classes, []
-    for mistake in sorted(distinct, key=lambda m: (-m.probability, m.image))[:SHOWN_MISTAKES]:
-        data = thumbnails.data(mistake.image)
-        if data:
-            file = re.split(r"[/@]", mistake.image)[-1]
-            shown.append(
-                ShownMistake(
-                    data, file, classes[mistake.true], classes[mistake.predicted], f"{mistake.probability:.0%}"
-                )
-            )
-    return shown
+    surest = {}
+    for mistake in sorted((m for one in results for m in one.mistakes), key=lambda m: (-m.probability, m.image)):
+        surest.setdefault(mistake.image, mistake)
+    classes = results[0].classes
+    return [
+        ShownMistake(data, classes[mistake.true], classes[mistake.predicted], f"{mistake.probability:.0%}")
+        for mistake in itertools.islice(surest.values(), SHOWN_MISTAKES)
+        if (data := thumbnails.data(mistake.image))
+    ]
 
 
 def _curves(content: Content, tasks: Sequence[str]) -> dict[str, Figure]:
@@ -208,7 +200,7 @@ def _curves(content: Content, tasks: Sequence[str]) -> dict[str, Figure]:
 
 def _epochs_by_task(content: Content, run: Run) -> dict[str, list[Row]]:
     """The epochs of the tasks that a run scored: of several from its file of tasks, of one task from its only file."""
-    own = {row["task"] for row in content.attempt(run.scored_rows) or ()}
+    own = {row["task"] for row in content.rows_of(run)}
     found: dict[str, list[Row]] = defaultdict(list)
     for row in content.task_curves.get(run.folder, ()):
         if row["task"] in own:

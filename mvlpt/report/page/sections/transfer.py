@@ -22,7 +22,7 @@ from mvlpt.report.page.svg import Figure, inline_svg, page_style
 from mvlpt.report.results import Method, ResultsTable, results_table
 from mvlpt.report.results import Selection as Rows
 
-HALVES = 200  # random halves of the seeds
+HALVES = 200  # most halves of the seeds that are compared
 FEWEST = 4  # gains below which nothing is drawn
 
 
@@ -54,7 +54,7 @@ def build(content: Content) -> Section | None:
         return None
     figures = []
     for trainer, shots in names.trainers(table):
-        view = next((one for one in views if one.name.endswith(trainer)), views[0])
+        view = _view_of(views, trainer, shots)
         for what, gains in (
             ("pairs", pair_gains(content, view, trainer, shots)),
             ("groups", group_gains(table, view, trainer, shots)),
@@ -74,6 +74,13 @@ def build(content: Content) -> Section | None:
         " prediction can be expected to correlate better."
     )
     return Section("transfer", "Predicted and measured", "figures.html.jinja", {"intro": intro, "rows": [figures]})
+
+
+def _view_of(views: Sequence[GroupingView], trainer: str, shots: int) -> GroupingView:
+    """The groups that a trainer and a number of shots have of their own, or else the first."""
+    ending = f"{names.images_word(shots)}shot"
+    own = (f"groups-{trainer}-{ending}", f"groups-{trainer}", f"groups-{ending}")
+    return next((view for name in own for view in views if view.name == name), views[0])
 
 
 def pair_gains(content: Content, view: GroupingView, trainer: str, shots: int) -> list[Gain]:
@@ -127,7 +134,8 @@ def _gain(table: ResultsTable, method: Method, alone: Method, task: str, predict
 def ceiling(gains: Sequence[Gain]) -> float:
     """The square root of the reliability of the mean gains: how well any prediction can be expected to rank them.
 
-    The gains of one half of the seeds are ranked like those of the other with a mean correlation r over random halves;
+    The gains of one half of the seeds are ranked like those of the other with a mean correlation r over all halves, of
+    many seeds over the first :data:`HALVES`;
     2 r / (1 + r) is the reliability of the mean over all seeds (Spearman and Brown). NaN with one seed.
     """
     seeds = min(len(one.by_seed) for one in gains)
