@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ class LinkCheck:
         self._root = str(root)
         self._follow = bool(limit("MVLPT_FOLLOW_LINKS"))
         self._real = os.path.realpath(self._root)
-        self._inside: dict[str, bool] = {}
+        self._resolved = functools.cache(os.path.realpath)
 
     def check_folder(self, path: str, where: str = "") -> None:
         """Checks a folder below the root.
@@ -35,9 +36,7 @@ class LinkCheck:
         Raises:
             DataError: it leads out of the root, or to the root or a folder above it.
         """
-        if path not in self._inside:
-            self._inside[path] = self._is_inside(os.path.realpath(path))
-        if not self._inside[path]:
+        if not self._is_inside(self._resolved(path)):
             self._refuse(path, where)
 
     def is_file(self, path: str, where: str = "") -> bool:
@@ -53,7 +52,7 @@ class LinkCheck:
         if self._follow:
             return os.path.isfile(path)
         folder = os.path.dirname(path)
-        if folder != self._root:
+        if self._resolved(folder) != self._real:
             self.check_folder(folder, where)
         if not stat.S_ISLNK(mode):
             return stat.S_ISREG(mode)

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 
-from mvlpt.data.sources import IndexPaths, safe_join
+from mvlpt.data.sources import IndexPaths, LinkCheck, safe_join
 from mvlpt.errors import DataError
 
 
@@ -53,6 +53,17 @@ def folder(tmp_path):
 def test_archives_may_be_unpacked(folder, relative, expected):
     paths = IndexPaths(folder)
     assert [paths.impath(relative, "here") for _ in range(2)] == [f"{folder}/{expected}"] * 2
+
+
+def test_a_dot_in_front_leaves_nothing(folder):
+    """As ``find . -name '*.png'`` writes paths."""
+    (folder / "1.png").touch()
+    paths = IndexPaths(folder)
+    for relative in ("./1.png", "./y/2.png", "y//2.png"):
+        assert Path(paths.impath(relative, "here")).is_file()
+    (folder / "y" / "up").symlink_to("..")
+    with pytest.raises(DataError, match="leads out of the folder"):
+        LinkCheck(folder).check_folder(f"{folder}/y/up")
 
 
 @pytest.mark.parametrize("relative", ["a.zip@x", "b.zip@x", "a.zip@x/2.png", "y", "d.zip@q.png"])
