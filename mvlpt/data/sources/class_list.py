@@ -15,6 +15,7 @@ from mvlpt.errors import DataError, suggest
 from mvlpt.io import parse_json, parse_yaml, read_text
 
 MOST_CLASSES = 100_000
+MOST_DIGITS = 20  # of a class number, leading zeros included
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class ClassList:
             raise DataError(f"{where}: '{text}' is a name of several classes; give each of them a name of its own")
         if label is None:
             label = self._in_another_spelling(text, where)
-        if label is None and self._numbered and text.isdecimal() and int(text) < len(self.names):
-            label = int(text)
+        if label is None:
+            label = self._class_number(text)
         if label is None:
             raise DataError(f"{where}: '{text}' is none of the {len(self.names)} classes{suggest(text, self._exact)}")
         return label
@@ -89,6 +90,11 @@ class ClassList:
             both = " and ".join(f"'{word}'" for word in list(found.values())[:2])
             raise DataError(f"{where}: '{text}' could mean {both}; write one of them exactly")
         return next(iter(found), None)
+
+    def _class_number(self, text: str) -> int | None:
+        if not self._numbered or not text.isdecimal() or len(text) > MOST_DIGITS:
+            return None
+        return int(text) if int(text) < len(self.names) else None
 
     @cached_property
     def _folded(self) -> dict[str, dict[int, str]]:

@@ -10,8 +10,10 @@ relative to the folder of the images and may name an entry of an archive, ``imag
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,9 +103,10 @@ def manifest_items(
         if not multi_label and len(labels) != 1:
             raise DataError(f"{row.where}: an image of a single-label task has one label, this one has {len(labels)}")
         impath = paths.impath(row.path, row.where)
-        if impath in seen:
-            raise DataError(f"{row.where}: {row.path} is already listed in {seen[impath]}")
-        seen[impath] = row.where
+        file = os.path.normpath(impath)
+        if file in seen:
+            raise DataError(f"{row.where}: {row.path} is already listed in {seen[file]}")
+        seen[file] = row.where
         item = Datum(impath, labels) if multi_label else Datum(impath, labels[0], 0, classes.names[labels[0]])
         splits.setdefault(row.split, []).append(item)
     return splits
@@ -117,6 +120,7 @@ def _csv_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             named = [cell.strip() for cell in cells]
             header = named if _is_header(named) else list(COLUMNS)
             if header is named:
+                _check_header(header, where)
                 continue
         if not 2 <= len(cells) <= len(header):
             wanted = ",".join(header)
@@ -131,6 +135,16 @@ def _is_header(cells: Sequence[str]) -> bool:
     names = [normalized_name(cell) for cell in cells]
     others = any(name in COLUMNS["label"] or name in COLUMNS["split"] for name in names)
     return any(name in COLUMNS["path"] for name in names) or (others and not re.search(r"[./]", cells[0]))
+
+
+def _check_header(header: Sequence[str], where: str) -> None:
+    """Refuses two columns of one meaning under one name, of which the last would count."""
+    names = [normalized_name(cell) for cell in header]
+    known = {name for spellings in COLUMNS.values() for name in spellings}
+    again = next((place for place, name in enumerate(names) if name in known and name in names[:place]), None)
+    if again is not None:
+        first = header[names.index(names[again])]
+        raise DataError(f"{where}: the columns '{first}' and '{header[again]}' mean the same; rename one of them")
 
 
 def _json_rows(text: str, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -151,7 +165,7 @@ def _named_columns(lines: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, tup
 
     A column that may hold splits, but of which no value is one, such as a fold's number, has no meaning.
     """
-    present = {normalized_name(str(key)): str(key) for _, content in reversed(lines) for key in content}
+    present = {normalized_name(key): key for key in reversed(_keys(lines))}
     names = {meaning: tuple(present[n] for n in known if n in present) for meaning, known in COLUMNS.items()}
     splits = tuple(
         column
@@ -161,12 +175,17 @@ def _named_columns(lines: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, tup
     return {**names, "split": splits}
 
 
+def _keys(lines: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
+    """The columns of all lines, in the order of their first appearance."""
+    return list(dict.fromkeys(chain.from_iterable(content for _, content in lines)))
+
+
 def _report_unused(
     path: Path, lines: Sequence[tuple[str, dict[str, Any]]], names: Mapping[str, tuple[str, ...]]
 ) -> None:
     """Names the columns that are not used."""
     used = {columns[0] for columns in names.values() if columns}
-    unused = [str(key) for key in dict.fromkeys(key for _, content in lines for key in content) if key not in used]
+    unused = [key for key in _keys(lines) if key not in used]
     if unused:
         logger.warning("%s: columns that are not used: %s", path, ", ".join(unused))
 
