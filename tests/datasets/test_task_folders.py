@@ -68,6 +68,14 @@ def test_layouts_of_which_it_is_not_certain_what_the_classes_are(tmp_path, folde
         build(f"{tmp_path}/photos/")
 
 
+def test_a_link_to_itself_is_named(tmp_path):
+    write_class_folders(tmp_path / "photos", ["crow", "owl"], ())
+    (tmp_path / "photos" / "crow" / "round").symlink_to("round")
+    path = task_file(tmp_path, images="photos", classes=["crow", "owl"])
+    with pytest.raises(DataError, match=r"photos/crow/round cannot be read: Too many levels"):
+        build(path)
+
+
 @pytest.mark.parametrize("folders", [["crow/adult", "crow/young", "owl/adult"], ["train", "bus"], ["dev", "crow"]])
 def test_other_layouts_are_classes(tmp_path, folders):
     write_class_folders(tmp_path / "photos", folders, ())

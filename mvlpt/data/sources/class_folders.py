@@ -43,7 +43,8 @@ def split_folders(root: Path) -> dict[str, Path]:
     for split, names in SPLIT_FOLDERS.items():
         present = [root / name for name in names if (root / name).is_dir()]
         if len(present) > 1:
-            raise DataError(f"{root} has two folders for the {split} split, {present[0].name} and {present[1].name}")
+            both = f"{present[0].name} and {present[1].name}"
+            raise DataError(f"{root} has two folders for the {split} split, {both}; move the images into one of them")
         if present:
             links.check_folder(str(present[0]))
             found[split] = present[0]

@@ -104,16 +104,16 @@ def walk_files(folder: str | Path, links: LinkCheck, skipped: frozenset[str] = f
             raise DataError(f"{folder}: more than {DEEPEST} folders are nested in each other, as in {here[:80]}")
         try:
             with os.scandir(os.path.join(folder, here)) as entries:
-                found = sorted((one for one in entries if not one.name.startswith(".")), key=lambda one: one.name)
+                found = sorted((one.name, one.is_dir(), one) for one in entries if not one.name.startswith("."))
         except OSError as error:
-            raise DataError(f"The folder {folder}/{here} cannot be read: {error.strerror or error}") from error
+            raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error
         count += len(found)
         if count > most:
             raise DataError(f"{folder} holds more than {most:,} files (MVLPT_MAX_VALUES raises the limit)")
-        for entry in found:
-            if not entry.is_dir():
+        for name, is_folder, entry in found:
+            if not is_folder:
                 if entry.is_symlink():
                     links.is_file(entry.path)
-                yield here + entry.name
-        folders = [one.name for one in found if one.name not in skipped and one.is_dir(follow_symlinks=False)]
-        waiting += [f"{here}{name}/" for name in reversed(folders)]
+                yield here + name
+        folders = [name for name, is_folder, entry in found if is_folder and not entry.is_symlink()]
+        waiting += [f"{here}{name}/" for name in reversed(folders) if name not in skipped]

@@ -76,9 +76,17 @@ def locate(root: str | Path, metadata: TaskMetadata, source: str = "auto") -> Lo
             *official_folders(root, metadata),
         ):
             looked.append(folder)
-            if folder.is_dir() and (split_folders(folder) or _holds_classes(folder, metadata)):
+            if folder.is_dir() and _is_read_as_folder(folder, metadata):
                 return Location("folder", folder, tuple(dict.fromkeys(looked)))
     return Location("", None, tuple(dict.fromkeys(looked)))
+
+
+def _is_read_as_folder(folder: Path, metadata: TaskMetadata) -> bool:
+    """The folder contains splits or the task's classes, or what its reader refuses with the reason."""
+    try:
+        return bool(split_folders(folder)) or _holds_classes(folder, metadata)
+    except DataError:
+        return True
 
 
 def _holds_classes(folder: Path, metadata: TaskMetadata) -> bool:

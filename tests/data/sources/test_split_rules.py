@@ -92,7 +92,7 @@ def test_folders_are_read_sorted_without_hidden_files_and_other_kinds(tmp_path, 
         read_class_folders(tmp_path, {"a": 0}, ["ant", "bee"])
     (tmp_path / "val").mkdir()
     (tmp_path / "valid").mkdir()
-    with pytest.raises(DataError, match="two folders for the val split, val and valid"):
+    with pytest.raises(DataError, match="two folders for the val split, val and valid; move the images into one"):
         split_folders(tmp_path)
 
 

@@ -92,6 +92,16 @@ def test_locate_tells_what_is_there_and_what_is_missing(tmp_path):
         locate(tmp_path, metadata, "zip")
 
 
+def test_one_odd_folder_does_not_end_a_listing(tmp_path):
+    for split in ("train", "training"):
+        write_class_folders(tmp_path / "mnist" / split, ["1"])
+    found = locate(tmp_path, task_metadata("mnist"))
+    assert (found.source, found.path) == ("folder", tmp_path / "mnist")  # its reader says what is wrong
+    (tmp_path / "dtd").mkdir()
+    (tmp_path / "dtd" / "lined").symlink_to("/usr")
+    assert locate(tmp_path, task_metadata("dtd"), "folder").path == tmp_path / "dtd"
+
+
 def test_locate_finds_the_other_families(tmp_path):
     write_class_folders(tmp_path / "mnist", ["1"])
     assert locate(tmp_path, task_metadata("mnist")).source == "folder"
