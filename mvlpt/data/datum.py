@@ -26,11 +26,16 @@ class Datum:
         label: class id counted from 0, or the ids of a multi-label image (any iterable, possibly empty).
         domain: domain id; in a multitask data set the index of the task.
         classname: the class's name, empty for a multi-label image.
+
+    Raises:
+        DataError: the path is no string, or the label is one.
     """
 
     def __init__(self, impath: str = "", label: int | Iterable[int] = 0, domain: int = 0, classname: str = "") -> None:
         if not isinstance(impath, str):
             raise DataError(f"An image path must be a string, got {impath!r} of type {type(impath).__name__}")
+        if isinstance(label, str):
+            raise DataError(f"The label of {impath} is the string {label!r}; give the number of its class")
         self._impath = impath
         self._label: Label = int(label) if isinstance(label, Integral) else tuple(int(one) for one in label)
         self._domain = domain
