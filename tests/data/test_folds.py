@@ -51,6 +51,7 @@ def test_by_classes_all_images_are_tested_and_by_images_the_fold():
     [
         ([0, 1], {"unit": "images"}, DataError, "one image of class 0"),
         ([], {"unit": "images"}, DataError, "no training image"),
+        ([0, 0, 1, 1], {"folds": 5}, DataError, "has 4 training images, which cannot be split into 5 folds; use fewer"),
         ([0], {}, DataError, "has 1 class, which cannot be split into 2 folds"),
         ([0, 1], {"folds": 1}, ConfigError, "at least 2"),
         ([0, 1], {"unit": "clases"}, ConfigError, "classes"),

@@ -43,8 +43,8 @@ def make_folds(
 
     Raises:
         ConfigError: too few folds, or an unknown unit.
-        DataError: images with several labels, a class with one image where images are left out, or fewer classes than
-            folds where classes are.
+        DataError: images with several labels, a class with one image where images are left out, or fewer images or
+            classes than folds.
     """
     subject = f"Task '{task}'" if task else "The task"
     if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:
@@ -76,6 +76,10 @@ def make_folds(
         raise DataError(
             f"{subject} has {'one image of class ' + str(lonely) if members else 'no training image'}, so no fold can "
             "leave images out; use at least 2 images a class, or folds of classes"
+        )
+    if len(labels) < folds:
+        raise DataError(
+            f"{subject} has {len(labels)} training images, which cannot be split into {folds} folds; use fewer folds"
         )
     start = 0
     for label in sorted(members):
