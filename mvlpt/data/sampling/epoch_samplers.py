@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import random
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import torch
 from torch.utils.data import Sampler
 
 from mvlpt.data.datum import Datum
+from mvlpt.errors import ConfigError
 from mvlpt.randomness import python_stream, torch_stream
 
 
@@ -87,13 +90,16 @@ class TaskSampler(EpochSampler):
         seed: names the random stream.
         length: draws an epoch.
         temperature: above 0; ``float("inf")`` for uniform.
+
+    Raises:
+        ConfigError: the temperature is so low that the shares cannot be computed.
     """
 
     def __init__(self, data_source: Sequence[Datum], seed: int, length: int, temperature: float) -> None:
         super().__init__(data_source, seed)
         self.length = length
         self._members = [torch.tensor(positions) for _, positions in sorted(by_domain(data_source).items())]
-        weights = [len(positions) ** (1 / temperature) for positions in self._members]
+        weights = _weights([len(positions) for positions in self._members], temperature)
         self.shares = [weight / sum(weights) for weight in weights]
 
     def quotas(self, epoch: int) -> list[int]:
@@ -123,6 +129,16 @@ class TaskSampler(EpochSampler):
 
     def __len__(self) -> int:
         return self.length
+
+
+def _weights(sizes: Sequence[int], temperature: float) -> list[float]:
+    with suppress(OverflowError):
+        weights = [size ** (1 / temperature) for size in sizes]
+        if math.isfinite(sum(weights)):
+            return weights
+    raise ConfigError(
+        f"DATALOADER.TASK_TEMPERATURE is {temperature}, which leaves all draws to the largest task; give a higher one"
+    )
 
 
 def _permutations(size: int, length: int, stream: torch.Generator) -> list[int]:

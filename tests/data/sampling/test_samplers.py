@@ -129,6 +129,7 @@ def test_class_batches_hold_n_ins_images_of_each_class():
         (lambda: build_sampler("RandomSample", data_source=UNEVEN), "did you mean 'RandomSampler'"),
         (lambda: RandomDomainSampler(UNEVEN, 5, 2), "cannot be divided equally among 2"),
         (lambda: RandomDomainSampler(UNEVEN, 8, 4), "have 3 domains"),
+        (lambda: TaskSampler(UNEVEN, 1, 57, 1e-3), "TASK_TEMPERATURE is 0.001, which leaves all draws to the largest"),
         (lambda: SeqDomainSampler(UNEVEN, 30), "domain 2 has only 5"),
         (lambda: RandomClassSampler(UNEVEN, 4, 8), "N_INS is 8"),
         (lambda: RandomClassSampler(UNEVEN, 8, 2), "needs 4 classes"),
