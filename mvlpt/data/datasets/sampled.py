@@ -35,7 +35,7 @@ class SampledDataset(DatasetBase):
         train, val, test, unlabelled = (list(splits.get(split) or ()) for split in (*SPLITS, "unlabelled"))
         if self.uses_sampling_options:
             chosen = self._sample(cfg, {"train": train, "val": val, "test": test}, classnames)
-            half, rest = cfg.DATASET.SUBSAMPLE_CLASSES, left_out(train, chosen.train)
+            half, rest = cfg.DATASET.SUBSAMPLE_CLASSES, left_out(train, [*chosen.train, *chosen.val])
             train, val, test, rest = subsample_classes(chosen.train, chosen.val, test, rest, subsample=half)
             if half != "all":
                 kept = subsampled_labels({item.label for item in chosen.train}, half)

@@ -8,6 +8,7 @@ import pytest
 from support.mini_coop import CLASSES, write_split_file
 from support.published_samples import write_coop_pickle, write_cross_modal, write_lines
 from support.toy import write_task
+from yacs.config import CfgNode
 
 import mvlpt.datasets  # noqa: F401 - registers the tasks
 from mvlpt.config import get_cfg_default
@@ -181,6 +182,16 @@ def test_small_classes_contribute_all_their_images(root, tmp_path):
     assert len(build(root, write_lines(tmp_path / "s.jsonl", rows), 16).train_x) == 9
 
 
+def test_its_validation_images_are_not_trained_on_without_labels(root, tmp_path):
+    rows = {
+        split: [(f"{name}/train_{number}.jpg", label, name) for label, name in enumerate(CLASSES)]
+        for number, split in enumerate(("train", "val"))
+    }
+    options = CfgNode({"METHOD": "fpl", "PER_CLASS": 2, "ROUNDS": 1})
+    data = build(root, write_lines(tmp_path / "s.jsonl", rows), PSEUDO_LABELS=options)
+    assert ends(data.train_u) == [f"{name}/train_2.jpg" for name in CLASSES]
+
+
 def test_spellings_of_a_class_name_do_not_matter(root, tmp_path):
     rows = {"train": [(path, label, name.replace("_", " ").title()) for path, label, name in SHOTS["train"]]}
     assert len(build(root, write_lines(tmp_path / "s.jsonl", rows)).train_x) == 3
@@ -208,9 +219,7 @@ def test_multi_label_images(tmp_path):
         f"{item.impath.split('toy/')[1]},{'red;blue' if number % 2 else 'red'},train"
         for number, item in enumerate(items)
     ]
-    (tmp_path / "m.csv").write_text(
-        "path,label,split\n" + "\n".join([*lines, *(line.replace("train", "test") for line in ())])
-    )
+    (tmp_path / "m.csv").write_text("path,label,split\n" + "\n".join(lines))
     cfg = get_cfg_default()
     cfg.merge_from_list(["DATASET.NAME", str(tmp_path / "task.yaml"), "DATASET.NUM_SHOTS", 1, "SEED", 1])
     drawn = build_dataset(cfg)
