@@ -51,8 +51,10 @@ class CustomTask(SampledDataset):
             raise DataError(f"{spec.where}: the folder of the images, {spec.images}, does not exist")
         splits, classes = self._manifest() if spec.manifests else self._folders()
         unlabelled = self._unlabelled() if spec.unlabelled else []
-        filled = fill_splits(splits, spec.shares or DEFAULT_SHARES, task=self.name)
-        self.split_origin = "own" if {"val", "test"} <= set(splits) or "train" not in splits else "rule"
+        shares = spec.shares or DEFAULT_SHARES
+        filled = fill_splits(splits, shares, task=self.name)
+        made = [split for split in shares if filled[split] and split not in splits]
+        self.split_origin = "rule" if made else "own"
         self.synonyms = dict(classes.synonyms)
         self.templates = spec.templates or classes.templates or DatasetBase.templates
         self.metric = spec.metric or ("11point_mAP" if self.multi_label else "accuracy")

@@ -157,6 +157,7 @@ def checked_name(name: Any, file: Path) -> str:
     """``name``, if it is a valid name of a task."""
     if not isinstance(name, str):
         raise DataError(f"{file}: 'name' must be a string, not {short_repr(name)}")
-    if not name or any(sign in name for sign in ",/\\\n") or name.startswith("."):
-        raise DataError(f"{file}: '{name}' cannot be a task's name; it must not contain a comma or a slash")
+    if name.startswith(".") or any(sign in name for sign in ",/\\\n"):
+        wrong = "begin with a dot" if name.startswith(".") else "contain a comma, a slash or a line break"
+        raise DataError(f"{file}: '{name}' cannot be a task's name; it must not {wrong}")
     return name

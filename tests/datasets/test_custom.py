@@ -88,7 +88,10 @@ def test_missing_splits_are_cut_from_train_by_rule(tmp_path, splits, expected):
 def test_share_of_nothing_leaves_no_val_split(tmp_path):
     write_class_folders(tmp_path / "photos", BIRDS, ())
     data = build(task_file(tmp_path, images="photos", val_share=0))
-    assert sizes(data) == (21, 0, 9)
+    assert (sizes(data), data.split_origin) == ((21, 0, 9), "rule")
+    write_class_folders(tmp_path / "birds", BIRDS, ("train", "test"))
+    data = build(task_file(tmp_path, images="birds", val_share=0))
+    assert (sizes(data), data.split_origin) == ((9, 0, 6), "own")  # nothing was split
 
 
 def test_manifest_of_several_labels_and_archives(tmp_path):
@@ -225,6 +228,7 @@ def test_a_metric_that_cannot_be_computed_is_refused_before_training(tmp_path, m
         ("images: photos\ntemplates: [no place]", r"must contain exactly one \{\}"),
         ("images: photos\ntemplates: ['{} {0}']", r"must contain exactly one \{\}"),
         ("images: photos\nname: a,b", "must not contain a comma"),
+        ("images: photos\nname: .b", "'.b' cannot be a task's name; it must not begin with a dot"),
         ("images: photos\nclasses: [crow]", "'owl' is none of the 1 classes"),
         ("images: photos\nclasses: [crow, owl, crow]", "the class 'crow' is listed twice"),
         ("images: photos\nclasses: 7", "classes must be a list of names"),
