@@ -50,7 +50,7 @@ class SeqDomainSampler(EpochSampler):
 
 
 class RandomClassSampler(EpochSampler):
-    """Batches of ``batch_size // n_ins`` random classes with ``n_ins`` images each.
+    """Groups of ``batch_size // n_ins`` random classes with ``n_ins`` images each: batches, if that comes out even.
 
     A class with fewer than ``n_ins`` images repeats some.
 
