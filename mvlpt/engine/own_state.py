@@ -7,7 +7,6 @@ value that can be written as tensors and plain containers and that has changed s
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -16,39 +15,30 @@ import numpy as np
 import torch
 from torch import nn
 
+from mvlpt.engine.encoded_values import SCALARS, can_encode, decode, encode
 from mvlpt.engine.meters import AverageMeter, MetricMeter
 
-SCALARS = (bool, int, float, str, bytes, type(None))
 METERS = (AverageMeter, MetricMeter)
 # Classes of these packages are not searched for values.
 FOREIGN = {
     *("torch", "torchvision", "numpy", "builtins", "yacs", "PIL", "open_clip", "mvlpt", "collections", "logging"),
     *("pathlib", "functools", "argparse", "re", "types", "threading", "contextlib", "_io", "tqdm", "rich", "typing"),
+    *("transformers", "tokenizers"),
 }
 # What the engine sets on a trainer and takes care of itself.
 ENGINE = {
-    *(
-        "_models",
-        "_optims",
-        "_scheds",
-        "_writer",
-        "_stop",
-        "_progress",
-        "_stack",
-        "_watchers",
-        "_saved_at",
-        "_next_batch",
-    ),
-    *("_own_state", "_pending", "_start_share", "_logged_at"),
+    *("_models", "_optims", "_scheds", "_writer", "_stop", "_progress", "_stack", "_watchers", "_saved_at"),
+    *("_next_batch", "_own_state", "_pending", "_start_share"),
     *("cfg", "device", "dm", "evaluator", "output_dir", "scaler"),
     *("train_loader_x", "train_loader_u", "val_loader", "test_loader", "num_classes", "num_source_domains"),
     *("lab2cname", "start_epoch", "epoch", "max_epoch", "final_epoch", "batch_idx", "num_batches", "time_start"),
     *("best_result", "best_epoch", "task_scores"),
 }
 _MODULE = set(vars(nn.Module()))
-DEPTH = 5
+DEEPEST = 25  # steps from the trainer to a value
+LONGEST = 1000  # entries of a container that is searched for modules and objects; longer ones hold data
 
-Path = tuple[str, ...]
+Path = tuple[str | int, ...]
 
 
 class OwnState:
@@ -76,14 +66,12 @@ class OwnState:
         Values whose owner no longer exists are left out.
         """
         for path, value in saved:
-            if not all(isinstance(step, str) and not step.startswith("__") for step in path):
-                continue
-            if path[0] in ENGINE and path[0] != "_models":
+            if not _is_own(path):
                 continue
             owner = self._trainer
             for step in path[:-1]:
-                owner = owner.get(step) if isinstance(owner, dict) else getattr(owner, step, None)
-                if not isinstance(owner, (dict, nn.Module, *METERS)) and not _is_plugin_object(owner):
+                owner = _get(owner, step)
+                if not isinstance(owner, nn.Module) and not _holds_values(owner):
                     break
             else:
                 _put(owner, path[-1], value)
@@ -93,7 +81,7 @@ class OwnState:
         covered: set[int] = {id(part) for part in (*trainer._optims.values(), *trainer._scheds.values())}
         for model in trainer._models.values():
             covered |= {id(tensor) for tensor in model.state_dict(keep_vars=True).values()}
-        seen: set[int] = set()
+        seen = {id(trainer)}  # an object may hold its trainer
         for name, value in vars(trainer).items():
             if name not in ENGINE:
                 yield from _walk((name,), value, covered, seen)
@@ -103,7 +91,7 @@ class OwnState:
 
 def _walk(path: Path, value: Any, covered: set[int], seen: set[int]) -> Iterator[tuple[Path, Any]]:
     """The values that can be saved at and below ``path``, each once."""
-    if id(value) in covered or len(path) > DEPTH + 20:
+    if id(value) in covered or len(path) > DEEPEST:
         return
     if isinstance(value, nn.Module):
         if id(value) in seen:
@@ -112,10 +100,46 @@ def _walk(path: Path, value: Any, covered: set[int], seen: set[int]) -> Iterator
         yield from _module_values(path, value, covered, seen)
     elif can_encode(value):
         yield path, value
-    elif (isinstance(value, METERS) or _is_plugin_object(value)) and id(value) not in seen:
+    elif _holds_values(value) and id(value) not in seen:
         seen.add(id(value))
-        for name, inner in vars(value).items():
-            yield from _walk((*path, name), inner, covered, seen)
+        for step, inner in _parts(value):
+            yield from _walk((*path, step), inner, covered, seen)
+
+
+def _holds_values(value: Any) -> bool:
+    """Whether a value that cannot be saved itself may hold some that can, or modules."""
+    return isinstance(value, (dict, list, tuple, *METERS)) or _is_plugin_object(value)
+
+
+def _parts(value: Any) -> list[tuple[str | int, Any]]:
+    """What a container or an object holds, by the step that leads there."""
+    if isinstance(value, dict):
+        parts = [(key, inner) for key, inner in value.items() if isinstance(key, str | int)]
+    elif isinstance(value, list | tuple):
+        parts = list(enumerate(value))
+    else:
+        return list(vars(value).items())
+    return parts if len(parts) <= LONGEST else []
+
+
+def _is_own(path: list[Any]) -> bool:
+    """Whether a path leads to what :func:`_walk` may find: no value of the engine, and nothing of Python's."""
+    first, *_ = path
+    return (
+        isinstance(first, str)
+        and (first not in ENGINE or first == "_models")
+        and all(isinstance(step, int) or (isinstance(step, str) and not step.startswith("__")) for step in path)
+    )
+
+
+def _get(owner: Any, step: str | int) -> Any:
+    """What an owner holds at a step; ``None`` where there is nothing."""
+    if isinstance(owner, dict):
+        made = getattr(owner, "default_factory", None) in METERS  # a meter's averages are made when first used
+        return owner[step] if made or step in owner else None
+    if isinstance(owner, list | tuple):
+        return owner[step] if isinstance(step, int) and 0 <= step < len(owner) else None
+    return getattr(owner, step, None) if isinstance(step, str) else None
 
 
 def _module_values(path: Path, module: nn.Module, covered: set[int], seen: set[int]) -> Iterator[tuple[Path, Any]]:
@@ -137,77 +161,14 @@ def _is_plugin_object(value: Any) -> bool:
     return (
         hasattr(value, "__dict__")
         and not isinstance(value, type)
-        and not callable(value)
         and kind.__module__.partition(".")[0] not in FOREIGN
         and not isinstance(value, dict | list | tuple | set)
     )
 
 
-def can_encode(value: Any) -> bool:
-    """Whether :func:`encode` takes the value."""
-    if isinstance(value, (*SCALARS, torch.Tensor, np.generic)):
-        return True
-    if isinstance(value, np.ndarray):
-        return value.dtype.kind in "bifu"
-    if isinstance(value, list | tuple | set | frozenset | deque):
-        return all(map(can_encode, value))
-    if isinstance(value, dict):
-        return all(isinstance(key, SCALARS) and can_encode(inner) for key, inner in value.items())
-    if isinstance(value, random.Random | np.random.RandomState | np.random.Generator | torch.Generator):
-        return True
-    return _has_state(value) and can_encode(value.state_dict())
-
-
-def encode(value: Any) -> Any:
-    """A value as tensors and plain containers, with its kind."""
-    match value:
-        case torch.Tensor():
-            return ["tensor", value.detach().cpu().clone()]
-        case np.generic():
-            return ["scalar", value.item()]
-        case bool() | int() | float() | str() | bytes() | None:
-            return ["scalar", value]
-        case np.ndarray():
-            return ["array", torch.from_numpy(np.ascontiguousarray(value)).clone(), str(value.dtype)]
-        case dict():
-            return ["dict", [[key, encode(inner)] for key, inner in value.items()]]
-        case list() | tuple() | set() | frozenset() | deque():
-            kind = next(kind for kind in (list, tuple, set, frozenset, deque) if isinstance(value, kind))
-            return [kind.__name__, [encode(inner) for inner in value]]
-        case random.Random():
-            return ["random", encode(value.getstate())]
-        case np.random.RandomState():
-            return ["numpy random", encode(value.get_state(legacy=False))]
-        case np.random.Generator():
-            return ["numpy generator", encode(value.bit_generator.state)]
-        case torch.Generator():
-            return ["torch generator", value.get_state()]
-        case _:
-            return ["state", encode(value.state_dict())]
-
-
-def decode(saved: list[Any], device: torch.device | None = None) -> Any:
-    """The value that :func:`encode` was given; generators and other objects as their state."""
-    kind, content = saved[0], saved[1]
-    if kind == "tensor":
-        return content if device is None else content.to(device)
-    if kind == "array":
-        return content.numpy().astype(saved[2])
-    if kind == "dict":
-        return {key: decode(inner, device) for key, inner in content}
-    containers = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "deque": deque}
-    if kind in containers:
-        return containers[kind](decode(inner, device) for inner in content)
-    if kind in ("random", "numpy random", "numpy generator", "state"):
-        return decode(content)
-    return content
-
-
 @torch.no_grad()
-def _put(owner: Any, name: str, saved: list[Any]) -> None:
-    kind = saved[0]
-    container = owner if isinstance(owner, dict) else None
-    now = container.get(name) if container is not None else getattr(owner, name, None)
+def _put(owner: Any, step: str | int, saved: list[Any]) -> None:
+    kind, now = saved[0], _get(owner, step)
     if kind in ("random", "numpy random", "numpy generator", "torch generator", "state"):
         _put_state(now, kind, decode(saved))
         return
@@ -222,8 +183,10 @@ def _put(owner: Any, name: str, saved: list[Any]) -> None:
     elif isinstance(now, deque) and isinstance(value, deque):
         now.clear()
         now.extend(value)
-    else:
-        setattr(owner, name, value)
+    elif isinstance(owner, dict) or (isinstance(owner, list) and now is not None):
+        owner[step] = value
+    elif isinstance(step, str) and not isinstance(owner, list | tuple):
+        setattr(owner, step, value)
 
 
 def _put_state(now: Any, kind: str, state: Any) -> None:
@@ -239,12 +202,6 @@ def _put_state(now: Any, kind: str, state: Any) -> None:
         now.set_state(state)
     else:
         now.load_state_dict(state)
-
-
-def _has_state(value: Any) -> bool:
-    return not isinstance(value, type | nn.Module) and all(
-        callable(getattr(value, name, None)) for name in ("state_dict", "load_state_dict")
-    )
 
 
 def _stamp(value: Any) -> Any:

@@ -24,6 +24,15 @@ def maybe_interrupt(trainer):
         os.kill(os.getpid(), signal.SIGINT)
 """
 
+CALLED = """
+class Ramp:
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        return self.calls
+"""
 HABITS = {
     "plain": "",
     "counters": """
@@ -33,9 +42,10 @@ HABITS = {
             self.average = {}
             self.model.calls = torch.zeros(())
             self.noise = random.Random(3)
+            self.ramp = Ramp()
 
         def forward_backward(self, batch):
-            self.steps += 1
+            self.steps += self.ramp()
             self.model.calls += 1
             out = super_step(self, batch)
             for name, value in self.model.state_dict().items():
@@ -48,6 +58,7 @@ HABITS = {
         def build_model(self):
             super_build(self)
             self.teacher = nn.Linear(3, self.num_classes)
+            self.others = {"slow": [nn.Linear(3, self.num_classes)]}
             self.teacher_optim = torch.optim.SGD(self.teacher.parameters(), lr=0.1, momentum=0.9)
 
         def forward_backward(self, batch):
@@ -57,7 +68,9 @@ HABITS = {
             loss.backward()
             self.teacher_optim.step()
             with torch.no_grad():
-                self.model.weight.add_(0.1 * self.teacher.weight)
+                (slow,) = self.others["slow"]
+                slow.weight.lerp_(self.teacher.weight, 0.1)
+                self.model.weight.add_(0.1 * self.teacher.weight + slow.weight)
             return super_step(self, batch)
         """,
     "run_epoch": """
@@ -104,7 +117,7 @@ HABITS = {
 
 def source(extra):
     """The trainer ``Habit`` on top of a plain one that may be interrupted at its steps."""
-    plain = trainer_source("Plain", head=INTERRUPT + "\nimport random\n")
+    plain = trainer_source("Plain", head=INTERRUPT + CALLED + "\nimport random\n")
     plain = plain.replace("        output = ", "        maybe_interrupt(self)\n        output = ", 1)
     head = "super_build, super_step = Plain.build_model, Plain.forward_backward"
     body = textwrap.indent(textwrap.dedent(extra), "    ")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from mvlpt.engine.meters import AverageMeter
-from mvlpt.engine.own_state import OwnState, encode
+from mvlpt.engine.encoded_values import encode
+from mvlpt.engine.meters import AverageMeter, MetricMeter
+from mvlpt.engine.own_state import OwnState
 
 
 def bare_trainer():
@@ -34,6 +35,37 @@ def test_what_changed_is_collected_and_restored():
     assert (other.average.sum, other.average.count) == (3.0, 1)
 
 
+class Ramp:
+    """An object that is called, counts, and knows its trainer."""
+
+    def __init__(self, trainer):
+        self.calls, self.trainer = 0, trainer
+
+    def __call__(self):
+        self.calls += 1
+
+
+def test_modules_and_objects_in_containers_are_restored_and_the_trainers_position_is_not():
+    def build():
+        trainer = bare_trainer()
+        trainer.teachers = {"first": [torch.nn.Linear(2, 1)], 2: (Ramp(trainer), 0)}
+        trainer.meters, trainer._next_batch, trainer.epoch = MetricMeter(), 0, 0
+        return trainer
+
+    trainer, other = build(), build()
+    state = OwnState(trainer)
+    with torch.no_grad():
+        trainer.teachers["first"][0].weight.fill_(7)
+    trainer.teachers[2][0]()
+    trainer.meters.update({"loss": 2.0})
+    trainer._next_batch, trainer.epoch = 3, 1
+    OwnState(other).restore(state.collect())
+    assert torch.equal(other.teachers["first"][0].weight, torch.full((1, 2), 7.0))
+    assert other.teachers[2][0].calls == 1
+    assert other.meters.meters["loss"].avg == 2.0
+    assert (other._next_batch, other.epoch) == (0, 0)
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -46,6 +78,8 @@ def test_what_changed_is_collected_and_restored():
         ["average", "update", "stolen"],
         ["nowhere", "stolen"],
         [3],
+        ["history", 5],
+        ["history", "stolen"],
     ],
 )
 def test_a_foreign_path_changes_nothing(path):
