@@ -15,28 +15,45 @@ from mvlpt.metrics import label_problem, metric_problem
 
 
 def check_evaluation(trainer: Any) -> None:
-    """Refuses a run that would train and then find that it cannot be evaluated.
+    """Refuses a run that would find after its training that it cannot be evaluated.
 
     Args:
         trainer: with its loaders built.
 
     Raises:
-        ConfigError: ``best_val`` is asked for and there is no validation split.
+        ConfigError: ``best_val`` is asked for and there is no validation split, or the split to evaluate has no images.
         DataError: a task cannot be scored.
     """
     cfg = trainer.cfg
-    selects = cfg.TEST.FINAL_MODEL == "best_val" and not cfg.TEST.NO_TEST
+    trains, tests = cfg.RUN.MODE in ("train", "build"), not cfg.TEST.NO_TEST
+    selects = cfg.TEST.FINAL_MODEL == "best_val" and tests
     if selects and trainer.val_loader is None:
         tasks = ", ".join(task_names(cfg))
         raise ConfigError(
             f"TEST.FINAL_MODEL is best_val, but {tasks} has no validation split; test data never selects a model:"
             " set TEST.FINAL_MODEL last_step, or take a task with a validation split"
         )
-    if cfg.RUN.MODE not in ("train", "build") or cfg.TEST.NO_TEST:
+    if trainer.tests_on_loaders and (cfg.RUN.MODE == "eval" or (trains and tests)):
+        check_has_images(trainer, cfg.TEST.SPLIT)
+    if not (trains and tests):
         return
     splits = {cfg.TEST.SPLIT} | ({"val"} if selects else set())
     loaders = {split: trainer.val_loader if split == "val" else trainer.test_loader for split in sorted(splits)}
     check_metrics(cfg, getattr(trainer.dm, "tasks", None) or (), loaders)
+
+
+def check_has_images(trainer: Any, split: str) -> None:
+    """Refuses to evaluate on a split without images.
+
+    Raises:
+        ConfigError: says what to set.
+    """
+    if (trainer.val_loader if split == "val" else trainer.test_loader) is None:
+        other = "test" if split == "val" else "val"
+        raise ConfigError(
+            f"TEST.SPLIT is {split}, but {', '.join(task_names(trainer.cfg))} has no {split} images; set TEST.SPLIT"
+            f" {other}, or TEST.NO_TEST True to train without a test"
+        )
 
 
 def check_metrics(cfg: CfgNode, tasks: Sequence[TaskInfo], loaders: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from mvlpt.config import task_names
 from mvlpt.data import DataManager
 from mvlpt.engine.checkpoints import bring_best, find_checkpoint, holds_dassl_checkpoints, load_checkpoint
 from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
-from mvlpt.engine.metric_checks import check_evaluation
+from mvlpt.engine.metric_checks import check_evaluation, check_has_images
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.engine.overrides import check_options, complete_loaders
 from mvlpt.engine.own_state import OwnState
@@ -28,7 +28,7 @@ from mvlpt.engine.simple_net import SimpleNet
 from mvlpt.engine.start_share import StartShare, start_share
 from mvlpt.engine.trainer_base import TrainerBase
 from mvlpt.engine.utils import load_pretrained_weights
-from mvlpt.errors import ConfigError, EvaluationError
+from mvlpt.errors import EvaluationError
 from mvlpt.runtime import Interrupted, StopRequest, TrainingProgress, short_time
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class SimpleTrainer(TrainerBase):
         cfg: a frozen configuration.
 
     Raises:
-        ConfigError: ``best_val`` is asked for and there is no validation split.
+        ConfigError: ``best_val`` is asked for and there is no validation split, or nothing to test on.
     """
 
     def __init__(self, cfg: CfgNode) -> None:
@@ -70,7 +70,7 @@ class SimpleTrainer(TrainerBase):
         self.build_model()
         self.evaluator = build_evaluator(cfg, lab2cname=self.lab2cname, tasks=getattr(self.dm, "tasks", None))
         self._own_state = OwnState(self)
-        if type(self).test is not SimpleTrainer.test:
+        if not self.tests_on_loaders:
             self.test = self._recorded_test
 
     # What subclasses override --------------------------------------------------------------------------------
@@ -242,14 +242,13 @@ class SimpleTrainer(TrainerBase):
         """Evaluates on ``split`` (default ``TEST.SPLIT``) and returns the number that selects models, in percent.
 
         Raises:
-            ConfigError: the validation split is asked for and there is none.
+            ConfigError: the split has no images.
             EvaluationError: a task cannot be scored; ``task_scores`` holds the others' scores.
         """
         self.set_model_mode("eval")
         self.evaluator.reset()
         split = split or self.cfg.TEST.SPLIT
-        if split == "val" and self.val_loader is None:
-            raise ConfigError("TEST.SPLIT is 'val', but the task has no validation split; set TEST.SPLIT test")
+        check_has_images(self, split)
         images = 0
         with record_predictions(self, split) as record:
             for batch in self.evaluation_batches(split):
@@ -279,6 +278,11 @@ class SimpleTrainer(TrainerBase):
             images = len(getattr(loader, "dataset", ()) or ())
             self.task_scores[split] = scores_of(self.evaluator, result, self._task_name(), images)
         return result
+
+    @property
+    def tests_on_loaders(self) -> bool:
+        """Whether the engine's own :meth:`test` runs, which reads the loaders."""
+        return type(self).test is SimpleTrainer.test
 
     def _task_name(self) -> str:
         return ",".join(task_names(self.cfg)) or type(self.dm.dataset).__name__

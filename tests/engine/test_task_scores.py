@@ -10,7 +10,7 @@ from support.toy import toy_config
 import mvlpt.trainers  # noqa: F401 - registers the trainers
 from mvlpt.data import DATASET_REGISTRY, Datum
 from mvlpt.engine import TRAINER_REGISTRY, run_config
-from mvlpt.errors import DataError, EvaluationError
+from mvlpt.errors import ConfigError, DataError, EvaluationError
 from mvlpt.report.leaderboard import TaskShape, write_run
 from mvlpt.trainers.mvlpt_coop import MVLPTCoOp
 
@@ -87,6 +87,25 @@ def test_a_metric_that_the_labels_leave_undefined_is_found_before_training(toy_t
     assert not (tmp_path / "run").exists()
     run(tmp_path / "run", f"toy-warm,{name}", TEST__NO_TEST=True, TEST__PREDICTIONS=False)
     assert (tmp_path / "run" / "prompt.safetensors").is_file()
+
+
+@pytest.mark.parametrize("options", [{}, {"RUN__MODE": "eval", "TRAINER__NAME": "ZeroshotCLIP"}], ids=["train", "eval"])
+def test_a_split_without_images_is_found_before_anything_is_written(toy_tasks, tmp_path, options):
+    class NoTest(DATASET_REGISTRY.get("toy-warm")):
+        def __init__(self, cfg):
+            super().__init__(cfg)
+            self._test = []
+
+    DATASET_REGISTRY.register(NoTest, name="toy-notest", force=True)
+    with pytest.raises(
+        ConfigError, match=r"TEST\.SPLIT is test, but toy-notest has no test images; set TEST\.SPLIT val,"
+    ):
+        run(tmp_path / "run", "toy-notest", **options)
+    with pytest.raises(
+        ConfigError, match=r"TEST\.SPLIT is val, but toy-noval has no val images; set TEST\.SPLIT test,"
+    ):
+        run(tmp_path / "run", "toy-noval", TEST__SPLIT="val", **options)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_task_that_fails_in_the_test_costs_neither_the_prompt_nor_other_scores(toy_tasks, tmp_path):
