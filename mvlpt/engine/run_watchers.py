@@ -34,10 +34,11 @@ class RunWatchers:
 
     def __enter__(self) -> RunWatchers:
         for name, kind in chosen_loggers(self._cfg.RUN.LOGGER).items():
-            if kind.open is not RunLogger.open or kind.epoch is not RunLogger.epoch:
+            try:
                 self._loggers[name] = kind()
-        options = dict(flatten(self._cfg)) if self._loggers else {}
-        self._call("open", Path(self._trainer.output_dir), options)
+            except Exception as error:
+                self._leave_out(name, error)
+        self._call("open", Path(self._trainer.output_dir), dict(flatten(self._cfg)))
         return self
 
     def epoch_ended(self) -> None:
@@ -70,6 +71,10 @@ class RunWatchers:
         for name, logger in list(self._loggers.items()):
             try:
                 getattr(logger, what)(*values)
-            except Exception as error:  # whatever another library raises must not end a run
-                log.warning("The logger '%s' failed (%s: %s) and is left out", name, type(error).__name__, error)
-                del self._loggers[name]
+            except Exception as error:
+                self._leave_out(name, error)
+
+    def _leave_out(self, name: str, error: Exception) -> None:
+        """Whatever another library raises must not end a run."""
+        log.warning("The logger '%s' failed (%s: %s) and is left out", name, type(error).__name__, error)
+        self._loggers.pop(name, None)
