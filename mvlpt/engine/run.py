@@ -157,7 +157,7 @@ def _features(trainer: Any, cfg: CfgNode) -> RunOutcome:
 
 
 def _check_can_train(trainer: Any) -> None:
-    """Refuses a trainer that has nothing to train, or that does not say how."""
+    """Refuses a trainer that has nothing to train, or nothing to train on, or that does not say how."""
     kind, share = type(trainer), trainer.cfg.RUN.START_SHARE
     if share and kind.train is not SimpleTrainer.train:
         raise ConfigError(
@@ -167,6 +167,8 @@ def _check_can_train(trainer: Any) -> None:
     if kind.train is not SimpleTrainer.train or kind.run_epoch.__qualname__.split(".")[0] not in _OWN_LOOPS:
         return  # it trains in a way of its own
     if kind.forward_backward is not TrainerBase.forward_backward:
+        if trainer.train_loader_x is not None:
+            trainer.count_batches()  # refuses a TrainerXU without unlabelled images
         return
     if trainer.get_model_names():
         raise ConfigError(
@@ -179,7 +181,7 @@ def _check_can_train(trainer: Any) -> None:
 
 def _skipped_images(trainer: Any) -> list[str]:
     """Images left out because they cannot be read (``DATASET.ON_BAD_IMAGE skip``)."""
-    loaders = (trainer.train_loader_x, trainer.val_loader, trainer.test_loader)
+    loaders = (trainer.train_loader_x, trainer.train_loader_u, trainer.val_loader, trainer.test_loader)
     return sorted({path for loader in loaders for path in getattr(loader, "skipped", ())})
 
 

@@ -28,7 +28,7 @@ from mvlpt.engine.simple_net import SimpleNet
 from mvlpt.engine.start_share import StartShare, start_share
 from mvlpt.engine.trainer_base import TrainerBase
 from mvlpt.engine.utils import load_pretrained_weights
-from mvlpt.errors import EvaluationError
+from mvlpt.errors import DataError, EvaluationError
 from mvlpt.runtime import Interrupted, StopRequest, TrainingProgress, short_time
 
 log = logging.getLogger(__name__)
@@ -132,12 +132,16 @@ class SimpleTrainer(TrainerBase):
             self.init_writer(Path(self.output_dir) / "tensorboard")
         self.time_start = self._saved_at = time.monotonic()
         try:
-            steps = len(self.train_loader_x)
-        except TypeError:
+            steps = self.count_batches()
+        except (TypeError, DataError):  # a loader of its own without a length, or none
             steps = 0
         done = self.start_epoch * steps + self._next_batch
         live = None if self.cfg.VERBOSE else False
         self._progress = self._stack.enter_context(TrainingProgress(steps * self.max_epoch, done, live))
+
+    def count_batches(self) -> int:
+        """Steps in an epoch."""
+        return len(self.train_loader_x)
 
     @property
     def resumes_inside(self) -> bool:
@@ -312,13 +316,9 @@ class SimpleTrainer(TrainerBase):
             epoch = apply_dassl_checkpoints(self, directory)
             if epoch >= self.max_epoch:
                 log.info("The checkpoints in %s are of the last epoch; only the test is left", directory)
-                return epoch
-            log.warning(
-                "Going on in epoch %d from the checkpoints in %s, which hold no random states: the run goes on as a "
-                "new one would from there",
-                epoch + 1,
-                directory,
-            )
+            else:
+                hold = "which hold no random states: the run goes on as a new one would from there"
+                log.warning("Going on in epoch %d from the checkpoints in %s, %s", epoch + 1, directory, hold)
             return epoch
         if state is None:
             log.info("No saved state in %s; the run starts from the beginning", directory)
@@ -334,8 +334,8 @@ class SimpleTrainer(TrainerBase):
         set_random_state(state["random"])
 
     def get_current_lr(self, names: str | list[str] | None = None) -> float:
-        """The learning rate of the first group of the first model."""
-        optim = self._optims[self.get_model_names(names)[0]]
+        """The learning rate of the first group of the first model; 0 without an optimiser."""
+        optim = next((self._optims[name] for name in self.get_model_names(names)), None)
         return optim.param_groups[0]["lr"] if optim is not None else 0.0
 
     def _selects_on_validation(self) -> bool:

@@ -39,10 +39,6 @@ class TrainerX(SimpleTrainer):
 
     run_epoch.resumes_inside = True  # :meth:`SimpleTrainer.begin_epoch` says where to go on
 
-    def count_batches(self) -> int:
-        """Steps in an epoch."""
-        return len(self.train_loader_x)
-
     def epoch_batches(self, start: int) -> Iterator[tuple[Any, ...]]:
         """What :meth:`forward_backward` gets in each step, from step ``start`` on."""
         return ((batch,) for batch in self.train_loader_x)

@@ -22,7 +22,11 @@ class TrainerXU(TrainerX):
     """
 
     def count_batches(self) -> int:
-        """Steps in an epoch."""
+        """Steps in an epoch.
+
+        Raises:
+            DataError: there are no unlabelled images.
+        """
         if self.train_loader_u is None:
             raise DataError(
                 f"{type(self).__name__} needs unlabelled training images, and the data set has none; it must pass "

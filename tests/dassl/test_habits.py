@@ -5,24 +5,9 @@ import textwrap
 
 import pytest
 import torch
-from support.dassl_repositories import DATASET, HEADER, trainer_source
+from support.dassl_repositories import DATASET, HEADER, INTERRUPT, trainer_source
 
 from mvlpt.io import read_tensors
-
-# Ctrl-C at the second step of the second epoch, unless the file `calm` is there.
-INTERRUPT = """
-import os
-import signal
-
-STEPS = [0]
-
-
-def maybe_interrupt(trainer):
-    STEPS[0] += 1
-    calm = os.path.join(os.path.dirname(trainer.cfg.OUTPUT_DIR), "calm")
-    if trainer.epoch == 1 and trainer.batch_idx == 1 and not os.path.exists(calm):
-        os.kill(os.getpid(), signal.SIGINT)
-"""
 
 CALLED = """
 class Ramp:
@@ -263,38 +248,22 @@ def test_a_data_manager_of_its_own(tmp_path, train):
     assert (tmp_path / "run" / "results.jsonl").is_file()
 
 
-UNLABELLED = """
-from dassl.engine import TrainerXU
+def test_a_trainer_may_learn_without_a_registered_model(tmp_path, train):
+    body = """
+    def build_model(self):
+        self.centres = torch.zeros(self.num_classes, 3)
 
+    def forward_backward(self, batch):
+        for image, label in zip(batch["img"], batch["label"]):
+            self.centres[label] += image.mean(dim=(1, 2))
+        return {"loss": 0.0}
 
-@TRAINER_REGISTRY.register()
-class Both(TrainerXU):
-    build_model, model_inference = Base.build_model, Base.model_inference
-
-    def forward_backward(self, batch_x, batch_u):
-        maybe_interrupt(self)
-        image, label, other = self.parse_batch_train(batch_x, batch_u)
-        loss = F.cross_entropy(self.model_inference(image), label)
-        loss = loss + 0.1 * torch.special.entr(self.model_inference(other).softmax(dim=1)).sum(dim=1).mean()
-        self.model_backward_and_update(loss)
-        if (self.batch_idx + 1) == self.num_batches:
-            self.update_lr()
-        return {"loss": loss.item()}
+    def model_inference(self, input):
+        return -torch.cdist(input.mean(dim=(2, 3)), self.centres / self.centres.sum(dim=1, keepdim=True))
 """
-
-
-@pytest.mark.parametrize("count", ["train_x", "train_u", "smaller_one"])
-def test_labelled_and_unlabelled_batches(count, tmp_path, train):
-    data = DATASET.replace("NAME", "Colours").replace("train_x=train, val", "train_x=train[:6], train_u=train, val")
-    file = tmp_path / "both.py"
-    file.write_text(trainer_source("Base", head=INTERRUPT) + UNLABELLED + data)
-    options = {"TRAIN__COUNT_ITER": count, "DATALOADER__TRAIN_X__SAMPLER": "RandomSampler"}
-    assert train(file, "Both", "Colours", run="stopped", **options) == 130
-    (tmp_path / "calm").touch()
-    assert train(file, "Both", "Colours", "--resume", run="stopped", **options) == 0
-    assert train(file, "Both", "Colours", run="whole", **options) == 0
-    states = [read_tensors(tmp_path / run / "linear" / "model.pth.tar-3")["state_dict"] for run in ("stopped", "whole")]
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    file = tmp_path / "means.py"
+    file.write_text(trainer_source("Means", body=body) + DATASET.replace("NAME", "Colours"))
+    assert train(file, "Means", "Colours", OPTIM__MAX_EPOCH=1) == 0
 
 
 def test_the_default_model_is_a_backbone_with_a_classifier(tmp_path, train):

@@ -36,6 +36,20 @@ BODY = """
     def parse_batch_train(self, batch):
         return batch["img"].to(self.device), batch["label"].to(self.device)
 """
+# Ctrl-C at the second step of the second epoch, unless the file `calm` is there.
+INTERRUPT = """
+import os
+import signal
+
+STEPS = [0]
+
+
+def maybe_interrupt(trainer):
+    STEPS[0] += 1
+    calm = os.path.join(os.path.dirname(trainer.cfg.OUTPUT_DIR), "calm")
+    if trainer.epoch == 1 and trainer.batch_idx == 1 and not os.path.exists(calm):
+        os.kill(os.getpid(), signal.SIGINT)
+"""
 TRAIN = """
 import argparse
 import a_package_that_nobody_has
