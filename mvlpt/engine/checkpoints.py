@@ -74,7 +74,22 @@ def load_checkpoint(fpath: str | os.PathLike[str]) -> dict[str, Any]:
     """
     if fpath is None:
         raise CheckpointError("No checkpoint is named: the path is None")
+    return _checked(read_tensors(fpath), fpath)
+
+
+def load_state_dict(fpath: str | os.PathLike[str]) -> Mapping[str, torch.Tensor]:
+    """The state dict in a file of weights: that of a checkpoint, or all that the file holds, such as torchvision's.
+
+    Raises:
+        CheckpointError: the file is missing, empty or broken, or holds something else.
+    """
     content = read_tensors(fpath)
+    if isinstance(content, Mapping) and "state_dict" not in content:
+        content = {"state_dict": content}
+    return _checked(content, fpath)["state_dict"]
+
+
+def _checked(content: Any, fpath: str | os.PathLike[str]) -> dict[str, Any]:
     state = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(state, Mapping):
         raise CheckpointError(f"{fpath} is not a checkpoint of this kind: it has no 'state_dict'")

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import nn
 
 from mvlpt import data, io
-from mvlpt.engine.checkpoints import last_checkpoint, load_checkpoint, save_checkpoint
+from mvlpt.engine.checkpoints import last_checkpoint, load_checkpoint, load_state_dict, save_checkpoint
 from mvlpt.engine.layers import (
     adjust_learning_rate,
     init_network_weights,
@@ -29,9 +29,11 @@ from mvlpt.engine.layers import (
 from mvlpt.engine.meters import AverageMeter, MetricMeter
 from mvlpt.engine.seeding import set_random_seed
 from mvlpt.errors import CheckpointError, DataError, MissingImageError, suggest
-from mvlpt.io import strip_wrappers
+from mvlpt.io import clean_text, listed, strip_wrappers
 from mvlpt.registry import Registry
 from mvlpt.runtime import setup_logging
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "AverageMeter",
@@ -113,7 +115,7 @@ def tolist_if_not(x: Any) -> list[Any]:
 
 def get_most_similar_str_to_a_from_b(a: str, b: Sequence[str]) -> str | None:
     """The entry of ``b`` that is most like ``a``; of equals the last."""
-    ratios = [(difflib.SequenceMatcher(None, a, candidate).ratio(), place) for place, candidate in enumerate(b)]
+    ratios = [(difflib.SequenceMatcher(None, a, candidate).ratio(), index) for index, candidate in enumerate(b)]
     return b[max(ratios)[1]] if ratios else None
 
 
@@ -226,19 +228,21 @@ def count_num_param(model: nn.Module | None = None, params: Sequence[Any] | None
 def load_pretrained_weights(model: nn.Module, weight_path: str | os.PathLike[str]) -> None:
     """Copies the weights that fit by name and shape; the fixed buffers of class names are never taken.
 
+    Args:
+        model: changed in place.
+        weight_path: a checkpoint, or a file that holds a state dict only.
+
     Raises:
         CheckpointError: the file cannot be read, or nothing in it fits.
     """
     own = model.state_dict()
-    given = load_checkpoint(weight_path)["state_dict"]
-    names = strip_wrappers(given, own, source=str(weight_path))
-    fitting = {
-        key: value
-        for key, value in names.items()
-        if key in own and own[key].shape == value.shape and not key.endswith(("token_prefix", "token_suffix"))
-    }
+    given = strip_wrappers(load_state_dict(weight_path), own, source=str(weight_path))
+    given = {key: value for key, value in given.items() if not key.endswith(("token_prefix", "token_suffix"))}
+    fitting = {key: value for key, value in given.items() if key in own and own[key].shape == value.shape}
     if not fitting:
         raise CheckpointError(f"Nothing in {weight_path} fits the model by name and shape")
+    if others := [clean_text(key, 100) for key in given if key not in fitting]:
+        log.warning("Of %s the model does not take %s: another name or shape", weight_path, listed(others))
     model.load_state_dict({**own, **fitting})
 
 

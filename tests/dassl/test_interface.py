@@ -116,6 +116,22 @@ def test_errors_are_of_the_kinds_that_code_for_dassl_catches(config, tmp_path):
         build_optimizer(Net(2), config(OPTIM__NAME="foo").OPTIM)
 
 
+def test_weights_are_those_of_a_checkpoint_or_of_a_plain_state_dict(tmp_path, caplog):
+    source = Net(2)
+    torch.save(source.state_dict(), tmp_path / "plain.pth")
+    torch.save({"state_dict": {f"module.{key}": value for key, value in source.state_dict().items()}}, tmp_path / "run")
+    for path in (tmp_path / "plain.pth", tmp_path / "run"):
+        model = Net(2)
+        utils.load_pretrained_weights(model, str(path))
+        assert torch.equal(model.layer.weight, source.layer.weight)
+    unbiased = torch.nn.ModuleDict({"layer": torch.nn.Linear(3, 2, bias=False)})
+    with caplog.at_level("WARNING", logger="mvlpt.engine.utils"):
+        utils.load_pretrained_weights(unbiased, tmp_path / "plain.pth")
+    assert "plain.pth the model does not take layer.bias" in caplog.text
+    with pytest.raises(ValueError, match=r"Nothing in .*plain\.pth fits the model"):
+        utils.load_pretrained_weights(Net(5), tmp_path / "plain.pth")
+
+
 def test_accuracy_of_a_list_that_begins_with_scores():
     accuracy = DASSL["dassl.metrics"].compute_accuracy
     first, second = accuracy([torch.eye(3)], torch.tensor([0, 1, 1]), topk=(1, 2))
