@@ -178,16 +178,17 @@ def _short(value: Any) -> Any:
 def read_metrics(path: str | Path) -> list[Row]:
     """The lines of ``metrics.csv`` or ``task_metrics.csv``, in order.
 
-    Fields are numbers, or ``None`` where they are empty or no finite number.
-
-    A last line that was cut short by a crash is left out.
+    Fields are numbers, or ``None`` where they are empty or no finite number. A last line that was cut short by a crash
+    is left out; of a file whose first line was, there are none.
 
     Raises:
         RunFolderError: the file cannot be read, or has not the columns of such a file.
     """
     text = read_text(path, error=RunFolderError)
+    if "\n" not in text:
+        return []
     lines = parse_csv(text[: text.rfind("\n") + 1], path, error=RunFolderError, remedy=REMEDY)
-    fields = tuple(next(lines, (0, []))[1])
+    fields = tuple(next(lines)[1])
     if fields not in (METRICS_FIELDS, TASK_METRICS_FIELDS):
         raise RunFolderError(f"{path} has other columns than {', '.join(METRICS_FIELDS)}; {REMEDY}")
     rows = []

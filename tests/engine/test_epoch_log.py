@@ -76,6 +76,15 @@ def test_a_resumed_run_goes_on_in_the_same_file(toy_tasks, tmp_path, monkeypatch
     assert rows[2]["elapsed"] > rows[1]["elapsed"]
 
 
+@pytest.mark.parametrize("left", ["", "epoch,lo"])
+def test_a_file_that_a_crash_cut_short_in_its_first_line_begins_again(tmp_path, left):
+    (tmp_path / "metrics.csv").write_text(left)
+    log = EpochLog()
+    log.open(tmp_path, 0)
+    epochs(log, (1.0, 50.0))
+    assert [row["loss"] for row in read_metrics(tmp_path / "metrics.csv")] == [1.0]
+
+
 def test_a_trainer_with_a_loop_of_its_own_leaves_fields_empty(tmp_path):
     log = EpochLog()
     log.open(tmp_path, 0)
