@@ -145,7 +145,8 @@ def predict_from_pairs(
         max_size: the largest sets to predict; ``None``: all sizes for up to 12 tasks.
 
     Raises:
-        GraphError: there is no pair, a set contains an unmeasured pair or an unknown task, or there are too many sets.
+        GraphError: there is no pair, a set has fewer than three different tasks, an unmeasured pair or an unknown task,
+            or there are too many sets.
     """
     pairs: dict[frozenset[str], int] = {}
     for row, tasks in enumerate(table.sets):
@@ -155,12 +156,15 @@ def predict_from_pairs(
             pairs[frozenset(tasks)] = row
     if not pairs:
         raise GraphError("The score table has no pair of tasks, so larger sets cannot be predicted")
-    measured = {frozenset(tasks) for tasks in table.sets}
+    known = {frozenset(tasks) for tasks in table.sets}
     wanted = _all_sets(table.tasks, pairs, max_size) if sets is None else [tuple(tasks) for tasks in sets]
     found, scores, costs = list(table.sets), list(table.scores), list(table.costs)
     for tasks in wanted:
-        if frozenset(tasks) in measured:
+        if frozenset(tasks) in known:
             continue
+        if len(set(tasks)) < max(3, len(tasks)):
+            raise GraphError(f"The set {list(tasks)} cannot be predicted; give sets of at least three different tasks")
+        known.add(frozenset(tasks))
         rows = [_pair_row(table, pairs, pair) for pair in itertools.combinations(tasks, 2)]
         means = {task: [table.scores[row][task] for row in rows if task in table.scores[row]] for task in tasks}
         found.append(tasks)
@@ -185,16 +189,15 @@ def _all_sets(tasks: Sequence[str], pairs: dict[frozenset[str], int], max_size: 
     grown = [tuple(task for task in tasks if task in pair) for pair in pairs]
     found: list[tuple[str, ...]] = []
     index = {task: number for number, task in enumerate(tasks)}
-    for _ in range(3, (max_size or len(tasks)) + 1):
-        grown = sorted(
-            (
-                (*subset, task)
-                for subset in grown
-                for task in tasks[index[subset[-1]] + 1 :]
-                if all(frozenset((one, task)) in pairs for one in subset)
-            ),
-            key=lambda subset: [index[task] for task in subset],
+    for _ in range(3, (len(tasks) if max_size is None else max_size) + 1):
+        larger = (
+            (*subset, task)
+            for subset in grown
+            for task in tasks[index[subset[-1]] + 1 :]
+            if all(frozenset((one, task)) in pairs for one in subset)
         )
+        grown = list(itertools.islice(larger, MAX_SETS + 1 - len(found)))
+        grown.sort(key=lambda subset: [index[task] for task in subset])
         found += grown
         if len(found) > MAX_SETS:
             raise GraphError(f"More than {MAX_SETS:,} sets would be predicted; give a smaller max_size")

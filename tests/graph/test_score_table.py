@@ -101,6 +101,11 @@ def test_only_what_was_measured_is_predicted():
         predict_from_pairs(pairs_table(skip={("b", "c")}), [["a", "b", "c"]])
     with pytest.raises(GraphError, match="no task 'e'"):
         predict_from_pairs(pairs_table(), [["a", "b", "e"]])
+    for few in ([], ["e"], ["a", "b"], ["a", "b", "a"]):
+        with pytest.raises(GraphError, match="sets of at least three different tasks"):
+            predict_from_pairs(pairs_table(skip={("a", "b")}), [few])
+    assert predict_from_pairs(pairs_table(), [["a", "b", "c"], ["c", "b", "a"]]).sets[7:] == (("a", "b", "c"),)
+    assert predict_from_pairs(pairs_table(), max_size=0).sets == pairs_table().sets
     with pytest.raises(GraphError, match="has no pair"):
         predict_from_pairs(pairs_table().up_to(1))
 
@@ -115,11 +120,15 @@ def test_measured_sets_stay_as_they_are():
 
 
 def test_too_many_sets_are_refused():
-    tasks = tuple(f"t{i:02d}" for i in range(40))
-    rows = [{one: 1.0, two: 1.0} for i, one in enumerate(tasks) for two in tasks[i + 1 :]]
-    table = ScoreTable(tuple(map(tuple, rows)), tuple(rows), (1.0,) * len(rows), tasks)
+    def all_pairs(count):
+        tasks = tuple(f"t{i:02d}" for i in range(count))
+        rows = [{one: 1.0, two: 1.0} for i, one in enumerate(tasks) for two in tasks[i + 1 :]]
+        return ScoreTable(tuple(map(tuple, rows)), tuple(rows), (1.0,) * len(rows), tasks)
+
+    table = all_pairs(40)
     with pytest.raises(GraphError, match="40 tasks make too many sets"):
         predict_from_pairs(table)
     assert len(predict_from_pairs(table, max_size=3).sets) == 780 + 9880
-    with pytest.raises(GraphError, match="give a smaller max_size"):
-        predict_from_pairs(table, max_size=5)
+    for many in (table, all_pairs(120)):
+        with pytest.raises(GraphError, match="give a smaller max_size"):
+            predict_from_pairs(many, max_size=5)
