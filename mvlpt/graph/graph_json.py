@@ -91,8 +91,6 @@ def decode(content: Any) -> dict[str, Any]:
     if not isinstance(nodes, list) or not all(isinstance(node, dict) and "id" in node for node in nodes):
         raise GraphError("'nodes' must be a list of tasks, each with an 'id'")
     tasks = check_tasks(node["id"] for node in nodes)
-    for node in nodes:
-        _check_attributes(node)
     names = {key: _names(head, key) for key in ("similarities", "affinities")}
     if len(tasks) ** 2 * sum(map(len, names.values())) > MAX_VALUES:
         raise GraphError(f"{len(tasks)} tasks with {sum(map(len, names.values()))} measures need more than 1 GiB")
@@ -106,18 +104,6 @@ def decode(content: Any) -> dict[str, Any]:
         "attributes": {node["id"]: {key: value for key, value in node.items() if key != "id"} for node in nodes},
         "settings": settings,
     }
-
-
-def _check_attributes(node: Mapping[str, Any]) -> None:
-    """Checks the attributes that this package knows; others are kept as they are."""
-    for key, value in node.items():
-        known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**62
-        whole = key in ("classes", "images")
-        if (whole and not (known and isinstance(value, int))) or (key in ("cost", "zero_shot") and not known):
-            wanted = "a whole number" if whole else "a number"
-            raise GraphError(f"'{key}' of task '{node['id']}' is {short_repr(value, 60)}, but must be {wanted}")
-        if key in ("metric", "fingerprint") and not isinstance(value, str):
-            raise GraphError(f"'{key}' of task '{node['id']}' is {short_repr(value, 60)}, but must be a string")
 
 
 def _names(head: Mapping[str, Any], key: str) -> list[str]:

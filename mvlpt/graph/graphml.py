@@ -32,11 +32,14 @@ def write(graph: nx.Graph, path: str | os.PathLike[str]) -> None:
 
 
 def _scalars(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _scalar(value) for name, value in values.items() if value is not None}
+    return {_printable(name): _scalar(value) for name, value in values.items() if value is not None}
 
 
 def _scalar(value: Any) -> str | int | float | bool:
     if isinstance(value, bool | int | float):
         return value
-    text = value if isinstance(value, str) else json_text(value)
+    return _printable(value if isinstance(value, str) else json_text(value))
+
+
+def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)

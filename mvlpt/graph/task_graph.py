@@ -22,7 +22,7 @@ from mvlpt.graph.checks import check_matrix, check_similarity, check_tasks, inde
 from mvlpt.graph.similarity.derived import derived_names, matrix_of
 from mvlpt.graph.similarity.registry import ALIASES
 from mvlpt.graph.similarity.weighting import combine, parse_weights
-from mvlpt.io import atomic_write, read_json
+from mvlpt.io import atomic_write, read_json, short_repr
 
 MAX_BYTES = 2**32  # of task_graph.json
 RESERVED = ("id", "source", "target", "key")  # keys of the node-link format itself
@@ -35,14 +35,14 @@ class TaskGraph:
         tasks: T names.
         similarities: name to matrix, such as :func:`mvlpt.graph.similarity_matrices` returns; the diagonal becomes 1.
         affinities: name to matrix, ``[i, j]`` how much training on i helps j; NaN where unknown.
-        attributes: task to its node attributes: classes, images, metric, fingerprint, cost, or anything else that JSON
-            can hold.
+        attributes: task to its node attributes: classes and images (whole numbers), cost and zero_shot (numbers),
+            metric and fingerprint (strings), or anything else that JSON can hold.
         settings: what the matrices were computed with; anything that JSON can hold.
         facts: the former name of ``attributes``, deprecated.
 
     Raises:
         GraphError: names are missing, unprintable or repeated, a matrix is invalid, or attributes belong to an unknown
-            task or cannot be written as JSON.
+            task, have another type, or cannot be written as JSON.
     """
 
     def __init__(
@@ -80,8 +80,7 @@ class TaskGraph:
             task: _to_json(attributes.get(task, {}), f"the attributes of '{task}'") for task in self._tasks
         }
         for task, values in self._attributes.items():
-            if not isinstance(values, dict) or "id" in values:
-                raise GraphError(f"The attributes of '{task}' must be a mapping without the key 'id', not {values!r}")
+            _check_attributes(task, values)
         self._settings = _to_json(settings or {}, "the settings")
 
     @property
@@ -255,6 +254,23 @@ def _warn_facts() -> None:
 def _frozen(array: np.ndarray) -> np.ndarray:
     array.setflags(write=False)
     return array
+
+
+def _check_attributes(task: str, values: Any) -> None:
+    """Checks the attributes that this package knows; others are kept as they are."""
+    if not isinstance(values, dict) or "id" in values:
+        raise GraphError(f"The attributes of '{task}' must be a mapping without the key 'id', not {values!r}")
+    for key, value in values.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**62
+        wanted = None
+        if key in ("classes", "images") and not (number and isinstance(value, int)):
+            wanted = "a whole number of at least 0"
+        elif key in ("cost", "zero_shot") and not number:
+            wanted = "a number of at least 0"
+        elif key in ("metric", "fingerprint") and not isinstance(value, str):
+            wanted = "a string"
+        if wanted:
+            raise GraphError(f"'{key}' of task '{task}' is {short_repr(value, 60)}, but must be {wanted}")
 
 
 def _to_json(value: Any, where: str) -> Any:

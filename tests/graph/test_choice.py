@@ -52,7 +52,7 @@ def test_candidates_hold_planted_groups_and_each_partition_once():
 
 def test_given_partitions_are_candidates_of_their_own():
     crossed = (("a", "c"), ("d", "b"))
-    found = propose_candidates(TASKS, {"look": PLANTED}, partitions={"classes": crossed, "same": PAIRS.groups})
+    found = propose_candidates(TASKS, {"look": PLANTED}, partitions={"classes": iter(crossed), "same": PAIRS.groups})
     names = [one.name for one in found]
     assert names[3:7] == [
         "look-2",
@@ -72,6 +72,13 @@ def test_candidates_do_not_depend_on_the_order_of_tasks():
     assert propose_candidates(names, {"look": PLANTED[np.ix_(order, order)]}) == propose_candidates(
         TASKS, {"look": PLANTED}
     )
+
+
+def test_a_number_of_groups_that_the_objective_prefers_is_not_tried_again():
+    """A heuristic may give another partition for it: two candidates of one name."""
+    noise, tasks = np.random.default_rng(31).normal(size=(7, 7)), tuple("abcdefg")
+    found = propose_candidates(tasks, {"look": noise + noise.T}, counts=(3,), adapted=False, method="louvain")
+    assert [one.name for one in found] == ["single", "all", "look-3"]
 
 
 def test_one_task_has_one_candidate():

@@ -59,6 +59,8 @@ BAD = [
     ("method: exact", "groups is missing"),
     ("groups: {g1: [cars], g1: [pets, eurosat]}", "line 3, column 22: the key 'g1' is given twice"),
     ("groups: {g1: [cars]}\ngroups: {g1: [pets]}", "the key 'groups' is given twice"),
+    ("groups: {1: [cars, eurosat, pets]}", "a group is named 1, which is no string to YAML; put it in quotes"),
+    ("groups: {yes: [cars, eurosat, pets]}", "a group is named True"),
     ("groups: {../out: [cars, eurosat, pets]}", "cannot be named '../out'"),
     ("groups: {g1: [cars, eurosat, pets]}\nsevers: {}", "unknown key 'severs'; did you mean 'serves'"),
     ("groups: {g1: [cars, eurosat, pets]}\nserves: {cars: g1}", "serves omits the task 'eurosat'; name one of g1"),

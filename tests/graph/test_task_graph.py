@@ -149,7 +149,15 @@ def test_graphml_round_trip(tmp_path):
 
 def test_graphml_writes_only_scalar_attributes(tmp_path):
     attributes = {
-        "a": {"cost": 1, "names": ["x", "y"], "text": "two\x00 lines\n", "none": None, "ready": True, "source": "web"},
+        "a": {
+            "cost": 1,
+            "names": ["x", "y"],
+            "text": "two\x00 lines\n",
+            "none": None,
+            "ready": True,
+            "source": "web",
+            "\x01": 1,
+        },
         "b": {"cost": 1.5},
     }
     TaskGraph(["a", "b"], {"mine": np.eye(2)}, attributes=attributes).save_graphml(tmp_path / "x.graphml")
@@ -161,6 +169,7 @@ def test_graphml_writes_only_scalar_attributes(tmp_path):
         "text": "two  lines ",
         "ready": True,
         "source": "web",
+        " ": 1,
     }
     assert (tmp_path / "x.graphml").read_text().count('attr.name="cost"') == 1
 
@@ -179,6 +188,9 @@ def test_graphml_writes_only_scalar_attributes(tmp_path):
         ({"attributes": {"c": {}}}, "no task 'c'"),
         ({"attributes": {"a": {"id": 1}}}, "without the key 'id'"),
         ({"attributes": {"a": {"cost": float("nan")}}}, "nan in the attributes of 'a'"),
+        ({"attributes": {"a": {"cost": -1}}}, "'cost' of task 'a' is -1, but must be a number of at least 0"),
+        ({"attributes": {"a": {"classes": 2.0}}}, "'classes' of task 'a' is 2.0, but must be a whole number"),
+        ({"attributes": {"a": {"metric": None}}}, "'metric' of task 'a' is None, but must be a string"),
         ({"settings": {"path": object()}}, "in the settings cannot be saved"),
         ({"settings": {1: 2}}, "A key in the settings is not a string"),
     ],
@@ -231,6 +243,7 @@ def edited(tmp_path, edit):
         (lambda c: c.update(edges={}), "'edges' must be a list"),
         (lambda c: c["affinities"].append(c["affinities"][0]), "in 'affinities' is repeated"),
         (lambda c: c["graph"].update(affinities=["a", "a"]), "list of different names"),
+        (lambda c: c["nodes"][0].update(cost="much"), "'cost' of task 'cats' is 'much', but must be a number"),
         (lambda c: c["graph"].update(settings=[]), "'graph.settings' must be a mapping"),
         (lambda c: c.update(nodes=[{"id": f"t{i}"} for i in range(20_000)]), "need more than 1 GiB"),
     ],

@@ -68,8 +68,7 @@ class Candidate:
     @property
     def simplicity(self) -> tuple[int, int, str]:
         """Sorts simple candidates first: alone, together, groups; then those with adaptation; fewer groups first."""
-        order = {SINGLE: 0, ALL: 1, "grouped": 2, "adapted": 3}
-        return order[self.arm], 0 if self.arm == SINGLE else len(self.groups), self.name
+        return self.level, 0 if self.arm == SINGLE else len(self.groups), self.name
 
     @property
     def level(self) -> int:
@@ -128,23 +127,26 @@ def propose_candidates(
     names = check_tasks(tasks)
     found: dict[tuple[tuple[tuple[str, ...], ...], bool], Candidate] = {}
 
-    def add(name: str, groups: Iterable[Iterable[str]]) -> None:
-        candidate = Candidate(name, tuple(map(tuple, groups)))
+    def add(name: str, groups: tuple[tuple[str, ...], ...]) -> None:
+        candidate = Candidate(name, groups)
         if (candidate.groups, False) not in found:
             found[candidate.groups, False] = candidate
             if adapted and candidate.arm != SINGLE:
                 found[candidate.groups, True] = Candidate(ADAPTED_PREFIX + name, candidate.groups, adapted=True)
 
-    add(SINGLE, ([name] for name in names))
-    add(ALL, [names])
+    add(SINGLE, tuple((name,) for name in names))
+    add(ALL, (names,))
     matrices = [(name, "similarity", matrix) for name, matrix in (similarities or {}).items()]
     matrices += [(name, "affinity", matrix) for name, matrix in (affinities or {}).items()]
     for count in (None, *(count for count in dict.fromkeys(counts) if 1 < count < len(names))):
         for name, kind, matrix in matrices:
-            grouping = group_tasks(matrix, names, kind=kind, groups=count, **limits)
-            add(f"{name}-{len(grouping.groups)}", grouping.groups)
-        for name, groups in (partitions or {}).items() if count is None else ():
-            add(f"{name}-{len(tuple(groups))}", groups)
+            if any(one.name == f"{name}-{count}" for one in found.values()):
+                continue  # the objective prefers this number by itself
+            groups = group_tasks(matrix, names, kind=kind, groups=count, **limits).groups
+            add(f"{name}-{len(groups)}", groups)
+        for name, given in (partitions or {}).items() if count is None else ():
+            groups = tuple(map(tuple, given))
+            add(f"{name}-{len(groups)}", groups)
     return tuple(found.values())
 
 

@@ -76,6 +76,8 @@ def read_groups(
     if not isinstance(groups, Mapping) or not groups:
         raise GraphError(f"{file}: groups is {_short(groups)}; give each group a name and a list: g1: [task, task]")
     for name, members in groups.items():
+        if not isinstance(name, str):
+            raise GraphError(f"{file}: a group is named {_short(name)}, which is no string to YAML; put it in quotes")
         if members is None or members == []:
             raise GraphError(f"{file}: group '{name}' is empty; add a task or remove the group")
         wrong = next((m for m in members if not isinstance(m, str)), None) if isinstance(members, list) else members
