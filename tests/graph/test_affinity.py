@@ -9,6 +9,7 @@ import torch
 from support.affinity_losses import TASKS, Bowls, bowls, clip_losses, cross_entropy
 
 from mvlpt.errors import GraphError
+from mvlpt.graph.affinity import transferability_affinity
 from mvlpt.graph.affinity.first_order import RandomProjection, gradient_affinity
 from mvlpt.graph.affinity.lookahead import lookahead_affinity
 from mvlpt.graph.affinity.prompt_gradients import PromptLosses, TaskBatch
@@ -220,6 +221,16 @@ def test_invalid_input_is_refused():
     with pytest.raises(GraphError, match="'plants' has no training images"):
         PromptLosses(model, {**batches, "plants": empty}, cross_entropy)
     broken = bowls()
-    broken.floors[2] = float("nan")
-    with pytest.raises(GraphError, match="'t2' is not finite"):
-        gradient_affinity(broken, lr=0.1)
+    for floor in (float("nan"), float("inf")):
+        broken.floors[0] = floor
+        for measure in (gradient_affinity, lookahead_affinity, transferability_affinity):
+            with pytest.raises(GraphError, match="'t0' or its gradient is not finite at step 1; lower the learning"):
+                measure(broken, lr=0.1)
+
+
+def test_a_step_that_leads_to_infinite_losses_is_refused():
+    losses = bowls()
+    start = losses.point
+    with pytest.raises(GraphError, match="'t0' is not finite after a step on task 't0'; lower the learning rate"):
+        lookahead_affinity(losses, lr=1e200, steps=1)
+    assert torch.equal(losses.point, start)

@@ -5,6 +5,7 @@ Shapes: T tasks, P trained values of the prompt.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -67,14 +68,27 @@ def joint_training(
             viewed: dict[int, Tensor] = {}
             total: Tensor | None = None
             for task in order:
-                value, gradient = losses.gradient(task)
-                if not torch.isfinite(gradient).all() or value != value:
-                    raise GraphError(f"The loss of task '{losses.tasks[task]}' is not finite at step {step + 1}")
+                value, gradient = finite_gradient(losses, task, step)
                 values[task], viewed[task] = value, view(gradient)
                 total = gradient if total is None else total + gradient
             yield Point(values, [viewed[task] for task in range(len(order))])
             if step + 1 < steps:
                 descend(chosen, losses.parameters, total / len(order))
+
+
+def finite_gradient(losses: TaskLosses, task: int, step: int) -> tuple[float, Tensor]:
+    """A task's loss and gradient (P,) before a step, counted from 0.
+
+    Raises:
+        GraphError: one is not finite.
+    """
+    value, gradient = losses.gradient(task)
+    if not (math.isfinite(value) and torch.isfinite(gradient).all()):
+        raise GraphError(
+            f"The loss of task '{losses.tasks[task]}' or its gradient is not finite at step {step + 1}; lower the "
+            "learning rate"
+        )
+    return value, gradient
 
 
 def descend(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], gradient: Tensor) -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 
 import numpy as np
 
+from mvlpt.errors import GraphError
 from mvlpt.graph.affinity.joint_training import MakeOptimizer, Progress, joint_training
 from mvlpt.graph.affinity.prompt_gradients import TaskLosses, flatten, restore_parameters, set_parameters
 
@@ -56,6 +57,11 @@ def lookahead_affinity(
                 for i, gradient in enumerate(point.gradients):
                     set_parameters(losses.parameters, here - lr * gradient)
                     after = np.array([losses.value(j) for j in range(count)])
+                    if len(wrong := np.flatnonzero(~np.isfinite(after))):
+                        raise GraphError(
+                            f"The loss of task '{losses.tasks[wrong[0]]}' is not finite after a step on task "
+                            f"'{losses.tasks[i]}'; lower the learning rate"
+                        )
                     total[i] += relative_gain(before - after, before)
                     if progress is not None:
                         progress(step * count + i + 1, steps * count)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mvlpt.errors import GraphError
-from mvlpt.graph.affinity.joint_training import MakeOptimizer, Progress, descend
+from mvlpt.graph.affinity.joint_training import MakeOptimizer, Progress, descend, finite_gradient
 from mvlpt.graph.affinity.prompt_gradients import TaskLosses, restore_parameters
 
 
@@ -62,13 +62,11 @@ def transferability_affinity(
     if not lr > 0:
         raise GraphError(f"Affinities need a learning rate above 0, not {lr}")
     embeddings = []
-    for task, name in enumerate(losses.tasks):
+    for task in range(len(losses.tasks)):
         with restore_parameters(losses.parameters):
             chosen = optimizer(losses.parameters) if optimizer else torch.optim.SGD(losses.parameters, lr=lr)
             for step in range(steps):
-                value, gradient = losses.gradient(task)
-                if not torch.isfinite(gradient).all() or value != value:
-                    raise GraphError(f"The loss of task '{name}' is not finite at step {step + 1}")
+                _, gradient = finite_gradient(losses, task, step)
                 descend(chosen, losses.parameters, gradient)
                 if progress is not None:
                     progress(task * steps + step + 1, len(losses.tasks) * steps)
