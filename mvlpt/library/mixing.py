@@ -18,7 +18,7 @@ import torch
 from mvlpt.config import Config
 from mvlpt.engine import CONFIG_FILE, TRAINER_REGISTRY, configured_backbone
 from mvlpt.errors import CheckpointError, ConfigError, LibraryError
-from mvlpt.experiment.grouping import task_sources
+from mvlpt.library.embedding import only_task
 from mvlpt.library.entry import Entry
 from mvlpt.library.store import PromptLibrary
 from mvlpt.library.suggest import Suggestion, compatible, suggest_prompts
@@ -71,13 +71,14 @@ def start_of_run(library: str | Path, cfg: Config, count: int = 1, folder: str |
     if not len(opened):
         raise LibraryError(f"{library} holds no prompts; add some: mvlpt library add {library} RUN")
     backbone = configured_backbone(cfg, torch.device("cpu"), "fp32")
-    [source], method = _one_task(cfg), planned(cfg)[0].name
-    fitting = Fitting(opened, *planned(cfg), backbone, source.class_names)
-    found = suggest_prompts(opened, cfg, backbone, method=method, fits=fitting, enough=count)[:count]
+    method, options = planned(cfg)
+    class_names = only_task(cfg).class_names
+    fitting = Fitting(opened, method, options, backbone, class_names)
+    found = suggest_prompts(opened, cfg, backbone, method=method.name, fits=fitting, enough=count)[:count]
     if not found:
-        raise LibraryError(f"{library}: no prompt of the method '{method}' fits this run. {fitting.reasons[0]}")
+        raise LibraryError(f"{library}: no prompt of the method '{method.name}' fits this run. {fitting.reasons[0]}")
     log.info("Starting from %s", "; ".join(f"{', '.join(one.entry.tasks)} ({one.entry.key})" for one in found))
-    return str(start_prompt(opened, found, backbone, source.class_names, file, asked=count))
+    return str(start_prompt(opened, found, backbone, class_names, file, asked=count))
 
 
 def _start_of_begun_run(file: Path, count: int) -> str:
@@ -98,13 +99,6 @@ def _start_of_begun_run(file: Path, count: int) -> str:
             f"{file.parent} holds a run that started with --init-mix {asked}, not {count}; choose another --output-dir"
         )
     return str(file)
-
-
-def _one_task(cfg: Config) -> Sequence[Any]:
-    sources = task_sources(cfg)
-    if len(sources) != 1:
-        raise LibraryError(f"A library suggests prompts for one task, not {len(sources)}; drop --init-from")
-    return sources
 
 
 class Fitting:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mvlpt.errors import CheckpointError, LibraryError
+from mvlpt.errors import CheckpointError, LibraryError, MvlptError
 from mvlpt.io import check_head, file_lock, map_array, read_bytes, read_json, write_file, write_json
 from mvlpt.library.entry import Entry
 from mvlpt.models import PromptFile, load_prompt
@@ -114,6 +114,8 @@ class PromptLibrary:
 
         Raises:
             LibraryError: it was tuned for another backbone, or the folder cannot be a library.
+            LockHeldError: another process is adding a prompt at this moment.
+            RunFolderError: a file cannot be written.
             CheckpointError: the run has no prompt, or a damaged one.
         """
         path = Path(run) / "prompt.safetensors"
@@ -127,6 +129,8 @@ class PromptLibrary:
         vector = np.asarray(embed(), np.float32)
         try:
             return self._store(path, prompt, entry, vector)
+        except MvlptError:  # some are OSErrors, too, and say more
+            raise
         except OSError as error:
             raise LibraryError(
                 f"The library {self.folder} cannot be written ({error.strerror}); choose another folder"
@@ -172,8 +176,8 @@ def _entry_of(prompt: PromptFile, source: str) -> Entry:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Whether it holds nothing but a lock, or prompts whose index was never written."""
-    return {path.name for path in folder.iterdir()} <= {LOCK, PROMPTS, VECTORS}
+    """Whether it holds nothing but hidden files, such as the lock, or prompts whose index was never written."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")} <= {PROMPTS, VECTORS}
 
 
 def _array_bytes(array: np.ndarray) -> bytes:

@@ -12,9 +12,9 @@ from torch import Tensor
 from mvlpt.config import Config
 from mvlpt.data import labels_of
 from mvlpt.data.features import encode_views
-from mvlpt.errors import CheckpointError, LibraryError
-from mvlpt.experiment.grouping import task_sources
-from mvlpt.library.embedding import embedded_task
+from mvlpt.errors import LibraryError
+from mvlpt.graph.embeddings import TaskSource
+from mvlpt.library.embedding import embedded_task, only_task
 from mvlpt.library.entry import Entry
 from mvlpt.library.ranking import rank
 from mvlpt.library.store import PromptLibrary
@@ -67,24 +67,26 @@ def suggest_prompts(
         enough: that many, or ``shortlist`` if it is more.
 
     Raises:
-        LibraryError: the library is empty, has no such prompts, or belongs to another backbone.
+        LibraryError: the library is empty, has no such prompts, or belongs to another backbone, or the configuration
+            names several tasks.
         MvlptError: the task's images cannot be read.
     """
     library.check_backbone(backbone.fingerprint, backbone.name)
+    task = only_task(cfg)
     usable = [i for i, entry in enumerate(library.entries) if _fits(entry, method)]
     if not usable:
         kind = f"prompts of the method '{method}'" if method else "prompts"
         raise LibraryError(f"{library.folder} holds no {kind} that other classes can use; add some: mvlpt library add")
-    order, similarity = rank(embedded_task(cfg, backbone), library.vectors[usable])
+    order, similarity = rank(embedded_task(cfg, backbone, [task]), library.vectors[usable])
     ranked = [Suggestion(library.entries[usable[i]], float(similarity[i])) for i in order]
     if fits is not None:
         ranked = list(islice((one for one in ranked if fits(one.entry)), max(enough, shortlist)))
     if not shortlist or not ranked:
         return ranked
-    images, labels, names = _labelled_images(cfg, backbone)
+    images, labels = _labelled_images(task, cfg, backbone)
     tried = []
     for number, suggestion in enumerate(ranked[:shortlist], 1):
-        prompted = library.prompt(suggestion.entry).build(backbone, names)
+        prompted = library.prompt(suggestion.entry).build(backbone, list(task.class_names))
         loss, accuracy = _measure(prompted, images, labels)
         tried.append(Suggestion(suggestion.entry, suggestion.similarity, loss, accuracy))
         if progress is not None:
@@ -102,21 +104,17 @@ def _fits(entry: Entry, method: str) -> bool:
     return not entry.class_bound and (not method or entry.method == method)
 
 
-def _labelled_images(cfg: Config, backbone: Backbone) -> tuple[Tensor, Tensor, list[str]]:
-    """The task's training images (N, 3, H, W), their labels as rows (N, K), and the class names."""
-    sources = task_sources(cfg)
-    if len(sources) != 1:
-        raise LibraryError(f"A library suggests prompts for one task, not {len(sources)}")
-    [source] = sources
-    items = source.images.data_source
-    if not items:
-        raise CheckpointError(f"Task '{source.name}' has no training images to try prompts on")
-    pixels = encode_views(source.images, lambda batch: batch.flatten(1), batch_size=64).features[0]
-    labels = torch.zeros(len(items), len(source.class_names))
-    for row, item in enumerate(items):
-        labels[row, list(labels_of(item))] = 1
-    images = pixels.view(len(items), 3, *backbone.image_size)
-    return images, labels, list(source.class_names)
+def _labelled_images(task: TaskSource, cfg: Config, backbone: Backbone) -> tuple[Tensor, Tensor]:
+    """The task's training images (N, 3, H, W), those that can be read, and their labels as rows (N, K)."""
+    items = task.images.data_source
+    bank = encode_views(
+        task.images, lambda batch: batch.flatten(1), batch_size=64, on_bad_image=cfg.DATASET.ON_BAD_IMAGE
+    )
+    read = [index for index in range(len(items)) if index not in bank.missing]
+    labels = torch.zeros(len(read), len(task.class_names))
+    for row, index in enumerate(read):
+        labels[row, list(labels_of(items[index]))] = 1
+    return bank.features[0, read].view(len(read), 3, *backbone.image_size), labels
 
 
 @torch.no_grad()

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.toy import toy_config
+from support.toy import draw, toy_config
 from torch.nn import functional as F
 
 from mvlpt.cli import main
 from mvlpt.engine import run_config
 from mvlpt.errors import LibraryError
 from mvlpt.inference import load
-from mvlpt.library import Entry, PromptLibrary, Suggestion, mixture_weights, rank
-from mvlpt.models import load_prompt
+from mvlpt.io import file_lock
+from mvlpt.library import Entry, PromptLibrary, Suggestion, mixture_weights, rank, suggest_prompts
+from mvlpt.models import load_backbone, load_prompt
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -222,6 +223,35 @@ def test_a_lost_prompt_is_named_and_comes_back_with_its_run(library, runs, tmp_p
     opened = PromptLibrary(copy)
     assert opened.entries == PromptLibrary(library).entries
     assert torch.equal(opened.prompt(entry).tensors["ctx"], PromptLibrary(library).prompt(entry).tensors["ctx"])
+
+
+def test_a_library_that_another_process_holds_is_named(library, runs, tmp_path, capsys):
+    copy = shutil.copytree(library, tmp_path / "copy", ignore=shutil.ignore_patterns("*.safetensors"))
+    with file_lock(copy / ".lock"):
+        assert main(["library", "add", str(copy), str(runs / "warm"), "--quiet"]) == 2
+    assert f"Another process holds {copy / '.lock'}; wait for it" in capsys.readouterr().err
+
+
+def test_what_a_killed_writer_leaves_does_not_spoil_the_folder(runs, tmp_path):
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / ".embeddings.npy.0123456789abcdef.tmp").write_bytes(b"half")
+    assert main(["library", "add", str(tmp_path), str(runs / "warm"), "--quiet"]) == 0
+    assert len(PromptLibrary(tmp_path)) == 1
+
+
+def test_images_that_cannot_be_read_are_skipped_where_the_configuration_says_so(library, tmp_path):
+    for name in ("red", "blue"):
+        (tmp_path / name).mkdir()
+        for number in range(6):
+            draw(name, number, "photos").save(tmp_path / name / f"{number}.png")
+    names, images, labels = few_shot(str(tmp_path), 2, 1)
+    Path(images[0]).write_bytes(b"no image")
+    cfg = toy_config("unused", DATASET__DATASET=str(tmp_path), DATASET__ON_BAD_IMAGE="skip")
+    cfg.freeze()
+    best = suggest_prompts(PromptLibrary(library), cfg, load_backbone("embedded"))[0]
+    prompted = load(PromptLibrary(library).prompt_path(best.entry), classes=names)
+    expected = F.cross_entropy(torch.as_tensor(prompted.logits(images[1:])), labels[1:]).item()
+    assert best.loss == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(runs, tmp_path, capsys):
