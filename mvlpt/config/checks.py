@@ -10,6 +10,9 @@ from mvlpt.config.names import is_path_like, split_names
 from mvlpt.config.options import OPTIONS
 from mvlpt.config.values import flatten
 from mvlpt.errors import ConfigError, suggest
+from mvlpt.io import is_possible_path, short_repr
+
+ADAM_FAMILY = ("adam", "amsgrad", "radam", "adamw")
 
 
 def check_config(cfg: CfgNode) -> None:
@@ -33,14 +36,17 @@ def _problems(cfg: CfgNode) -> Iterator[str]:
         problem = OPTIONS[key].problem(value) if key in OPTIONS else ""  # a plugin's own options are in no table
         if problem:
             yield problem
+        if isinstance(value, str) and not is_possible_path(value):
+            yield f"{key} is {short_repr(value)}, which holds a null byte or half of a surrogate pair; take it out"
     shots = cfg.DATASET.NUM_SHOTS
     if shots == 0 or shots < -1:
         yield f"DATASET.NUM_SHOTS is {shots}; give a positive number of images per class, or -1 for all"
     if cfg.DATASET.MERGE_VAL and cfg.DATASET.SAMPLING not in ("elevater", "mvlpt"):
         yield "DATASET.MERGE_VAL needs DATASET.SAMPLING elevater or mvlpt, which cut a fifth off for validation"
     yield from _pseudo_label_problems(cfg.DATASET)
-    if len(cfg.INPUT.SIZE) != 2 or min(cfg.INPUT.SIZE) < 1:
-        yield f"INPUT.SIZE is {cfg.INPUT.SIZE}; give height and width in pixels, for instance (224, 224)"
+    if "gaussian_blur" in cfg.INPUT.TRANSFORMS and cfg.INPUT.GB_K % 2 == 0:
+        yield f"INPUT.GB_K is {cfg.INPUT.GB_K}, but must be odd"
+    yield from _optimiser_problems(cfg.OPTIM)
     if cfg.DATALOADER.TASK_TEMPERATURE <= 0:
         yield f"DATALOADER.TASK_TEMPERATURE is {cfg.DATALOADER.TASK_TEMPERATURE}, but must be above 0"
     names = task_names(cfg)
@@ -50,6 +56,15 @@ def _problems(cfg: CfgNode) -> Iterator[str]:
     paths = any(map(is_path_like, names))  # their tasks' names stand inside
     if names and not paths and evaluation_key not in ("average", *names):
         yield f"DATASET.MULTITASK_EVALKEY is '{evaluation_key}'{suggest(evaluation_key, ['average', *names])}"
+
+
+def _optimiser_problems(node: CfgNode) -> Iterator[str]:
+    """What torch's optimisers refuse."""
+    if node.NAME == "sgd" and node.SGD_NESTEROV and not (node.MOMENTUM > 0 and node.SGD_DAMPNING == 0):
+        yield "OPTIM.SGD_NESTEROV needs OPTIM.MOMENTUM above 0 and OPTIM.SGD_DAMPNING 0"
+    for key in ("ADAM_BETA1", "ADAM_BETA2") if node.NAME in ADAM_FAMILY else ():
+        if node[key] >= 1:
+            yield f"OPTIM.{key} is {node[key]}, but must be below 1"
 
 
 def _pseudo_label_problems(node: CfgNode) -> Iterator[str]:

@@ -62,7 +62,7 @@ def with_bases(path: Path) -> list[tuple[Path, dict[str, Any]]]:
         content = read_yaml(path)
         base = content.pop(BASE, None)
         chain.insert(0, (path, content))
-        if base is not None and (not isinstance(base, str) or "\0" in base):
+        if base is not None and not (isinstance(base, str) and io.is_possible_path(base)):
             raise ConfigError(f"{path}: {BASE} is {base!r}; name one file")
         path = None if base is None else path.parent / base
     return chain

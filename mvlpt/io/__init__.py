@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mvlpt.io.limits import LIMITS, limit
     from mvlpt.io.locks import LockHeldError, LocksUnsupportedError, file_lock, is_locked
     from mvlpt.io.matlab_files import read_matlab
-    from mvlpt.io.names import file_name, path_part
+    from mvlpt.io.names import file_name, is_possible_path, path_part
     from mvlpt.io.pickle_files import PickledObject, read_pickle
     from mvlpt.io.reading import check_regular, decode_text, file_digest, open_regular, read_bytes, read_text
     from mvlpt.io.records import check_head, take_field
@@ -81,7 +81,7 @@ _HOMES = {
     "limits": ("LIMITS", "limit"),
     "locks": ("LockHeldError", "LocksUnsupportedError", "file_lock", "is_locked"),
     "matlab_files": ("read_matlab",),
-    "names": ("file_name", "path_part"),
+    "names": ("file_name", "is_possible_path", "path_part"),
     "pickle_files": ("PickledObject", "read_pickle"),
     "reading": ("check_regular", "decode_text", "file_digest", "open_regular", "read_bytes", "read_text"),
     "records": ("check_head", "take_field"),
@@ -118,6 +118,7 @@ __all__ = [
     "first_line",
     "is_edited",
     "is_locked",
+    "is_possible_path",
     "is_regular_entry",
     "is_script_archive",
     "json_text",

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from mvlpt.errors import MvlptError, RunFolderError
 from mvlpt.io.display import json_text
+from mvlpt.io.names import is_possible_path
 
 REMEDY = "free or choose another folder"
 SETTLED_SECONDS = 2.0  # a temporary file is locked by its writer long before it is this old
@@ -47,6 +48,8 @@ def atomic_write(
     Raises:
         MvlptError: of type ``error``; the folder cannot be written, or the disk is full.
     """
+    if not is_possible_path(path):
+        raise error(f"Cannot write {path}: no file can have this name; {remedy}")
     target, temporary = Path(path), None
     text = {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}
     try:

@@ -60,7 +60,7 @@ def parse_json(
     except RecursionError:
         reason = f"more than {DEEPEST} lists or objects are nested in each other"
     except ValueError as problem:
-        reason = "a number has too many digits" if "digits" in str(problem) else str(problem)
+        reason = str(problem)
     raise error(f"{where} is not readable JSON: {reason}; {remedy}") from None
 
 

@@ -10,6 +10,14 @@ LONGEST = 180  # bytes; file systems take 255, of which endings and temporary na
 _DIGITS = 12  # of the hash
 
 
+def is_possible_path(path: str | os.PathLike[str]) -> bool:
+    """Whether a file can have this path: it holds no null byte, and no half of a surrogate pair."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
+
 def file_name(name: str, ending: str = "") -> str:
     """A name as the name of a file: what file systems refuse becomes ``_``, and a long one is cut and gets a hash.
 

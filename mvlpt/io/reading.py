@@ -12,6 +12,7 @@ from typing import IO
 
 from mvlpt.errors import DataError, MvlptError
 from mvlpt.io.limits import limit
+from mvlpt.io.names import is_possible_path
 
 PIECE = 2**22
 REMEDY = "check the path and the file"
@@ -69,8 +70,8 @@ def open_regular(
     Raises:
         MvlptError: of type ``error``, as :func:`read_bytes`.
     """
-    if "\0" in os.fsdecode(path):
-        raise error(f"{path} cannot be read: embedded null byte; {remedy}")
+    if not is_possible_path(path):
+        raise error(f"{path} cannot be read: no file can have this name; {remedy}")
     try:
         with open(path, "rb", opener=_open_regular) as handle:
             yield handle

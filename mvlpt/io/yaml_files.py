@@ -65,7 +65,7 @@ class _BoundedComposer:
         except yaml.YAMLError:
             raise
         except (ValueError, ArithmeticError, TypeError, LookupError, AttributeError) as problem:
-            reason = "a number has too many digits" if "digits" in str(problem) else str(problem)
+            reason = "a number has too many digits" if "set_int_max_str_digits" in str(problem) else str(problem)
             if isinstance(problem, AttributeError | LookupError):
                 reason = f"this is not a {node.tag.rpartition(':')[2]}"
             _refuse(node.start_mark, reason)

@@ -9,8 +9,6 @@ from mvlpt.config import OPTIONS, Option, options_in, suggest_key
 from mvlpt.errors import ConfigError
 from mvlpt.report.sheets import Column, Entry, Sheet, markdown
 
-KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a string"}
-
 
 def find_options(word: str = "") -> list[Option]:
     """All options, those of a section, or those with a word in their name or help.
@@ -52,7 +50,7 @@ def options_sheet(options: Iterable[Option]) -> Sheet:
 
 def explain_option(option: Option) -> str:
     """All that is known of an option, in a few lines."""
-    takes = ", ".join(map(as_word, option.choices)) or KINDS.get(type(option.default), "a list")
+    takes = ", ".join(map(as_word, option.choices)) or option.kind
     if option.minimum is not None:
         takes += f", at least {option.minimum:g}"
     if option.maximum is not None:

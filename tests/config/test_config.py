@@ -143,6 +143,50 @@ def test_checks_report_every_problem():
         assert part in message
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("INPUT.SIZE a,b", "INPUT.SIZE is ('a', 'b'), but must be a list of 2 whole numbers"),
+        ("INPUT.SIZE (48.5,48)", "INPUT.SIZE is (48.5, 48), but must be a list of 2 whole numbers"),
+        ("INPUT.SIZE (48,)", "INPUT.SIZE is (48,), but must be a list of 2 whole numbers"),
+        ("INPUT.SIZE (48,True)", "INPUT.SIZE is (48, True), but must be"),
+        ("INPUT.SIZE (0,48)", "INPUT.SIZE is (0, 48), but each value must be at least 1"),
+        ("INPUT.PIXEL_MEAN (1,2)", "INPUT.PIXEL_MEAN is [1, 2], but must be a list of 3 numbers"),
+        ("INPUT.PIXEL_STD (1,1,1e999)", "INPUT.PIXEL_STD is [1, 1, inf], but must be a list of 3 numbers"),
+        ("INPUT.RRCROP_SCALE (-1,-1)", "INPUT.RRCROP_SCALE is (-1, -1), but each value must be at least 0"),
+        ("OPTIM.STEPSIZE x", "OPTIM.STEPSIZE is ('x',), but must be a list of whole numbers"),
+        ("RUN.LOGGER (1,)", "RUN.LOGGER is (1,), but must be a list of strings"),
+        ("INPUT.TRANSFORMS gaussian_blur INPUT.GB_K 2", "INPUT.GB_K is 2, but must be odd"),
+        ("OPTIM.NAME adamw OPTIM.ADAM_BETA2 1", "OPTIM.ADAM_BETA2 is 1.0, but must be below 1"),
+        ("OPTIM.NAME sgd OPTIM.SGD_NESTEROV True OPTIM.MOMENTUM 0", "OPTIM.SGD_NESTEROV needs OPTIM.MOMENTUM above 0"),
+        ("OUTPUT_DIR a\0b", "OUTPUT_DIR is 'a\\x00b', which holds a null byte"),
+        ("DATASET.ROOT a\ud800", "DATASET.ROOT is 'a\\ud800', which holds a null byte or half of a surrogate pair"),
+    ],
+)
+def test_values_that_would_fail_later_are_refused(words, expected):
+    cfg = get_cfg_default()
+    cfg.merge_from_list(words.split(" "))
+    with pytest.raises(ConfigError) as caught:
+        check_config(cfg)
+    assert expected in str(caught.value)
+
+
+def test_lists_hold_what_their_defaults_hold():
+    cfg = get_cfg_default()
+    words = [
+        "INPUT.PIXEL_MEAN",
+        "(0,0.5,1)",
+        "OPTIM.STEPSIZE",
+        "(30,60)",
+        "RUN.LOGGER",
+        "csv",
+        "INPUT.TRANSFORMS",
+        "()",
+    ]
+    cfg.merge_from_list([*words, "OUTPUT_DIR", "caf\udce9"])  # a name that is not UTF-8
+    check_config(cfg)
+
+
 def test_defaults_pass_their_own_checks_and_are_never_shared():
     check_config(get_cfg_default())
     one, other = get_cfg_default(), get_cfg_default()
@@ -166,6 +210,10 @@ def test_a_file_builds_on_its_base(tmp_path):
     cfg = get_cfg_default()
     cfg.merge_from_file(path)
     assert (cfg.OPTIM.LR, cfg.OPTIM.MAX_EPOCH) == (0.25, 7)
+    path.write_text('_BASE_: "\\ud800"\n')
+    with pytest.raises(ConfigError, match="name one file"):
+        get_cfg_default().merge_from_file(path)
+    path.write_text("_BASE_: ../base.yaml\n")
     (tmp_path / "base.yaml").write_text("_BASE_: below/own.yaml\n")
     with pytest.raises(ConfigError, match="builds on itself"):
         get_cfg_default().merge_from_file(path)

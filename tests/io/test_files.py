@@ -72,6 +72,9 @@ def test_errors_are_of_the_callers_type_and_name_file_reason_and_remedy(tmp_path
         write_file(tmp_path / "file" / "below", "x")
     with pytest.raises(DataError, match=r"Cannot write .*file/below: .*; set A_KEY"):
         write_file(tmp_path / "file" / "below", "x", error=DataError, remedy="set A_KEY")
+    for name in ("nul\0byte", "half\ud800"):
+        with pytest.raises(RunFolderError, match=r"Cannot write .*: no file can have this name; free or choose"):
+            write_file(tmp_path / name, "x")
 
     def full(number):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -34,7 +34,8 @@ def test_only_regular_files_of_a_limited_size(tmp_path):
     assert "/dev/zero is not a regular file" in refused(lambda: read_bytes("/dev/zero"))
     assert "does not exist" in refused(lambda: read_bytes(tmp_path / "none"))
     assert refused(lambda: read_bytes(tmp_path / "none", missing="Make it first")) == "Make it first"
-    assert "cannot be read" in refused(lambda: read_bytes("nul\0byte"))
+    for name in ("nul\0byte", "half\ud800"):
+        assert "cannot be read: no file can have this name" in refused(lambda name=name: read_bytes(tmp_path / name))
     os.symlink(path, tmp_path / "link")
     assert read_bytes(tmp_path / "link") == b"12345"
 
@@ -72,6 +73,7 @@ def test_text_is_utf8_with_or_without_a_mark(tmp_path):
         (b"[" * 65 + b"]" * 65, "more than 64 lists or objects"),
         (b'{"a":' * 70 + b"1" + b"}" * 70, "more than 64 lists or objects"),
         (b"1" * 5000, "a number has too many digits"),
+        (b'{"digits": 1, "digits": 2}', "the key 'digits' is given twice"),
     ],
 )
 def test_json_that_is_refused(tmp_path, content, expected):
@@ -124,6 +126,7 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("!!python/object/apply:os.system ['false']", "line 1, column 1: could not determine a constructor"),
         ("a: \x00", "special characters are not allowed"),
         ("a: *b", "found undefined alias"),
+        ("a: !!int digits", "line 1, column 4: invalid literal for int() with base 10: 'digits'"),
         ("[a]: 1", "unhashable key"),
         ("a: 1\n---\nb: 2", "single document"),
     ],

@@ -6,7 +6,7 @@ from mvlpt.config.options.option import Section
 
 INPUT = Section("INPUT")
 add = INPUT.add
-add("SIZE", (224, 224), "height and width of an image in pixels")
+add("SIZE", (224, 224), "height and width of an image in pixels", minimum=1, length=2)
 add("INTERPOLATION", "bilinear", "how images are resized: bilinear, bicubic or nearest")
 add("TRANSFORMS", (), "the steps from a training image to a view, such as random_resized_crop, random_flip, normalize")
 add("NO_TRANSFORM", False, "train on the views of evaluation")
@@ -17,23 +17,34 @@ add(
     choices=("task", "center", "squash"),
     ours=True,
 )
-add("PIXEL_MEAN", [0.485, 0.456, 0.406], "mean of the red, green and blue values that the backbone was trained with")
-add("PIXEL_STD", [0.229, 0.224, 0.225], "standard deviation of the same")
+add(
+    "PIXEL_MEAN",
+    [0.485, 0.456, 0.406],
+    "mean of the red, green and blue values that the backbone was trained with",
+    length=3,
+)
+add("PIXEL_STD", [0.229, 0.224, 0.225], "standard deviation of the same", minimum=1e-6, length=3)
 add("CROP_PADDING", 4, "pixels added on each side before random_crop")
-add("RRCROP_SCALE", (0.08, 1.0), "smallest and largest share of the image's area that random_resized_crop takes")
+add(
+    "RRCROP_SCALE",
+    (0.08, 1.0),
+    "smallest and largest share of the image's area that random_resized_crop takes",
+    minimum=0,
+    length=2,
+)
 add("CUTOUT_N", 1, "squares that cutout removes")
 add("CUTOUT_LEN", 16, "side of such a square in pixels")
 add("GN_MEAN", 0.0, "mean of the noise that gaussian_noise adds")
 add("GN_STD", 0.15, "standard deviation of the same")
 add("RANDAUGMENT_N", 2, "operations that randaugment applies")
-add("RANDAUGMENT_M", 10, "their magnitude, 0 to 30")
-add("COLORJITTER_B", 0.4, "range of brightness in colorjitter")
-add("COLORJITTER_C", 0.4, "range of contrast in colorjitter")
-add("COLORJITTER_S", 0.4, "range of saturation in colorjitter")
-add("COLORJITTER_H", 0.1, "range of hue in colorjitter")
-add("RGS_P", 0.2, "probability of random_grayscale")
-add("GB_P", 0.5, "probability of gaussian_blur")
-add("GB_K", 21, "size of its kernel in pixels")
+add("RANDAUGMENT_M", 10, "their magnitude", minimum=0, maximum=30)
+add("COLORJITTER_B", 0.4, "range of brightness in colorjitter", minimum=0)
+add("COLORJITTER_C", 0.4, "range of contrast in colorjitter", minimum=0)
+add("COLORJITTER_S", 0.4, "range of saturation in colorjitter", minimum=0)
+add("COLORJITTER_H", 0.1, "range of hue in colorjitter", minimum=0, maximum=0.5)
+add("RGS_P", 0.2, "probability of random_grayscale", minimum=0, maximum=1)
+add("GB_P", 0.5, "probability of gaussian_blur", minimum=0, maximum=1)
+add("GB_K", 21, "size of its kernel in pixels, an odd number", minimum=1)
 
 DATASET = Section("DATASET")
 add = DATASET.add

@@ -100,7 +100,15 @@ add(
     since="0.2.0",
     ours=True,
 )
-add("THREADS", 0, "CPU threads of torch; 0 leaves torch's own choice", minimum=0, affects_results=False, ours=True)
+add(
+    "THREADS",
+    0,
+    "CPU threads of torch; 0 leaves torch's own choice",
+    minimum=0,
+    maximum=1024,
+    affects_results=False,
+    ours=True,
+)
 add(
     "MICRO_BATCHES",
     1,
