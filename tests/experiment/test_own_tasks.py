@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import yaml
+from support.experiments import option
 from support.photos import FILE, write_photos
 
 from mvlpt.errors import ConfigError
@@ -70,6 +71,22 @@ def test_folders_bear_the_names_of_tasks(here):
     assert {f"{parent}/birds", f"{parent}/Trees", f"{parent}/{spaced}"} <= names
     assert "MVLPT-CoOp/pair/1shot/seed1/birds+Trees" in names
     assert not any("study" in name for name in names)
+
+
+def test_commands_name_full_paths_since_jobs_run_in_another_folder(here):
+    (here / "mine.yaml").write_text("name: mine\nimages: cats\n")
+    (here / "weights.pt").write_bytes(b"")
+    (here / "openai").mkdir()
+    (here / "vpt.yaml").write_text(
+        "TRAINER: {NAME: MVLPT-VPT}\nMODEL: {BACKBONE: {NAME: ViT-B-16, PRETRAINED: weights.pt}}\n"
+    )
+    experiment = Experiment(tasks=("mine.yaml",), trainers=("vpt.yaml",), seeds=(1,), arms=("single",))
+    (job,) = build_plan(experiment, here / "out")
+    assert option(job, "--dataset") == f"{here}/mine.yaml"
+    assert option(job, "MODEL.BACKBONE.PRETRAINED") == f"{here}/weights.pt"
+    tagged = dataclasses.replace(experiment, backbone={"name": "ViT-B-16", "pretrained": "openai"})
+    (job,) = build_plan(tagged, here / "out")
+    assert option(job, "MODEL.BACKBONE.PRETRAINED") == "openai", "which is a tag, whatever lies here"
 
 
 @pytest.mark.parametrize("arm", ["single", "pair", "transfer", "adapted"])

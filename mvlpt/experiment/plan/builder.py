@@ -16,7 +16,7 @@ from mvlpt.experiment.arms import Run, StartPrompt, planned_runs
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import CostModel
 from mvlpt.experiment.costs.tuning import tuning_of
-from mvlpt.experiment.plan.commands import STORE, config_word, run_command
+from mvlpt.experiment.plan.commands import STORE, config_word, full_paths, run_command
 from mvlpt.experiment.plan.earlier import EarlierJobs
 from mvlpt.experiment.plan.features import FeatureJobs
 from mvlpt.experiment.plan.start_shares import with_start_share
@@ -103,7 +103,8 @@ class _Builder:
         if ident not in self.jobs:
             group = self._earlier.group(ident, run.group)
             labels |= {"RUN.GROUP": group} if group else {}
-            run = dataclasses.replace(run, name=self._earlier.name(ident, run.name), group=group)
+            options = {**run.options, **full_paths(cfg)}
+            run = dataclasses.replace(run, name=self._earlier.name(ident, run.name), group=group, options=options)
             features = self._features.of_run(run, cfg)  # before the run that needs them
             self.jobs[ident] = self._job(ident, run, cfg, {**run.options, **labels}, features, start)
         return self.jobs[ident]

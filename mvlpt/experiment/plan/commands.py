@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from yacs.config import CfgNode
+
 import mvlpt
-from mvlpt.config import find_config
+from mvlpt.config import find_config, flatten, is_path_like
 from mvlpt.dassl import plugin_roots
 from mvlpt.experiment.arms import Run
 
 STORE = "features/store"  # below the experiment's folder: image features that several runs read
+PATHS = ("DATASET.ROOT", "DATASET.SAMPLES", "MODEL.BACKBONE.NAME", "MODEL.BACKBONE.PRETRAINED", "RUN.INIT_FROM")
+LOCAL = "local-dir:"  # begins the name of a backbone in a folder
 QUIET = ("RUN.TENSORBOARD", "False", "RUN.THREADS", "1")
 
 
@@ -45,6 +49,19 @@ def run_command(
     return (*words, *QUIET)
 
 
+def full_paths(cfg: CfgNode) -> dict[str, str]:
+    """Options of a run that name files or folders from the current one, with full paths: jobs run in another folder."""
+    found, options = {}, dict(flatten(cfg))
+    for key in PATHS:
+        value = str(options[key])
+        start = LOCAL if value.startswith(LOCAL) else ""
+        path = os.path.abspath(value[len(start) :])
+        tag = key.startswith("MODEL.") and not start  # or else a file; a folder may be called as a tag is
+        if value and (os.path.isfile(path) if tag else os.path.exists(path)) and path != value[len(start) :]:
+            found[key] = start + path
+    return found
+
+
 def config_word(file: str) -> str:
     """A configuration file as a command names it: a shipped one by its short name, another by its absolute path."""
     found, package = find_config(file, plugin_roots()).resolve(), Path(mvlpt.__file__).parent
@@ -56,4 +73,4 @@ def config_word(file: str) -> str:
 
 def _task_word(task: str) -> str:
     """A task as a command names it: a file or a folder by its absolute path."""
-    return os.path.abspath(task) + "/" * task.endswith("/") if os.path.exists(task) and "/" in task else task
+    return os.path.abspath(task) + "/" * task.endswith("/") if os.path.exists(task) and is_path_like(task) else task
