@@ -33,19 +33,22 @@ def test_paths_start_at_the_file_and_then_at_the_current_folder(here):
     (here / "study" / "mine.py").write_text("")
     (here / "study" / "mine.yaml").write_text("TRAINER: {NAME: CoOp}\n")
     (here / "study" / "data").mkdir()
+    (here / "study" / "w.pt").write_bytes(b"")
     file = write(
         here / "study" / "e.yaml",
         tasks=["birds/", "cats/", "weather-plain", str(here / "cats")],
         trainers=["mine.yaml", FILE],
         plugins="./mine.py",
-        root="./data",
+        root="data",
         grouping={"file": "./g.yaml"},
+        backbone={"name": "ViT-B-16", "pretrained": "w.pt"},
     )
     experiment = load_experiment(file)
     assert experiment.tasks == (f"{here}/study/birds/", "cats/", "weather-plain", str(here / "cats"))
     assert experiment.trainers == (f"{here}/study/mine.yaml", FILE)
     assert experiment.plugins == (f"{here}/study/mine.py",)
     assert experiment.root == f"{here}/study/data"
+    assert experiment.backbone["pretrained"] == f"{here}/study/w.pt"
     assert experiment.grouping["file"] == "./g.yaml"  # is in neither folder; its reader says so
 
 
