@@ -58,6 +58,11 @@ class Attempt:
         """Job id and number: which attempt this is."""
         return self.job.id, self.number
 
+    @property
+    def working_folder(self) -> Path:
+        """The folder in which the command runs."""
+        return self.cwd or self.root
+
 
 @dataclass(frozen=True)
 class AttemptResult:

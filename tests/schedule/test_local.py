@@ -88,8 +88,9 @@ def test_a_program_that_does_not_exist_is_bad_input(local, tmp_path):
     assert "'no-such-program' cannot be started: No such file" in ended.reason
 
 
-def test_a_folder_to_run_in_that_does_not_exist_is_bad_input(local, tmp_path):
-    local.start(attempt(tmp_path, "true", cwd=tmp_path / "gone"), local.slots()[0])
+@pytest.mark.parametrize("command", ["true", ["mvlpt", "--version"]], ids=["program", "inside"])
+def test_a_folder_to_run_in_that_does_not_exist_is_bad_input(local, tmp_path, command):
+    local.start(attempt(tmp_path, command, cwd=tmp_path / "gone"), local.slots()[0])
     ended = next_ended(local)
     assert (ended.status, ended.reason) == (2, f"the folder in which it is to run, {tmp_path}/gone, does not exist")
 

@@ -10,7 +10,7 @@ import time
 import traceback
 from contextlib import ExitStack
 
-from mvlpt.errors import INTERRUPTED
+from mvlpt.errors import BAD_INPUT, INTERRUPTED
 from mvlpt.runtime import StopRequest
 from mvlpt.schedule.attempts import (
     FAILED,
@@ -64,6 +64,8 @@ def run_attempt(
         finish(TIMED_OUT, f"did not stop within {attempt.grace:g} s after its time limit of {attempt.time_limit:g} s")
         os.kill(os.getpid(), signal.SIGKILL)
 
+    if not attempt.working_folder.is_dir():
+        return finish(BAD_INPUT, f"the folder in which it is to run, {attempt.working_folder}, does not exist")
     with ExitStack() as stack:
         if capture:
             stack.enter_context(output_to(attempt.folder / OUTPUT))

@@ -18,7 +18,7 @@ def command_environment(attempt: Attempt) -> Iterator[None]:
     """Folder, environment and ``sys.argv`` of a command that runs in this process; all put back afterwards."""
     folder, arguments = os.getcwd(), sys.argv
     before: Mapping[str, str | None] = {name: os.environ.get(name) for name in attempt.environment}
-    os.chdir(attempt.cwd or attempt.root)
+    os.chdir(attempt.working_folder)
     os.environ.update(attempt.environment)
     sys.argv = list(attempt.command)
     try:

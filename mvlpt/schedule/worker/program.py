@@ -66,7 +66,11 @@ class Program:
                 process = self._process = self._start(command)
             except (OSError, ValueError, subprocess.SubprocessError) as error:
                 _running.discard(self)
-                return CANNOT_START, self._why(command[0], error), 0.0
+                return (
+                    CANNOT_START,
+                    f"'{command[0]}' cannot be started: {getattr(error, 'strerror', None) or error}",
+                    0.0,
+                )
             if self._pending is not None:
                 self._send(self._pending)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its id stays taken until we have killed the group
@@ -83,18 +87,12 @@ class Program:
         _prctl()  # loaded before the fork, after which locks of other threads may never be released
         return subprocess.Popen(
             command,
-            cwd=self._attempt.cwd or self._attempt.root,
+            cwd=self._attempt.working_folder,
             env={**os.environ, **self._attempt.environment},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
-
-    def _why(self, program: str, error: Exception) -> str:
-        folder = self._attempt.cwd or self._attempt.root
-        if not folder.is_dir():
-            return f"the folder in which it is to run, {folder}, does not exist"
-        return f"'{program}' cannot be started: {getattr(error, 'strerror', None) or error}"
 
     def terminate(self) -> None:
         """Asks the program to end."""
