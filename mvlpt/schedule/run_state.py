@@ -156,16 +156,13 @@ class RunState:
         self._update_ready(self.records)
         self.changed = True
 
-    def due(self) -> list[str]:
+    def due(self) -> set[str]:
         """The ready jobs whose retry, if they wait for one, may start now."""
-        now = self._timer()
-        return [ident for ident in self.ready if self._retry_time(ident) <= now]
+        return self.ready - self._pauses().keys()
 
     def next_retry(self) -> float | None:
         """Seconds until the next retry is due; None where no job waits for one."""
-        now = self._timer()
-        pauses = [self._retry_time(ident) - now for ident in self.ready if self._retry_time(ident) > now]
-        return min(pauses, default=None)
+        return min(self._pauses().values(), default=None)
 
     def is_over(self) -> bool:
         """Whether nothing runs and nothing is left that could."""
@@ -175,8 +172,14 @@ class RunState:
         """Lets a job wait, but never longer than a retry may."""
         self._retry_times[ident] = self._timer() + min(max(seconds, 0.0), self.options.longest_backoff)
 
-    def _retry_time(self, ident: str) -> float:
-        return self._retry_times.get(ident, 0.0) if self.records[ident].retry_at else 0.0
+    def _pauses(self) -> dict[str, float]:
+        """Seconds until the retry of each ready job that waits for one."""
+        now = self._timer()
+        return {
+            ident: moment - now
+            for ident, moment in self._retry_times.items()
+            if moment > now and ident in self.ready and self.records[ident].retry_at
+        }
 
     def _update_ready(self, idents: Iterable[str]) -> None:
         for ident in idents:

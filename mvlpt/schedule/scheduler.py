@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import os
 import socket
@@ -199,10 +200,11 @@ class Scheduler:
 
     def _start_ready(self) -> None:
         """Starts the most urgent jobs on the free slots."""
-        state = self._state
-        if not state.ready or len(state.assigned) >= len(self._slots):
+        state, free = self._state, len(self._slots) - len(self._state.assigned)
+        if not state.ready or free <= 0:
             return
-        due = sorted(state.due(), key=lambda ident: (-self._estimates.ranks[ident], ident))
+        # Each job that is looked at takes a slot or reserves one, so that no more than these can start.
+        due = heapq.nsmallest(free, state.due(), key=lambda ident: (-self._estimates.ranks[ident], ident))
         memory = {name: self.plan[ident].memory_mb for name, ident in state.assigned.items()}
         for ident, slot in assign([(ident, self.plan[ident].memory_mb) for ident in due], self._slots, memory):
             attempt = state.start(self.plan[ident], slot)
