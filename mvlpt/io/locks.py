@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mvlpt.errors import MvlptError
+
+TRIES, PAUSE = 5, 0.02  # seconds: whoever only asks by is_locked holds a lock for less
 
 
 class LockHeldError(MvlptError, BlockingIOError):
@@ -35,17 +38,24 @@ def file_lock(path: str | os.PathLike[str]) -> Iterator[int]:
     folder = target.is_dir()
     number = os.open(target, os.O_RDONLY if folder else os.O_RDWR | os.O_CREAT, 0o666)
     try:
+        _acquire(number, target)
+        yield number
+    finally:
+        os.close(number)
+
+
+def _acquire(number: int, target: Path) -> None:
+    for left in reversed(range(TRIES)):
         try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LockHeldError(f"Another process holds {target}; wait for it or stop it") from None
+            if not left:
+                raise LockHeldError(f"Another process holds {target}; wait for it or stop it") from None
+            time.sleep(PAUSE)
         except OSError as error:
             raise LocksUnsupportedError(
                 f"The file system of {target} has no locks ({error.strerror}); choose a folder on another one"
             ) from error
-        yield number
-    finally:
-        os.close(number)
 
 
 def is_locked(path: str | os.PathLike[str]) -> bool:

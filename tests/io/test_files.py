@@ -1,6 +1,7 @@
 """Writing: whole files or none, with the permissions of a plain open, from many threads and past killed processes."""
 
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -202,6 +203,15 @@ def test_one_process_holds_a_lock_and_its_death_releases_it(tmp_path, folder):
     with file_lock(path):
         assert is_locked(path)
     assert not is_locked(path)
+
+
+def test_whoever_only_looks_whether_a_lock_is_held_keeps_nobody_out(tmp_path, monkeypatch):
+    number = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as is_locked does for a moment
+    monkeypatch.setattr("mvlpt.io.locks.time.sleep", lambda seconds: fcntl.flock(number, fcntl.LOCK_UN))
+    with file_lock(tmp_path / "lock"):
+        pass
+    os.close(number)
 
 
 def test_a_lock_that_nobody_made_is_not_held(tmp_path):
