@@ -22,6 +22,7 @@ from mvlpt.report.jobs import (
 )
 from mvlpt.schedule import (
     PLAN_FILE,
+    check_free,
     check_trust,
     cpu_slots,
     holder,
@@ -125,6 +126,7 @@ def _plan(args: argparse.Namespace) -> int:
 def _save(target: Target) -> None:
     """Writes the plan of an experiment file, if the user named the folder."""
     if target.built and target.root is not None:
+        check_free(target.root)
         save_plan(target.plan, target.root / PLAN_FILE)
         trust(target.plan)
         show(f"plan: {target.root / PLAN_FILE}")

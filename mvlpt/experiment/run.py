@@ -26,7 +26,7 @@ from mvlpt.experiment.search.space import searches
 from mvlpt.experiment.spec import Experiment, load_experiment
 from mvlpt.graph import Grouping
 from mvlpt.io import listed
-from mvlpt.schedule import PLAN_FILE, Plan, RunCommand, RunOptions, Slot, load_plan
+from mvlpt.schedule import PLAN_FILE, Plan, RunCommand, RunOptions, Slot, check_free, load_plan
 
 MOST_NAMED = 5  # runs, in a line
 State = Literal["grouped", "finished", "incomplete", "interrupted"]
@@ -118,6 +118,7 @@ def run_experiment(
     """
     experiment, experiment_file = _loaded(experiment, experiment_file)
     folder = Path(root)
+    check_free(folder)
     chosen = options or RunOptions.from_settings(experiment.executor)
     experiment = _checked(experiment, folder)
     chosen.check(run_command)

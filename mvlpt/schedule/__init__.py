@@ -19,7 +19,7 @@ from mvlpt.schedule.executors import (
 )
 from mvlpt.schedule.jobs import KINDS, Job, Plan, job_id
 from mvlpt.schedule.journal import read_events, read_records
-from mvlpt.schedule.lock import holder, is_running
+from mvlpt.schedule.lock import check_free, holder, is_running
 from mvlpt.schedule.plan_file import FILE as PLAN_FILE
 from mvlpt.schedule.plan_file import load_plan, save_plan
 from mvlpt.schedule.priorities import lower_bound, upward_ranks
@@ -55,6 +55,7 @@ __all__ = [
     "Snapshot",
     "attempt_folder",
     "check_executor",
+    "check_free",
     "check_trust",
     "corrected_plan",
     "cpu_slots",

@@ -51,10 +51,7 @@ class SchedulerLock:
                 os.ftruncate(number, 0)
                 os.pwrite(number, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode(), 0)
             except LockHeldError:
-                raise FolderTakenError(
-                    f"Another scheduler works on {self._root} ({holder(self._root)});"
-                    " wait for it, stop it, or choose another folder"
-                ) from None
+                raise _taken(self._root) from None
             except LocksUnsupportedError as error:
                 raise ScheduleError(
                     f"The file system of {self._root} has no locks, so nothing would keep a second scheduler out;"
@@ -86,3 +83,19 @@ def holder(root: Path) -> str:
 def is_running(root: Path) -> bool:
     """Whether a scheduler holds the folder at this moment."""
     return is_locked(root / FILE)
+
+
+def check_free(root: Path) -> None:
+    """Refuses a folder that a scheduler holds, before anything in it is changed.
+
+    Raises:
+        FolderTakenError: the message names the scheduler's host and process.
+    """
+    if is_running(root):
+        raise _taken(root)
+
+
+def _taken(root: Path) -> FolderTakenError:
+    return FolderTakenError(
+        f"Another scheduler works on {root} ({holder(root)}); wait for it, stop it, or choose another folder"
+    )

@@ -3,7 +3,7 @@
 import pytest
 from support.experiments import run_here, toy_experiment
 
-from mvlpt.errors import ConfigError, PlanError
+from mvlpt.errors import ConfigError, PlanError, ScheduleError
 from mvlpt.experiment import (
     JobsChanged,
     JobsEnded,
@@ -17,6 +17,7 @@ from mvlpt.experiment import (
 from mvlpt.report.results import experiment_tables, results_table
 from mvlpt.report.results.selection import find_method
 from mvlpt.schedule import PLAN_FILE, RunOptions
+from mvlpt.schedule.lock import SchedulerLock
 
 
 def run(root, **changes):
@@ -56,6 +57,14 @@ def test_other_options_are_kept_out_of_the_folder(finished):
     root, _, _ = finished
     with pytest.raises(PlanError, match="holds another experiment"):
         run(root, options={"OPTIM.MAX_EPOCH": 2})
+
+
+def test_a_folder_in_which_a_scheduler_works_keeps_its_plan(finished):
+    root, _, _ = finished
+    before = (root / PLAN_FILE).read_bytes()
+    with SchedulerLock(root), pytest.raises(ScheduleError, match="Another scheduler works on"):
+        run(root, seeds=(1, 2))
+    assert (root / PLAN_FILE).read_bytes() == before
 
 
 def test_a_task_that_is_added_later_and_missing_is_refused_too(finished):

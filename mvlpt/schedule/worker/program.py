@@ -66,11 +66,8 @@ class Program:
                 process = self._process = self._start(command)
             except (OSError, ValueError, subprocess.SubprocessError) as error:
                 _running.discard(self)
-                return (
-                    CANNOT_START,
-                    f"'{command[0]}' cannot be started: {getattr(error, 'strerror', None) or error}",
-                    0.0,
-                )
+                why = getattr(error, "strerror", None) or error
+                return CANNOT_START, f"'{command[0]}' cannot be started: {why}", 0.0
             if self._pending is not None:
                 self._send(self._pending)
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its id stays taken until we have killed the group
