@@ -87,7 +87,11 @@ def _agreed(going: Sequence[Removal]) -> bool:
             "There is no terminal to ask on, so nothing was removed; add --yes, or --dry-run to look only"
         )
     size = size_word(sum(removal.run.size for removal in going))
-    return input(f"Remove {_runs(len(going))}, {size}? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        answer = input(f"Remove {_runs(len(going))}, {size}? [y/N] ")
+    except EOFError:  # Ctrl-D
+        answer = ""
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _runs(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import functools
 import io
 import os
@@ -21,6 +22,7 @@ from mvlpt.errors import (
     DISK_FULL,
     INTERRUPTED,
     OUT_OF_MEMORY,
+    ConfigError,
     MvlptError,
     is_disk_full,
     is_out_of_files,
@@ -53,6 +55,19 @@ def command_parser(command: str, description: str, epilog: str) -> argparse.Argu
     )
 
 
+def names_of_classes(given: str | None) -> list[str] | None:
+    """The names after ``--classes``, separated by commas or lines, some perhaps in quotes; ``None`` without the option.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if given is None:
+        return None
+    if not given.strip(", \r\n"):
+        raise ConfigError("--classes names no class; give names separated by commas")
+    return [name for line in csv.reader(given.splitlines(), skipinitialspace=True) for name in line]
+
+
 def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
     """Turns errors that a user can fix into one sentence and an exit status.
 
@@ -63,7 +78,9 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
     def guarded(*args: Any, **kwargs: Any) -> int:
         try:
             with _quiet_threads(), _printable():
-                return program(*args, **kwargs) or 0
+                status = program(*args, **kwargs) or 0
+                _flush_output()
+                return status
         except MvlptError as error:
             lines = str(error).split(NEWLINE)[:MOST_LINES]
             print(f"error: {NEWLINE.join(map(sentence, lines))}", file=sys.stderr)
@@ -72,7 +89,7 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
             print(f"{clean_text(stopped)}; the state is saved, add --resume to continue", file=sys.stderr)
             return INTERRUPTED
         except BrokenPipeError:  # the reader, such as `head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would try again at its end
+            _drop_output()
             return 0
         except KeyboardInterrupt:
             print("interrupted; what was saved before stays usable", file=sys.stderr)
@@ -96,6 +113,20 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
             return OUT_OF_MEMORY
 
     return guarded
+
+
+def _flush_output() -> None:
+    """Writes out what was printed, here, where an error becomes a sentence."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        _drop_output()
+        raise
+
+
+def _drop_output() -> None:
+    """Drops what could not be written to the standard output; Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from mvlpt.cli import experiment
 from mvlpt.cli.common import exit_status, output_width, program_name, show
 from mvlpt.cli.parser import CommandParser
 from mvlpt.engine import RESULTS_FILE
+from mvlpt.errors import ConfigError
 from mvlpt.report.results import MARKDOWN, experiment_tables, rich_tables, save_arms_figure
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Runs the demo; returns the exit status."""
     args, started = build_parser().parse_args(argv), time.monotonic()
+    if args.workers < 0:
+        raise ConfigError(f"--workers is {args.workers}; give 1 or more, or leave it out")
     words = ["--config-file", args.config_file, "--output-dir", args.output_dir]
     words += ["--slots", str(args.workers)] if args.workers else []
     words += ["--dry-run"] if args.dry_run else []

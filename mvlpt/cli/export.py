@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import csv
 
-from mvlpt.cli.common import command_parser, exit_status, show
+from mvlpt.cli.common import command_parser, exit_status, names_of_classes, show
 from mvlpt.errors import ConfigError
 from mvlpt.runtime import setup_logging
 
@@ -63,13 +62,12 @@ def main(argv: list[str] | None = None) -> int:
         for format in export_formats():
             show(f"{format.name:<14}{format.help}")
         return 0
-    classes = None if args.classes is None else next(csv.reader([args.classes], skipinitialspace=True))
     exported = export(
         args.run,
         args.to,
         args.out,
         task=args.task,
-        classes=classes,
+        classes=names_of_classes(args.classes),
         license=args.license,
         force=args.force,
         backbone=args.backbone,

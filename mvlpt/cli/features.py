@@ -31,11 +31,13 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     args.opts = [*args.opts, "RUN.MODE", "features"]
     args.output_dir = args.output_dir or str(Path("output", "features"))
-    if "DATALOADER.FEATURE_DIR" not in args.opts:
-        args.opts += ["DATALOADER.FEATURE_DIR", args.output_dir]
     from mvlpt.engine import FEATURES_FILE, run_config
 
     cfg = setup_cfg(args)
+    if not cfg.DATALOADER.FEATURE_DIR:
+        cfg.defrost()
+        cfg.DATALOADER.FEATURE_DIR = cfg.OUTPUT_DIR
+        cfg.freeze()
     setup_logging(cfg.VERBOSE)
     folder = run_config(cfg).folder
     where = folder / FEATURES_FILE

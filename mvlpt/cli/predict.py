@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from mvlpt.cli.common import command_parser, exit_status, output_width
+from mvlpt.cli.common import command_parser, exit_status, names_of_classes, output_width
 from mvlpt.cli.prediction_formats import FORMATS, Prediction, writer_of
 from mvlpt.errors import ConfigError, DataError
 from mvlpt.io import atomic_write, sentence
@@ -67,11 +66,13 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     args = build_parser().parse_args(argv)
-    for option, value, least in (("--top-k", args.top_k, 1), ("--batch-size", args.batch_size, 1)):
+    for option, value, least in (
+        ("--top-k", args.top_k, 1),
+        ("--batch-size", args.batch_size, 1),
+        ("--workers", args.workers, 0),
+    ):
         if value < least:
             raise ConfigError(f"{option} is {value}, but must be at least {least}")
-    if args.classes is not None and not args.classes.strip(", "):
-        raise ConfigError("--classes names no class; give names separated by commas")
     setup_logging(verbose=False)
     classifier = _load(args)
     top_k = min(args.top_k, len(classifier.class_names))
@@ -103,11 +104,10 @@ def _load(args: argparse.Namespace) -> Classifier:
     offer_installed()
     for plugin in args.plugin:
         load_plugin(plugin)
-    classes = None if args.classes is None else next(csv.reader([args.classes], skipinitialspace=True))
     return load(
         args.source,
         args.task,
-        classes,
+        names_of_classes(args.classes),
         args.backbone,
         args.device,
         pretrained=args.pretrained,
@@ -154,7 +154,8 @@ def _paths(given: Sequence[str]) -> Iterator[str]:
 
     for name in given:
         if name == "-":
-            yield from (line for line in (raw.rstrip("\r\n") for raw in sys.stdin) if line)
+            lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in sys.stdin.buffer)  # of any encoding
+            yield from filter(None, lines)
         elif os.path.exists(name) or "@" in name:
             yield from each_image(name)
         else:

@@ -12,7 +12,7 @@ from mvlpt.cli.common import command_parser, exit_status, output_width, show
 from mvlpt.cli.selection import add_selection, selection_of
 from mvlpt.errors import ConfigError
 from mvlpt.experiment import collect_folder, read_scores
-from mvlpt.io import atomic_write
+from mvlpt.io import write_file
 from mvlpt.report.results import (
     SHOWN,
     TABLES,
@@ -98,8 +98,9 @@ def main(argv: list[str] | None = None) -> int:
         raise ConfigError(f"--format csv holds one table, not {len(args.table)}; name one with --table")
     if kind == "json" and args.table:
         raise ConfigError("--format json holds all tables; leave --table out, or choose another format")
+    scores = read_scores(args.paths)
     results = results_table(
-        read_scores(args.paths),
+        scores,
         groups=_read_groups(args.groups) if args.groups else None,
         select=selection_of(args),
         split_groups=args.split_groups,
@@ -108,9 +109,7 @@ def main(argv: list[str] | None = None) -> int:
     tables = tuple(args.table or SHOWN)
     if args.picture:
         by_look = (
-            results
-            if args.groups
-            else results_table(read_scores(args.paths), groups=looks_of(results.tasks), select=selection_of(args))
+            results if args.groups else results_table(scores, groups=looks_of(results.tasks), select=selection_of(args))
         )
         show(f"figure: {save_arms_figure(by_look, args.picture)}")
     if kind == "terminal" and not args.out:
@@ -118,8 +117,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     content = _formatted(results, kind, tables, args.digits)
     if args.out:
-        with atomic_write(args.out) as handle:
-            handle.write(content)
+        write_file(args.out, content)
         show(f"{len(results.methods)} methods on {len(results.tasks)} tasks: {args.out}")
     else:
         sys.stdout.write(content)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from mvlpt.cli.common import command_parser, exit_status, show
+from mvlpt.io import json_text
 from mvlpt.report import markdown
 from mvlpt.report.runs import ORDERS, STATES, RunFilter, find_runs, run_records, runs_sheet, sort_runs
 
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     found = find_runs(args.folder)
     runs = sort_runs(filter(chosen.takes, found), args.sort, args.reverse)
     if args.format == "json":
-        show(json.dumps(run_records(runs), indent=2, ensure_ascii=False))
+        print(json_text(run_records(runs), indent=2))
     elif not runs:
         show(f"No run in or below {args.folder}" + (f" fits; {len(found)} do not" if found else ""))
     else:

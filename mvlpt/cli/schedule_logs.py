@@ -46,7 +46,7 @@ def print_log(plan: Plan, root: Path, name: str, *, attempt: int | None = None, 
         log = attempt_folder(root, job.id, number) / OUTPUT
         if not log.exists():
             raise ScheduleError(f"There is no log at {log}; the attempt printed nothing, or printed to the scheduler's")
-        _copy(log, 0)
+        print_new(log, 0, last=True)
         return 0
     followed = 0  # an attempt has ended before the journal says so, and is not printed again meanwhile
     while True:
@@ -71,8 +71,17 @@ def _goes_on(plan: Plan, root: Path, ident: str, number: int) -> bool:
     return record.state == "running" and record.attempts == number and is_running(root)
 
 
-def _copy(log: Path, start: int) -> int:
-    """Prints what a log holds beyond ``start`` bytes, with control characters escaped; returns where it ends."""
+def print_new(log: Path, start: int, *, last: bool) -> int:
+    """Prints what a log holds beyond ``start`` bytes, with control characters escaped.
+
+    Args:
+        log: the file.
+        start: bytes that were printed before.
+        last: nothing more is written to it; otherwise a character of which only a part is there waits for the rest.
+
+    Returns:
+        Bytes that have been printed.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     try:
         with open_regular(log, error=ScheduleError) as handle:
@@ -80,13 +89,14 @@ def _copy(log: Path, start: int) -> int:
             while piece := handle.read(PIECE):
                 sys.stdout.write(_shown(decoder.decode(piece)))
                 start += len(piece)
-            sys.stdout.write(_shown(decoder.decode(b"", final=True)))
+            if last:
+                sys.stdout.write(_shown(decoder.decode(b"", final=True)))
     except ScheduleError:
         if log.exists():
             raise
         return start
     sys.stdout.flush()
-    return start
+    return start - len(decoder.getstate()[0])
 
 
 def _shown(text: str) -> str:
@@ -100,13 +110,13 @@ def _follow(folder: Path, goes_on: Callable[[], bool]) -> None:
     end, quiet = 0, 0
     while True:
         ended = (folder / RESULT).exists()  # checked first: what was printed before the end is then in the log
-        before, end = end, _copy(folder / OUTPUT, end)
+        before, end = end, print_new(folder / OUTPUT, end, last=ended)
         if ended:
             return
         quiet = quiet + 1 if end == before else 0
         if quiet >= READS:
             if not goes_on():
-                _copy(folder / OUTPUT, end)
+                print_new(folder / OUTPUT, end, last=True)
                 return
             quiet = 0
         time.sleep(SECONDS)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
+LONGEST = 255  # characters of the name of a file
 PATH_SUFFIXES = (".yaml", ".yml")
 
 
@@ -22,13 +24,21 @@ def split_names(text: str) -> list[str]:
     names: list[str] = []
     first = 0
     while first < len(parts):
-        after = first + 1
-        for end in range(len(parts), first + 1, -1):
-            joined = ",".join(parts[first:end]).strip()
-            if is_path_like(joined) and os.path.exists(os.path.expanduser(joined)):
-                after = end
-                break
+        after = _end_of_path(parts, first)
         name = ",".join(parts[first:after]).strip()
         names += [name] if name else []
         first = after
     return names
+
+
+def _end_of_path(parts: Sequence[str], first: int) -> int:
+    """The position after the longest path that exists and begins with a part; after that part where there is none."""
+    after, joined = first + 1, parts[first].lstrip()
+    for end in range(first + 2, len(parts) + 1):
+        joined += f",{parts[end - 1]}"
+        folder, _, last = os.path.expanduser(joined).rpartition("/")
+        if len(last) > LONGEST or (folder and not os.path.isdir(folder)):
+            break  # nor does any longer path exist
+        if is_path_like(joined.rstrip()) and os.path.exists(os.path.expanduser(joined.rstrip())):
+            after = end
+    return after

@@ -27,17 +27,17 @@ class Config(CfgNode):
             ConfigError: the file is missing, is no YAML mapping, is a ``.py`` file, or holds keys or values that
                 do not fit.
         """
-        for file, content in with_bases(Path(cfg_filename)):
-            self._merge_flat(flatten(content), origin=str(file))
+        self._merge(*((f"In {file}", flatten(content)) for file, content in with_bases(Path(cfg_filename))))
 
     def merge_from_other_cfg(self, cfg_other: CfgNode) -> None:
         """Merges another tree of options."""
-        self._merge_flat(flatten(cfg_other), origin="the merged configuration")
+        self._merge(("In the merged configuration", flatten(cfg_other)))
 
     def merge_from_list(self, cfg_list: Sequence[Any], origin: str = "the command line") -> None:
         """Merges ``[KEY, VALUE, KEY, VALUE, ...]``, as written at the end of a command line.
 
         ``KEY=VALUE`` counts as a pair, too.
+
         Args:
             cfg_list: keys and values in turn.
             origin: where errors say that they stand.
@@ -52,7 +52,7 @@ class Config(CfgNode):
         if len(cfg_list) % 2:
             raise ConfigError(f"{cfg_list[-1]} has no value; options are set in pairs KEY VALUE, or as KEY=VALUE")
         pairs = list(zip(cfg_list[0::2], cfg_list[1::2], strict=True))
-        self._merge_flat([(str(key), value) for key, value in pairs], origin)
+        self._merge((f"In {origin}", [(str(key), value) for key, value in pairs]))
 
     def clone(self) -> Config:
         """A copy of its own, frozen if this one is; ten times as fast as yacs's, which plans of many runs wait for."""
@@ -62,21 +62,23 @@ class Config(CfgNode):
         """All options as ``{"OPTIM.LR": 0.002, ...}``, in the order of the tree."""
         return dict(flatten(self))
 
-    def _merge_flat(self, pairs: Sequence[tuple[str, Any]], origin: str) -> None:
+    def _merge(self, *sources: tuple[str, Sequence[tuple[str, Any]]]) -> None:
+        """Merges keys and values from sources, the later over the earlier ones, or changes nothing."""
         known = self.flat()
-        problems, accepted = [], []
-        for key, raw in pairs:
-            if key not in known:
-                problems.append(self._unknown(key, known))
-                continue
-            try:
-                accepted.append((key, coerce(raw, known[key], key)))
-            except ConfigError as error:
-                problems.append(str(error))
-        if problems:
-            raise ConfigError(f"In {origin}: " + "; ".join(problems))
+        refused, accepted = [], []
+        for origin, pairs in sources:
+            problems = []
+            for key, raw in pairs:
+                try:
+                    accepted.append((key, self._checked(key, raw, known)))
+                except ConfigError as error:
+                    problems.append(str(error))
+            if problems:
+                refused.append(f"{origin}: " + "; ".join(problems))
+        if refused:
+            raise ConfigError("; ".join(refused))
         if self.is_frozen():
-            raise ConfigError(f"In {origin}: the configuration is frozen; merge before it is built upon")
+            raise ConfigError(f"{sources[-1][0]}: the configuration is frozen; merge before it is built upon")
         for key, value in accepted:
             node: CfgNode = self
             *parents, leaf = key.split(".")
@@ -85,11 +87,14 @@ class Config(CfgNode):
             node[leaf] = value
 
     @staticmethod
-    def _unknown(key: str, known: Mapping[str, Any]) -> str:
+    def _checked(key: str, value: Any, known: Mapping[str, Any]) -> Any:
+        """A value as the type of the option."""
+        if key in known:
+            return coerce(value, known[key], key)
         inner = [name for name in known if name.startswith(key + ".")]
         if inner:
-            return f"{key} is a section, not an option; set for instance {inner[0]}"
-        return f"unknown key {key}{suggest_key(key, known)}"
+            raise ConfigError(f"{key} is a section, not an option; set for instance {inner[0]}")
+        raise ConfigError(f"unknown key {key}{suggest_key(key, known)}")
 
 
 def _copied(value: Any) -> Any:

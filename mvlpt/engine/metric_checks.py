@@ -33,7 +33,7 @@ def check_evaluation(trainer: Any) -> None:
             f"TEST.FINAL_MODEL is best_val, but {tasks} has no validation split; test data never selects a model:"
             " set TEST.FINAL_MODEL last_step, or take a task with a validation split"
         )
-    if trainer.tests_on_loaders and (cfg.RUN.MODE == "eval" or (trains and tests)):
+    if trainer.tests_on_loaders and tests and (trains or cfg.RUN.MODE == "eval"):
         check_has_images(trainer, cfg.TEST.SPLIT)
     if not (trains and tests):
         return

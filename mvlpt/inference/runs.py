@@ -149,7 +149,8 @@ def _only_to_predict(cfg: CfgNode, device: torch.device) -> CfgNode:
     chosen = cfg.clone()
     chosen.defrost()
     chosen.USE_CUDA, chosen.VERBOSE, chosen.RESUME = device.type == "cuda", False, ""
-    chosen.RUN.MODE, chosen.RUN.INIT_FROM, chosen.TEST.FINAL_MODEL = "eval", "", "last_step"
+    chosen.RUN.MODE, chosen.RUN.INIT_FROM = "eval", ""
+    chosen.TEST.FINAL_MODEL, chosen.TEST.NO_TEST = "last_step", True
     chosen.DATALOADER.NUM_WORKERS = 0
     chosen.DATASET.SAMPLES_DIR, chosen.DATALOADER.FEATURE_DIR = "", ""
     chosen.freeze()

@@ -12,7 +12,7 @@ import torch
 from support.plans import PATIENCE
 
 from mvlpt.cli import main
-from mvlpt.cli.common import exit_status
+from mvlpt.cli.common import exit_status, names_of_classes
 from mvlpt.errors import ConfigError, LoaderWorkerError
 from mvlpt.io import write_json
 from mvlpt.schedule.attempts import AttemptResult
@@ -79,6 +79,29 @@ def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path):
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "out" / "groups.yaml").exists()
+
+
+def test_a_short_output_that_finds_the_disk_full_is_one_sentence(tmp_path):
+    code = "import sys; from mvlpt.cli.common import exit_status, show; sys.exit(exit_status(lambda: show('x'))())"
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=-1, text=True, env=environment)
+    assert done.returncode == 28
+    assert done.stderr == "error: [Errno 28] No space left on device; free some space and run the same command again\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [(None, None), ('red, blue,"light, and dark"', ["red", "blue", "light, and dark"]), ("a\nb\r\nc,d", list("abcd"))],
+)
+def test_names_of_classes(given, names):
+    assert names_of_classes(given) == names
+
+
+@pytest.mark.parametrize("given", ["", " , ", "\n"])
+def test_no_names_of_classes(given):
+    with pytest.raises(ConfigError, match="--classes names no class"):
+        names_of_classes(given)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 import sys
 import tracemalloc
@@ -57,6 +58,11 @@ def predict(*words):
     return main(["predict", *map(str, words)])
 
 
+def typed(paths):
+    """A standard input, as strict as that of a terminal in UTF-8."""
+    return io.TextIOWrapper(io.BytesIO(os.fsencode(paths)), encoding="utf-8", errors="strict")
+
+
 def lines_of(capsys):
     return capsys.readouterr().out.splitlines()
 
@@ -96,7 +102,7 @@ def test_paths_come_from_the_standard_input_one_by_one(run, photos, capsys, monk
     """Also names with spaces and of unknown encoding."""
     odd = photos / "ein Bild, 星 \udcff.png"
     shutil.copy(photos / "red.png", odd)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{odd}\n\n{photos / 'red.png'}\n"))
+    monkeypatch.setattr(sys, "stdin", typed(f"{odd}\n\n{photos / 'red.png'}\n"))
     assert predict(run, "-", "--format", "jsonl", "--top-k", 1) == 0
     first, second = (json.loads(line) for line in lines_of(capsys))
     assert first["image"] == str(odd)
@@ -149,6 +155,7 @@ REFUSED = {
     "another task": (["SHARED", "PHOTOS", "--task", "toy-hot"], "not trained on a task 'toy-hot'; did you mean"),
     "no class": (["RUN", "PHOTOS", "--classes", " , "], "--classes names no class"),
     "a class twice": (["RUN", "PHOTOS", "--classes", "a,a"], "Classes must be different names"),
+    "fewer than no threads": (["RUN", "PHOTOS", "--workers", "-1"], "--workers is -1, but must be at least 0"),
     "no top": (["RUN", "PHOTOS", "--top-k", "0"], "--top-k is 0, but must be at least 1"),
     "another backbone": (["RUN/prompt.safetensors", "PHOTOS", "--backbone", "ViT-B-16"], "was trained with backbone"),
     "an unknown backbone": (["RUN", "PHOTOS", "--backbone", "ViT-Q"], "No backbone is named 'ViT-Q'"),
@@ -210,7 +217,7 @@ def test_hundreds_of_images_take_the_memory_of_a_few(run, tmp_path, capsys, monk
     big = np.random.default_rng(0).integers(0, 255, (24, 24, 3), dtype=np.uint8)
     path = tmp_path / "big.jpg"
     Image.fromarray(big).resize((640, 640)).save(path)
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{path}\n" * 400))
+    monkeypatch.setattr(sys, "stdin", typed(f"{path}\n" * 400))
     tracemalloc.start()
     try:
         assert predict(run, "-", "--top-k", 1, "--format", "csv", "--out", tmp_path / "out.csv") == 0

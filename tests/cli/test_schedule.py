@@ -15,6 +15,7 @@ from support.plans import PATIENCE
 from support.registries import restored_registries
 
 from mvlpt.cli import main
+from mvlpt.cli.schedule_logs import print_new
 from mvlpt.cli.schedule_run import read_run_options
 from mvlpt.errors import ScheduleError
 from mvlpt.schedule.control import request
@@ -113,6 +114,18 @@ def test_logs_of_local_jobs(tmp_path, capfd):
     assert "has 2 attempts, not attempt 3" in capfd.readouterr().err
     assert schedule("logs", root, "later") == 2
     assert "'later' has not started yet, so it has no log; it is blocked" in capfd.readouterr().err
+
+
+def test_a_character_whose_end_is_not_written_yet_waits_for_it(tmp_path, capsys):
+    log = tmp_path / "output.log"
+    log.write_bytes("café".encode()[:-1])
+    assert print_new(log, 0, last=False) == 3
+    log.write_bytes("café".encode())
+    assert print_new(log, 3, last=False) == 5
+    assert capsys.readouterr().out == "café"
+    log.write_bytes("café".encode()[:-1])
+    print_new(log, 3, last=True)
+    assert capsys.readouterr().out == "\\xc3"
 
 
 def test_cancelled_jobs_do_not_run(root, capsys):

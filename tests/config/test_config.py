@@ -210,6 +210,14 @@ def test_a_file_builds_on_its_base(tmp_path):
     cfg = get_cfg_default()
     cfg.merge_from_file(path)
     assert (cfg.OPTIM.LR, cfg.OPTIM.MAX_EPOCH) == (0.25, 7)
+    path.write_text("_BASE_: ../base.yaml\nOPTIM: {LRR: 1}\n")
+    cfg = get_cfg_default()
+    with pytest.raises(ConfigError, match=r"own\.yaml: unknown key OPTIM\.LRR"):
+        cfg.merge_from_file(path)
+    assert cfg == get_cfg_default()  # nothing of the base, either
+    (tmp_path / "base.yaml").write_text("OPTIM: {LR: fast}\n")
+    with pytest.raises(ConfigError, match=r"base\.yaml: OPTIM\.LR takes a number.*own\.yaml: unknown key OPTIM\.LRR"):
+        cfg.merge_from_file(path)
     path.write_text('_BASE_: "\\ud800"\n')
     with pytest.raises(ConfigError, match="name one file"):
         get_cfg_default().merge_from_file(path)

@@ -67,10 +67,13 @@ def test_filters_and_orders(output, capsys):
     assert main(["runs", str(output), "--where", "optim.lr=0.20", "--json"]) == 0
     (only,) = json.loads(capsys.readouterr().out)
     assert (only["folder"], only["score"], only["scores"]) == (str(output / "lr2"), 65, {"cats": 70, "dogs": 60})
+    run_folder(output / "odd", {"a\x7f\x85": 1})
+    assert main(["runs", str(output / "odd"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["scores"] == {"a\x7f\x85": 1}
     assert main(["runs", str(output), "--trainer", "MVLPT-CoOp", "--format", "markdown"]) == 0
     assert "| deep/er | finished | 10.0 |" in capsys.readouterr().out
     assert main(["runs", str(output), "--state", "interrupted"]) == 0
-    assert "fits; 6 do not" in capsys.readouterr().out
+    assert "fits; 7 do not" in capsys.readouterr().out
     assert main(["runs", str(output / "nowhere")]) == 2
     assert "No folder" in capsys.readouterr().err
     assert main(["runs", str(output), "--where", "LR=3"]) == 2
@@ -90,6 +93,10 @@ def test_thousands_of_folders_are_fast(output):
     assert time.process_time() - start < 8
 
 
+def ctrl_d(question):
+    raise EOFError
+
+
 def test_failed_and_superseded_runs_are_removed_after_they_were_shown(output, capsys, monkeypatch):
     run_folder(output / "again", {"cats": 50, "dogs": 60}, OPTIM__LR=0.1, updated="2026-02-02T00:00:00+00:00")
     before = entries(output)
@@ -103,9 +110,10 @@ def test_failed_and_superseded_runs_are_removed_after_they_were_shown(output, ca
     assert main(["clean", str(output)]) == 2
     assert "add --yes" in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("builtins.input", lambda question: "n")
-    assert main(["clean", str(output)]) == 0
-    assert entries(output) == before
+    for answer in (lambda question: "n", ctrl_d):
+        monkeypatch.setattr("builtins.input", answer)
+        assert main(["clean", str(output)]) == 0
+        assert entries(output) == before
     freed = sum(p.stat().st_size for name in ("bad", "lr1") for p in (output / name).iterdir())
     assert main(["clean", str(output), "--yes"]) == 0
     assert f"Removed 2 runs: {freed / 1000:.1f} kB ({freed:,} bytes)" in capsys.readouterr().out
