@@ -157,7 +157,7 @@ REFUSED = {
     "a class twice": (["RUN", "PHOTOS", "--classes", "a,a"], "Classes must be different names"),
     "fewer than no threads": (["RUN", "PHOTOS", "--workers", "-1"], "--workers is -1, but must be at least 0"),
     "no top": (["RUN", "PHOTOS", "--top-k", "0"], "--top-k is 0, but must be at least 1"),
-    "another backbone": (["RUN/prompt.safetensors", "PHOTOS", "--backbone", "ViT-S-32-alt"], "was trained with backbone"),
+    "another backbone": (["RUN/prompt.safetensors", "PHOTOS", "--backbone", "ViT-S-32-alt"], "trained with backbone"),
     "an unknown backbone": (["RUN", "PHOTOS", "--backbone", "ViT-Q"], "No backbone is named 'ViT-Q'"),
     "no such device": (["RUN", "PHOTOS", "--device", "cpux"], "The device 'cpux' cannot be used"),
     "an empty folder as a run": (["EMPTY", "PHOTOS"], "is not the folder of a run"),
