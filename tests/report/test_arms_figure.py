@@ -45,8 +45,20 @@ def test_one_trainer_without_groups_or_zero_shot(tmp_path):
     assert save_arms_figure(results_table(few), tmp_path / "arms.png").stat().st_size > 2000
 
 
+def test_every_arm_has_a_name_of_its_own_and_every_group_a_mark(tmp_path):
+    """Also with names that look like mathematics, and with more groups than colours."""
+    one = next(row for row in rows(("$x$",)) if row["arm"] == "single")
+    every = [
+        {**one, "shots": -1, "arm": "transfer", "group": source, "task": f"t{n}"} for source in "ab" for n in range(30)
+    ]
+    table = results_table(every, groups={f"t{n}": f"group$\\frac{n}" for n in range(30)})
+    drawn = save_arms_figure(table, tmp_path / "arms.svg").read_text()
+    for shown in ("$x$, all images", "transfer a", "transfer b", "all tasks", *(f"group$\\frac{n}" for n in range(30))):
+        assert f"<!-- {shown} -->" in drawn
+
+
 def test_what_cannot_be_drawn_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"must end in \.png"):
+    with pytest.raises(ConfigError, match=r"ends in \.png, \.svg or \.pdf"):
         save_arms_figure(results_table(rows()), tmp_path / "arms.gif")
     with pytest.raises(ConfigError, match="nothing to draw"):
         save_arms_figure(results_table([row for row in rows() if row["arm"] == "zero_shot"]), tmp_path / "arms.png")

@@ -6,12 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mvlpt import cli
 from mvlpt.engine import ClassResults, read_evaluation
 from mvlpt.engine.class_results import write_evaluation
 from mvlpt.report import rich_table
-from mvlpt.report.classes import classes_sheet, confusion_sheet, most_confused, save_class_figure, save_confusions
+from mvlpt.report.classes import (
+    classes_sheet,
+    confusion_sheet,
+    draw_confusions,
+    most_confused,
+    save_class_figure,
+    save_confusions,
+)
+from mvlpt.report.graphs import new_figure, save_figure
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNTS = np.array([[3, 1, 0], [0, 4, 0], [2, 2, 0]])
@@ -58,6 +67,13 @@ def test_pictures_of_few_and_many_classes(classes, tmp_path):
     assert {path.name for path in files} == {
         f"{kind}_a_b.{suffix}" for kind in ("classes", "confusion") for suffix in ("png", "svg")
     }
+
+
+def test_pictures_of_very_many_classes_stay_small(tmp_path):
+    results = ClassResults("t", "accuracy", 50.0, tuple(f"{n}" for n in range(2000)), np.eye(2000, dtype=np.int32))
+    assert max(draw_confusions(results).get_size_inches()) < 12
+    with Image.open(save_figure(new_figure(100, 50), tmp_path / "large")[0]) as picture:
+        assert picture.size == (4000, 2000)
 
 
 def test_the_command_shows_and_draws_them_though_it_is_quiet(toy_tasks, tmp_path, capsys):

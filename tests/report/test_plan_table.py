@@ -115,7 +115,7 @@ def test_pictures_are_files(plan, tmp_path):
         assert min(image.size) > 200
     assert "<svg" in save_plan_figure(plan, tmp_path / "plan.svg").read_text()
     assert save_plan_figure(Plan([]), tmp_path / "empty.png").exists()
-    with pytest.raises(ConfigError, match=r"plan.doc; name a file that ends in .png or .svg"):
+    with pytest.raises(ConfigError, match=r"plan.doc; name a file that ends in .png, .svg or .pdf"):
         save_plan_figure(plan, tmp_path / "plan.doc")
 
 

@@ -15,6 +15,7 @@ from mvlpt.report.graphs import COLOURS, INK, new_figure, save_figure, text_widt
 NAMED = 60  # more classes than this have no names in the matrix
 COUNTED = 25  # more classes than this have no numbers in it
 LONGEST = 30  # characters of a name
+LARGEST = 9.0  # inches of a matrix; with very many classes its cells are smaller than dots
 BARS = 200  # more classes than this: the hardest only
 
 
@@ -63,7 +64,7 @@ def draw_confusions(results: ClassResults) -> Any:
     count = len(results.classes)
     names = [clean_text(name, LONGEST) for name in results.classes] if count <= NAMED else []
     cell, points = max(0.13, min(0.42, 12 / count)), 8.0 if count <= 40 else 6.0
-    side, space = max(2.4, cell * count), text_width(names, points) + 0.45
+    side, space = min(LARGEST, max(2.4, cell * count)), text_width(names or [str(count)], points) + 0.45
     width, height = max(space + side + 0.3, text_width([results.task], 11) + 3.2), space + side + 0.6
     figure = new_figure(width, height)
     axes = figure.add_axes((space / width, space / height, side / width, side / height))
@@ -72,7 +73,7 @@ def draw_confusions(results: ClassResults) -> Any:
     if names:
         axes.set_xticks(range(count), names, rotation=90, fontsize=points, parse_math=False)
         axes.set_yticks(range(count), names, fontsize=points, parse_math=False)
-    axes.tick_params(length=0)
+    axes.tick_params(length=0, labelsize=points)
     axes.set(xlabel="predicted", ylabel="true")
     if count <= COUNTED:
         for (true, predicted), number in np.ndenumerate(results.counts):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mvlpt.errors import GraphError, MissingExtraError
+from mvlpt.errors import ConfigError, GraphError, MissingExtraError
 from mvlpt.io import atomic_write
 
 # Okabe and Ito's colours without yellow and black, then the darker ones of Tol's "muted" set: distinguishable by
@@ -23,9 +23,11 @@ COLOURS = (
     "#332288", "#999933", "#882255", "#44AA99", "#8C6D31", "#AA4499",
 )  # fmt: skip
 ALONE = "#9A9A9A"
+METADATA = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}  # without dates
 FIXED = "fixed"  # begins the ids of groups whose letters lie on colours and keep their own in any theme
 INK, FAINT = "#222222", "#B8B8B8"
 DPI = 150
+MOST_PIXELS = 4000  # of a figure's longer side; a larger one has fewer pixels an inch
 
 
 def group_colours(groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -98,20 +100,39 @@ def _letter_width(letter: str) -> float:
 
 
 def save_figure(figure: Any, stem: str | os.PathLike[str]) -> list[Path]:
-    """Writes ``stem.png`` and ``stem.svg``; equal figures give equal bytes.
+    """Writes ``stem.png`` and ``stem.svg``, as :func:`write_figure` does.
 
     Returns:
         The files written.
     """
+    return [write_figure(figure, f"{os.fspath(stem)}.{kind}") for kind in ("png", "svg")]
+
+
+def write_figure(figure: Any, path: str | os.PathLike[str]) -> Path:
+    """Writes a figure whole or not at all, in the format of the file's ending; equal figures give equal bytes.
+
+    Raises:
+        RunFolderError: the file cannot be written.
+    """
     import matplotlib
 
-    paths = []
-    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-        buffer = io.BytesIO()
-        with matplotlib.rc_context({"svg.hashsalt": "mvlpt", "svg.fonttype": "path"}):
-            figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
-        path = Path(f"{os.fspath(stem)}.{kind}")
-        with atomic_write(path, "wb") as handle:
-            handle.write(buffer.getvalue())
-        paths.append(path)
-    return paths
+    path, buffer = Path(path), io.BytesIO()
+    kind = path.suffix.lower()[1:]
+    dpi = min(DPI, MOST_PIXELS / max(figure.get_size_inches()))
+    with matplotlib.rc_context({"svg.hashsalt": "mvlpt", "svg.fonttype": "path"}):
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=METADATA[kind])
+    with atomic_write(path, "wb") as handle:
+        handle.write(buffer.getvalue())
+    return path
+
+
+def check_figure_name(path: str | os.PathLike[str]) -> Path:
+    """The path, if its ending is one that figures can have.
+
+    Raises:
+        ConfigError: it is another.
+    """
+    path = Path(path)
+    if path.suffix.lower()[1:] not in METADATA:
+        raise ConfigError(f"A figure cannot be written to {path}; name a file that ends in .png, .svg or .pdf")
+    return path

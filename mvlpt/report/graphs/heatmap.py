@@ -186,6 +186,7 @@ def _strips(
         points = 8.0 if space > 0.2 else max(4.0, space * 72 * 0.6)
         along = text_width([name], points) < space
         style = {"ha": "center", "va": "center", "fontsize": points, "color": text_colour(colours[name])}
+        style["parse_math"] = False
         if along or text_width([name], points) < STRIP * 1.15:
             beside.text(0.5, middle, name, rotation=90 if along else 0, gid=f"{FIXED}-row-{start}", **style)
             above.text(middle, 0.5, name, rotation=0 if along else 90, gid=f"{FIXED}-column-{start}", **style)

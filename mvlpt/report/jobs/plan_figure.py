@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import os
 from collections import defaultdict
@@ -14,15 +13,12 @@ from typing import Any
 import networkx as nx
 
 from mvlpt.arms import arm_label
-from mvlpt.errors import ConfigError
-from mvlpt.io import atomic_write
 from mvlpt.report.durations import duration
-from mvlpt.report.graphs.figures import COLOURS, DPI, INK, new_figure, text_width
+from mvlpt.report.graphs import COLOURS, INK, check_figure_name, new_figure, text_width, write_figure
 from mvlpt.report.jobs.plan_table import category_of, critical_path
 from mvlpt.schedule import KINDS, Job, Plan
 
 LARGEST = 150  # jobs that are drawn one by one
-ENDINGS = (".png", ".svg", ".pdf")
 POINTS = 7.5
 LINE = 0.15  # inches
 LEGEND = 0.2  # inches below the boxes
@@ -110,7 +106,7 @@ def draw_plan(plan: Plan, title: str = "", largest: int = LARGEST) -> Any:
     axes.set(xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
     if title:
-        axes.text(0.15, height - 0.2, title, fontsize=11, color=INK, va="center")
+        axes.text(0.15, height - 0.2, title, fontsize=11, color=INK, va="center", parse_math=False)
     boxes_at: dict[Any, tuple[float, float, float]] = {}
     left = 0.15
     for keys, wide in zip(columns, widths, strict=True):
@@ -183,7 +179,8 @@ def _draw_box(axes: Any, box: Box, left: float, middle: float, wide: float, high
     top = middle + LINE * (len(box.lines) - 1) / 2
     for row, line in enumerate(box.lines):
         weight = "bold" if row == 0 else "normal"
-        axes.text(left + 0.1, top - LINE * row, line, fontsize=POINTS, weight=weight, color=INK, va="center")
+        style = {"fontsize": POINTS, "weight": weight, "color": INK, "va": "center", "parse_math": False}
+        axes.text(left + 0.1, top - LINE * row, line, **style)
 
 
 def save_plan_figure(plan: Plan, path: str | os.PathLike[str], title: str = "") -> Path:
@@ -193,12 +190,5 @@ def save_plan_figure(plan: Plan, path: str | os.PathLike[str], title: str = "") 
         ConfigError: the name ends in something that is not drawn.
         MissingExtraError: matplotlib is not installed.
     """
-    file = Path(path)
-    if file.suffix.lower() not in ENDINGS:
-        raise ConfigError(f"A picture of a plan cannot be written to {file}; name a file that ends in .png or .svg")
-    figure = draw_plan(plan, title or f"Plan of {len(plan)} jobs")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=file.suffix[1:].lower(), dpi=DPI)
-    with atomic_write(file, "wb") as handle:
-        handle.write(buffer.getvalue())
-    return file
+    check_figure_name(path)
+    return write_figure(draw_plan(plan, title or f"Plan of {len(plan)} jobs"), path)
