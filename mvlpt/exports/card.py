@@ -99,7 +99,7 @@ def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scores(record: Mapping[str, Any]) -> str:
     if not record["results"]:
-        return "The run recorded no score of this task."
+        return "The run recorded no score of these classes by this model."
     lines = ["| task | split | metric | score % | images | shots | seed |", "|:--|:--|:--|--:|--:|--:|--:|"]
     for row in record["results"]:
         shots = "all" if row["shots"] == -1 else row["shots"]

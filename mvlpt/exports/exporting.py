@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import mvlpt
-from mvlpt.engine import ORIGIN, RESULTS_FILE, STATE_FILE, read_results
+from mvlpt.engine import ORIGIN, PROMPT_FILE, RESULTS_FILE, read_results
 from mvlpt.errors import ConfigError, MvlptError, PromptError, RunFolderError, suggest
 from mvlpt.exports.card import check_licence, model_card
 from mvlpt.exports.formats import ExportFormat, Written, export_formats
-from mvlpt.inference import Classifier, load
-from mvlpt.io import read_json, write_file, write_json
+from mvlpt.inference import Classifier, Source, find_source, load
+from mvlpt.io import write_file, write_json
 from mvlpt.models.backbone import resolve_name
 
 FORMAT, VERSION = "mvlpt-export", 1
 RECORD, CARD = "export.json", "README.md"
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def export(
         print(exported.usage)
 
     Args:
-        run: a run's folder or a ``prompt.safetensors``.
+        run: a run's folder, a ``prompt.safetensors``, or a checkpoint of a run.
         to: the name of a format, such as ``open_clip``, ``onnx`` or ``torchscript``.
         out: the folder; by default beside the run, named after run, task and format.
         task: one of the tasks that share the prompt; needed where there are several.
@@ -76,8 +77,8 @@ def export(
         RunFolderError: the folder exists, or cannot be written.
         MvlptError: the run cannot be loaded.
     """
-    format, licence = find_format(to), check_licence(license)
-    target = Path(out) if out is not None else default_folder(run, to, task)
+    format, licence, source = find_format(to), check_licence(license), find_source(run)
+    target = Path(out) if out is not None else default_folder(source, to, task)
     _check_target(target, force)
     classifier = load(run, task, classes, backbone, "cpu", pretrained=pretrained)
     if classifier.backbone is None:
@@ -89,7 +90,9 @@ def export(
             written = format.write(classifier, temporary)
         except PromptError as error:
             raise PromptError(f"{run}: {error}") from error
-        record = _record(Path(run), classifier, format, licence, written)
+        record = _record(source, classifier, format, licence, written)
+        if classes is not None:
+            record["results"] = []  # the run's scores are those of its own classes
         write_json(record, temporary / RECORD)
         write_file(temporary / CARD, model_card(classifier, record, written))
         _replace(temporary, target.absolute())
@@ -114,11 +117,13 @@ def find_format(name: str) -> ExportFormat:
     return formats[name]
 
 
-def default_folder(run: str | os.PathLike[str], to: str, task: str | None) -> Path:
-    """Beside the run: ``output/alone-onnx``, or ``output/shared-weather-dark-onnx``."""
-    path = Path(run)
-    path = path if path.is_dir() else path.parent if path.name == "prompt.safetensors" else path.with_suffix("")
-    name = "-".join(filter(None, (path.absolute().name, (task or "").replace("/", "_"), to)))
+def default_folder(source: Source, to: str, task: str | None) -> Path:
+    """Beside the run: ``output/alone-onnx``, or ``output/shared-weather-dark-onnx``; beside a prompt without a run."""
+    path = source.folder
+    if path is None:
+        path = source.asked.parent if source.asked.name == PROMPT_FILE else source.asked.with_suffix("")
+    path = path if path.name not in ("", "..") else path.resolve()
+    name = "-".join(filter(None, (path.name, (task or "").replace("/", "_"), to)))
     return path.parent / name
 
 
@@ -142,14 +147,13 @@ def _replace(temporary: Path, target: Path) -> None:
     shutil.rmtree(aside)
 
 
-def _record(run: Path, classifier: Classifier, format: ExportFormat, licence: str, written: Written) -> dict[str, Any]:
+def _record(
+    source: Source, classifier: Classifier, format: ExportFormat, licence: str, written: Written
+) -> dict[str, Any]:
     """The content of ``export.json``: what was exported, from what, and how its images are prepared."""
-    folder = run if run.is_dir() else run.parent
-    state = read_json(folder / STATE_FILE) if (folder / STATE_FILE).is_file() else {}
-    trained = state.get(ORIGIN) if isinstance(state.get(ORIGIN), dict) else {}
-    options = state.get("options") if isinstance(state.get("options"), dict) else {}
-    file = folder / RESULTS_FILE
-    rows = [row for row in read_results(file) if row["task"] == classifier.task.name] if file.is_file() else []
+    state = source.state()
+    trained, options = _entry(state, ORIGIN, dict), _entry(state, "options", dict)
+    rows = _scores(source, classifier.task.name)
     keys = ("task", "split", "metric", "value", "shots", "seed", "n")
     backbone, images = classifier.backbone, classifier.preprocess
     return {
@@ -160,9 +164,9 @@ def _record(run: Path, classifier: Classifier, format: ExportFormat, licence: st
         "task": classifier.task.name,
         "classes": list(classifier.class_names),
         "multi_label": classifier.task.multi_label,
-        "trainer": options.get("TRAINER.NAME") or next((row["trainer"] for row in rows), ""),
+        "trainer": _entry(options, "TRAINER.NAME", str) or next((row["trainer"] for row in rows), ""),
         "method": getattr(getattr(classifier.model, "method", None), "name", ""),
-        "trained_on": list(trained.get("tasks") or ()),
+        "trained_on": list(map(str, _entry(trained, "tasks", list))),
         "logit_scale": classifier.logit_scale,
         "preprocessing": {
             "size": list(images.size),
@@ -178,12 +182,29 @@ def _record(run: Path, classifier: Classifier, format: ExportFormat, licence: st
             "fingerprint": backbone.fingerprint,
             "hub": _hub_name(classifier),
         },
-        "data": {"fingerprint": state.get("data", ""), "sampling": dict(trained.get("sampling") or {})},
+        "data": {"fingerprint": _entry(state, "data", str), "sampling": _entry(trained, "sampling", dict)},
         "results": [{key: row[key] for key in keys} for row in rows],
         "license": licence,
         "difference": written.difference,
         "verified": written.verified,
     }
+
+
+def _entry(record: Mapping[str, Any], key: str, kind: type[Kind]) -> Kind:
+    """An entry of a run's record; empty where it is absent or of another kind."""
+    value = record.get(key)
+    return value if isinstance(value, kind) else kind()
+
+
+def _scores(source: Source, task: str) -> list[dict[str, Any]]:
+    """The scores of a task by the model that is exported; of a numbered checkpoint those that the run measured on it.
+
+    Raises:
+        RunFolderError: they cannot be read.
+    """
+    file = source.folder / RESULTS_FILE if source.folder is not None else None
+    rows = read_results(file) if file is not None and file.is_file() else []
+    return [row for row in rows if row["task"] == task and source.epoch in (0, row["epoch"])]
 
 
 def _hub_name(classifier: Classifier) -> str:

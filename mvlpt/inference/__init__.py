@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from mvlpt.inference.inputs import each_image, images_in
     from mvlpt.inference.loading import load, trained_tasks
     from mvlpt.inference.preprocessing import Preprocessing
+    from mvlpt.inference.sources import Source, find_source
 
 _HOMES = {
     "classifier": ("BATCH_SIZE", "WORKERS", "Classifier", "Scored"),
     "inputs": ("each_image", "images_in"),
     "loading": ("load", "trained_tasks"),
     "preprocessing": ("Preprocessing",),
+    "sources": ("Source", "find_source"),
 }
 
 __all__ = [
@@ -25,7 +27,9 @@ __all__ = [
     "Classifier",
     "Preprocessing",
     "Scored",
+    "Source",
     "each_image",
+    "find_source",
     "images_in",
     "load",
     "trained_tasks",

@@ -1,6 +1,7 @@
 """``mvlpt export``: folders that open_clip, onnxruntime and the Hub can use, checked in processes of their own."""
 
 import json
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -15,7 +16,8 @@ import mvlpt
 from mvlpt.cli import main
 from mvlpt.engine import run_config
 from mvlpt.exports import EXPORT_FORMATS, Written, export, register_export_format
-from mvlpt.inference import load
+from mvlpt.exports.exporting import default_folder
+from mvlpt.inference import find_source, load
 
 PLAIN = """
 import json, sys
@@ -85,6 +87,31 @@ def test_the_card_is_one_that_the_hub_reads(runs, tmp_path):
     assert all(f"{number}. {name}" in card.text for number, name in enumerate(record["classes"]))
     head = (tmp_path / "out" / "README.md").read_text().split("---\n")[1]
     assert yaml.safe_load(head)["model-index"][0]["name"] == "MVLPT-VPT for toy-warm"
+
+
+def test_only_scores_of_what_is_exported_are_on_the_card(runs, tmp_path):
+    """Scores of the run's classes say nothing of other ones; a checkpoint has the record of its run."""
+    checkpoints = runs / "text" / "prompt_learner"
+    (last,) = checkpoints.glob("model.pth.tar-*")
+    for number, (source, classes, scores) in enumerate(((runs / "text", ["a", "b"], 0), (last, None, 1))):
+        exported = export(source, out=tmp_path / str(number), classes=classes)
+        record = json.loads((exported.folder / "export.json").read_text())
+        assert (len(record["results"]), record["trained_on"]) == (scores, ["toy-warm"])
+        assert ("recorded no score of these classes" in (exported.folder / "README.md").read_text()) == (not scores)
+
+
+def test_the_default_folder_is_beside_the_run(runs, monkeypatch):
+    monkeypatch.chdir(runs / "text")
+    for source in (".", runs / "text", runs / "text" / "prompt.safetensors", "prompt_learner", "prompt_learner/.."):
+        assert default_folder(find_source(source), "onnx", None).resolve() == runs.resolve() / "text-onnx"
+    assert default_folder(find_source(runs / "visual"), "onnx", "a/b").name == "visual-a_b-onnx"
+
+
+def test_a_damaged_record_of_the_run_is_no_hindrance(runs, tmp_path):
+    copy = shutil.copytree(runs / "text", tmp_path / "copy")
+    (copy / "run.json").write_text('{"trained_with": {"tasks": 7, "sampling": []}, "options": 5, "data": []}')
+    record = json.loads((export(copy).folder / "export.json").read_text())
+    assert (record["trained_on"], record["data"]) == ([], {"fingerprint": "", "sampling": {}})
 
 
 def test_the_command_and_new_classes(runs, tmp_path, capsys, monkeypatch):
