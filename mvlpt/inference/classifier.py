@@ -5,7 +5,8 @@ Shapes: N images, B images of a batch, K classes, E features.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mvlpt.data import TaskInfo
-from mvlpt.errors import ConfigError, DataError
+from mvlpt.errors import ConfigError, DataError, suggest
 from mvlpt.inference.inputs import each_image, to_pixels
 from mvlpt.inference.preprocessing import Preprocessing
 from mvlpt.inference.scorers import Scorer
-from mvlpt.inference.stream import prepared_batches
+from mvlpt.inference.stream import Prepared, prepared_batches
 from mvlpt.io import first_line
 
 BATCH_SIZE = 64
@@ -155,10 +156,7 @@ class Classifier:
         Raises:
             DataError: ``images`` is nothing of this kind, or a batch size below 1.
         """
-        if batch_size < 1:
-            raise DataError(f"A batch needs at least one image, not {batch_size}")
-        prepare = partial(to_pixels, preprocess=self.preprocess)
-        for batch in prepared_batches(each_image(images), prepare, batch_size, workers):
+        for batch in self._prepared(images, batch_size, workers):
             rows = iter(() if batch.pixels is None else self._scorer.logits(batch.pixels).cpu().numpy())
             for image, error in zip(batch.images, batch.errors, strict=True):
                 yield Scored(image, next(rows) if error is None else None, error)
@@ -179,13 +177,19 @@ class Classifier:
     def image_features(self, images: Any, *, batch_size: int = BATCH_SIZE, workers: int = WORKERS) -> Tensor:
         """(N, E) of length one, with the visual prompt, if there is one; errors as :meth:`logits`."""
         parts = []
-        prepare = partial(to_pixels, preprocess=self.preprocess)
-        for batch in prepared_batches(each_image(images), prepare, batch_size, workers):
+        for batch in self._prepared(images, batch_size, workers):
             failed = next((error for error in batch.errors if error is not None), None)
             if failed is not None:
                 raise failed
             parts.append(self._scorer.image_features(batch.pixels).cpu())
         return torch.cat(parts) if parts else torch.empty(0, 0)
+
+    def _prepared(self, images: Any, batch_size: int, workers: int) -> Iterator[Prepared]:
+        """The model's input for all images; see :meth:`stream`."""
+        if batch_size < 1:
+            raise DataError(f"A batch needs at least one image, not {batch_size}")
+        prepare = partial(to_pixels, preprocess=self.preprocess)
+        return prepared_batches(each_image(images), prepare, batch_size, workers)
 
     def predict_proba(self, images: Any, *, batch_size: int = BATCH_SIZE, workers: int = WORKERS) -> NDArray:
         """(N, K): the softmax of the logits; errors as :meth:`logits`."""
@@ -195,8 +199,8 @@ class Classifier:
         """(N,) names of the best classes; errors as :meth:`logits`."""
         return self.classes_[self.logits(images, batch_size=batch_size, workers=workers).argmax(dim=1).numpy()]
 
-    def score(self, images: Any, labels: Iterable[str | int] | Sequence[Any], **options: Any) -> float:
-        """The share of images whose best class is their label.
+    def score(self, images: Any, labels: Iterable[str | int], **options: Any) -> float:
+        """The share of images whose best class is their label; NaN without images.
 
         Args:
             images: as all methods take them.
@@ -204,14 +208,33 @@ class Classifier:
             options: ``batch_size`` and ``workers``.
 
         Raises:
-            DataError: there are not as many labels as images, or an image cannot be read.
+            DataError: there are not as many labels as images, a label is no class, or an image cannot be read.
         """
-        given = np.asarray(list(labels))
+        names = [self._label_name(label) for label in labels]
         predicted = self.predict(images, **options)
-        if len(given) != len(predicted):
-            raise DataError(f"There are {len(predicted)} images, but {len(given)} labels")
-        names = given if given.dtype.kind in "USO" else self.classes_[given.astype(int)]
-        return float(np.mean(names == predicted))
+        if len(names) != len(predicted):
+            raise DataError(f"There are {len(predicted)} images, but {len(names)} labels")
+        return float(np.mean(np.array(names) == predicted)) if names else math.nan
+
+    def _label_name(self, label: Any) -> str:
+        """The name of the class that a label, a name or a number, is.
+
+        Raises:
+            DataError: it is none.
+        """
+        if isinstance(label, str):
+            if label in self.class_names:
+                return str(label)
+            raise DataError(f"No class of '{self.task.name}' is named '{label}'{suggest(label, self.class_names)}")
+        try:
+            number = int(label)
+            if number == label and 0 <= number < len(self.class_names):
+                return self.class_names[number]
+        except (TypeError, ValueError, OverflowError):
+            pass
+        raise DataError(
+            f"The label {label!r:.60} is no class: give a name, or a whole number from 0 to {len(self.class_names) - 1}"
+        )
 
 
 def checked_device(device: str | torch.device | None) -> torch.device:

@@ -60,10 +60,14 @@ def each_image(images: Any) -> Iterator[Any]:
         yield from images_in(path) if os.path.isdir(path) or path.lower().endswith(".zip") else (path,)
     elif isinstance(images, Image.Image) or (getattr(images, "ndim", 0) in (2, 3) and not _is_column(images)):
         yield images
-    elif isinstance(images, Iterable):
+    elif isinstance(images, Iterable) and not isinstance(images, bytes) and getattr(images, "ndim", 1):
         yield from images
     else:
-        raise DataError(f"A {type(images).__name__} is no image; {SHAPES}")
+        raise _no_image(images)
+
+
+def _no_image(given: Any) -> DataError:
+    return DataError(f"An object of type {type(given).__name__} is no image; {SHAPES}")
 
 
 def _is_column(images: Any) -> bool:
@@ -75,8 +79,10 @@ def to_pixels(image: Any, preprocess: Preprocessing) -> Tensor:
     """The model's input (3, H, W), float32.
 
     Raises:
-        DataError: a file cannot be read, or an array has another shape or type.
+        DataError: a file cannot be read, an array has another shape or type, or an image has no pixel.
     """
+    if 0 in (image.size if isinstance(image, Image.Image) else getattr(image, "shape", ())):
+        raise DataError(f"An image without pixels cannot be classified; {SHAPES}")
     if isinstance(image, str | os.PathLike):
         return preprocess(read_image(os.fspath(image), preprocess.transparency))
     if isinstance(image, Image.Image):
@@ -93,7 +99,7 @@ def to_pixels(image: Any, preprocess: Preprocessing) -> Tensor:
         if picture.dtype == np.uint8 and (picture.ndim == 2 or (picture.ndim == 3 and picture.shape[-1] in (3, 4))):
             return preprocess(upright_rgb(Image.fromarray(picture), "image", preprocess.transparency))
         raise DataError(f"An array {image.shape} of {image.dtype} is no image; {SHAPES}")
-    raise DataError(f"A {type(image).__name__} is no image; {SHAPES}")
+    raise _no_image(image)
 
 
 def _prepared(image: Tensor, size: Sequence[int]) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from yacs.config import CfgNode
 
-from mvlpt.config import get_cfg_default
+from mvlpt.config import check_config, get_cfg_default
 from mvlpt.data import TaskInfo, recorded_tasks
 from mvlpt.engine import (
     CONFIG_FILE,
@@ -38,7 +38,7 @@ def run_config_of(source: Source) -> CfgNode:
     """The run's configuration.
 
     Raises:
-        ConfigError: its trainer is not registered, or the file cannot be read.
+        ConfigError: its trainer is not registered, or the file cannot be read, or has values that do not fit.
     """
     sections = source.config()
     trainer = sections.get("TRAINER")
@@ -50,7 +50,12 @@ def run_config_of(source: Source) -> CfgNode:
         )
     cfg = get_cfg_default()
     extend_config(cfg, name)
-    cfg.merge_from_file(source.folder / CONFIG_FILE)
+    file = source.folder / CONFIG_FILE
+    cfg.merge_from_file(file)
+    try:
+        check_config(cfg)
+    except ConfigError as error:
+        raise ConfigError(f"In {file}: {error}") from error
     return cfg
 
 

@@ -1,5 +1,6 @@
 """A classifier: what it takes as images, what it offers, and the runs and prompts that it is made from."""
 
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import mvlpt
 from mvlpt.cli import main
 from mvlpt.data import read_image
 from mvlpt.engine import read_results, run_config
-from mvlpt.errors import CheckpointError, DataError, PromptError
+from mvlpt.errors import CheckpointError, ConfigError, DataError, PromptError
 from mvlpt.inference import load, trained_tasks
 from mvlpt.models import load_backbone, save_prompt
 
@@ -87,6 +88,9 @@ def test_batches_and_threads_change_nothing(classifier, files):
     expected = classifier.logits(files * 3)
     for options in ({"batch_size": 1}, {"batch_size": 4, "workers": 0}, {"batch_size": 100, "workers": 3}):
         torch.testing.assert_close(classifier.logits(files * 3, **options), expected, atol=1e-4, rtol=0)
+    for method in (classifier.logits, classifier.image_features):
+        with pytest.raises(DataError, match="A batch needs at least one image, not 0"):
+            method(files, batch_size=0)
 
 
 def test_scikit_learns_names(classifier, files):
@@ -95,15 +99,28 @@ def test_scikit_learns_names(classifier, files):
     assert predicted.tolist() == classifier.classes_[classifier.predict_proba(files).argmax(axis=1)].tolist()
     assert classifier.score(files, predicted) == 1.0
     assert classifier.score(files, [0] * 5) == np.mean(predicted == "red")
-    with pytest.raises(DataError, match="5 images, but 2 labels"):
-        classifier.score(files, ["red", "red"])
+    assert classifier.score(files, torch.zeros(5)) == classifier.score(files, ["red"] * 5)
+    assert np.isnan(classifier.score([], []))
+    for labels, message in (
+        (["red", "red"], "5 images, but 2 labels"),
+        (["rad"] * 5, "named 'rad'; did you mean 'red'?"),
+        ([0, 1, 2, 3, 0], "The label 3 is no class: give a name, or a whole number from 0 to 2"),
+        ([0, 0, 0, 0, -1], "The label -1 is no class"),
+        ([0, 0, 0, 0, np.nan], "The label nan is no class"),
+    ):
+        with pytest.raises(DataError, match=re.escape(message)):
+            classifier.score(files, labels)
 
 
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (7, "A int is no image"),
-        ([3.5], "A float is no image"),
+        (7, "An object of type int is no image"),
+        ([3.5], "An object of type float is no image"),
+        (b"abc", "An object of type bytes is no image"),
+        (np.array(3), "An object of type ndarray is no image"),
+        (np.zeros((0, 5, 3), np.uint8), "An image without pixels"),
+        (Image.new("RGB", (0, 5)), "An image without pixels"),
         (torch.zeros(3, 20, 20), r"of shape \(3, 48, 48\), not \(3, 20, 20\)"),
         ([np.zeros((8, 8, 7), np.uint8)], r"An array \(8, 8, 7\) of uint8 is no image"),
         (["missing.png"], "missing.png does not exist"),
@@ -252,6 +269,13 @@ def test_a_prompt_file_whose_tasks_do_not_fit_its_classes(classifier, tmp_path):
     path = save_prompt(path, classifier.model, tasks=[{"name": 7, "class_names": ["x"]}])
     with pytest.raises(CheckpointError, match="damaged header"):
         load(path)
+
+
+def test_options_that_were_edited_are_checked(run, tmp_path):
+    content = (run / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(content.replace("TEST_CROP: task", "TEST_CROP: middle"))
+    with pytest.raises(ConfigError, match=r"config.yaml: .*INPUT.TEST_CROP is 'middle'; known: center, squash, task"):
+        load(tmp_path)
 
 
 def test_the_package_offers_it_without_loading_torch_before_it_is_used():
