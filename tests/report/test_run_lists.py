@@ -130,6 +130,8 @@ def test_what_is_in_use_or_not_ours_is_left_alone(output, capsys):
     run_folder(outer / "inner", {"cats": 1})
     source = run_folder(output / "source", {}, state="failed")
     run_folder(output / "user", {"cats": 1}, RUN__INIT_FROM=str(source))
+    prompt = run_folder(output / "file", {}, state="failed") / "prompt.safetensors"
+    run_folder(output / "user2", {"cats": 1}, RUN__INIT_FROM=str(prompt))
     outside = output.parent / "outside.txt"
     outside.write_text("precious")
     (output / "bad" / "link.json").symlink_to(outside)
@@ -137,6 +139,7 @@ def test_what_is_in_use_or_not_ours_is_left_alone(output, capsys):
     why = {removal.run.folder.name: removal.kept for removal in useless_runs(find_runs(output))}
     assert why == {
         "bad": "it holds samples, which no run writes",
+        "file": f"{output / 'user2'} starts from its prompt",
         "held": "",
         "mixed": "it holds notes.txt, which no run writes",
         "outer": "other runs lie below its folder",

@@ -49,7 +49,7 @@ def useless_runs(runs: Sequence[RunRecord], kinds: Iterable[str] = KINDS[:2]) ->
     """
     wanted = set(kinds)
     latest = _latest_finished(runs)
-    starts = {os.path.abspath(str(run.option("RUN.INIT_FROM"))): run for run in runs if run.option("RUN.INIT_FROM")}
+    starts = _users_of_starts(runs)
     holders = {parent for run in runs for parent in run.folder.parents}
     removals = []
     for run in runs:
@@ -75,13 +75,23 @@ def _latest_finished(runs: Iterable[RunRecord]) -> dict[str, RunRecord]:
     return latest
 
 
-def _kept(run: RunRecord, holders: set[Path], starts: dict[str, RunRecord]) -> str:
+def _users_of_starts(runs: Iterable[RunRecord]) -> dict[Path, RunRecord]:
+    """A run that starts from each folder: from the run in it, from one of its checkpoints or from its prompt file."""
+    users: dict[Path, RunRecord] = {}
+    for run in runs:
+        if run.option("RUN.INIT_FROM"):
+            start = Path(os.path.abspath(str(run.option("RUN.INIT_FROM"))))
+            users |= dict.fromkeys((start, *start.parents), run)
+    return users
+
+
+def _kept(run: RunRecord, holders: set[Path], starts: dict[Path, RunRecord]) -> str:
     if run.folder in holders:
         return "other runs lie below its folder"
     foreign = _foreign_entry(run.folder)
     if foreign:
         return f"it holds {foreign}, which no run writes"
-    user = starts.get(os.path.abspath(run.folder))
+    user = starts.get(run.folder.absolute())
     if user is not None and user is not run:
         return f"{user.folder} starts from its prompt"
     experiment = _experiment_of(run.folder)
