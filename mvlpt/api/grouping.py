@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mvlpt.api.recipes import OUTPUT, task_word
+from mvlpt.api.recipes import OUTPUT, task_words
 from mvlpt.engine import shared_resources
 from mvlpt.errors import ConfigError
 from mvlpt.experiment.grouping import DataChoice, GroupingResult, find_groups, grouping_requests
@@ -56,7 +56,7 @@ def group(
     Raises:
         MvlptError: tasks, options or files cannot be used.
     """
-    data = DataChoice(tuple(map(task_word, tasks)), backbone, os.fspath(root), shots, seed)
+    data = DataChoice(tuple(task_words(tasks)), backbone, os.fspath(root), shots, seed)
     requests = grouping_requests(os.fspath(config), data, options, plugins=plugins)
     if len(requests) > 1:
         raise ConfigError(f"{config} has several trainers, which are grouped one by one; name a file of one trainer")

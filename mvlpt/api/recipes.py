@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mvlpt.config import find_config
+from mvlpt.errors import ConfigError
 
 OUTPUT = Path("output")
 RECIPES = "configs/trainers"
@@ -32,6 +33,17 @@ def task_word(task: str | os.PathLike[str]) -> str:
     name = os.fspath(task)
     plain = os.sep not in name and not name.endswith((".yaml", ".yml"))
     return os.path.join(name, "") if plain and isinstance(task, os.PathLike) else name
+
+
+def task_words(tasks: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """Several tasks as options name them.
+
+    Raises:
+        ConfigError: it is a single name.
+    """
+    if isinstance(tasks, str | os.PathLike):
+        raise ConfigError(f"tasks is the single name '{tasks}'; give a list of tasks")
+    return [task_word(task) for task in tasks]
 
 
 def folder_of(trainer: str, tasks: Sequence[str], shots: int, seed: int, identity: str) -> Path:

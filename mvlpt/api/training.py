@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.api.configuration import resolve_config
-from mvlpt.api.recipes import folder_of, recipe_of, task_word
+from mvlpt.api.recipes import folder_of, recipe_of, task_words
 from mvlpt.api.records import Records
-from mvlpt.config import Config, task_names
+from mvlpt.config import Config, find_config, options_set_in, task_names
+from mvlpt.dassl import plugin_roots
 from mvlpt.engine import STATE_FILE, config_identity, run_config
 from mvlpt.errors import ConfigError
 from mvlpt.inference import Classifier, load, trained_tasks
@@ -95,7 +96,8 @@ def train(
         tasks: several tasks that share the prompt, instead of ``task``.
         config: a YAML file of options; by default the shipped ones of the trainer.
         options: any options of the configuration by key, such as ``{"OPTIM.LR": 0.01}``.
-        output_dir: the run's folder; by default one in ``output/``, named after all that makes the run.
+        output_dir: the run's folder; by default one in ``output/``, named after all that makes the run, unless
+            ``config`` or ``options`` say ``OUTPUT_DIR``.
         start: a run or a prompt to start from.
         root: folder of the benchmarks' data.
         plugins: files that register trainers or data sets.
@@ -107,11 +109,11 @@ def train(
     """
     if (task is None) == (not tasks):
         raise ConfigError("Give either task, or tasks for one prompt that several tasks share")
-    names = [task_word(one) for one in (tasks or [task])]
+    options = dict(options or {})
     named = {
         "TRAINER.NAME": trainer,
         "MODEL.BACKBONE.NAME": backbone,
-        "DATASET.DATASET": ",".join(names),
+        "DATASET.DATASET": ",".join(task_words(tasks or [task])),
         "DATASET.NUM_SHOTS": shots,
         "DATASET.ROOT": None if root is None else os.fspath(root),
         "SEED": seed,
@@ -123,11 +125,13 @@ def train(
     cfg = resolve_config(
         files=[config or recipe_of(trainer, backbone)],
         options={key: value for key, value in named.items() if value is not None},
-        overrides=[word for pair in (options or {}).items() for word in pair],
+        overrides=[word for pair in options.items() for word in pair],
         plugins=plugins,
         recipe=config is None,
     )
-    return _run(cfg, chooses_folder=output_dir is None)
+    in_config = {} if config is None else options_set_in(find_config(config, plugin_roots()))
+    names_folder = output_dir is not None or "OUTPUT_DIR" in {**in_config, **options}
+    return _run(cfg, chooses_folder=not names_folder)
 
 
 def _run(cfg: Config, *, chooses_folder: bool) -> TrainedRun:

@@ -45,7 +45,7 @@ def test_the_same_call_returns_the_finished_run_and_the_command_knows_it():
 def test_another_option_is_another_folder():
     folders = {train().folder, train(seed=2).folder, train(options={"OPTIM.LR": 0.1}).folder, train(shots=2).folder}
     assert len(folders) == 4
-    assert train(output_dir="chosen").folder == Path("chosen")
+    assert train(output_dir="chosen").folder == train(options={"OUTPUT_DIR": "chosen"}).folder == Path("chosen")
     with pytest.raises(MvlptError, match=r"chosen holds another run, which differs in OPTIM\.LR"):
         train(output_dir="chosen", options={"OPTIM.LR": 0.1})
 
@@ -68,6 +68,8 @@ def test_errors_are_exceptions():
         (lambda: train(trainer="MVLPT-VPN"), KeyError, "did you mean 'MVLPT-VPT'"),
         (lambda: train(options={"OPTIM.LRR": 1}), ConfigError, "unknown key OPTIM.LRR; did you mean"),
         (lambda: mvlpt.train(), ConfigError, "Give either task, or tasks"),
+        (lambda: mvlpt.train(tasks="toy-cold"), ConfigError, "tasks is the single name 'toy-cold'; give a list"),
+        (lambda: mvlpt.group("toy-cold"), ConfigError, "tasks is the single name 'toy-cold'; give a list"),
         (lambda: train("nowhere/"), (DataError, ConfigError, KeyError), "nowhere"),
         (lambda: train(config="none.yaml"), ConfigError, "No config file at none.yaml"),
     ):
