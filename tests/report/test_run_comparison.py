@@ -13,7 +13,7 @@ from support.run_folders import predictions, run_folder
 from mvlpt.cli import main
 from mvlpt.errors import ConfigError, RunFolderError
 from mvlpt.report.results import results_table
-from mvlpt.report.runs import compare_runs
+from mvlpt.report.runs import compare_runs, comparison_sheets
 from mvlpt.report.runs.paired import sign_flip_test, sign_test
 
 
@@ -175,3 +175,20 @@ def test_rows_without_folders_stay_as_they_are():
 
     with pytest.raises(RunFolderError, match="has two values"):
         results_table([row("cats", 1, run="a"), row("cats", 2, run="b")])
+
+
+def test_means_and_mean_gains_are_over_the_same_lines(tmp_path):
+    for name, values in (("a", {"cats": 50, "dogs": 60}), ("b", {"cats": 52, "dogs": 70}), ("c", {"cats": 51})):
+        run_folder(tmp_path / name, values, OPTIM__MAX_EPOCH=ord(name))
+    found = compare_runs([str(tmp_path / name) for name in "abc"])
+    assert [found.mean(side) for side in range(3)] == [50, 52, 51]
+    assert [found.mean_gain(side) for side in (1, 2)] == [2, 1]
+    assert "1 of 2 lines lack a score of some run; means leave them out" in found.notes
+    assert [entry.text for entry in comparison_sheets(found)[1].rows[-1]] == [
+        "mean",
+        "50.0",
+        "52.0",
+        "51.0",
+        "+2.0",
+        "+1.0",
+    ]

@@ -79,10 +79,17 @@ class Comparison:
 
     def mean(self, side: int) -> float | None:
         """The mean over the lines that every side has a score for; ``None`` if metrics point both ways."""
-        common = [line for line in self.lines if None not in line.means]
-        if not common or len({line.higher_is_better for line in common}) > 1:
+        if not self._common or len({line.higher_is_better for line in self._common}) > 1:
             return None
-        return statistics.fmean(line.means[side] for line in common)
+        return statistics.fmean(line.means[side] for line in self._common)
+
+    def mean_gain(self, side: int) -> float | None:
+        """The mean gain of a side over the first, over the same lines; ``None`` where there are none."""
+        return statistics.fmean(line.gains[side] for line in self._common) if self._common else None
+
+    @property
+    def _common(self) -> list[TaskLine]:
+        return [line for line in self.lines if None not in line.means]
 
 
 def compare_runs(paths: Sequence[str], select: Selection | None = None) -> Comparison:

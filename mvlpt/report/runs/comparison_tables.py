@@ -128,9 +128,8 @@ def _scores_sheet(comparison: Comparison) -> Sheet:
         rows.append((*method, line.task, *map(_number, line.means), *map(_signed, line.gains[1:])))
     if len(comparison.lines) > 1:
         indices = range(len(labels))
-        gains = [_mean([line.gains[index] for line in comparison.lines]) for index in indices[1:]]
-        means = map(_number, map(comparison.mean, indices))
-        rows += [None, (*([""] if with_methods else []), "mean", *means, *map(_signed, gains))]
+        means, gains = map(comparison.mean, indices), map(comparison.mean_gain, indices[1:])
+        rows += [None, (*([""] if with_methods else []), "mean", *map(_number, means), *map(_signed, gains))]
     metrics = ", ".join(sorted({line.metric for line in comparison.lines}))
     return _sheet(f"Score % ({metrics}), gain over {labels[0]} in points", columns, rows, 1 + with_methods)
 
@@ -168,15 +167,6 @@ def _images_sheet(title: str, change: ImageChanges, most: int) -> Sheet:
         for image in every[:most]
     ]
     return _sheet(f"{len(rows)} of {len(every)} images that changed sides, {title}", columns, rows, 1)
-
-
-def _tail(image: str) -> str:
-    return "/".join(image.split("/")[-2:])
-
-
-def _mean(values: list[float | None]) -> float | None:
-    held = [value for value in values if value is not None]
-    return sum(held) / len(held) if held else None
 
 
 def _number(value: float | None) -> str:
