@@ -25,6 +25,10 @@ ONE_SENTENCE = {
     "coop": (["download", "DescribableTextures", "--root", "x"], "ELEVATER's 'dtd' has the same pictures"),
     "embedded": (["download", "weather-dark"], "ships with the package"),
     "nothing per class": (["show", "weather-dark", "--out", "a.png", "--per-class", "0"], "--per-class is 0"),
+    "too wide": (
+        ["show", "weather-dark", "--out", "a.webp", "--per-class", "200", "--classes", "1"],
+        "pixels, but a side of a WEBP has at most 16,383; name a file that ends in .png",
+    ),
     "not a picture": (["show", "weather-dark", "--out", "a.txt"], "name a file that ends in .png"),
     "family": (["list", "--family", "elevator"], "did you mean 'elevater'?"),
     "no shots": (["samples", "weather-dark", "--shots", "0", "--output", "a.jsonl"], "--shots is 0 and --seed 1"),

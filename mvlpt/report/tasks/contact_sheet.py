@@ -21,9 +21,8 @@ from mvlpt.report.tasks.fonts import draw_text, text_width
 PAPER, INK, FAINT, WRONG = (255, 255, 255), (30, 30, 30), (225, 225, 225), (190, 40, 40)
 GAP, TEXT, MARGIN = 4, 13, 16
 LONGEST = 400  # characters of a line
-
-
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+SIDES = {"JPEG": 65_500, "WEBP": 16_383}  # pixels that a side can have at most
 
 
 class SavedSheet(NamedTuple):
@@ -72,8 +71,14 @@ def save_contact_sheet(
     first = f", the first {len(names)}" if len(names) < dataset.num_classes else ""
     title = f"{dataset.name}, {split}: {len(items):,} images, {dataset.num_classes} classes{first}"
     page = draw_contact_sheet(rows, names, title=title, per_class=per_class, side=side)
+    format = FORMATS[Path(path).suffix.lower()]
+    if max(page.size) > SIDES.get(format, max(page.size)):
+        raise DataError(
+            f"The sheet has {page.width} x {page.height} pixels, but a side of a {format} has at most"
+            f" {SIDES[format]:,}; name a file that ends in .png, or show fewer images"
+        )
     with atomic_write(path, "wb") as handle:
-        page.save(handle, FORMATS[Path(path).suffix.lower()])
+        page.save(handle, format)
     return SavedSheet(page.width, page.height, sum(map(len, rows)), len(names))
 
 
@@ -113,7 +118,9 @@ def draw_contact_sheet(
     lines = math.ceil(len(rows) / columns)
     size = (columns * block[0] + MARGIN, lines * block[1] + 3 * MARGIN)
     if size[0] * size[1] > 80_000_000:
-        raise DataError(f"A sheet of {len(rows)} classes would have {size[0]} x {size[1]} pixels; show fewer classes")
+        raise DataError(
+            f"A sheet of {len(rows)} classes would have {size[0]} x {size[1]} pixels; show fewer classes or images"
+        )
     page = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(page)
     draw_text(draw, (MARGIN, MARGIN // 2), clean_text(title, LONGEST), INK, TEXT + 3)
