@@ -150,6 +150,8 @@ def test_the_rule_that_drew_the_training_images_is_recorded_and_checked(made, tm
         problem = next(run_predictions(tmp_path / "run")).sampling
         assert expected in problem
         assert bool(expected) == bool(problem)
+    (folder / "index.json").write_text(json.dumps({**index, "shots": -1, "sampling": [1]}))
+    assert "does not say by which rule" in next(run_predictions(tmp_path / "run")).sampling
 
 
 def test_an_evaluation_records_the_rule_of_its_prompt(made, tmp_path):

@@ -75,6 +75,7 @@ def test_latex_is_balanced_and_escaped(results):
 
 
 def test_latex_escapes_what_means_something():
+    assert latex_escape("grouped → adapted") == r"grouped $\to$ adapted"
     assert latex_escape("a_b & 50% {$x^2$} ~ #1 \\ <|>") == (
         r"a\_b \& 50\% \{\$x\textasciicircum{}2\$\} \textasciitilde{} \#1 \textbackslash{} "
         r"\textless{}\textbar{}\textgreater{}"

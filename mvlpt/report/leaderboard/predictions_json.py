@@ -180,11 +180,7 @@ def _copy_table(path: Path, handle: Any) -> None:
             if key != "predictions":
                 stream.value()
                 continue
-            separator, pending = "[", []
-            for _, row in rows_by_seed(stream):
-                pending.append(row)
-                if len(pending) == 256:
-                    handle.write(separator + b",".join(pending).decode("ascii"))
-                    separator, pending = ",", []
-            handle.write(separator + b",".join(pending).decode("ascii") if pending else "[" if separator == "[" else "")
+            handle.write("[")
+            for number, (_, row) in enumerate(rows_by_seed(stream)):
+                handle.write(("," if number else "") + row.decode("ascii"))
             handle.write("]")

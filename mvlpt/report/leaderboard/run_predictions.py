@@ -94,10 +94,12 @@ def run_predictions(run: str | Path, model_name: str = "") -> Iterator[TaskPredi
 def _sampling_problem(index: dict[str, Any]) -> str:
     """How the training images of a run differ from those that the benchmark's rule draws; ``""`` if they do not."""
     shots, seed, sampling = index["shots"], index["seed"], index.get("sampling")
-    if shots == 0 or (shots == -1 and (sampling is None or sampling == {**sampling, "shots": -1})):
+    if shots == 0 or (shots == -1 and sampling is None):
         return ""  # none were drawn, or all
     if not isinstance(sampling, dict) or not sampling:
         return "does not say by which rule its training images were drawn (DATASET.SAMPLING)"
+    if shots == sampling.get("shots") == -1:
+        return ""
     if sampling.get("rule") != "elevater":
         return f"drew its training images by the rule {sampling.get('rule')!r:.40}, not by the benchmark's"
     if (sampling.get("shots"), sampling.get("seed")) != (shots, seed):
