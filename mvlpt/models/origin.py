@@ -81,8 +81,9 @@ def check_preprocessing(record: Any, source: str) -> None:
     Raises:
         CheckpointError: one has another type or range than images have.
     """
-    numbers = record if isinstance(record, Mapping) else {"": None}
-    for name, value in numbers.items():
+    if not isinstance(record, Mapping):
+        raise CheckpointError(f"{source} has a damaged record of how images are prepared: {short_repr(record, 60)}")
+    for name, value in record.items():
         if name == "size":
             sound = _are_numbers(value, 2, 1, 2**14) and all(isinstance(side, int) for side in value)
         elif name in ("mean", "std"):

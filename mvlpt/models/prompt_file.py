@@ -55,6 +55,7 @@ class PromptFile:
         options: the arguments of ``build_prompted_clip`` that it was built with.
         sha256: of the tensors.
         extra: whatever else the writer added.
+        source: what to call the file in messages.
     """
 
     tensors: dict[str, Tensor]
@@ -67,6 +68,7 @@ class PromptFile:
     options: dict[str, Any]
     sha256: str
     extra: dict[str, Any] = field(default_factory=dict)
+    source: str = "the prompt file"
 
     @property
     def origin(self) -> Origin:
@@ -91,17 +93,18 @@ class PromptFile:
         ctx = self.tensors.get("ctx")
         return ctx is not None and ctx.ndim == 3 and len(ctx) == len(self.class_names)
 
-    def load_into(self, prompted: PromptedCLIP, *, source: str = "the prompt file", force: bool = False) -> None:
+    def load_into(self, prompted: PromptedCLIP, *, source: str = "", force: bool = False) -> None:
         """Copies the prompt into a model.
 
         Args:
             prompted: the model.
-            source: what to call the file in messages.
+            source: what to call the file in messages; by default its path.
             force: copy it even if it belongs to another backbone, or to other classes.
 
         Raises:
             CheckpointError: the prompt belongs to another method, backbone or, if class-specific, other classes.
         """
+        source = source or self.source
         if self.method != prompted.options["method"]:
             raise CheckpointError(
                 f"{source} holds a prompt of method '{self.method}', not '{prompted.options['method']}'"
@@ -158,14 +161,16 @@ class PromptFile:
         for task in self.tasks:
             name, classes = (task.get("name"), task.get("class_names")) if isinstance(task, dict) else (None, None)
             if not isinstance(name, str) or not isinstance(classes, list) or not classes:
-                raise CheckpointError(f"The prompt file's list of tasks is damaged: {task!r}")
+                raise CheckpointError(f"{self.source} has a damaged list of tasks: {short_repr(task, 60)}")
             tasks.append((name, [str(one) for one in classes]))
         if wanted is None:
             return tasks
         chosen = [task for task in tasks if task[0] == wanted]
         if not chosen:
             known = [name for name, _ in tasks]
-            raise CheckpointError(f"The prompt was not trained on task '{wanted}'{suggest(wanted, known)}")
+            raise CheckpointError(
+                f"The prompt in {self.source} was not trained on task '{wanted}'{suggest(wanted, known)}"
+            )
         return chosen[:1]
 
     def _checked_options(self) -> dict[str, Any]:
@@ -184,10 +189,10 @@ class PromptFile:
             low, high = (-1, max(longest, 1024)) if kind is int else (-1e9, 1e9)
             fits = type(value) is kind or (kind is float and type(value) is int)
             if not fits or (kind in (int, float) and not low <= value <= high):
-                raise CheckpointError(f"The prompt file's option '{name}' is damaged: {short_repr(value, 60)}")
+                raise CheckpointError(f"{self.source} has a damaged option '{name}': {short_repr(value, 60)}")
         unknown = set(self.options) - set(kinds)
         if unknown:
-            raise CheckpointError(f"The prompt file has unknown options: {listed(sorted(unknown))}")
+            raise CheckpointError(f"{self.source} has unknown options: {listed(sorted(unknown))}")
         names = {"method", "legacy", "label_space", "private_rank", *method.option_names()}
         return {name: value for name, value in self.options.items() if name in names}
 
@@ -266,6 +271,7 @@ def load_prompt(path: str | Path) -> PromptFile:
         options=header["options"],
         sha256=header["sha256"],
         extra=header["extra"],
+        source=str(path),
     )
 
 

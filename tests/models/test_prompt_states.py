@@ -87,7 +87,7 @@ def test_a_prompt_file_gives_the_same_logits(method, tmp_path):
 def test_damaged_options_are_refused_before_anything_is_allocated(name, value, tmp_path):
     read = load_prompt(save_prompt(tmp_path / "p.safetensors", build()))
     read.options[name] = value
-    with pytest.raises(CheckpointError, match=name):
+    with pytest.raises(CheckpointError, match=rf"p\.safetensors has .*{name}"):
         read.build(tiny_backbone())
 
 
@@ -132,6 +132,9 @@ def test_files_that_are_no_prompts(tmp_path):
         save_file({"ctx": torch.zeros(2)}, str(path), metadata={"mvlpt": header})
         with pytest.raises(CheckpointError, match=r"version|header"):
             load_prompt(path)
+    save_prompt(path, build(), extra={"preprocessing": 3})
+    with pytest.raises(CheckpointError, match="how images are prepared: 3"):
+        load_prompt(path)
 
 
 def test_damage_is_noticed(tmp_path):
