@@ -8,14 +8,12 @@ from functools import partial
 from typing import Any, ClassVar
 
 import torch
-from torch.nn import functional as F
 from yacs.config import CfgNode
 
 from mvlpt.data.features import FeatureLoader
 from mvlpt.data.loading import is_random
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.errors import ConfigError, PromptError
-from mvlpt.models import LabelSpace
 from mvlpt.models.heads import FeatureHead, LinearHead, Support, options_of
 from mvlpt.randomness import torch_stream
 from mvlpt.runtime import one_thread
@@ -54,8 +52,7 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
         """The text features of the classes, and a head that is not fitted yet."""
         cfg = self.cfg
         self.backbone = self.load_backbone(self._precision())
-        kind = "per_task" if cfg.DATASET.MULTITASK_LABEL_PERTASK else "joint"
-        self.label_space = LabelSpace(kind, tuple((task.start, task.stop) for task in self.dm.tasks), self.num_classes)
+        self.label_space = self.build_label_space()
         texts = self.class_texts()
         images = 0 if self.train_loader_x is None else len(self.train_loader_x.data_source)
         options = options_of(self.head, cfg.TRAINER[self.head.section])
@@ -127,8 +124,7 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
             self.model_backward(loss + self.model.penalty())
         self.model.before_update(self.epoch)
         self.model_update()
-        if self.batch_idx + 1 == self.num_batches:
-            self.update_lr()
+        self._end_step()
         return {"loss": loss.item(), "acc": 100 * correct(logits.detach(), label).sum().item() / len(label)}
 
     def _linear_backward(self, input: TaskInput, label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -136,10 +132,12 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
         space = self.label_space
 
         def restrict(logits: torch.Tensor, added: torch.Tensor) -> torch.Tensor:
-            return space.restrict(logits, torch.cat([input.task, space.tasks_of(added)])) if space.per_task else logits
+            return space.restrict(logits, torch.cat([input.task, space.tasks_of(added)]))
 
         stream = partial(torch_stream, "feature head", self.cfg.SEED, self.epoch, self.batch_idx)
-        loss, logits = self.model.backward(self.features_of(input), class_shares(label), stream, restrict)
+        loss, logits = self.model.backward(
+            self.features_of(input), class_shares(label), stream, restrict if space.per_task else None
+        )
         self.detect_anomaly(loss)
         return loss, logits
 
@@ -161,12 +159,7 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
     def model_inference(self, input: TaskInput) -> torch.Tensor:
         """Scores (B, K) over the union of classes; under ``per_task`` an image's own classes alone."""
         logits = self.model(self.features_of(input), input.task)
-        return self.label_space.restrict(logits, input.task) if self.label_space.per_task else logits
-
-    @torch.no_grad()
-    def encode_images(self, images: torch.Tensor) -> torch.Tensor:
-        """Image features (B, D) of length one."""
-        return F.normalize(self.backbone.encode_image(images).float(), dim=-1)
+        return self.label_space.restrict(logits, input.task)
 
     def load_model_state(self, name: str, state: dict[str, torch.Tensor], origin: str) -> None:
         """Loads a head that was fitted to any number of images."""

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
 from mvlpt.data import EpochLoader
 from mvlpt.data.features import FeatureCache, FeatureLoader, build_feature_loader
 from mvlpt.data.loading import is_random
 from mvlpt.engine import TrainerX, configured_backbone, current_resources
 from mvlpt.errors import ConfigError
-from mvlpt.models import Backbone
+from mvlpt.models import Backbone, LabelSpace
 from mvlpt.models.heads import ClassTexts, class_texts
 from mvlpt.runtime import counting
 
@@ -48,8 +49,13 @@ class FrozenCLIPTrainer(TrainerX):
     trains_images = True  # whether image features depend on something that is trained
 
     def encode_images(self, images: torch.Tensor) -> torch.Tensor:
-        """Image features (B, D) of length one."""
-        raise NotImplementedError
+        """Image features (B, D) of length one; by default those of the frozen image tower."""
+        return self.untuned_features(images)
+
+    @torch.no_grad()
+    def untuned_features(self, images: torch.Tensor) -> torch.Tensor:
+        """Image features (B, D) of length one, fp32, of the frozen image tower without any prompt."""
+        return F.normalize(self.backbone.encode_image(images).float(), dim=-1)
 
     def load_backbone(self, precision: str) -> Backbone:
         """The backbone that the configuration names, frozen, on the device.
@@ -91,6 +97,11 @@ class FrozenCLIPTrainer(TrainerX):
                 f" {self.cfg.DATALOADER.FEATURE_CACHE_MB}, too small for one split"
             )
         return kept
+
+    def build_label_space(self) -> LabelSpace:
+        """The classes of all tasks: in one softmax, or each task's apart under ``DATASET.MULTITASK_LABEL_PERTASK``."""
+        kind = "per_task" if self.cfg.DATASET.MULTITASK_LABEL_PERTASK else "joint"
+        return LabelSpace(kind, tuple((task.start, task.stop) for task in self.dm.tasks), self.num_classes)
 
     # Batches -------------------------------------------------------------------------------------------------
 
@@ -150,6 +161,11 @@ class FrozenCLIPTrainer(TrainerX):
 
     def _encode(self, images: torch.Tensor) -> torch.Tensor:
         return self.encode_images(images.to(self.device)).float()
+
+    def _end_step(self) -> None:
+        """Moves the schedule on after the last batch of an epoch."""
+        if self.batch_idx + 1 == self.num_batches:
+            self.update_lr()
 
     # Inputs --------------------------------------------------------------------------------------------------
 

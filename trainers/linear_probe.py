@@ -6,11 +6,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
-from mvlpt.models import LabelSpace
 from mvlpt.randomness import torch_stream
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
 from mvlpt.trainers.losses import correct, prompt_losses
@@ -30,9 +28,7 @@ class LinearProbe(FrozenCLIPTrainer):
     def build_model(self) -> None:
         """A linear layer, initialised from a random stream of its own."""
         self.backbone = self.load_backbone(self._precision())
-        kind = "per_task" if self.cfg.DATASET.MULTITASK_LABEL_PERTASK else "joint"
-        ranges = tuple((task.start, task.stop) for task in self.dm.tasks)
-        self.label_space = LabelSpace(kind, ranges, self.num_classes)
+        self.label_space = self.build_label_space()
         self.model = nn.Linear(self.backbone.embed_dim, self.num_classes)
         with torch.no_grad():
             nn.init.normal_(self.model.weight, std=0.01, generator=torch_stream("linear probe", self.cfg.SEED))
@@ -48,20 +44,14 @@ class LinearProbe(FrozenCLIPTrainer):
         logits = self.model_inference(input)
         loss = prompt_losses(logits, label).mean()
         self.model_backward_and_update(loss)
-        if self.batch_idx + 1 == self.num_batches:
-            self.update_lr()
+        self._end_step()
         return {"loss": loss.item(), "acc": 100 * correct(logits.detach(), label).float().mean().item()}
 
     def model_inference(self, input: TaskInput) -> torch.Tensor:
         """Scores (B, K) over the union of classes; under ``per_task`` an image's own classes alone."""
         logits = self.model(self.features_of(input) * self.backbone.logit_scale.exp())
-        return self.label_space.restrict(logits, input.task) if self.label_space.per_task else logits
+        return self.label_space.restrict(logits, input.task)
 
     def class_weights(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Weights (K, D) and biases (K,) of all classes."""
         return self.model.weight, self.model.bias
-
-    @torch.no_grad()
-    def encode_images(self, images: torch.Tensor) -> torch.Tensor:
-        """Image features (B, D) of length one."""
-        return F.normalize(self.backbone.encode_image(images).float(), dim=-1)

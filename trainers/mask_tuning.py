@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 import torch
-from torch.nn import functional as F
 
 from mvlpt.engine import TRAINER_REGISTRY
 from mvlpt.models import Outputs
@@ -34,9 +33,8 @@ class RegularisedMaskTuning(GuidedTrainer):
 
     def untuned_logits(self, outputs: Outputs, input: TaskInput) -> torch.Tensor:
         """Those of the untuned image tower (B, K); the text tower is untuned anyway."""
-        with torch.no_grad():
-            images = F.normalize(self.backbone.encode_image(input.images).float(), dim=-1)
-            return self.model.logits(images, self.model.text_features().float(), input.task).float()
+        images = self.untuned_features(input.images)
+        return self.model.logits(images, self.model.text_features().float(), input.task).float()
 
     @torch.no_grad()
     def penalty(self) -> torch.Tensor:

@@ -196,10 +196,6 @@ class PromptTrainer(PseudoLabelTrainer):
             self._end_step()
         return {"loss": float(loss), "acc": 100 * float(hits) / len(label)}
 
-    def _end_step(self) -> None:
-        if self.batch_idx + 1 == self.num_batches:
-            self.update_lr()
-
     def losses(self, outputs: Outputs, label: torch.Tensor) -> torch.Tensor:
         """The loss of every image (B,); a method that also regularises its prompt overrides this and adds its term.
 

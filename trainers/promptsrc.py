@@ -37,10 +37,8 @@ class PromptSRC(PromptTrainer):
     def _forward(self, input: TaskInput) -> Outputs:
         """As of every prompt; while training, the untuned model sees the images, too."""
         if torch.is_grad_enabled():
-            with torch.no_grad():
-                images = F.normalize(self.backbone.encode_image(input.images).float(), dim=-1)
-                logits = self.model.logits(images, self._untuned, input.task).float().log_softmax(dim=-1)
-            self._reference = images, logits
+            images = self.untuned_features(input.images)
+            self._reference = images, self.model.logits(images, self._untuned, input.task).float().log_softmax(dim=-1)
         return super()._forward(input)
 
     def losses(self, outputs: Outputs, label: torch.Tensor) -> torch.Tensor:

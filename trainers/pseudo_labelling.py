@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 from yacs.config import CfgNode
 
 from mvlpt.config import task_names
@@ -217,9 +216,7 @@ class PseudoLabelTrainer(FrozenCLIPTrainer):
             if weights is None:
                 logits = self.model_inference(input)
             else:
-                images = input.features
-                if images is None:
-                    images = F.normalize(self.backbone.encode_image(input.images).float(), dim=-1)
+                images = self.untuned_features(input.images) if input.features is None else input.features
                 logits = self.backbone.logit_scale.exp() * images.to(weights.dtype) @ weights.t()
             for number in batch["task"].unique().tolist():
                 rows, task = batch["task"] == number, tasks[number]

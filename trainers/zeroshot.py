@@ -48,10 +48,6 @@ class ZeroshotCLIP(FrozenCLIPTrainer):
         """Text features (K, D) of all classes, and zeros (K,) for biases."""
         return self.text_features, self.text_features.new_zeros(len(self.text_features))
 
-    def encode_images(self, images: torch.Tensor) -> torch.Tensor:
-        """Image features (B, D) of length one."""
-        return torch.nn.functional.normalize(self.backbone.encode_image(images).float(), dim=-1)
-
     def forward_backward(self, batch: dict[str, Any]) -> dict[str, float]:
         """Never called: nothing is trained."""
         raise NotImplementedError("ZeroshotCLIP trains nothing")

@@ -80,8 +80,10 @@ class LabelSpace:
             classes: the K' classes that were computed; ``None``: all.
 
         Returns:
-            (B, K) with ``-inf`` (legacy: 0) where a class belongs to another task.
+            (B, K) with ``-inf`` (legacy: 0) where a class belongs to another task; ``joint``: as they are.
         """
+        if not self.per_task:
+            return logits
         task = task.to(logits.device)
         bounds = torch.tensor(self.ranges, device=logits.device)[task]  # (B, 2)
         index = torch.arange(self.n_classes, device=logits.device)

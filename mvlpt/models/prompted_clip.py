@@ -264,9 +264,7 @@ class PromptedCLIP(nn.Module):
         return self.label_space.classes_of(tasks)
 
     def _restrict(self, logits: Tensor, task: Tensor | None, classes: list[int] | None) -> Tensor:
-        if not self.label_space.per_task:
-            return logits
-        if task is None:
+        if self.label_space.per_task and task is None:
             raise PromptError("Under the label space 'per_task' every batch must name the task of each image")
         return self.label_space.restrict(logits, task, classes)
 

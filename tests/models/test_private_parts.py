@@ -122,7 +122,7 @@ def test_a_prompt_file_holds_every_tasks_prompt(method, tmp_path):
     with pytest.raises(CheckpointError, match="not trained on task 'fieds'; did you mean 'fields'"):
         read.build(tiny_backbone(), task="fieds")
     damaged = dataclasses.replace(read, tasks=({"name": "pets"}, 3))
-    with pytest.raises(CheckpointError, match="prompt.safetensors has a damaged list of tasks"):
+    with pytest.raises(CheckpointError, match=r"prompt\.safetensors has a damaged list of tasks"):
         damaged.build(tiny_backbone())
 
 
