@@ -334,6 +334,7 @@ def test_choice_file_comes_back_and_is_checked(tmp_path):
         (lambda content: content["choices"]["a"].update(candidate="singel"), "unknown candidate 'singel'"),
         (lambda content: content["candidates"]["all"].update(groups=[["a", "z"]]), "unknown task 'z'"),
         (lambda content: content["candidates"]["all"]["scores"].update(a="x"), "damaged"),
+        (lambda content: content["candidates"]["all"]["scores"].update(a=math.nan), "NaN is not a number"),
     ],
 )
 def test_damaged_choice_files_are_refused(tmp_path, change, message):

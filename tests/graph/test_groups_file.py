@@ -53,6 +53,7 @@ BAD = [
     ("groups: {g1: [cars, eurosat, pets], g2:}", "group 'g2' is empty"),
     ("groups: {g1: cars}", "group 'g1' contains 'cars'; give a list of task names"),
     ("groups: {g1: [cars, 101]}", "group 'g1' contains 101; give a list of task names, in quotes"),
+    ("groups:\n  g1:\n  - cars\n  -\n", "group 'g1' contains an empty item; give a list of task names"),
     ("groups: {g1: [[cars]]}", "give a list of task names"),
     ("groups: [cars]", "groups is .*give each group a name and a list"),
     ("groups: {}", "give each group a name and a list"),

@@ -79,7 +79,7 @@ def read_choice(path: str | Path, tasks: Sequence[str] | None = None) -> Choice:
             "hand: then delete those first"
         )
     try:
-        content = read_json(Path(path))
+        content = read_json(Path(path), constants=False)
     except RunFolderError as error:
         raise GraphError(f"{error}, or delete it and choose again") from error
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:

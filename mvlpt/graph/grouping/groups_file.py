@@ -80,10 +80,11 @@ def read_groups(
             raise GraphError(f"{file}: a group is named {_short(name)}, which is no string to YAML; put it in quotes")
         if members is None or members == []:
             raise GraphError(f"{file}: group '{name}' is empty; add a task or remove the group")
-        wrong = next((m for m in members if not isinstance(m, str)), None) if isinstance(members, list) else members
-        if wrong is not None:
+        wrong = [one for one in members if not isinstance(one, str)] if isinstance(members, list) else [members]
+        if wrong:
+            shown = "an empty item" if wrong[0] is None else _short(wrong[0])
             raise GraphError(
-                f"{file}: group '{name}' contains {_short(wrong)}; "
+                f"{file}: group '{name}' contains {shown}; "
                 "give a list of task names, in quotes where a name looks like a number"
             )
     try:
