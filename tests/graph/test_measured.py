@@ -93,5 +93,8 @@ def test_invalid_input_is_refused(rows, options, sentence):
 def test_a_missing_direction_is_filled_with_the_other():
     gains = np.array([[NAN, 1.0, 4.0], [3.0, NAN, 6.0], [NAN, -10.0, NAN]])
     np.testing.assert_allclose(fill_one_sided(gains, TASKS), [[0, 1, 4], [3, 0, 6], [4, -10, 0]])
+    np.testing.assert_allclose(fill_one_sided(gains.tolist(), TASKS), fill_one_sided(gains, TASKS))
+    with pytest.raises(GraphError, match="measured gains is 3 x 3 and not 2 x 2"):
+        fill_one_sided(gains, TASKS[:2])
     with pytest.raises(GraphError, match="1 of 3 pairs were not measured, for example 'a' with 'c'"):
         fill_one_sided(measured_gains(ROWS, TASKS), TASKS)

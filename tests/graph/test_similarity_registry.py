@@ -83,6 +83,11 @@ def test_invalid_registrations(name, inputs, message):
         register_similarity(name, lambda a, b: 1.0, inputs=inputs)
 
 
+def test_the_name_of_one_input_is_enough():
+    register_similarity("label.count", lambda a, b: min(len(a), len(b)) / max(len(a), len(b)), inputs="class_names")
+    assert SIMILARITIES["label.count"](A, B) == 0.5
+
+
 def test_force_replaces_a_similarity():
     register_similarity("visual.cka", lambda a, b: 0.25, inputs=["mean"], force=True)
     assert similarity_matrices([A, B], ["visual.cka"])["visual.cka"][0, 1] == 0.25

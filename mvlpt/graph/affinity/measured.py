@@ -13,6 +13,7 @@ import numpy as np
 
 from mvlpt.engine import TEST_SPLITS
 from mvlpt.errors import GraphError, suggest
+from mvlpt.graph.checks import check_matrix
 
 SEPARATOR = "+"  # between the two tasks in the ``group`` of a row
 ARMS = ("pair", "transfer")
@@ -85,13 +86,19 @@ def measured_gains(
     return matrix
 
 
-def fill_one_sided(matrix: np.ndarray, tasks: Sequence[str]) -> np.ndarray:
+def fill_one_sided(matrix: Any, tasks: Sequence[str]) -> np.ndarray:
     """Fills in gains that were measured in one direction only with the other direction; 0 on the diagonal.
 
+    Args:
+        matrix: (T, T) gains, NaN where unmeasured.
+        tasks: names of the rows.
+
     Raises:
-        GraphError: pairs were measured in neither direction; the message counts them and names one.
+        GraphError: it is no table of gains of the tasks, or pairs were measured in neither direction; the message
+            counts them and names one.
     """
-    filled = np.where(np.isnan(matrix), matrix.T, matrix)
+    gains = check_matrix(matrix, tasks, name="table of measured gains", missing=True)
+    filled = np.where(np.isnan(gains), gains.T, gains)
     np.fill_diagonal(filled, 0.0)
     missing = np.argwhere(np.triu(np.isnan(filled)))
     if len(missing):

@@ -32,7 +32,7 @@ class Similarity:
         name: such as ``visual.frechet``.
         function: takes the inputs of the first task, then those of the second, and returns a number in [0, 1] that is
             1 for equal tasks.
-        inputs: the attributes of :class:`~mvlpt.graph.TaskEmbedding` that the function takes.
+        inputs: the attributes of :class:`~mvlpt.graph.TaskEmbedding` that the function takes; a string is one of them.
         symmetric: whether swapping the tasks does not change the value; if not, both directions are averaged.
 
     Raises:
@@ -45,7 +45,7 @@ class Similarity:
     symmetric: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "inputs", tuple(self.inputs))
+        object.__setattr__(self, "inputs", (self.inputs,) if isinstance(self.inputs, str) else tuple(self.inputs))
         if not self.name or not self.name.isprintable() or any(c in "=, " for c in self.name):
             raise GraphError(f"A similarity cannot be named {self.name!r}; use printable characters other than '=, '")
         for key in self.inputs:
@@ -100,7 +100,7 @@ def register_similarity(
         return lambda decorated: register_similarity(name, decorated, inputs=inputs, symmetric=symmetric, force=force)
     if name in ALIASES or (name in SIMILARITIES and not force):
         raise GraphError(f"A similarity named '{name}' is registered already; choose another name or pass force=True")
-    SIMILARITIES[name] = Similarity(name, function, tuple(inputs), symmetric)
+    SIMILARITIES[name] = Similarity(name, function, inputs, symmetric)
     return function
 
 

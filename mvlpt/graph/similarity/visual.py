@@ -113,11 +113,12 @@ def transport(
 
     prototypes_a, prototypes_b = as_pair(prototypes_a, prototypes_b)
     text_a, text_b = as_pair(text_a, text_b)
-    some_a, some_b = np.asarray(counts_a) > 0, np.asarray(counts_b) > 0
+    counts_a, counts_b = np.asarray(counts_a), np.asarray(counts_b)
+    some_a, some_b = counts_a > 0, counts_b > 0
     images = prototypes_a[some_a] @ prototypes_b[some_b].T
     labels = text_a[some_a] @ text_b[some_b].T
     cost = ((1 - label_share) * (1 - images) + label_share * (1 - labels)) / 2
-    weights = [counts[some] / counts[some].sum() for counts, some in ((counts_a, some_a), (counts_b, some_b))]
+    weights = (counts[some] / counts.sum() for counts, some in ((counts_a, some_a), (counts_b, some_b)))
     return clip_unit(1 - emd2(*weights, np.ascontiguousarray(cost.clip(0, 1)), numItermax=10_000_000))
 
 
