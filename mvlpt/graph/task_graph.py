@@ -204,8 +204,9 @@ class TaskGraph:
         """Reads what :meth:`save` wrote.
 
         Raises:
-            GraphError: the file is missing, not JSON, not a task graph or of another version; or an edge is missing,
-                repeated, names an unknown task or lacks a value.
+            GraphError: the file is missing, not JSON, not a task graph or of another version, or has more values than
+                ``MVLPT_MAX_VALUES`` allows (some 800 tasks with nine similarities); or an edge is missing, repeated,
+                names an unknown task or lacks a value.
         """
         remedy = "make it again with mvlpt group"
         missing = f"{path}: there is no such file; create one with mvlpt group"

@@ -21,7 +21,7 @@ from mvlpt.errors import CheckpointError, ConfigError, LibraryError
 from mvlpt.library.embedding import only_task
 from mvlpt.library.entry import Entry
 from mvlpt.library.store import PromptLibrary
-from mvlpt.library.suggest import Suggestion, compatible, suggest_prompts
+from mvlpt.library.suggest import Suggestion, suggest_prompts
 from mvlpt.models import Backbone, PromptFile, load_prompt, load_prompt_state, save_prompt
 from mvlpt.models.prompts import PromptMethod, shared_state
 
@@ -159,18 +159,26 @@ def start_prompt(
         LibraryError: prompts of different methods or sizes have no mean.
     """
     prompts = [library.prompt(one.entry) for one in suggestions]
-    if not compatible(prompts):
+    if not _have_a_mean(prompts):
         raise LibraryError(
             f"{library.folder}: the {len(prompts)} best prompts differ in method or size and cannot be averaged; start"
             " from one (--init-mix 1)"
         )
-    mean = _weighted_mean(prompts, mixture_weights(suggestions))
-    prompted = mean.build(backbone, list(class_names))
-    tasks = sorted({task for one in suggestions for task in one.entry.tasks})
-    weights = [round(float(weight), 4) for weight in mixture_weights(suggestions)]
-    keys = [one.entry.key for one in suggestions]
-    extra = {"started_from": keys, "weights": weights, "of_tasks": tasks, "asked": asked or len(keys)}
+    weights = mixture_weights(suggestions)
+    prompted = _weighted_mean(prompts, weights).build(backbone, list(class_names))
+    extra = {
+        "started_from": [one.entry.key for one in suggestions],
+        "weights": [round(float(weight), 4) for weight in weights],
+        "of_tasks": sorted({task for one in suggestions for task in one.entry.tasks}),
+        "asked": asked or len(suggestions),
+    }
     return save_prompt(file, prompted, extra=extra)
+
+
+def _have_a_mean(prompts: Sequence[PromptFile]) -> bool:
+    """Whether prompts have the same method and shapes, so that their mean is a prompt."""
+    shapes = [{name: value.shape for name, value in shared_state(prompt.tensors).items()} for prompt in prompts]
+    return all(one == shapes[0] for one in shapes) and len({prompt.method for prompt in prompts}) == 1
 
 
 def _weighted_mean(prompts: Sequence[PromptFile], weights: np.ndarray) -> PromptFile:

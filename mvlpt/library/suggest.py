@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -18,8 +18,7 @@ from mvlpt.library.embedding import embedded_task, only_task
 from mvlpt.library.entry import Entry
 from mvlpt.library.ranking import rank
 from mvlpt.library.store import PromptLibrary
-from mvlpt.models import Backbone, PromptedCLIP, PromptFile
-from mvlpt.models.prompts import shared_state
+from mvlpt.models import Backbone, PromptedCLIP
 
 SHORTLIST = 16
 
@@ -92,12 +91,6 @@ def suggest_prompts(
         if progress is not None:
             progress(number, min(shortlist, len(ranked)))
     return sorted(tried, key=lambda one: one.loss) + ranked[shortlist:]
-
-
-def compatible(prompts: Sequence[PromptFile]) -> bool:
-    """Whether prompts have the same method and shapes, so that their mean is a prompt."""
-    shapes = [{name: value.shape for name, value in shared_state(prompt.tensors).items()} for prompt in prompts]
-    return all(one == shapes[0] for one in shapes) and len({prompt.method for prompt in prompts}) == 1
 
 
 def _fits(entry: Entry, method: str) -> bool:

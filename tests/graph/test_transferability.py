@@ -60,3 +60,7 @@ def test_progress_counts_the_steps_of_all_tasks_and_bad_settings_are_refused():
         transferability_affinity(losses, lr=0.05, steps=0)
     with pytest.raises(GraphError, match="learning rate above 0"):
         transferability_affinity(bowls(), lr=0.0)
+    losses = bowls()
+    losses.features = lambda task: losses.point / (task == 0)  # infinite from the second task on
+    with pytest.raises(GraphError, match="features of task 't1' are not finite under its own prompt"):
+        transferability_affinity(losses, lr=0.1, steps=1)

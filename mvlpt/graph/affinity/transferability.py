@@ -55,7 +55,8 @@ def transferability_affinity(
         (T, T) float64, symmetric, in [-1, 1].
 
     Raises:
-        GraphError: ``steps`` is below 1, the learning rate is not positive, or a loss is not finite.
+        GraphError: ``steps`` is below 1, the learning rate is not positive, or a loss or feature is not
+            finite.
     """
     if steps < 1:
         raise GraphError(f"Transferability needs prompts that were tuned for at least one step, not {steps}")
@@ -71,6 +72,11 @@ def transferability_affinity(
                 if progress is not None:
                     progress(task * steps + step + 1, len(losses.tasks) * steps)
             embeddings.append(losses.features(task).double().cpu().numpy())
+        if not np.isfinite(embeddings[-1]).all():
+            raise GraphError(
+                f"The features of task '{losses.tasks[task]}' are not finite under its own prompt; lower the learning "
+                "rate"
+            )
     return cosines(embeddings)
 
 
