@@ -1,12 +1,12 @@
 """Affinities: the look-ahead against steps on a copy of the model, the first-order estimate against its formula."""
 
-import copy
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from support.affinity_losses import TASKS, Bowls, bowls, clip_losses, cross_entropy
+from support.tiny_clip import copy_of
 
 from mvlpt.errors import GraphError
 from mvlpt.graph.affinity import transferability_affinity
@@ -32,13 +32,13 @@ def loss_by_hand(model, batch, task):
 
 def brute_force(model, batches, lr, steps):
     """TAG's affinity with ``torch.optim.SGD`` on deep copies of the whole model."""
-    model = copy.deepcopy(model)
+    model = copy_of(model)
     count, total = len(batches), np.zeros((len(batches),) * 2)
     items = list(batches.values())
     for _ in range(steps):
         before = [loss_by_hand(model, batch, j).item() for j, batch in enumerate(items)]
         for i, batch in enumerate(items):
-            moved = copy.deepcopy(model)
+            moved = copy_of(model)
             step = torch.optim.SGD(moved.prompt_learner.parameters(), lr=lr)
             loss_by_hand(moved, batch, i).backward()
             step.step()

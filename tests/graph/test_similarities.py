@@ -181,6 +181,7 @@ def test_names_are_compared_without_case_and_underscores():
     assert label_similarity.name_overlap(["Polar_Bear", "cat", "dog"], ["polar bear", "CAT ", "eel"]) == 2 / 4
     assert label_similarity.name_overlap(["cat", "Cat"], ["cat"]) == 1
     assert label_similarity.name_overlap(["cat"], ["dog"]) == 0
+    assert label_similarity.name_overlap(["bl\u00fcte"], ["Blu\u0308te"]) == 1
 
 
 def transport_by_linprog(cost, a, b):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from support.affinity_losses import TASKS, bowls, clip_losses, cross_entropy
+from support.tiny_clip import copy_of
 
 from mvlpt.errors import GraphError
 from mvlpt.graph.affinity import transferability_affinity
@@ -15,7 +16,7 @@ def by_hand(model, batches, lr, steps):
     """Every task's prompt tuned on a copy of the whole model; cosines of what these models give for their tasks."""
     embeddings = []
     for task, batch in enumerate(batches.values()):
-        own = copy.deepcopy(model)
+        own = copy_of(model)
         step = torch.optim.SGD(own.prompt_learner.parameters(), lr=lr)
         ids = torch.full((len(batch.images),), task)
         for _ in range(steps):

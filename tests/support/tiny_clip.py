@@ -11,7 +11,7 @@ from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transformer import LayerScale
 
 from benchmarks.reference import ReferenceCLIP
-from mvlpt.models import Backbone, ComputeOptimisations, build_prompted_clip
+from mvlpt.models import Backbone, ComputeOptimisations, PromptedCLIP, build_prompted_clip
 
 NAMES = ["cat", "annual_crop_land", "red sports car", "Boeing 737-800", "dog", "flower (red)", "st. bernard"]
 RANGES = [(0, 3), (3, 5), (5, 7)]
@@ -53,6 +53,12 @@ def _build(quick_gelu: bool, vision: dict | None, text: dict | None, custom: boo
 def tiny_backbone(**options) -> Backbone:
     """A backbone around ``tiny_clip``."""
     return Backbone(tiny_clip(**options), TOKENIZER, name="tiny")
+
+
+def copy_of(model: PromptedCLIP) -> PromptedCLIP:
+    """A copy with weights of its own. The tokenizer is shared: to copy its vocabulary takes most of a second."""
+    tokenizer = model.backbone.tokenizer
+    return copy.deepcopy(model, {id(tokenizer): tokenizer})
 
 
 def tiny_images(backbone: Backbone, count: int = 4) -> torch.Tensor:

@@ -1,10 +1,9 @@
 """Reptile over the tasks of a run: its update by hand, what a run with it is, what it refuses."""
 
-import copy
-
 import pytest
 import torch
 from support.stopping import ctrl_c_after
+from support.tiny_clip import copy_of
 from support.toy import toy_config
 from torch import nn
 
@@ -67,7 +66,7 @@ def test_an_outer_step_is_three_steps_of_the_optimiser_and_the_way_back(toy_task
     batch = next(iter(trainer.train_loader_x))
     input, label = trainer.parse_batch_train(batch)
     start = trainer.model.prompt_learner.ctx.detach().clone()
-    model = copy.deepcopy(trainer.model)
+    model = copy_of(trainer.model)
     optimiser = torch.optim.Adam([model.prompt_learner.ctx], **{
         key: trainer.optim.param_groups[0][key] for key in ("lr", "betas", "eps", "weight_decay")
     })  # fmt: skip

@@ -55,8 +55,8 @@ def transferability_affinity(
         (T, T) float64, symmetric, in [-1, 1].
 
     Raises:
-        GraphError: ``steps`` is below 1, the learning rate is not positive, or a loss or feature is not
-            finite.
+        GraphError: ``steps`` is below 1, the learning rate is not positive, or a loss or feature is
+            not finite.
     """
     if steps < 1:
         raise GraphError(f"Transferability needs prompts that were tuned for at least one step, not {steps}")

@@ -7,6 +7,7 @@ Shapes: K classes of the first task, L of the second, E width of the features.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
@@ -64,5 +65,8 @@ def name_overlap(names_a: Iterable[str], names_b: Iterable[str]) -> float:
 
 
 def plain_name(name: str) -> str:
-    """The name in lower case, with ``_`` and runs of spaces as one space: ``Polar_Bear`` is ``polar bear``."""
-    return " ".join(name.replace("_", " ").casefold().split())
+    """The name in lower case, with ``_`` and runs of spaces as one space: ``Polar_Bear`` is ``polar bear``.
+
+    Accents are part of their letters (NFC), as in text; the names of folders on macOS have them apart.
+    """
+    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").casefold().split())
