@@ -6,7 +6,7 @@ import importlib.util
 import logging
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ class Plugin:
         self._loaded: dict[Path, None] = {}
         self._file_of: dict[tuple[int, str], Path] = {}  # which of the files that were named has registered it
         self._current = root
+        self._extend_cfg: Callable[[Any], None] | None = None
 
     @property
     def trainers(self) -> set[str]:
@@ -60,7 +61,7 @@ class Plugin:
         """Imports files; those of a whole repository that fail are reported, and the others serve.
 
         Raises:
-            ConfigError: a file fails, or of a whole repository every one.
+            ConfigError: a file fails, or of a whole repository every one, or what ``extend_cfg`` needs.
         """
         with self._registrations():
             for file in files:
@@ -76,16 +77,16 @@ class Plugin:
                     self.failures[file] = error
                     log.warning("%s", error)
                     self._refuse_names_of(file, error)
+            self._extend_cfg = self._extend_cfg or self.repository.extend_cfg()
         if whole and len(self.failures) == len(files):
             raise next(iter(self.failures.values()))
 
     def extend_cfg(self, cfg: Any, trainer: str) -> None:
         """Adds the options of ``extend_cfg``; its defaults count where the run's trainer is the plugin's."""
-        extend = self.repository.extend_cfg()
-        if extend is None:
+        if self._extend_cfg is None:
             return
         try:
-            add_options(cfg, extend, defaults=not trainer or trainer in self.trainers)
+            add_options(cfg, self._extend_cfg, defaults=not trainer or trainer in self.trainers)
         except Exception as error:
             file = self.repository.root / MAIN
             raise ConfigError(f"extend_cfg of {file} fails with {type(error).__name__}: {error}") from error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib.util
-import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +16,6 @@ from mvlpt.dassl.names import dassl_modules
 from mvlpt.dassl.scope import ImportScope
 from mvlpt.errors import ConfigError
 from mvlpt.randomness import derive_seed
-
-log = logging.getLogger(__name__)
 
 ROOMS = ("trainers", "datasets", "clip")  # packages that public repositories have beside their train.py
 RESERVED = {"mvlpt", "dassl"}  # never a plugin's own
@@ -62,7 +60,11 @@ class Repository:
         return list(dict.fromkeys(files))
 
     def extend_cfg(self) -> Callable[[Any], None] | None:
-        """The function ``extend_cfg`` of ``train.py``, taken out without running the rest of that file."""
+        """The function ``extend_cfg`` of ``train.py``, taken out without running the rest of that file.
+
+        Raises:
+            ConfigError: that file cannot be read, or something that the function needs fails.
+        """
         main = self.root / MAIN
         return function_of(main, "extend_cfg", self.scope) if main.is_file() else None
 
@@ -121,31 +123,66 @@ def imported_names(file: Path) -> list[str]:
 
 
 def function_of(file: Path, name: str, scope: ImportScope) -> Callable[..., Any] | None:
-    """A function of a file, with what it needs of the file's other functions and imports, but nothing else run.
+    """A function that a file defines or imports, with what it needs of the file's top level, but nothing else run.
 
-    Imports of the repository's own modules and of packages that are not installed are left out.
+    Raises:
+        ConfigError: the file cannot be read, or something that the function needs fails.
     """
-    tree = _parsed(file)
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    if name not in {function.name for function in functions}:
-        return None
     space: dict[str, Any] = {"__name__": f"{file.stem}_options", "__file__": str(file)}
+    space["__builtins__"] = {**vars(builtins), "__import__": scope.import_module}
+    for node in needed_statements(_parsed(file), name):
+        try:
+            exec(compile(ast.Module([node], []), str(file), "exec"), space)
+        except (Exception, SystemExit) as error:
+            raise ConfigError(
+                f"{file}, line {node.lineno}, which {name} needs, fails with {type(error).__name__}: {error}"
+            ) from error
+    return space.get(name)
+
+
+def needed_statements(tree: ast.Module, name: str) -> list[ast.stmt]:
+    """The statements at the top level that define a name, and what these refer to, in order."""
+    definitions: dict[str, list[ast.stmt]] = {}
     for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
-            if any(scope.owns(module) and not module.startswith("dassl") for module in modules):
-                continue
-            try:
-                with scope.active():
-                    exec(compile(ast.Module([node], []), str(file), "exec"), space)
-            except ImportError as error:
-                log.debug("%s: %s", file, error)
-    exec(compile(ast.Module(functions, []), str(file), "exec"), space)
-    return space[name]
+        for defined in _names_defined(node):
+            definitions.setdefault(defined, []).append(node)
+    needed, names = set(), {name}
+    while names:
+        for node in definitions.pop(names.pop(), ()):
+            needed.add(node)
+            names |= _names_read(node)
+    return [node for node in tree.body if node in needed]
+
+
+def _names_defined(statement: ast.stmt) -> set[str]:
+    """The names that a statement at the top level sets, or changes a part of."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return {statement.name}
+    names = {alias.asname or alias.name.partition(".")[0] for alias in _all(statement, ast.alias)}
+    for node in _all(statement, ast.Name | ast.Attribute | ast.Subscript):
+        if isinstance(node.ctx, ast.Store):
+            while isinstance(node, ast.Attribute | ast.Subscript):
+                node = node.value
+            names |= {node.id} if isinstance(node, ast.Name) else set()
+    return names
+
+
+def _names_read(statement: ast.stmt) -> set[str]:
+    """The names that a statement refers to, without the local ones of a function."""
+    names = _all(statement, ast.Name)
+    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    if isinstance(statement, ast.FunctionDef):
+        read -= {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        read -= {node.arg for node in _all(statement, ast.arg)}
+    return read
+
+
+def _all(statement: ast.stmt, kind: Any) -> list[Any]:
+    return [node for node in ast.walk(statement) if isinstance(node, kind)]
 
 
 def _parsed(file: Path) -> ast.Module:
     try:
-        return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+        return ast.parse(file.read_bytes(), filename=str(file))  # bytes: a file may name its encoding
     except (SyntaxError, ValueError, OSError) as error:
         raise ConfigError(f"Cannot read {file}: {error}") from error

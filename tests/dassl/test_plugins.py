@@ -69,6 +69,47 @@ def test_defaults_of_a_plugin_count_for_its_own_trainers_only(tmp_path):
         assert cfg.TRAINER.MINE.PREC == "fp16"
 
 
+EXTENDED = {
+    "a decorator of others": (
+        "def helper(",
+        "import nobody_has_this as nb\n\n\n@nb.main()\ndef main(cfg=PREC): ...\n\n\ndef helper(",
+    ),
+    "an import that fails": ("import argparse", "import argparse, broken_library"),
+    "a constant and a class": (
+        "def extend_cfg(cfg):",
+        "class Sizes:\n    small = SMALL = 7\n\n\nTABLE = {}\nTABLE['size'] = Sizes.small\n\n\n"
+        "def extend_cfg(cfg):\n    cfg.SEED = TABLE['size']",
+    ),
+    "a module of its own": (
+        "def extend_cfg(cfg):",
+        "from trainers.options import seed\n\n\ndef extend_cfg(cfg):\n    seed(cfg)",
+    ),
+    "a byte-order mark": ("", "\ufeff"),
+}
+
+
+@pytest.mark.parametrize("name", EXTENDED)
+def test_extend_cfg_gets_what_it_needs_of_train_py_and_nothing_else_runs(name, tmp_path, monkeypatch):
+    (tmp_path / "broken_library.py").write_text("raise RuntimeError('of another NumPy')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    root = write_repository(tmp_path / "repo", "Mine")
+    (root / "trainers" / "options.py").write_text("def seed(cfg):\n    cfg.SEED = 7\n")
+    (root / "train.py").write_text((root / "train.py").read_text().replace(*EXTENDED[name], 1), encoding="utf-8")
+    load_plugin(root / "trainers" / "mine.py")
+    cfg = get_cfg_default()
+    extend_config(cfg, "Mine")
+    assert (cfg.TRAINER.MINE.SIZE, cfg.OPTIM.LR) == (3, 0.125)
+    assert "SEED" not in "".join(EXTENDED[name]) or cfg.SEED == 7
+
+
+def test_what_extend_cfg_needs_and_is_not_there_is_named_with_its_line(tmp_path):
+    root = write_repository(tmp_path / "repo", "Mine")
+    main_file = root / "train.py"
+    main_file.write_text(main_file.read_text().replace("helper(cfg", "a_package_that_nobody_has.helper(cfg"))
+    with pytest.raises(ConfigError, match=r"train\.py, line 3, which extend_cfg needs, fails with ModuleNotFoundError"):
+        load_plugin(root / "trainers" / "mine.py")
+
+
 def test_two_repositories_with_the_same_package_names(tmp_path):
     for name in ("First", "Second"):
         load_plugin(write_repository(tmp_path / name, name))
