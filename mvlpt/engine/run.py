@@ -94,9 +94,9 @@ def run_config(cfg: CfgNode) -> RunOutcome:
                 trainer.test()
             else:
                 trainer.train()
-                epoch = trainer.final_epoch
+                epoch = trainer.max_epoch if trainer.final_epoch is None else trainer.final_epoch
         except EvaluationError:
-            final = getattr(trainer, "final_epoch", None)
+            final = trainer.final_epoch
             if cfg.RUN.MODE == "eval" or final is not None:  # not while a validation split selected the epoch
                 _write_rows(trainer, cfg, folder.path, final or 0)
             raise

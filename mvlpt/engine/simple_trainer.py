@@ -57,6 +57,7 @@ class SimpleTrainer(TrainerBase):
         self.cfg = cfg
         self.scaler: torch.amp.GradScaler | None = None
         self.best_result, self.best_epoch = -math.inf, 0
+        self.final_epoch: int | None = None  # that of the model which is tested, once training has ended
         self.task_scores: dict[str, list[TaskScore]] = {}
         self._next_batch = 0
         self._pending: dict[str, Any] | None = None
@@ -248,6 +249,7 @@ class SimpleTrainer(TrainerBase):
         Raises:
             ConfigError: the split has no images.
             EvaluationError: a task cannot be scored; ``task_scores`` holds the others' scores.
+            Interrupted: the user asked to stop, and training has ended.
         """
         self.set_model_mode("eval")
         self.evaluator.reset()
@@ -256,6 +258,8 @@ class SimpleTrainer(TrainerBase):
         images = 0
         with record_predictions(self, split) as record:
             for batch in self.evaluation_batches(split):
+                if self._stop.requested and self.final_epoch is not None:  # in training, the epoch is ended and saved
+                    raise Interrupted(f"Stopped in the test after {images} images")
                 input, label = self.parse_batch_test(batch)
                 output = self.model_inference(input)
                 process_batch(self.evaluator, output, label, batch)

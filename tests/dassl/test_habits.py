@@ -7,6 +7,7 @@ import pytest
 import torch
 from support.dassl_repositories import DATASET, HEADER, INTERRUPT, trainer_source
 
+from mvlpt.engine import read_results
 from mvlpt.io import read_tensors
 
 CALLED = """
@@ -84,6 +85,9 @@ HABITS = {
             if self.epoch + 1 == self.max_epoch:
                 self.save_model(self.epoch, self.output_dir)
 
+        def after_train(self):
+            self.test()
+
         def forward_backward(self, batch):
             with torch.no_grad():
                 self.model.bias.add_(0.01 * self.shift)
@@ -121,6 +125,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_as_one_that_is_not(habit, tmp_pa
     states = [read_tensors(tmp_path / run / "linear" / "model.pth.tar-3")["state_dict"] for run in ("stopped", "whole")]
     for name in states[0]:
         assert torch.equal(states[0][name], states[1][name]), name
+    assert read_results(tmp_path / "stopped" / "results.jsonl")[0]["epoch"] == 3
 
 
 EVALUATION = (

@@ -1,6 +1,7 @@
 """A run that is stopped or killed anywhere and resumed ends in the same prompt, bit for bit, as an unbroken one."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from mvlpt.engine.registries import build_trainer
 from mvlpt.engine.resume import load_resume_state, random_state, save_resume_state, set_random_state
 from mvlpt.errors import CheckpointError, RunFolderError
 from mvlpt.runtime import Interrupted
+from mvlpt.trainers import PromptTrainer
 
 EPOCHS, TASKS = 3, "toy-warm,toy-cold"
 OPTIONS = {"DATASET__DATASET": TASKS, "OPTIM__MAX_EPOCH": EPOCHS, "TEST__FINAL_MODEL": "best_val"}
@@ -72,6 +74,17 @@ def test_stopped_between_two_steps(toy_tasks, unbroken, tmp_path, steps):
     run_config(frozen(tmp_path, RESUME=str(tmp_path)))
     assert_same(outcome(tmp_path), unbroken)
     assert not (tmp_path / "resume.pth.tar").exists()
+
+
+def test_stopped_in_the_test(toy_tasks, unbroken, tmp_path, monkeypatch):
+    export = PromptTrainer.export_model
+    monkeypatch.setattr(PromptTrainer, "export_model", lambda self: (export(self), os.kill(os.getpid(), signal.SIGINT)))
+    with pytest.raises(Interrupted, match="Stopped in the test after 0 images"):
+        run_config(frozen(tmp_path))
+    monkeypatch.undo()
+    assert '"state": "interrupted"' in (tmp_path / "run.json").read_text()
+    run_config(frozen(tmp_path, RESUME=str(tmp_path)))
+    assert_same(outcome(tmp_path), unbroken)
 
 
 def test_a_run_that_goes_on_in_another_folder_takes_its_best_model_along(toy_tasks, tmp_path, monkeypatch):
