@@ -35,13 +35,18 @@ def open_all_layers(model: nn.Module) -> None:
     model.requires_grad_(True)
 
 
+def unwrapped(model: nn.Module) -> nn.Module:
+    """A model without ``nn.DataParallel`` around it."""
+    return model.module if isinstance(model, nn.DataParallel) else model
+
+
 def open_specified_layers(model: nn.Module, open_layers: str | list[str]) -> None:
     """Trains the named children of ``model`` and freezes the others.
 
     Raises:
         AttributeError: the model has no such child.
     """
-    model = model.module if isinstance(model, nn.DataParallel) else model
+    model = unwrapped(model)
     wanted = [open_layers] if isinstance(open_layers, str) else list(open_layers)
     for name in wanted:
         if not hasattr(model, name):

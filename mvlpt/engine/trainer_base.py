@@ -14,6 +14,7 @@ from torch import nn
 
 from mvlpt.engine.checkpoints import find_checkpoint, holds_dassl_checkpoints, load_checkpoint, save_checkpoint
 from mvlpt.engine.epoch_log import EpochLog
+from mvlpt.engine.layers import unwrapped
 from mvlpt.engine.origins import ORIGIN, check_checkpoint, origin_of
 from mvlpt.engine.run_state import apply_dassl_checkpoints
 from mvlpt.errors import CheckpointError, LossError
@@ -129,11 +130,12 @@ class TrainerBase:
         Raises:
             CheckpointError: names or shapes differ; the message lists them.
         """
-        own = self._models[name].state_dict()
+        model = unwrapped(self._models[name])  # as the names in checkpoints are
+        own = model.state_dict()
         state = strip_wrappers(state, own, source=origin)
         if differences := compare_states(own, state):
             raise CheckpointError(f"{origin} does not fit the model '{name}': {differences}")
-        self._models[name].load_state_dict(state)
+        model.load_state_dict(state)
 
     # TensorBoard ---------------------------------------------------------------------------------------------
 

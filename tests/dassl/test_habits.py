@@ -246,6 +246,16 @@ def build_data_loader(self):
 """
 
 
+def test_a_model_that_is_registered_in_its_wrapper_is_loaded_again(tmp_path, train):
+    wrapped = trainer_source("Wrapped").replace(
+        "to(self.device)\n", "to(self.device)\n        self.model = nn.DataParallel(self.model)\n", 1
+    )
+    file = tmp_path / "wrapped.py"
+    file.write_text(wrapped + DATASET.replace("NAME", "Colours"))
+    assert train(file, "Wrapped", "Colours", OPTIM__MAX_EPOCH=1, TEST__FINAL_MODEL="best_val") == 0
+    assert train(file, "Wrapped", "Colours", "--eval-only", "--model-dir", tmp_path / "run", run="again") == 0
+
+
 def test_a_data_manager_of_its_own(tmp_path, train):
     file = tmp_path / "managed.py"
     file.write_text(trainer_source("Managed", BUILD_LOADER, DATA_MANAGER) + DATASET.replace("NAME", "Colours"))

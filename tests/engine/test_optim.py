@@ -143,8 +143,9 @@ def test_staged_rates():
     cfg.merge_from_list(
         ["OPTIM.STAGED_LR", True, "OPTIM.NEW_LAYERS", ("new",), "OPTIM.LR", 0.1, "OPTIM.BASE_LR_MULT", 0.5]
     )
-    base, new = build_optimizer(model, cfg.OPTIM).param_groups
-    assert (base["lr"], new["lr"]) == (0.05, 0.1)
+    for given in (model, nn.DataParallel(model)):
+        base, new = build_optimizer(given, cfg.OPTIM).param_groups
+        assert (base["lr"], new["lr"]) == (0.05, 0.1)
     cfg.OPTIM.NEW_LAYERS = ("newt",)
     with pytest.raises(ConfigError, match="did you mean 'new'"):
         build_optimizer(model, cfg.OPTIM)

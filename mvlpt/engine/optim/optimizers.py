@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from yacs.config import CfgNode
 
+from mvlpt.engine.layers import unwrapped
 from mvlpt.errors import ConfigError, suggest
 
 AVAI_OPTIMS = ["adam", "amsgrad", "sgd", "rmsprop", "radam", "adamw"]
@@ -80,6 +81,7 @@ def _staged(model: nn.Module | Iterable[Any], optim_cfg: CfgNode) -> list[dict[s
     """Two groups: the children named in ``NEW_LAYERS`` at the full rate, all others at ``BASE_LR_MULT`` of it."""
     if not isinstance(model, nn.Module):
         raise ConfigError("OPTIM.STAGED_LR needs the model itself, to find its NEW_LAYERS by name")
+    model = unwrapped(model)
     new_layers = [optim_cfg.NEW_LAYERS] if isinstance(optim_cfg.NEW_LAYERS, str) else list(optim_cfg.NEW_LAYERS)
     children = dict(model.named_children())
     for name in new_layers:
