@@ -136,13 +136,7 @@ class Plugin:
         with watched_registrations(listen):
             yield
         for kind, names in taken.items():
-            log.warning(
-                "The plugin %s takes over %s that had a %s already: %s",
-                self.repository.root,
-                "a name" if len(names) == 1 else "names",
-                kind,
-                ", ".join(names),
-            )
+            log.warning("The plugin %s takes over names of %ss: %s", self.repository.root, kind, ", ".join(names))
 
 
 def load_plugin(path: str | Path) -> None:
