@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mvlpt.engine.checkpoints import BEST_CHECKPOINT, checkpoints_by_epoch, find_checkpoint, load_checkpoint
+from mvlpt.engine.checkpoints import (
+    BEST_CHECKPOINT,
+    checkpoints_by_epoch,
+    find_checkpoint,
+    holds_dassl_checkpoints,
+    load_checkpoint,
+)
 from mvlpt.engine.identity import config_identity, former_identity
 from mvlpt.engine.optim import EpochSchedule
 from mvlpt.engine.origins import ORIGIN, check_checkpoint, origin_of
@@ -74,6 +80,32 @@ def _restore(trainer: Any, state: dict[str, Any], source: str) -> None:
         trainer.scaler.load_state_dict(state["scaler"])
     trainer.best_result, trainer.best_epoch = state["best"]
     trainer._own_state.restore(state.get("own", []))  # states of version 0.1.0 have none
+
+
+def resume_without_state(trainer: Any, directory: str | Path) -> int:
+    """Goes on from the checkpoints in a folder without a saved state, and says so.
+
+    Returns:
+        The epoch to start with, 0 if there are none.
+
+    Raises:
+        CheckpointError: a checkpoint is missing or does not fit.
+    """
+    if not trainer.get_model_names() or not holds_dassl_checkpoints(directory):
+        own = Path(directory).absolute() == Path(trainer.output_dir).absolute()
+        log.log(logging.INFO if own else logging.WARNING, "No saved state in %s; the run starts anew", directory)
+        return 0
+    epoch = apply_dassl_checkpoints(trainer, directory)
+    if epoch >= trainer.max_epoch:
+        log.info("The checkpoints in %s are of the last epoch; only the test is left", directory)
+    else:
+        log.warning(
+            "Going on in epoch %d from the checkpoints in %s, which hold no random states: the run goes on as a new "
+            "one would from there",
+            epoch + 1,
+            directory,
+        )
+    return epoch
 
 
 def apply_dassl_checkpoints(trainer: Any, directory: str | Path) -> int:

@@ -14,7 +14,7 @@ from yacs.config import CfgNode
 
 from mvlpt.config import task_names
 from mvlpt.data import DataManager
-from mvlpt.engine.checkpoints import bring_best, find_checkpoint, holds_dassl_checkpoints, load_checkpoint
+from mvlpt.engine.checkpoints import bring_best, find_checkpoint, load_checkpoint
 from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
 from mvlpt.engine.metric_checks import check_evaluation, check_has_images
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
@@ -22,7 +22,7 @@ from mvlpt.engine.overrides import check_options, complete_loaders
 from mvlpt.engine.own_state import OwnState
 from mvlpt.engine.predictions import record_predictions
 from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random_state
-from mvlpt.engine.run_state import apply_dassl_checkpoints, apply_run_state, run_state
+from mvlpt.engine.run_state import apply_run_state, resume_without_state, run_state
 from mvlpt.engine.run_watchers import RunWatchers
 from mvlpt.engine.simple_net import SimpleNet
 from mvlpt.engine.start_share import StartShare, start_share
@@ -316,17 +316,8 @@ class SimpleTrainer(TrainerBase):
             CheckpointError: the state belongs to another configuration or does not fit the models.
         """
         state = load_resume_state(directory)
-        if state is None and self.get_model_names() and holds_dassl_checkpoints(directory):
-            epoch = apply_dassl_checkpoints(self, directory)
-            if epoch >= self.max_epoch:
-                log.info("The checkpoints in %s are of the last epoch; only the test is left", directory)
-            else:
-                hold = "which hold no random states: the run goes on as a new one would from there"
-                log.warning("Going on in epoch %d from the checkpoints in %s, %s", epoch + 1, directory, hold)
-            return epoch
         if state is None:
-            log.info("No saved state in %s; the run starts from the beginning", directory)
-            return 0
+            return resume_without_state(self, directory)
         self._restore(state)
         self._pending = state
         self._next_batch = state["next_batch"]

@@ -218,6 +218,14 @@ def test_a_state_with_other_content_is_refused(tmp_path, change, says):
         load_resume_state(tmp_path)
 
 
+def test_a_folder_without_a_run_is_named_where_it_is_not_the_runs_own(toy_tasks, tmp_path, caplog):
+    trainer = build_trainer(frozen(tmp_path / "run"))
+    for folder, said in (("run", False), ("runn", True)):
+        with caplog.at_level("WARNING", logger="mvlpt.engine.run_state"):
+            assert trainer.resume_model_if_exist(tmp_path / folder) == 0
+        assert ("No saved state in" in caplog.text) == said
+
+
 def test_a_state_whose_parts_fit_nothing_is_refused_in_one_sentence(toy_tasks, tmp_path):
     trainer = build_trainer(frozen(tmp_path))
     trainer.save_resume(1, 0)
