@@ -67,6 +67,7 @@ def elevater_walk(labels: Sequence[tuple[int, ...]], order: Sequence[int], num_c
     and (``low <= shots / 2`` or ``high <= 1.5 shots``). Of images without labels the first ``shots`` are taken.
     """
     counts = [0] * num_classes
+    lacking = num_classes  # classes with fewer than ``shots``
     unlabelled = 0
     taken: list[int] = []
     for position in order:
@@ -81,8 +82,9 @@ def elevater_walk(labels: Sequence[tuple[int, ...]], order: Sequence[int], num_c
             taken.append(position)
             for one in label:
                 counts[one] += 1
-        if min(counts) >= shots:
-            break
+                lacking -= counts[one] == shots
+            if not lacking:
+                break
     return taken
 
 
