@@ -118,8 +118,9 @@ class Items(Dataset):
         )  # a deferred view draws only from torch
         try:
             output = self.wrapper.deferred(index) if defers else dict(self.wrapper[index])
-        except DataError as error:
-            return BadImage(item.impath, error)
+        except DataError as error:  # of a transform, which does not know the file
+            named = error if item.impath in str(error) else DataError(f"The image {item.impath}: {error}")
+            return BadImage(item.impath, named)
         output["index"] = index
         output["task"] = item.domain if self.multi_task else 0
         output["label"] = encode_label(item, self.num_classes)

@@ -238,6 +238,13 @@ def test_bad_image_is_an_error_or_left_out_and_noted(make_cfg, make_items, tmp_p
     assert caplog.text.count("it is left out") == 1
 
 
+def test_image_that_a_transform_refuses_is_named(make_cfg, make_items):
+    (item, *_) = make_items()
+    cfg = make_cfg(INPUT__TRANSFORMS=("random_crop",), INPUT__SIZE=(64, 64))
+    with pytest.raises(DataError, match=rf"^The image {item.impath}: an image of 20 x 16 pixels is smaller"):
+        list(_loader(cfg, [item]))
+
+
 def test_no_image_at_all_is_an_error(make_cfg):
     with pytest.raises(DataError, match="no image to load for 'val'"):
         build_data_loader(make_cfg(), data_source=[], purpose="val")
