@@ -19,9 +19,8 @@ from mvlpt.data.sources import (
     TaskMetadata,
     how_to_get,
     known_tasks,
-    locate,
-    not_found_error,
     read_split,
+    require_location,
     split_by_shares,
     task_metadata,
     write_split,
@@ -49,30 +48,29 @@ class CoopTask(SampledDataset):
     transparency = "drop"
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
-        location = locate(cfg.DATASET.ROOT, self.metadata)
-        if not location:
-            raise not_found_error(self.metadata, location)
-        folder = location.path
+        folder = require_location(cfg.DATASET.ROOT, self.metadata).path
         images = folder / self.metadata.images if self.metadata.images else folder
         self.dataset_dir = str(folder)
         shared, own = folder / self.metadata.split_file, folder / f"split_mvlpt_{self.name}.json"
         if self.metadata.split_file and shared.is_file():
             self.source, self.split_origin = "split file", "official"
             splits, names = read_split(shared, images)
+            self._check_files(splits, images, f". {how_to_get(self.metadata)}")
         elif self.metadata.split_file and own.is_file():
             self.source, self.split_origin = "built", "rule"
             splits, names = read_split(own, images)
+            self._check_files(splits, images, f"; delete {own} to make the split again")
         else:
             splits, names = self._build(folder, images, own)
-        self._check_files(splits, images, own)
         return splits, names
 
     def _build(self, folder: Path, images: Path, own: Path) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
         try:
             raw = read_raw(folder, self.metadata)
         except DataError as error:
-            also = f" and no {folder / self.metadata.split_file}" if self.metadata.split_file else ""
-            raise DataError(f"{error}{also}. {how_to_get(self.metadata)}") from error
+            split = self.metadata.split_file
+            needed = f" (needed because there is no {folder / split})" if split else ""
+            raise DataError(f"{error}{needed}. {how_to_get(self.metadata)}") from error
         lists = {split: as_items(rows, images, f"'{self.name}'") for split, rows in raw.items()}
         if "all" in lists:
             splits, rule = split_by_shares(lists["all"], COOP_SHARES, task=self.name, rest="test"), ALL_THREE
@@ -83,6 +81,7 @@ class CoopTask(SampledDataset):
             splits, rule = lists, ""
         if not splits["train"]:
             raise DataError(f"'{self.name}' has no training images in {images}. {how_to_get(self.metadata)}")
+        self._check_files(splits, images, f". {how_to_get(self.metadata)}")
         self.source, self.split_origin = ("built", "rule") if rule else ("lists", "official")
         if rule:
             logger.warning(
@@ -91,14 +90,13 @@ class CoopTask(SampledDataset):
             write_split(own, splits, images, rule)
         return splits, self.get_lab2cname([item for items in splits.values() for item in items])[1]
 
-    def _check_files(self, splits: Mapping[str, Sequence[Datum]], images: Path, own: Path) -> None:
+    def _check_files(self, splits: Mapping[str, Sequence[Datum]], images: Path, remedy: str) -> None:
         links = LinkCheck(images)
         for split, items in splits.items():
             where = f"'{self.name}', {split}"
             missing = next((item.impath for item in items if not links.is_file(item.impath, where)), None)
             if missing is not None:
-                advice = f"; delete {own} to make the split again" if self.source == "built" else ""
-                raise DataError(f"'{self.name}' lists {missing} in {split}, but the file does not exist{advice}")
+                raise DataError(f"'{self.name}' lists {missing} in {split}, but the file does not exist{remedy}")
 
 
 def coop_task(name: str) -> type[SampledDataset]:

@@ -62,7 +62,8 @@ def _folders(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
 
 def _flowers(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
     """``imagelabels.mat`` has a label from 1 on for each image, ``cat_to_name.json`` their names."""
-    names = read_json(folder / "cat_to_name.json", error=DataError)
+    file = folder / "cat_to_name.json"
+    names = read_json(file, error=DataError, missing=f"The file {file} does not exist")
     labels = [int(label) for label in _matlab(folder / "imagelabels.mat")["labels"].reshape(-1)]
     return {
         "all": [(f"image_{i:05d}.jpg", label - 1, str(names[str(label)])) for i, label in enumerate(labels, start=1)]
@@ -141,7 +142,8 @@ def _ucf(folder: Path, metadata: TaskMetadata) -> dict[str, list[Row]]:
 
 
 def _lines(path: Path) -> Sequence[str]:
-    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    text = read_text(path, missing=f"The file {path} does not exist")
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _matlab(path: Path) -> dict:

@@ -22,10 +22,8 @@ from mvlpt.data.sources import (
     class_folder_names,
     how_to_get,
     known_tasks,
-    locate,
     match_by_name,
     normalized_name,
-    not_found_error,
     prompt_metadata,
     read_categories,
     read_class_folders,
@@ -33,6 +31,7 @@ from mvlpt.data.sources import (
     read_index,
     read_labels,
     read_torchvision,
+    require_location,
     split_by_shares,
     split_folders,
     task_metadata,
@@ -58,9 +57,7 @@ class ElevaterTask(SampledDataset):
     transparency = "drop"
 
     def read(self, cfg: Any) -> tuple[Splits, list[str]]:
-        location = locate(cfg.DATASET.ROOT, self.metadata, cfg.DATASET.SOURCE)
-        if not location:
-            raise not_found_error(self.metadata, location, cfg.DATASET.SOURCE)
+        location = require_location(cfg.DATASET.ROOT, self.metadata, cfg.DATASET.SOURCE)
         self.location, self.source = location, location.source
         self.center_crop = cfg.DATASET.CENTER_CROP if cfg.TRAINER.LEGACY else self.metadata.center_crop
         self.dataset_dir = str(location.path)

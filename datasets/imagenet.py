@@ -17,9 +17,8 @@ from mvlpt.data.sources import (
     class_folder_names,
     how_to_get,
     image_files,
-    locate,
-    not_found_error,
     read_benchmark,
+    require_location,
 )
 from mvlpt.errors import DataError
 from mvlpt.io import read_text
@@ -37,16 +36,12 @@ class ImageNetTask(SampledDataset):
     transparency = "drop"
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
-        location = locate(cfg.DATASET.ROOT, self.metadata)
-        if not location:
-            raise not_found_error(self.metadata, location)
-        self.dataset_dir = str(location.path)
-        known = wordnet_names(location.path)
-        images = next((one for one in (location.path / "images", location.path) if (one / "train").is_dir()), None)
+        folder = require_location(cfg.DATASET.ROOT, self.metadata).path
+        self.dataset_dir = str(folder)
+        known = wordnet_names(folder)
+        images = next((one for one in (folder / "images", folder) if (one / "train").is_dir()), None)
         if images is None:
-            raise DataError(
-                f"ImageNet: {location.path / 'images' / 'train'} does not exist. {how_to_get(self.metadata)}"
-            )
+            raise DataError(f"ImageNet: {folder / 'images' / 'train'} does not exist. {how_to_get(self.metadata)}")
         train, names = by_wordnet_id(images / "train", known, self.metadata)
         test, test_names = by_wordnet_id(images / "val", known, self.metadata)
         if names != test_names:
@@ -63,12 +58,10 @@ class ImageNetVariant(SampledDataset):
     uses_sampling_options = False
 
     def read(self, cfg: Any) -> tuple[Mapping[str, Sequence[Datum]], list[str]]:
-        location = locate(cfg.DATASET.ROOT, self.metadata)
-        if not location:
-            raise not_found_error(self.metadata, location)
-        self.dataset_dir = str(location.path)
-        known = wordnet_names(location.path)
-        images = location.path / self.metadata.images
+        folder = require_location(cfg.DATASET.ROOT, self.metadata).path
+        self.dataset_dir = str(folder)
+        known = wordnet_names(folder)
+        images = folder / self.metadata.images
         if self.name == "ImageNetV2":
             test, names = by_number(images, known, self.metadata)
         else:
@@ -102,7 +95,7 @@ def by_number(images: Path, known: Mapping[str, str], metadata: TaskMetadata) ->
     """Class folders named by label numbers, which are line numbers of ``classnames.txt``."""
     names = list(known.values())
     folders = _folders(images, metadata)
-    wrong = next((name for name in folders if not name.isdigit() or int(name) >= len(names)), None)
+    wrong = next((name for name in folders if not name.isdecimal() or int(name) >= len(names)), None)
     if wrong is not None:
         raise DataError(f"{metadata.name}: the folder {images / wrong} is not a number below {len(names)}")
     if len(folders) != len(names):

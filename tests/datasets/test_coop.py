@@ -66,6 +66,9 @@ def test_split_is_built_by_the_same_rules_and_kept_as_json(tmp_path, name):
     assert not any(path.startswith("/") for path, _, _ in content["train"])
     again = build(tmp_path, name)
     assert [item.impath for item in again.test] == [item.impath for item in data.test]
+    kept.write_text(json.dumps({**content, "val": [["gone.jpg", 0, data.classnames[0]]]}))
+    with pytest.raises(DataError, match=rf"does not exist; delete {kept} to make the split again"):
+        build(tmp_path, name)
     kept.unlink()
     anew = build(tmp_path, name)  # without the file the same rule gives the same split
     assert [item.impath for item in anew.train_x] == [item.impath for item in data.train_x]
@@ -159,9 +162,18 @@ def test_missing_data_names_the_path_and_the_remedy(tmp_path, metadata):
     ],
 )
 def test_missing_raw_file_is_named(tmp_path, name, part):
-    (write_raw(tmp_path, name) / part).unlink()
-    with pytest.raises(DataError, match=rf"{part.split('/')[-1]}"):
+    folder = write_raw(tmp_path, name)
+    (folder / part).unlink()
+    with pytest.raises(DataError) as raised:
         build(tmp_path, name)
+    split, said = task_metadata(name).split_file, str(raised.value)
+    if part.endswith(".jpg"):
+        assert f"{folder / part} in train, but the file does not exist. " in said
+    else:
+        needed = f" (needed because there is no {folder / split})" if split else ""
+        assert f"{folder / part} does not exist{needed}. " in said
+    assert f"mvlpt tasks download {name}" in said
+    assert not list(folder.glob("split_mvlpt_*"))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +186,7 @@ def test_missing_raw_file_is_named(tmp_path, name, part):
         ('{"train": [["x.jpg", -1, "a"]], "val": [], "test": []}', r"should be \[path, label, class name\]"),
         ('{"train": [["x.jpg", 1, "a"]], "val": [], "test": []}', "no image of class 0"),
         ('{"train": [["x.jpg", 0, "a"], ["y.jpg", 0, "b"]], "val": [], "test": []}', "is named 'b' here, but 'a'"),
-        ('{"train": [["x.jpg", 0, "a"]], "val": [], "test": []}', "the file does not exist"),
+        ('{"train": [["x.jpg", 0, "a"]], "val": [], "test": []}', r"the file does not exist\. Unpack SUN397"),
     ],
 )
 def test_bad_split_file_is_refused(tmp_path, content, message):

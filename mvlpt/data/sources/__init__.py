@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mvlpt.data.sources.index_paths import IndexPaths, safe_join
     from mvlpt.data.sources.inspection import Inspection, inspect_task
     from mvlpt.data.sources.links import LinkCheck, walk_files
-    from mvlpt.data.sources.locations import SOURCES, Location, how_to_get, locate, not_found_error
+    from mvlpt.data.sources.locations import SOURCES, Location, how_to_get, locate, not_found_error, require_location
     from mvlpt.data.sources.manifest import ManifestRow, manifest_items, read_manifest
     from mvlpt.data.sources.metadata import PromptMetadata, SplitFiles, TaskMetadata, TorchvisionMetadata
     from mvlpt.data.sources.split_files import read_split, write_split
@@ -101,6 +101,7 @@ __all__ = [
     "read_manifest",
     "read_split",
     "read_torchvision",
+    "require_location",
     "safe_join",
     "split_by_shares",
     "split_folders",
@@ -160,6 +161,7 @@ __getattr__ = lazy_exports(
         "read_manifest": "manifest",
         "read_split": "split_files",
         "read_torchvision": "torchvision",
+        "require_location": "locations",
         "safe_join": "index_paths",
         "split_by_shares": "split_rules",
         "split_folders": "class_folders",

@@ -81,6 +81,19 @@ def locate(root: str | Path, metadata: TaskMetadata, source: str = "auto") -> Lo
     return Location("", None, tuple(dict.fromkeys(looked)))
 
 
+def require_location(root: str | Path, metadata: TaskMetadata, source: str = "auto") -> Location:
+    """As :func:`locate`, for data that must be there.
+
+    Raises:
+        ConfigError: there is no such source.
+        DataError: the data are missing; see :func:`not_found_error`.
+    """
+    location = locate(root, metadata, source)
+    if not location:
+        raise not_found_error(metadata, location, source)
+    return location
+
+
 def _is_read_as_folder(folder: Path, metadata: TaskMetadata) -> bool:
     """The folder contains splits or the task's classes, or what its reader refuses with the reason."""
     try:
@@ -90,10 +103,11 @@ def _is_read_as_folder(folder: Path, metadata: TaskMetadata) -> bool:
 
 
 def _holds_classes(folder: Path, metadata: TaskMetadata) -> bool:
-    """The folder contains class folders of the task, and no others."""
+    """The folder contains class folders of the task, by name or number, and no others."""
     known = {normalized_name(name) for name in prompt_metadata(metadata.name).classnames}
     names = class_folder_names(folder)
-    return bool(names) and all(normalized_name(name) in known for name in names)
+    by_name = all(normalized_name(name) in known for name in names)
+    return bool(names) and (by_name or all(map(str.isdecimal, names)))
 
 
 def official_folders(root: Path, metadata: TaskMetadata) -> list[Path]:

@@ -105,6 +105,8 @@ def test_one_odd_folder_does_not_end_a_listing(tmp_path):
 def test_locate_finds_the_other_families(tmp_path):
     write_class_folders(tmp_path / "mnist", ["1"])
     assert locate(tmp_path, task_metadata("mnist")).source == "folder"
+    write_class_folders(tmp_path / "gtsrb", ["0", "12", "42"], ())  # classes by their numbers
+    assert locate(tmp_path, task_metadata("gtsrb")).source == "folder"
     write_raw(tmp_path, "SUN397")
     (tmp_path / "sun397" / "Testing_01.txt").unlink()
     assert locate(tmp_path, task_metadata("SUN397")).missing == ("Testing_01.txt",)
