@@ -118,7 +118,8 @@ class Items(Dataset):
         )  # a deferred view draws only from torch
         try:
             output = self.wrapper.deferred(index) if defers else dict(self.wrapper[index])
-        except DataError as error:  # of a transform, which does not know the file
+        except DataError as error:
+            # a transform does not know the file
             named = error if item.impath in str(error) else DataError(f"The image {item.impath}: {error}")
             return BadImage(item.impath, named)
         output["index"] = index

@@ -36,7 +36,8 @@ def joint_sample(members: Sequence[Any], shots: int, seed: int, *, merge_val: bo
     for number, member in enumerate(ordered):
         train = member.train_x or []
         if shots >= 1:
-            warn_small_classes([item.label for item in train], shots, task=_name(member), split="train")
+            names = dict(enumerate(member.classnames))
+            warn_small_classes([item.label for item in train], shots, task=_name(member), split="train", names=names)
         pool += [(number, item) for item in train]
         labels += [tuple(start + label for label in labels_of(item)) for item in train]
         start += member.num_classes

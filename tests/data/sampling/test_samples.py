@@ -56,6 +56,11 @@ def test_joint_sample_equals_golden(case):
     assert not any(task.val for task in drawn)
 
 
+def test_classes_with_fewer_images_than_shots_are_named(caplog):
+    joint_sample([members()["C"]], 50, 1)
+    assert "C: 2 of 2 classes have fewer than 50 train images (C0, C1)" in caplog.text
+
+
 def test_mvlpt_protocol_samples_several_tasks_together_and_one_alone(make_task, make_cfg):
     for name in ("alpha", "beta"):
         make_task(name, per_class=10)
