@@ -125,7 +125,7 @@ def _metric(file: Path, name: Any) -> str:
 
 
 def _path(file: Path, value: Any, key: str) -> Path:
-    if not isinstance(value, str) or "\0" in value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise DataError(f"{file}: '{key}' must be a path, not {short_repr(value)}")
     return file.parent / os.path.expanduser(value)
 

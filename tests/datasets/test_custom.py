@@ -237,6 +237,7 @@ def test_a_metric_that_cannot_be_computed_is_refused_before_training(tmp_path, m
         ("images: photos\nmulti_label: true", "multi_label needs a manifest"),
         ("images: empty", "contains no class folders"),
         ("manifest: gone.csv", r"gone\.csv does not exist"),
+        ("manifest: {train: }", r"birds\.yaml: 'manifest: train' must be a path, not ''"),
         ("manifest: {tarin: a.csv}", "no split 'tarin'; did you mean 'train'"),
         ("images: [photos]", "'images' must be a path"),
         ("- a list", "must contain keys and values"),
