@@ -46,6 +46,9 @@ def _problems(cfg: CfgNode) -> Iterator[str]:
     yield from _pseudo_label_problems(cfg.DATASET)
     if "gaussian_blur" in cfg.INPUT.TRANSFORMS and cfg.INPUT.GB_K % 2 == 0:
         yield f"INPUT.GB_K is {cfg.INPUT.GB_K}, but must be odd"
+    scale = cfg.INPUT.RRCROP_SCALE
+    if not OPTIONS["INPUT.RRCROP_SCALE"].problem(scale) and scale[0] > scale[1]:
+        yield f"INPUT.RRCROP_SCALE is {scale}, but the smallest share comes first"
     yield from _optimiser_problems(cfg.OPTIM)
     if cfg.DATALOADER.TASK_TEMPERATURE <= 0:
         yield f"DATALOADER.TASK_TEMPERATURE is {cfg.DATALOADER.TASK_TEMPERATURE}, but must be above 0"

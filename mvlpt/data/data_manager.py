@@ -68,10 +68,16 @@ def build_data_loader(
         transparency: ``white`` or ``drop``, for all items or for each task.
 
     Raises:
+        ConfigError: no transform makes tensors of the images, and no wrapper could.
         DataError: there is no item.
     """
     if not data_source:
         raise DataError(f"There is no image to load for '{purpose}'; check the data set's files and DATASET.NUM_SHOTS")
+    if tfm is None and dataset_wrapper is None:
+        raise ConfigError(
+            "Images without a transform cannot be loaded as batches: set INPUT.NO_TRANSFORM False, or pass a "
+            "dataset_wrapper that makes tensors"
+        )
     sampler = build_sampler(
         sampler_type, cfg, data_source, batch_size, n_domain, n_ins, task_mixing=is_train, purpose=purpose
     )

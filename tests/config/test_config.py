@@ -154,6 +154,7 @@ def test_checks_report_every_problem():
         ("INPUT.PIXEL_MEAN (1,2)", "INPUT.PIXEL_MEAN is [1, 2], but must be a list of 3 numbers"),
         ("INPUT.PIXEL_STD (1,1,1e999)", "INPUT.PIXEL_STD is [1, 1, inf], but must be a list of 3 numbers"),
         ("INPUT.RRCROP_SCALE (-1,-1)", "INPUT.RRCROP_SCALE is (-1, -1), but each value must be at least 0"),
+        ("INPUT.RRCROP_SCALE (1.0,0.5)", "INPUT.RRCROP_SCALE is (1.0, 0.5), but the smallest share comes first"),
         ("OPTIM.STEPSIZE x", "OPTIM.STEPSIZE is ('x',), but must be a list of whole numbers"),
         ("RUN.LOGGER (1,)", "RUN.LOGGER is (1,), but must be a list of strings"),
         ("INPUT.TRANSFORMS gaussian_blur INPUT.GB_K 2", "INPUT.GB_K is 2, but must be odd"),

@@ -5,7 +5,15 @@ import logging
 import pytest
 import torch
 
-from mvlpt.data import DATASET_REGISTRY, DataManager, DatasetBase, Datum, MultiTaskDataset, TaskInfo
+from mvlpt.data import (
+    DATASET_REGISTRY,
+    DataManager,
+    DatasetBase,
+    DatasetWrapper,
+    Datum,
+    MultiTaskDataset,
+    TaskInfo,
+)
 from mvlpt.errors import ConfigError, DataError
 
 
@@ -137,6 +145,19 @@ def test_custom_transforms_and_unlabelled_images(make_cfg, make_items, request):
     assert next(iter(manager.train_loader_u))["img"].shape == (4, 2)
     assert next(iter(manager.test_loader))["img"].shape == (5, 3)
     assert len(manager.train_loader_u) == 6
+
+
+def test_images_without_a_transform_need_a_wrapper(make_task, make_cfg):
+    class Sizes(DatasetWrapper):
+        def __getitem__(self, idx):
+            output = super().__getitem__(idx)
+            return {**output, "img": torch.tensor(output["img"].size)}
+
+    make_task("pets")
+    cfg = make_cfg(DATASET__NAME="pets", INPUT__NO_TRANSFORM=True)
+    assert next(iter(DataManager(cfg, dataset_wrapper=Sizes).test_loader))["img"].tolist() == [[20, 16]] * 5
+    with pytest.raises(ConfigError, match=r"set INPUT\.NO_TRANSFORM False, or pass a dataset_wrapper"):
+        DataManager(cfg)
 
 
 def test_summary_is_logged(make_task, make_cfg, caplog):

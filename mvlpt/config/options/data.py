@@ -9,7 +9,7 @@ add = INPUT.add
 add("SIZE", (224, 224), "height and width of an image in pixels", minimum=1, length=2)
 add("INTERPOLATION", "bilinear", "how images are resized: bilinear, bicubic or nearest")
 add("TRANSFORMS", (), "the steps from a training image to a view, such as random_resized_crop, random_flip, normalize")
-add("NO_TRANSFORM", False, "train on the views of evaluation")
+add("NO_TRANSFORM", False, "leave images as they are, for a dataset wrapper of one's own that makes tensors of them")
 add(
     "TEST_CROP",
     "task",
