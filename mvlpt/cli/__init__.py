@@ -9,6 +9,7 @@ import os
 import sys
 
 import mvlpt
+from mvlpt.errors import INTERRUPTED, suggest
 
 __all__ = ["COMMANDS", "main"]
 
@@ -53,8 +54,10 @@ def main(argv: list[str] | None = None) -> int:
         print(mvlpt.__version__)
         return 0
     if arguments[0] not in (*COMMANDS, *HIDDEN):
-        from mvlpt.errors import suggest
-
         print(f"error: no command '{arguments[0]}'{suggest(arguments[0], COMMANDS)}", file=sys.stderr)
         return 2
-    return importlib.import_module(f"mvlpt.cli.{arguments[0]}").main(arguments[1:])
+    try:
+        return importlib.import_module(f"mvlpt.cli.{arguments[0]}").main(arguments[1:])
+    except KeyboardInterrupt:  # while modules are loaded; commands say themselves that they were interrupted
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED

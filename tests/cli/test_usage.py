@@ -40,6 +40,15 @@ def test_the_usage_names_the_program_in_tools(tool):
     assert ended.stdout.startswith(f"usage: {tool.name} ")
 
 
+def test_an_interruption_while_a_command_is_loaded_is_one_line(monkeypatch, capsys):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.importlib, "import_module", interrupted)
+    assert cli.main(["train"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 HELP = """
 import sys
 from mvlpt import cli

@@ -9,42 +9,36 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from embedded import candidates, corpus, duplicates, looks, notice, packages, selection, sheets, splits, writing
+from embedded import (
+    candidates,
+    corpus,
+    duplicates,
+    looks,
+    notice,
+    packages,
+    prepare,
+    selection,
+    sheets,
+    splits,
+    writing,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FORMAT_VERSION = 1
 console = Console()
 
 
-def read_sets(work: Path) -> dict[str, packages.IconSet]:
-    """All pinned icon sets, downloaded where missing."""
-    pins = packages.load_pins()
-    return {
-        pin.name: packages.read_icons(pin, packages.fetch(pin, work / "npm"))
-        for pin in track(pins, "packages", console=console)
-    }
-
-
 def pretraining_corpus(sets: dict[str, packages.IconSet], work: Path) -> corpus.Corpus:
     """The cleaned corpus the model was trained on, from the cache or drawn again."""
-    path = work / "corpus.npz"
+    path = work / prepare.CORPUS_NAME
     if not path.exists():
-        task_sets = [s for s in sets.values() if s.package.role == "tasks"]
-        first = candidates.collect(
-            task_sets, candidates.load_subjects(), progress=track(task_sets, "first candidates", console=console)
-        )
-        raw = corpus.build(
-            [s for s in sets.values() if s.package.role == "pretraining"],
-            track=lambda items: track(items, "pretraining drawings", console=console),
-        )
-        clean, _ = corpus.without_duplicates_of(raw, np.stack([c.alpha for c in first]))
-        clean.save(path)
+        first = prepare.draw_candidates(sets, candidates.load_subjects(), console=console)
+        prepare.draw_corpus(sets, first, console=console)[0].save(path)
     return corpus.Corpus.load(path)
 
 
@@ -52,10 +46,7 @@ def select(
     sets: dict[str, packages.IconSet], clean: corpus.Corpus, split_of: dict[str, str]
 ) -> tuple[list[candidates.Candidate], selection.Tally]:
     """Candidates of the chosen subjects after audit, near-duplicates and minimum sizes."""
-    task_sets = [s for s in sets.values() if s.package.role == "tasks"]
-    drawn = candidates.collect(
-        task_sets, candidates.load_chosen(), progress=track(task_sets, "task drawings", console=console)
-    )
+    drawn = prepare.draw_candidates(sets, candidates.load_chosen(), console=console)
     tally = selection.Tally(candidates=len(drawn))
     drawn = selection.audit(drawn, selection.load_rejected(), tally)
     drawn = selection.drop_near_duplicates(drawn, duplicates.signatures(clean.pixels[..., 3]), tally)
@@ -80,7 +71,7 @@ def task_images(
 
 def build(args: argparse.Namespace) -> None:
     """Builds every task, the manifest and the notice."""
-    sets = read_sets(args.work)
+    sets = prepare.read_sets(args.work, console=console)
     split_of = splits.load_split()
     drawn, tally = select(sets, pretraining_corpus(sets, args.work), split_of)
     tree = selection.by_class_and_designer(drawn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,35 @@ from rich.console import Console
 from rich.progress import track
 
 from embedded import bpe, candidates, captions, corpus, model, packages, splits
+
+CORPUS_NAME = "corpus.npz"
+
+
+def read_sets(work: Path, *, console: Console) -> dict[str, packages.IconSet]:
+    """All pinned icon sets, downloaded where missing."""
+    return {
+        pin.name: packages.read_icons(pin, packages.fetch(pin, work / "npm"))
+        for pin in track(packages.load_pins(), "packages", console=console)
+    }
+
+
+def draw_candidates(
+    sets: dict[str, packages.IconSet], subjects: candidates.Subjects, *, console: Console
+) -> list[candidates.Candidate]:
+    """What the task designers drew of these subjects."""
+    task_sets = [s for s in sets.values() if s.package.role == "tasks"]
+    return candidates.collect(task_sets, subjects, progress=track(task_sets, "task drawings", console=console))
+
+
+def draw_corpus(
+    sets: dict[str, packages.IconSet], drawn: Sequence[candidates.Candidate], *, console: Console
+) -> tuple[corpus.Corpus, int]:
+    """The corpus without near-duplicates of task drawings, and how many of these were removed."""
+    raw = corpus.build(
+        [s for s in sets.values() if s.package.role == "pretraining"],
+        track=lambda items: track(items, "pretraining drawings", console=console),
+    )
+    return corpus.without_duplicates_of(raw, np.stack([c.alpha for c in drawn]))
 
 
 def prepare(work: Path, *, merges: int, console: Console) -> None:
@@ -24,20 +54,10 @@ def prepare(work: Path, *, merges: int, console: Console) -> None:
     if (work / "summary.json").exists():
         return
     work.mkdir(parents=True, exist_ok=True)
-    pins = packages.load_pins()
-    sets = {
-        pin.name: packages.read_icons(pin, packages.fetch(pin, work / "npm"))
-        for pin in track(pins, "packages", console=console)
-    }
-    wanted = candidates.load_subjects()
-    task_sets = [sets[pin.name] for pin in pins if pin.role == "tasks"]
-    drawn = candidates.collect(task_sets, wanted, progress=track(task_sets, "task drawings", console=console))
-    raw = corpus.build(
-        [sets[pin.name] for pin in pins if pin.role == "pretraining"],
-        track=lambda items: track(items, "pretraining drawings", console=console),
-    )
-    clean, removed = corpus.without_duplicates_of(raw, np.stack([c.alpha for c in drawn]))
-    clean.save(work / "corpus.npz")
+    sets = read_sets(work, console=console)
+    drawn = draw_candidates(sets, candidates.load_subjects(), console=console)
+    clean, removed = draw_corpus(sets, drawn, console=console)
+    clean.save(work / CORPUS_NAME)
 
     words: Counter[str] = Counter()
     times = Counter(clean.label.tolist())
@@ -65,7 +85,7 @@ def prepare(work: Path, *, merges: int, console: Console) -> None:
         key=np.array([c.key for c in val.values()]),
     )
     summary = {
-        "pairs_drawn": len(raw),
+        "pairs_drawn": len(clean) + removed,
         "near_duplicates_of_task_drawings_removed": removed,
         "pairs": len(clean),
         "names": len(set(clean.label.tolist())),

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from embedded import augment, corpus, fast_forward, looks, model
 from embedded.pairs import Pairs
-from embedded.prepare import prepare
+from embedded.prepare import CORPUS_NAME, prepare
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CURVE_NAME = "training_curve.json"
@@ -150,7 +150,7 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     recipe = Recipe(seed=args.seed)
     prepare(args.work, merges=recipe.merges, console=console)
-    data = corpus.Corpus.load(args.work / "corpus.npz")
+    data = corpus.Corpus.load(args.work / CORPUS_NAME)
     pairs = Pairs(data, held_out=HELD_OUT_PAIRS, name_power=recipe.name_power, seed=recipe.seed)
     with np.load(args.work / "validation.npz") as drawn:
         validation = {name: drawn[name] for name in drawn.files}

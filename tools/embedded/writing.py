@@ -1,7 +1,7 @@
 """Writes a task in ELEVATER's text layout: ``labels.txt``, one index per split, and one zip of images.
 
-Index lines are ``images.zip@<class>/<designer>.png <label>``; a designer's second drawing ends in ``-2``. Equal images
-give equal bytes: entries are sorted, stored, and carry one fixed date.
+Index lines are ``images.zip@<class>/<designer>.png <label>`` (``.webp`` where there is noise); a designer's second
+drawing ends in ``-2``. Equal images give equal bytes: entries are sorted, stored, and carry one fixed date.
 """
 
 from __future__ import annotations
