@@ -38,11 +38,11 @@ def test_the_tree_holds_each_option_of_the_table_and_no_other():
     assert dict(flatten(get_cfg_default())) == {key: option.default for key, option in OPTIONS.items()}
 
 
-@pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.key)
-def test_help_is_a_phrase_and_the_default_is_allowed(option):
-    assert option.help
-    assert option.help == option.help.strip().rstrip(".")
-    assert option.problem(option.default) == ""
+def test_help_is_a_phrase_and_the_default_is_allowed():
+    for option in OPTIONS.values():
+        assert option.help, option.key
+        assert option.help == option.help.strip().rstrip("."), option.key
+        assert option.problem(option.default) == ""
 
 
 @pytest.mark.parametrize(("key", "value"), REFUSED)
@@ -61,12 +61,13 @@ def test_a_newer_option_at_its_default_leaves_a_run_what_it_was(monkeypatch):
     assert config_identity(later) != before
 
 
-@pytest.mark.parametrize("option", OPTIONS.values(), ids=lambda option: option.key)
-def test_a_run_is_another_run_exactly_where_results_may_differ(option):
-    changed = with_value(option.key, another(option))
-    same = config_identity(changed) == config_identity(get_cfg_default())
-    assert same is not option.affects_results
-    assert bool(config_differences(get_cfg_default(), changed)) is option.affects_results
+def test_a_run_is_another_run_exactly_where_results_may_differ():
+    default = get_cfg_default()
+    identity = config_identity(default)
+    for option in OPTIONS.values():
+        changed = with_value(option.key, another(option))
+        assert (config_identity(changed) != identity) is option.affects_results, option.key
+        assert bool(config_differences(default, changed)) is option.affects_results, option.key
 
 
 def test_a_folder_has_one_identity_however_it_is_spelled():
