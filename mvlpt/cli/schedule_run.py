@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def read_run_options(args: argparse.Namespace, defaults: Mapping[str, Any] | Non
         raise ScheduleError(f"--slots is {args.slots}; give 1 or more")
     if args.retries is not None and args.retries < 0:
         raise ScheduleError(f"--retries is {args.retries}; give 0 or more")
-    if args.time_limit is not None and not args.time_limit > 0:
+    if args.time_limit is not None and not 0 < args.time_limit < math.inf:
         raise ScheduleError(
             f"--time-limit is {args.time_limit:g}; give seconds, more than 0, or leave it out for no limit"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -41,8 +42,11 @@ class SchedulerOptions:
         for name in ("retries", "backoff", "longest_backoff", "grace"):
             if not getattr(self, name) >= 0:
                 raise ScheduleError(f"{name} is {getattr(self, name)}; give a number of at least 0")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise ScheduleError(f"time_limit is {self.time_limit}; give seconds above 0, or None for no limit")
+        if self.time_limit is not None and not 0 < self.time_limit <= threading.TIMEOUT_MAX:
+            raise ScheduleError(
+                f"time_limit is {self.time_limit}; give seconds above 0 and at most {threading.TIMEOUT_MAX:g}, or None for"
+                " no limit"
+            )
 
 
 def next_state(

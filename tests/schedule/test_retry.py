@@ -69,7 +69,8 @@ def test_other_commands_cannot_be_split():
 
 
 @pytest.mark.parametrize(
-    "options", [{"retries": -1}, {"backoff": -1.0}, {"time_limit": 0.0}, {"time_limit": float("nan")}]
+    "options",
+    [{"retries": -1}, {"backoff": -1.0}, {"time_limit": 0.0}, {"time_limit": float("nan")}, {"time_limit": 1e30}],
 )
 def test_options_out_of_bounds_are_refused(options):
     with pytest.raises(ScheduleError, match=next(iter(options))):
