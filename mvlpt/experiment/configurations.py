@@ -60,6 +60,7 @@ class Configurations:
             problem for file, arm in pairs for problem in self._trainer_problems(file, experiment.overrides(arm, file))
         ]
         problems += self._unread(arms)
+        problems += self._shared_folders()
         for file in experiment.baselines:
             problems += self._trainer_problems(file, experiment.as_baseline(file).overrides("single"))
         own: dict[str, str] = {}
@@ -78,6 +79,14 @@ class Configurations:
             problems.append(str(error))
         if problems:
             raise ConfigError(f"The experiment cannot be planned: {'; '.join(dict.fromkeys(problems))}")
+
+    def _shared_folders(self) -> Iterator[str]:
+        """Trainers whose runs would lie in one folder."""
+        names, first = self.experiment.trainer_names(), {}
+        for file in self.experiment.trainers:
+            other = first.setdefault(names[file], file)
+            if other != file:
+                yield f"{other} and {file} have the same folder, {names[file]}; rename one of them, or drop it"
 
     def _unread(self, arms: Iterable[str]) -> list[str]:
         """Options of the experiment that none of its trainers reads."""

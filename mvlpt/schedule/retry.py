@@ -44,8 +44,8 @@ class SchedulerOptions:
                 raise ScheduleError(f"{name} is {getattr(self, name)}; give a number of at least 0")
         if self.time_limit is not None and not 0 < self.time_limit <= threading.TIMEOUT_MAX:
             raise ScheduleError(
-                f"time_limit is {self.time_limit}; give seconds above 0 and at most {threading.TIMEOUT_MAX:g}, or None for"
-                " no limit"
+                f"time_limit is {self.time_limit}; give seconds above 0 and at most {threading.TIMEOUT_MAX:g},"
+                " or None for no limit"
             )
 
 

@@ -291,7 +291,7 @@ def test_what_cannot_be_planned_is_reported_together():
     wrong = embedded_experiment(
         tasks=("weather-plian", "tools-plain", "country-211"),
         options={"OPTIM.LRR": 1, "OPTIM.LR": "abc"},
-        trainers=(VPT, "configs/trainers/absent.yaml"),
+        trainers=(VPT, "MVLPT-VPT/embedded", "configs/trainers/absent.yaml"),
     )
     with pytest.raises(ConfigError) as caught:
         build_plan(wrong, "out")
@@ -300,6 +300,7 @@ def test_what_cannot_be_planned_is_reported_together():
         "country-211",
         "OPTIM.LRR; did you mean 'OPTIM.LR'",
         "'abc'",
+        f"{VPT} and MVLPT-VPT/embedded have the same folder, MVLPT-VPT-embedded; rename one of them, or drop it",
         "absent",
     ):
         assert expected in str(caught.value)
