@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support.grouping import TASKS, forbid_computing, toy_request
 
+from mvlpt.errors import GraphError
 from mvlpt.experiment.grouping import build_task_graph, find_groups, regroup
 from mvlpt.experiment.grouping.options import GroupingOptions
 from mvlpt.graph import TaskGraph, read_groups
@@ -45,6 +46,14 @@ def test_another_task_costs_its_own_pairs_only(tmp_path):
     fresh = build_task_graph(toy_request(), tmp_path / "fresh")
     for name, matrix in fresh.graph.similarities.items():
         np.testing.assert_allclose(grown.graph.similarities[name], matrix, atol=1e-9)
+
+
+def test_a_damaged_graph_is_refused_with_a_remedy_that_helps(tmp_path):
+    (tmp_path / "task_graph.json").write_text("{")
+    with pytest.raises(
+        GraphError, match=r"task_graph\.json is not readable JSON: .*; delete the file, and run the same"
+    ):
+        build_task_graph(toy_request(), tmp_path)
 
 
 def test_the_order_of_tasks_does_not_matter(tmp_path):

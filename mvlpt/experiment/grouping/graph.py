@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mvlpt.errors import RunFolderError
+from mvlpt.errors import GraphError, RunFolderError
 from mvlpt.experiment.grouping.affinities import RECIPE, updated_affinity
 from mvlpt.experiment.grouping.checks import checked_sources
 from mvlpt.experiment.grouping.options import GroupingOptions
@@ -73,7 +73,7 @@ def make_folder(folder: Path) -> None:
 
 def _updated(inputs: GraphInputs, options: GroupingOptions, folder: Path, progress: ProgressBars) -> GraphUpdate:
     """Computes what is new, and writes the graph where it changed."""
-    earlier = TaskGraph.load(folder / GRAPH_FILE) if (folder / GRAPH_FILE).exists() else None
+    earlier = _earlier_graph(folder / GRAPH_FILE)
     update = GraphUpdate(TaskGraph([source.name for source in inputs.sources]))
     embeddings = _embeddings(inputs, folder, progress, update)
     tasks = [embedding.name for embedding in embeddings]
@@ -97,6 +97,20 @@ def _updated(inputs: GraphInputs, options: GroupingOptions, folder: Path, progre
     if earlier is None or not _equal(earlier, update.graph):
         update.graph.save(folder / GRAPH_FILE)
     return update
+
+
+def _earlier_graph(file: Path) -> TaskGraph | None:
+    """The graph that a folder holds; ``None`` where there is none.
+
+    Raises:
+        GraphError: it cannot be used.
+    """
+    if not file.exists():
+        return None
+    try:
+        return TaskGraph.load(file)
+    except GraphError as error:
+        raise GraphError(f"{error}; delete the file, and run the same command again") from error
 
 
 def _embeddings(
