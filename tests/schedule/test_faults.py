@@ -12,13 +12,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from support.local_attempts import alive, until
 from support.plans import PATIENCE
 from support.toy import write_tasks
 
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import read_events, read_records
 from mvlpt.schedule.plan_file import load_plan, save_plan
-from mvlpt.schedule.worker.processes import VARIABLE, marked
+from mvlpt.schedule.worker.processes import VARIABLE
 
 RUN_PLAN = Path(__file__).parents[1] / "support" / "run_plan.py"
 JOBS, KILLS = 30, 20
@@ -54,17 +55,6 @@ def start(root, **options):
     command = [sys.executable, str(RUN_PLAN), str(root), json.dumps(options)]
     with open(root / "scheduler.log", "ab") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
-
-
-def alive(root):
-    return marked(lambda value: value.endswith(f":{root}"))
-
-
-def until(ready, seconds=PATIENCE):
-    limit = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < limit, "waited too long"
-        time.sleep(0.005)
 
 
 def kill(pid):
