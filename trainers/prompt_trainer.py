@@ -89,6 +89,8 @@ class PromptTrainer(PseudoLabelTrainer):
         """Attaches a prompt to the backbone; makes its optimiser and schedule."""
         cfg = self.cfg
         method, precision = self.choose_method(cfg)[0], self._precision()
+        if self.section and (wanted := cfg.TRAINER[self.section].PREC) != precision:
+            log.warning("TRAINER.%s.PREC %s needs a GPU; this run computes in fp32", self.section, wanted)
         self.backbone = self.load_backbone("fp32" if precision == "amp" else precision)
         chunk = {"text_chunk": TEXT_CHUNK // cfg.TRAINER.ACT_CKPT} if cfg.TRAINER.ACT_CKPT > 1 else {}
         self.model = build_prompted_clip(
@@ -288,10 +290,7 @@ class PromptTrainer(PseudoLabelTrainer):
     def _precision(self) -> str:
         """``fp32``, ``bf16``, ``fp16`` or ``amp``; halves need a GPU and fall back to fp32 without one."""
         wanted = self.cfg.TRAINER[self.section].PREC if self.section else "fp32"
-        if wanted in ("fp16", "amp") and self.device.type == "cpu":
-            log.warning("TRAINER.%s.PREC %s needs a GPU; this run computes in fp32", self.section, wanted)
-            return "fp32"
-        return wanted
+        return "fp32" if wanted in ("fp16", "amp") and self.device.type == "cpu" else wanted
 
     def _precision_context(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, dtype=self._autocast) if self._autocast else nullcontext()

@@ -187,7 +187,11 @@ def test_requests_that_mean_nothing_are_refused(tmp_path):
         request(tmp_path, "cancle", "a")
     with pytest.raises(ValueError, match="no job 'zz'"):
         request(tmp_path, "cancel", "zz")
-    (tmp_path / "control").mkdir(exist_ok=True)
+    (tmp_path / "control").write_text("in the way")
+    with pytest.raises(ScheduleError, match=r"Cannot write .*/control/.*; free or choose another folder"):
+        request(tmp_path, "cancel", "a")
+    (tmp_path / "control").unlink()
+    (tmp_path / "control").mkdir()
     (tmp_path / "control" / "1.json").write_text("nonsense")
     assert pending_requests(tmp_path) == []
 
