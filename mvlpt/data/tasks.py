@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from mvlpt.data.datasets.base_dataset import DatasetBase
 from mvlpt.data.datum import Datum
 from mvlpt.data.split_sizes import SplitSizes
 from mvlpt.errors import DataError
+from mvlpt.io import file_name
 
 
 @dataclass(frozen=True)
@@ -112,27 +113,35 @@ class TaskInfo:
 
 
 def check_names(names: Sequence[str], where: Sequence[str] = ()) -> None:
-    """Refuses two tasks of the same name, which an alias or a second folder can cause.
+    """Refuses two tasks of one name, which an alias or a second folder can cause, or whose files would have one name.
 
     Args:
         names: of the tasks, as in results.
         where: the file or folder of each task; empty for a task that has none.
 
     Raises:
-        DataError: a name appears twice; the message says how to give one another name.
+        DataError: two names are the same or alike; the message says how to give one another name.
     """
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if not repeated:
-        return
-    name = repeated[0]
-    folders = [place for own, place in zip(names, where, strict=False) if own == name and place]
-    if not folders:
-        raise DataError(f"Two tasks are named '{name}'; give each task a name of its own")
+    places = dict(enumerate(where))
+    known: dict[str, int] = {}
+    for second, name in enumerate(names):
+        first = known.setdefault(file_name(name), second)
+        if first != second:
+            _refuse(names[first], name, [place for place in map(places.get, (first, second)) if place])
+
+
+def _refuse(one: str, other: str, folders: Sequence[str]) -> NoReturn:
+    """Refuses two tasks, some of which are read from files or folders."""
     listed = f" ({' and '.join(folders)})" if len(folders) > 1 else ""
+    if one == other:
+        problem = f"Two tasks are named '{one}'{listed}; results tell tasks apart by their names"
+    else:
+        problem = f"The files of the tasks '{one}' and '{other}'{listed} would have the same name, {file_name(one)}"
+    if not folders:
+        raise DataError(f"{problem}; give each task a name of its own")
     raise DataError(
-        f"Two tasks are named '{name}'{listed}; results tell tasks apart by their names: write a task file, such as "
-        f"{name}-2.yaml with the lines 'name: {name}-2' and 'images: {os.path.normpath(folders[-1])}', and name that "
-        "file instead"
+        f"{problem}: write a task file, such as {other}-2.yaml with the lines 'name: {other}-2' and"
+        f" 'images: {os.path.normpath(folders[-1])}', and name that file instead"
     )
 
 

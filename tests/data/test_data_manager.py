@@ -87,6 +87,11 @@ def test_two_tasks_of_one_name_are_refused(make_cfg, make_task):
     data = _dataset("pets", 1, train_x=_items("pets", [0]))
     with pytest.raises(DataError, match="Two tasks are named 'pets'"):
         MultiTaskDataset([data, data])
+    alike = [_dataset(name, 1, train_x=_items(name, [0])) for name in ("my pets", "my_pets")]
+    with pytest.raises(
+        DataError, match="The files of the tasks 'my pets' and 'my_pets' would have the same name, my_pets"
+    ):
+        MultiTaskDataset(alike)
     make_task("pets")
     with pytest.raises(ConfigError, match="'pets' is named twice"):
         DataManager(make_cfg(DATASET__NAME="pets,pets"))
