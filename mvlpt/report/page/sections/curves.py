@@ -141,7 +141,7 @@ def draw_curves(
     height += LEGEND_LINE * max(0, rows - 3)
     figure = new_figure(3.7, height)
     below = 0.5 + LEGEND_LINE * rows
-    axes = figure.add_axes((0.15, below / height, 0.81, 1 - (below + 0.32) / height))
+    axes = figure.add_axes((0.19, below / height, 0.77, 1 - (below + 0.32) / height))
     for method, column, style in drawn:
         epochs, means = _means(arms[method], column)
         alone = {"marker": "o", "markersize": 4} if len(epochs) == 1 else {}
@@ -153,7 +153,7 @@ def draw_curves(
     if rows:
         handles = [Line2D([], [], color=colour, linewidth=1.6) for colour in colours.values()]
         figure.legend(
-            handles, labels, loc="lower left", bbox_to_anchor=(0.13 if columns_of_legend == 2 else 0.0, 0),
+            handles, labels, loc="lower left", bbox_to_anchor=(0.16 if columns_of_legend == 2 else 0.0, 0),
             ncols=columns_of_legend, handlelength=1.2, columnspacing=1.0, borderaxespad=0.1, fontsize=8,
         )  # fmt: skip
     return figure
@@ -171,7 +171,7 @@ def _arm_colour(method: Method) -> str:
     """The colour of an arm, the same in every figure."""
     order = list(ARMS)
     number = order.index(method.arm) - 1 if method.arm in order else len(order)
-    return COLOURS[(number + (6 if method.start == "grouped" else 0)) % len(COLOURS)]
+    return COLOURS[(number + (3 if method.start == "grouped" else 0)) % len(COLOURS)]
 
 
 def _known(runs: Runs, column: str) -> bool:

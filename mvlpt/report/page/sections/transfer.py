@@ -162,14 +162,15 @@ def _figure(gains: Sequence[Gain], what: str, view: GroupingView, name: str, key
     kind = "affinity" if view.directed else "similarity"
     with page_style():
         figure = new_figure(3.7, 3.0)
-        axes = figure.add_axes((0.16, 0.16, 0.8, 0.72))
+        axes = figure.add_axes((0.2, 0.16, 0.76, 0.72))
         axes.axhline(0, color=INK, linewidth=1)
         axes.plot(predicted, measured, "o", color=COLOURS[0], markersize=5, alpha=0.75, markeredgewidth=0)
         of = "of source and target" if what == "pairs" else "to the others of the group (mean)"
         axes.set(xlabel=f"{kind} {of}", ylabel="gain over alone, points")
         axes.grid()
         axes.set_title(name, loc="left")
-        limit = f"{top:.2f}" if math.isfinite(top) else "unknown with one seed"
+        one_seed = min(len(one.by_seed) for one in gains) < 2
+        limit = f"{top:.2f}" if math.isfinite(top) else f"unknown{' with one seed' * one_seed}"
         caption = (
             f"{name}: {len(gains)} {'source–target pairs' if what == 'pairs' else 'tasks in groups'}, ρ ="
             f" {number(rho, 2)}, ceiling {limit}."
