@@ -128,6 +128,7 @@ def train(
         overrides=[word for pair in options.items() for word in pair],
         plugins=plugins,
         recipe=config is None,
+        origin="the call",
     )
     in_config = {} if config is None else options_set_in(find_config(config, plugin_roots()))
     names_folder = output_dir is not None or "OUTPUT_DIR" in {**in_config, **options}

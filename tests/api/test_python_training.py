@@ -67,6 +67,7 @@ def test_errors_are_exceptions():
         (lambda: train("toy-clod"), KeyError, "did you mean 'toy-cold'"),
         (lambda: train(trainer="MVLPT-VPN"), KeyError, "did you mean 'MVLPT-VPT'"),
         (lambda: train(options={"OPTIM.LRR": 1}), ConfigError, "unknown key OPTIM.LRR; did you mean"),
+        (lambda: train(seed=1.5), ConfigError, "In the call: SEED takes a whole number, not 1.5"),
         (lambda: mvlpt.train(), ConfigError, "Give either task, or tasks"),
         (lambda: mvlpt.train(tasks="toy-cold"), ConfigError, "tasks is the single name 'toy-cold'; give a list"),
         (lambda: mvlpt.group("toy-cold"), ConfigError, "tasks is the single name 'toy-cold'; give a list"),
