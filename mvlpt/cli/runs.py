@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from mvlpt.cli.common import command_parser, exit_status, show
+from mvlpt.config import OPTIONS, suggest_key
 from mvlpt.io import json_text
 from mvlpt.report import markdown
 from mvlpt.report.runs import ORDERS, STATES, RunFilter, find_runs, run_records, runs_sheet, sort_runs
@@ -62,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
         print(json_text(run_records(runs), indent=2))
     elif not runs:
         show(f"No run in or below {args.folder}" + (f" fits; {len(found)} do not" if found else ""))
+        for key in chosen.unknown:
+            show(f"No option is named {key}{suggest_key(key.upper(), OPTIONS)}; a plugin may have one")
     else:
         sheet = runs_sheet(runs, Path(args.folder))
         show(markdown(sheet) if args.format == "markdown" else sheet)

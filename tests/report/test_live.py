@@ -23,7 +23,7 @@ def drawn(shot, width=110, height=24, terminal=True):
 
 @pytest.fixture
 def busy(tmp_path):
-    """Two jobs run, one tells nothing; the others are in every other state."""
+    """Two jobs run, one reports nothing; the others are in every other state."""
     write_progress(tmp_path, NAMES[0], 10, 40, "epoch 8/30 loss 0.41 acc 62.5 [red]not markup[/red]")
     states = {
         NAMES[0]: running(),
@@ -36,7 +36,7 @@ def busy(tmp_path):
     return snapshot(plan_of(*NAMES), tmp_path, states, slots=3)
 
 
-def test_a_frame_tells_everything(busy):
+def test_a_frame_shows_everything(busy):
     lines = drawn(busy, width=150).splitlines()
     assert lines[0].startswith(f"cpu0 {NAMES[0]}")
     assert " 25% epoch 8/30 loss 0.41 acc 62.5 [red]not markup" in lines[0]

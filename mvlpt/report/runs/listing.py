@@ -64,6 +64,11 @@ class RunFilter:
             options.append((key.upper() if key.upper() in OPTIONS else key, value))
         return cls(options=tuple(options), **{name: tuple(values) for name, values in fields.items()})
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The options that are in no table: those of a plugin, or misspelt ones."""
+        return tuple(key for key, _ in self.options if key not in OPTIONS)
+
     def takes(self, run: RunRecord) -> bool:
         """Whether a run is listed."""
         return (
