@@ -92,6 +92,14 @@ class Sheet:
         ]
 
 
+def signed(value: float | None, digits: int = 1) -> str:
+    """A difference with its sign; zero has none, and what is not known is empty."""
+    if value is None:
+        return ""
+    number = f"{value:+.{digits}f}"
+    return number[1:] if float(number) == 0 else number
+
+
 def rich_table(sheet: Sheet) -> Table:
     """For a terminal."""
     from rich.table import Table

@@ -15,6 +15,7 @@ from mvlpt.errors import ConfigError, RunFolderError
 from mvlpt.report.results import results_table
 from mvlpt.report.runs import compare_runs, comparison_sheets
 from mvlpt.report.runs.paired import sign_flip_test, sign_test
+from mvlpt.report.sheets import signed
 
 
 def scores(rng, tasks="abcdefgh"):
@@ -184,11 +185,9 @@ def test_means_and_mean_gains_are_over_the_same_lines(tmp_path):
     assert [found.mean(side) for side in range(3)] == [50, 52, 51]
     assert [found.mean_gain(side) for side in (1, 2)] == [2, 1]
     assert "1 of 2 lines lack a score of some run; means leave them out" in found.notes
-    assert [entry.text for entry in comparison_sheets(found)[1].rows[-1]] == [
-        "mean",
-        "50.0",
-        "52.0",
-        "51.0",
-        "+2.0",
-        "+1.0",
-    ]
+    last = comparison_sheets(found)[1].rows[-1]
+    assert [entry.text for entry in last] == ["mean", "50.0", "52.0", "51.0", "+2.0", "+1.0"]
+
+
+def test_signs_of_differences():
+    assert [signed(value) for value in (0.0, -0.04, -0.06, None)] == ["0.0", "0.0", "-0.1", ""]

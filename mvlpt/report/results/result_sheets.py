@@ -8,7 +8,7 @@ from mvlpt.report.results.base_to_new import base_to_new
 from mvlpt.report.results.method import Method
 from mvlpt.report.results.summary import OVERALL, Cell
 from mvlpt.report.results.table import ResultsTable
-from mvlpt.report.sheets import Column, Entry, Sheet
+from mvlpt.report.sheets import Column, Entry, Sheet, signed
 
 TABLES = ("scores", "summary", "base_to_new", "tests", "gains")
 SHOWN = ("scores", "summary", "base_to_new", "tests")  # by default
@@ -38,13 +38,6 @@ def _entry(cell: Cell | None, digits: int, best: float | None = None) -> Entry:
     if cell is None:
         return Entry()
     return Entry(cell.text(digits), bold=best is not None and round(cell.mean, digits) == round(best, digits))
-
-
-def _signed(value: float | None, digits: int) -> str:
-    if value is None:
-        return ""
-    number = f"{value:+.{digits}f}"
-    return number[1:] if float(number) == 0 else number
 
 
 def _best(cells: Sequence[Cell | None], higher_is_better: bool = True) -> float | None:
@@ -109,8 +102,8 @@ def _summary_sheet(results: ResultsTable, digits: int) -> Sheet:
                 *map(Entry, (trainer, " ".join(arm))),
                 *([Entry("all" if row.method.shots == -1 else str(row.method.shots or ""))] if many else []),
                 *(_entry(cell, digits, top) for cell, top in zip(cells, best, strict=True)),
-                Entry(_signed(row.over_zero_shot, digits)),
-                Entry(_signed(row.over_single, digits)),
+                Entry(signed(row.over_zero_shot, digits)),
+                Entry(signed(row.over_single, digits)),
                 Entry("" if row.rank is None else f"{row.rank:.2f}"),
                 *([] if results.common else [Entry(str(len(results.scores.tasks_of(row.method))))]),
             )
@@ -147,7 +140,7 @@ def _tests_sheet(results: ResultsTable, digits: int) -> Sheet:
         test = comparison.test
         fields = [" ".join(_heading(results, method).lines) for method in (comparison.first, comparison.second)]
         fields += [str(test.n), str(test.better), str(test.worse)]
-        fields += [_signed(test.mean, digits), _signed(test.median, digits)]
+        fields += [signed(test.mean, digits), signed(test.median, digits)]
         fields += ["equal", ""] if test.p is None else [_p(test.p), _p(comparison.p_holm)]
         rows.append(tuple(map(Entry, fields)))
     title = f"First against second over tasks{_shots_title(results)}: Wilcoxon signed-rank test, two-sided"
@@ -164,7 +157,7 @@ def _gains_sheet(results: ResultsTable, over: str, reference: Callable[[Method],
     rows = [
         (
             Entry(task),
-            *(Entry(_signed(results.scores.gain(method, other, task), digits)) for method, other in others.items()),
+            *(Entry(signed(results.scores.gain(method, other, task), digits)) for method, other in others.items()),
         )
         for task in results.tasks
     ]

@@ -11,7 +11,7 @@ from mvlpt.io import csv_text
 from mvlpt.report.results.method import Method
 from mvlpt.report.runs.changed_images import ImageChanges
 from mvlpt.report.runs.comparison import Comparison, SideTest
-from mvlpt.report.sheets import Column, Entry, Sheet, markdown
+from mvlpt.report.sheets import Column, Entry, Sheet, markdown, signed
 
 
 def comparison_sheets(comparison: Comparison, images: int = 5) -> list[Sheet]:
@@ -125,11 +125,11 @@ def _scores_sheet(comparison: Comparison) -> Sheet:
     rows: list[Iterable[str] | None] = []
     for line in comparison.lines:
         method = [_words(line.method)] if with_methods else []
-        rows.append((*method, line.task, *map(_number, line.means), *map(_signed, line.gains[1:])))
+        rows.append((*method, line.task, *map(_number, line.means), *map(signed, line.gains[1:])))
     if len(comparison.lines) > 1:
         indices = range(len(labels))
         means, gains = map(comparison.mean, indices), map(comparison.mean_gain, indices[1:])
-        rows += [None, (*([""] if with_methods else []), "mean", *map(_number, means), *map(_signed, gains))]
+        rows += [None, (*([""] if with_methods else []), "mean", *map(_number, means), *map(signed, gains))]
     metrics = ", ".join(sorted({line.metric for line in comparison.lines}))
     return _sheet(f"Score % ({metrics}), gain over {labels[0]} in points", columns, rows, 1 + with_methods)
 
@@ -143,7 +143,7 @@ def _tests_sheet(tests: Iterable[SideTest]) -> Sheet:
     for _, group in itertools.groupby(tests, key=lambda test: test.second):
         rows += [None] if rows else []
         for test in group:
-            numbers = (str(test.n), str(test.better), str(test.worse), _signed(test.mean), p_word(test.p))
+            numbers = (str(test.n), str(test.better), str(test.worse), signed(test.mean), p_word(test.p))
             rows.append((test.second, test.test, test.over, *numbers, *([p_word(test.p_holm)] if several else [])))
     return _sheet(f"Paired tests against {tests[0].first}, two-sided", columns, rows, 2)
 
@@ -171,10 +171,6 @@ def _images_sheet(title: str, change: ImageChanges, most: int) -> Sheet:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
-
-
-def _signed(value: float | None) -> str:
-    return "" if value is None else f"{value:+.1f}"
 
 
 def p_word(p: float | None) -> str:
