@@ -51,13 +51,12 @@ def _without_gpu(original: Any) -> Any:
     def to(self: Any, *args: Any, **kwargs: Any) -> Any:
         """Stands in for ``to``: a CUDA device means the CPU."""
         args = tuple("cpu" if _is_gpu(arg) else arg for arg in args)
-        kwargs = {key: "cpu" if _is_gpu(value) else value for key, value in kwargs.items()}
+        kwargs = {key: "cpu" if key == "device" and _is_gpu(value) else value for key, value in kwargs.items()}
         return original(self, *args, **kwargs)
 
     return to
 
 
 def _is_gpu(value: Any) -> bool:
-    return (isinstance(value, str) and value.startswith("cuda")) or (
-        isinstance(value, torch.device) and value.type == "cuda"
-    )
+    """Whether an argument of ``to`` is a GPU: its name, its device, or its number."""
+    return str(value).startswith("cuda") if isinstance(value, str | torch.device) else type(value) is int

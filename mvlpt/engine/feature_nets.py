@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.error import URLError
 
+import torch
 from torch import Tensor, nn
 
-from mvlpt.errors import ConfigError
+from mvlpt.errors import BackboneError, ConfigError
 from mvlpt.registry import Registry
 
 BACKBONE_REGISTRY = Registry("backbone")
@@ -35,10 +37,20 @@ def torchvision_backbone(name: str, pretrained: bool = True) -> Backbone:
     Args:
         name: one of :data:`TORCHVISION`.
         pretrained: load the weights trained on ImageNet, which torchvision downloads.
+
+    Raises:
+        BackboneError: they cannot be downloaded.
     """
     from torchvision import models
 
-    network = models.get_model(name, weights="IMAGENET1K_V1" if pretrained else None)
+    weights = models.get_model_weights(name)["IMAGENET1K_V1"] if pretrained else None
+    try:
+        network = models.get_model(name, weights=weights)
+    except URLError as error:
+        raise BackboneError(
+            f"The weights of {name} cannot be downloaded ({error.reason}); place {weights.url} in "
+            f"{torch.hub.get_dir()}/checkpoints, or set MODEL.BACKBONE.PRETRAINED False"
+        ) from error
     if name.startswith("resnet"):
         width = network.fc.in_features
         network.fc = nn.Identity()

@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from urllib.error import URLError
 
 import pytest
 import torch
@@ -281,7 +282,10 @@ def test_a_trainer_may_learn_without_a_registered_model(tmp_path, train):
     assert train(file, "Means", "Colours", OPTIM__MAX_EPOCH=1) == 0
 
 
-def test_the_default_model_is_a_backbone_with_a_classifier(tmp_path, train):
+def test_the_default_model_is_a_backbone_with_a_classifier(tmp_path, train, monkeypatch, capsys):
+    def fail(*args, **kwargs):
+        raise URLError("no network")
+
     source_of = trainer_source("Default").replace("    def build_model", "    def unused_build", 1)
     source_of = source_of.replace("input.mean(dim=(2, 3))", "input")
     file = tmp_path / "default.py"
@@ -291,6 +295,14 @@ def test_the_default_model_is_a_backbone_with_a_classifier(tmp_path, train):
     options |= {"MODEL__HEAD__NAME": "mlp", "MODEL__HEAD__HIDDEN_LAYERS": "(8,)"}
     assert train(file, "Default", "Colours", *words, **options) == 0
     assert (tmp_path / "run" / "model" / "model.pth.tar-1").is_file()
+    monkeypatch.setattr("torch.hub.download_url_to_file", fail)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert (
+        train(file, "Default", "Colours", *words, run="other", **{**options, "MODEL__BACKBONE__PRETRAINED": True}) == 2
+    )
+    error = capsys.readouterr().err
+    assert "weights of resnet18 cannot be downloaded (no network); place https://" in error
+    assert f"in {tmp_path}/hub/checkpoints, or set MODEL.BACKBONE.PRETRAINED False" in error
 
 
 def test_a_trainer_without_its_hook_and_one_that_has_nothing_to_train(tmp_path, train, capsys):

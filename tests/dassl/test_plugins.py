@@ -249,6 +249,8 @@ def test_gpu_calls_do_nothing_where_there_is_no_gpu():
         assert tensor.cuda() is tensor.half() is tensor
         assert layer.cuda() is layer
         assert tensor.to("cuda:0").device.type == layer.to(torch.device("cuda")).weight.device.type == "cpu"
+        assert tensor.to(0).device.type == layer.to(device=0, dtype=torch.float64).weight.device.type == "cpu"
+        assert layer.weight.dtype == torch.float64
         assert tensor.to("cuda", torch.float16).dtype == torch.float16
     finally:
         refuse_gpu_calls()
