@@ -136,6 +136,15 @@ def test_load_gives_a_model_and_a_transform(kind, files, reference, plugin):
         assert torch.allclose(model.encode_image(image[None]), reference.encode_image(image[None]), atol=1e-5)
 
 
+@pytest.mark.parametrize(("gpu", "device"), [(True, "cuda"), (False, "cpu")])
+def test_a_model_goes_where_openais_goes(gpu, device, files, plugin, monkeypatch):
+    moved, load = [], plugin(True)["top"].load
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, device: moved.append(device) or self)
+    load(str(files["state"]))
+    assert moved == [device]
+
+
 def test_the_attributes_that_trainers_read(files, plugin):
     model = plugin(str(files["state"]))["load_clip_to_cpu"]("ViT-B/16")
     assert model.visual.conv1.weight.shape == (128, 3, 16, 16)

@@ -22,18 +22,21 @@ def available_models() -> list[str]:
     return list(OPENAI)
 
 
-def load(name: str, device: str | torch.device = "cpu", jit: bool = False, download_root: str | None = None) -> Any:
+def load(
+    name: str, device: str | torch.device | None = None, jit: bool = False, download_root: str | None = None
+) -> Any:
     """A model and its transform of images.
 
     Args:
         name: one of :func:`available_models`, a name of open_clip's, or a file of weights.
-        device: where the model goes; on a CPU it computes in fp32.
+        device: where the model goes, by default a GPU if there is one; on a CPU it computes in fp32.
         jit: accepted, and not used.
         download_root: a folder with the weights.
 
     Returns:
         The model, and a transform from a PIL image to a tensor (3, H, W).
     """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     path = name if Path(name).is_file() else weights_file(name, download_root, for_shim=True)
     model: OpenAIShape = build_model(read_state(Path(path))).to(device)
     if str(device) == "cpu":
