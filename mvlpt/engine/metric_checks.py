@@ -10,6 +10,7 @@ from yacs.config import CfgNode
 
 from mvlpt.config import task_names
 from mvlpt.data import Datum, TaskInfo, labels_of
+from mvlpt.engine.predictions import recorded_tasks
 from mvlpt.errors import ConfigError, DataError
 from mvlpt.metrics import label_problem, metric_problem
 
@@ -21,7 +22,8 @@ def check_evaluation(trainer: Any) -> None:
         trainer: with its loaders built.
 
     Raises:
-        ConfigError: ``best_val`` is asked for and there is no validation split, or the split to evaluate has no images.
+        ConfigError: ``best_val`` is asked for and there is no validation split, the split to evaluate has no images,
+            or its predictions cannot be recorded.
         DataError: a task cannot be scored.
     """
     cfg = trainer.cfg
@@ -35,6 +37,8 @@ def check_evaluation(trainer: Any) -> None:
         )
     if trainer.tests_on_loaders and tests and (trains or cfg.RUN.MODE == "eval"):
         check_has_images(trainer, cfg.TEST.SPLIT)
+        if cfg.TEST.PREDICTIONS and cfg.TEST.SPLIT == "test":
+            recorded_tasks(trainer)
     if not (trains and tests):
         return
     splits = {cfg.TEST.SPLIT} | ({"val"} if selects else set())

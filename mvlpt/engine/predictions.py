@@ -37,18 +37,13 @@ def record_predictions(trainer: Any, split: str) -> Iterator[Callable[[torch.Ten
         A function of scores (B, K) over the union of classes, and the batch, of which ``index`` and ``task`` are read.
 
     Raises:
-        ConfigError: predictions are requested, but the trainer's loaders do not say which task an image belongs to.
+        ConfigError: see :func:`recorded_tasks`.
     """
     cfg = trainer.cfg
     if not cfg.TEST.PREDICTIONS or split != "test":
         yield lambda scores, batch: None
         return
-    tasks = getattr(trainer.dm, "tasks", None)
-    if not tasks:
-        raise ConfigError(
-            f"TEST.PREDICTIONS needs loaders that know their tasks, which those of {cfg.TRAINER.NAME} do not;"
-            " set it to False"
-        )
+    tasks = recorded_tasks(trainer)
     folder = Path(cfg.OUTPUT_DIR) / PREDICTIONS_FOLDER
     with ExitStack() as stack:
         files = [stack.enter_context(_RowFile.open(folder / array_name(task.name), task)) for task in tasks]
@@ -69,6 +64,21 @@ def record_predictions(trainer: Any, split: str) -> Iterator[Callable[[torch.Ten
     for task, dataset in zip(tasks, _datasets(trainer), strict=True):
         _write_items(folder / items_name(task.name), getattr(dataset, "test", None) or ())
     write_json(_description(trainer, tasks, files), folder / PREDICTIONS_INDEX)
+
+
+def recorded_tasks(trainer: Any) -> Sequence[TaskInfo]:
+    """The tasks whose predictions can be recorded.
+
+    Raises:
+        ConfigError: the trainer's loaders do not say which task an image belongs to.
+    """
+    tasks = getattr(trainer.dm, "tasks", None)
+    if not tasks:
+        raise ConfigError(
+            f"TEST.PREDICTIONS needs loaders that know their tasks, which those of {trainer.cfg.TRAINER.NAME} do not;"
+            " set it to False"
+        )
+    return tasks
 
 
 def array_name(task: str) -> str:

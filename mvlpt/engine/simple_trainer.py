@@ -285,6 +285,8 @@ class SimpleTrainer(TrainerBase):
             loader = self.val_loader if split == "val" else self.test_loader
             images = len(getattr(loader, "dataset", ()) or ())
             self.task_scores[split] = scores_of(self.evaluator, result, self._task_name(), images)
+            if self.cfg.TEST.PREDICTIONS and split == "test":
+                log.warning("%s tests in a way of its own: no predictions are recorded", type(self).__name__)
         return result
 
     @property

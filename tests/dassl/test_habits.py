@@ -257,11 +257,14 @@ def test_a_model_that_is_registered_in_its_wrapper_is_loaded_again(tmp_path, tra
     assert train(file, "Wrapped", "Colours", "--eval-only", "--model-dir", tmp_path / "run", run="again") == 0
 
 
-def test_a_data_manager_of_its_own(tmp_path, train):
+def test_a_data_manager_of_its_own(tmp_path, train, capsys):
     file = tmp_path / "managed.py"
     file.write_text(trainer_source("Managed", BUILD_LOADER, DATA_MANAGER) + DATASET.replace("NAME", "Colours"))
     assert train(file, "Managed", "Colours", DATASET__NUM_SHOTS=2) == 0
     assert (tmp_path / "run" / "results.jsonl").is_file()
+    assert train(file, "Managed", "Colours", run="recorded", TEST__PREDICTIONS=True) == 2
+    assert "TEST.PREDICTIONS needs loaders that know their tasks" in capsys.readouterr().err
+    assert not (tmp_path / "recorded").exists()
 
 
 def test_a_trainer_may_learn_without_a_registered_model(tmp_path, train):
@@ -320,12 +323,13 @@ def test_a_trainer_without_its_hook_and_one_that_has_nothing_to_train(tmp_path, 
     assert train(file, "Idle", "Colours", "--eval-only") == 0
 
 
-def test_several_tasks_share_a_trainer_of_a_plugin(tmp_path, train):
+def test_several_tasks_share_a_trainer_of_a_plugin(tmp_path, train, capsys):
     file = tmp_path / "shared.py"
     data = DATASET.replace("NAME", "Colours") + DATASET.replace("NAME", "MoreColours")
     file.write_text(trainer_source("Shared") + trainer_source("SharedTest", OWN_TEST) + data)
     assert train(file, "Shared", "Colours,MoreColours", TEST__PREDICTIONS=True) == 0
-    assert train(file, "SharedTest", "Colours,MoreColours", run="own_test") == 0
+    assert train(file, "SharedTest", "Colours,MoreColours", run="own_test", TEST__PREDICTIONS=True) == 0
+    assert "SharedTest tests in a way of its own: no predictions are recorded" in capsys.readouterr().err
     rows, own = (
         [json.loads(line) for line in (tmp_path / run / "results.jsonl").read_text().splitlines()]
         for run in ("run", "own_test")
