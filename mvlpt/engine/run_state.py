@@ -10,7 +10,6 @@ from typing import Any
 from mvlpt.engine.checkpoints import (
     BEST_CHECKPOINT,
     checkpoints_by_epoch,
-    find_checkpoint,
     holds_dassl_checkpoints,
     load_checkpoint,
 )
@@ -124,13 +123,13 @@ def apply_dassl_checkpoints(trainer: Any, directory: str | Path) -> int:
         check_checkpoint(trainer, content, path)
         trainer.load_model_state(name, content["state_dict"], str(path))
         _continue_optimizer(trainer._optims[name], content.get("optimizer"), path)
-        _continue_schedule(trainer._scheds[name], int(content["epoch"]))
+        _continue_schedule(trainer._scheds[name], content["epoch"])
         best = Path(directory) / name / BEST_CHECKPOINT
         if best.is_file():
-            kept = load_checkpoint(find_checkpoint(directory, name))
+            kept = _load_numbered(best)
             if isinstance(kept.get("val_result"), float):
-                trainer.best_result, trainer.best_epoch = kept["val_result"], int(kept["epoch"])
-    return max(int(content["epoch"]) for _, content in found.values())
+                trainer.best_result, trainer.best_epoch = kept["val_result"], kept["epoch"]
+    return next(content["epoch"] for _, content in found.values())
 
 
 def _complete_checkpoints(directory: Path, names: Sequence[str]) -> dict[str, tuple[Path, dict[str, Any]]]:
@@ -142,18 +141,30 @@ def _complete_checkpoints(directory: Path, names: Sequence[str]) -> dict[str, tu
     reason: CheckpointError | None = None
     for paths in checkpoints_by_epoch(directory, names):
         try:
-            found = {name: (path, load_checkpoint(path)) for name, path in paths.items()}
+            found = {name: (path, _load_numbered(path)) for name, path in paths.items()}
         except CheckpointError as error:
             log.warning("%s; an earlier checkpoint is tried", error)
             reason = reason or error
             continue
-        epochs = {int(content.get("epoch", 0)) for _, content in found.values()}
+        epochs = {content["epoch"] for _, content in found.values()}
         if len(epochs) == 1:
             return found
         reason = reason or CheckpointError(f"The checkpoints in {directory} are of several epochs: {sorted(epochs)}")
     raise reason or CheckpointError(
         f"The run in {directory} has no checkpoint of an epoch for each of its models: {', '.join(names)}"
     )
+
+
+def _load_numbered(path: Path) -> dict[str, Any]:
+    """A checkpoint that says after which epoch it was saved.
+
+    Raises:
+        CheckpointError: it does not, or cannot be read.
+    """
+    content = load_checkpoint(path)
+    if not content.get("epoch"):
+        raise CheckpointError(f"{path} does not say after which epoch it was saved; load it with --model-dir instead")
+    return content
 
 
 def _continue_optimizer(optim: Any, saved: Any, path: Path) -> None:

@@ -54,6 +54,16 @@ def test_a_run_of_dassl_goes_on_where_it_was(same_folder, plain, tmp_path, train
     assert states[0]["scheduler"] == states[1]["scheduler"]
 
 
+def test_weights_without_an_epoch_are_not_gone_on_from(plain, tmp_path, train, capsys):
+    assert train(plain, "Plain", "Colours", run="whole", OPTIM__MAX_EPOCH=1) == 0
+    folder = tmp_path / "theirs" / "linear"
+    folder.mkdir(parents=True)
+    state = read_tensors(tmp_path / "whole" / "linear" / "model.pth.tar-1")["state_dict"]
+    torch.save({"state_dict": state}, folder / "model.pth.tar-1")
+    assert train(plain, "Plain", "Colours", "--resume", tmp_path / "theirs", run="ours") == 2
+    assert "model.pth.tar-1 does not say after which epoch it was saved" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_folder_of_dassl_is_refused_without_resume(plain, tmp_path, train, capsys):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "log.txt").write_text("")
