@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import re
 import traceback
 from collections.abc import Callable, Iterator
@@ -154,9 +155,9 @@ def load_plugin(path: str | Path) -> None:
         ConfigError: nothing is there, a file fails, or it needs a package that is not installed.
     """
     file = Path(path)
-    if not file.exists():
+    if not os.path.exists(file):  # also where the name is too long for a file
         raise ConfigError(f"No plugin file at {file}")
-    if file.is_file() and file.suffix != ".py":
+    if not file.is_dir() and not (file.is_file() and file.suffix == ".py"):
         raise ConfigError(f"{file} is not a Python file; a plugin's name ends in .py")
     root = repository_root(file)
     whole = file.is_dir() or (file.name == MAIN and any((root / room).is_dir() for room in ROOMS[:2]))

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import sys
 
 import pytest
@@ -229,10 +230,13 @@ def test_an_option_that_only_a_plugin_knows(tmp_path, capsys):
 def test_paths_that_are_no_plugins(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("")
+    os.mkfifo(tmp_path / "pipe.py")
     for path, message in (
         ("absent.py", "No plugin file"),
         ("empty", "neither a train.py nor"),
         ("notes.txt", "not a Python file"),
+        ("pipe.py", "not a Python file"),
+        ("x" * 5000, "No plugin file"),
     ):
         with pytest.raises(ConfigError, match=message):
             load_plugin(tmp_path / path)
