@@ -69,6 +69,7 @@ def load_prompt_state(
         reasons = (
             explain_private(key, *pair) or prompt_learner.explain_mismatch(key, *pair)
             for key, pair in differences.shapes.items()
+            if len(pair[0]) > 1  # numbers and vectors belong to no prompt
         )
         raise CheckpointError(f"The prompt in {source} does not fit: {differences}{next(filter(None, reasons), '')}")
     if broken := not_finite(cleaned):

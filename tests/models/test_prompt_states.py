@@ -55,6 +55,15 @@ def test_what_does_not_fit_is_explained_and_changes_nothing(change, message):
     assert all(torch.equal(target.prompt_learner.state_dict()[name], value) for name, value in before.items())
 
 
+@pytest.mark.parametrize("method", ["vpt", "ivlp", "decomposed", "coop"])
+def test_numbers_and_vectors_in_the_place_of_prompts(method):
+    learner = build(method, private_rank=2).prompt_learner
+    for name, value in learner.state_dict().items():
+        for wrong in (torch.zeros(()), torch.zeros(value.shape[-1:])):
+            with pytest.raises(CheckpointError, match=f"{name} is "):
+                load_prompt_state(learner, {**learner.state_dict(), name: wrong})
+
+
 def test_class_specific_prompts_of_other_classes():
     state = build(csc=True).prompt_learner.state_dict()
     target = build_prompted_clip(tiny_backbone(), NAMES[:4], n_ctx=3, csc=True)
