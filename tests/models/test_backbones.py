@@ -195,13 +195,16 @@ def test_the_embedded_model_is_like_any_other():
     prompted(torch.zeros(2, 3, 48, 48)).sum().backward()
 
 
-def test_a_local_folder_with_merges_of_its_own(tmp_path):
+def test_a_local_folder_with_merges_of_its_own(tmp_path, caplog):
     config = {"model_cfg": {"embed_dim": 32, "vision_cfg": VISION, "text_cfg": TEXT}}
     (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
     with pytest.raises(BackboneError, match=r"place open_clip_model.safetensors there"):
         load_backbone(f"local-dir:{tmp_path}")
     save_file(tiny_clip().state_dict(), str(tmp_path / "open_clip_model.safetensors"))
     assert load_backbone(f"local-dir:{tmp_path}").text_width == TEXT["width"]
+    assert not caplog.messages
+    load_backbone(f"local-dir:{tmp_path}", "random")
+    assert "has weights of its own; the pretrained ones 'random' are ignored" in caplog.text
     config["preprocess_cfg"] = {"mean": None, "size": 24}
     (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
     assert backbone_images(f"local-dir:{tmp_path}").mean == load_backbone(f"local-dir:{tmp_path}").image_mean

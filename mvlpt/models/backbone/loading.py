@@ -41,7 +41,8 @@ def load_backbone(
         name: an open_clip architecture (``ViT-B-16``), CoOp's spelling (``ViT-B/16``: OpenAI's weights, QuickGELU),
             ``embedded`` (the small model in this package) or ``local-dir:FOLDER``.
         pretrained: a tag (``openai``, ``laion2b_s34b_b88k``), a file (safetensors, a state dict in open_clip's or
-            OpenAI's key names, OpenAI's own archive), or ``""``/``"random"``/``None`` for random weights.
+            OpenAI's key names, OpenAI's own archive), or ``""``/``"random"``/``None`` for random weights; without
+            effect on ``embedded`` and folders, which have weights of their own.
         precision: ``fp32``; ``bf16`` or ``fp16`` keep the matrices in that type and layer norms in fp32, as
             open_clip does; ``fp64`` for numeric checks.
         device: where the model goes.
@@ -53,6 +54,10 @@ def load_backbone(
         raise BackboneError(f"Precision '{precision}' is not one of {', '.join(PRECISIONS)}")
     resolved = resolve_name(name, None if pretrained is None else str(pretrained))
     if resolved.folder is not None:
+        if pretrained:
+            logger.warning(
+                "Backbone '%s' has weights of its own; the pretrained ones '%s' are ignored", name, pretrained
+            )
         weights = _weights_in(resolved.folder)
         check_parameters(resolved.folder, read_local_config(resolved.folder), weights)
         model, label = _build(resolved, precision), "" if resolved.asked == EMBEDDED else str(resolved.folder)
