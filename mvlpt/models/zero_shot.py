@@ -39,7 +39,8 @@ def zero_shot_text_features(
         (K, embed_dim).
 
     Raises:
-        PromptError: no class names, no templates, a template without ``{}``, a prompt that is too long.
+        PromptError: no class names, no templates, a template without ``{}``, a prompt that is too long; for a backbone
+            that cannot carry text prompts, its tokenizer cuts what is too long.
     """
     templates = [templates] if isinstance(templates, str) else list(templates)
     total = 0

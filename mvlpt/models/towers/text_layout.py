@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mvlpt.errors import PromptError, suggest
+from mvlpt.io import listed
 
 logger = logging.getLogger(__name__)
 POSITIONS = ("end", "middle", "front")
@@ -78,9 +79,7 @@ def warn_of_duplicates(names: Sequence[str], ranges: Sequence[tuple[int, int]] |
         duplicates = sorted({name for name in names[start:stop] if name.lower() in seen or seen.add(name.lower())})
         if duplicates:
             where = f" in classes {start} to {stop - 1}" if ranges else ""
-            logger.warning(
-                "Class names occur more than once%s and cannot be told apart: %s", where, ", ".join(duplicates)
-            )
+            logger.warning("Class names occur more than once%s and cannot be told apart: %s", where, listed(duplicates))
 
 
 def check_position(position: str) -> None:
