@@ -58,7 +58,8 @@ def request(root: str | os.PathLike[str], action: str, job: str) -> bool:
     folder = Path(root)
     plan = load_plan(folder / PLAN_FILE)
     ident = plan.find(job).id
-    write_json({"action": action, "job": ident}, folder / FOLDER / f"{time.time_ns()}-{os.getpid()}.json")
+    file = folder / FOLDER / f"{time.time_ns()}-{os.getpid()}.json"
+    write_json({"action": action, "job": ident}, file, error=ScheduleError)
     try:
         with SchedulerLock(folder), closing(Journal(folder)) as journal:
             records = read_records(folder, plan)

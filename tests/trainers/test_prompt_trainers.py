@@ -45,6 +45,13 @@ def test_training_on_cached_features_equals_training_on_images(toy_tasks, tmp_pa
     assert [json.loads(a)["value"] for a in one.splitlines()] == [json.loads(b)["value"] for b in other.splitlines()]
 
 
+def test_a_run_warns_once_that_half_precision_needs_a_gpu(toy_tasks, tmp_path, caplog):
+    run_config(frozen(tmp_path, TRAINER__MVLPT__PREC="fp16", OPTIM__MAX_EPOCH=1))
+    assert [text for text in caplog.messages if "PREC" in text] == [
+        "TRAINER.MVLPT.PREC fp16 needs a GPU; this run computes in fp32"
+    ]
+
+
 def test_multi_label_rows_share_their_weight_and_empty_rows_count_nothing():
     torch.manual_seed(0)
     logits = torch.randn(3, 5, requires_grad=True)
