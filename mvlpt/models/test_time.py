@@ -19,7 +19,7 @@ def confident_views(logits: Tensor, share: float) -> Tensor:
     """
     logs = logits.log_softmax(dim=-1)
     entropy = -(logs.exp() * logs).sum(dim=-1)
-    return entropy.sort(stable=True).indices[: max(1, int(len(logits) * share))]
+    return entropy.sort(stable=True).indices[: max(1, int(len(logits) * share + 1e-6))]
 
 
 def entropy_of_mean(logits: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from mvlpt.engine import run_config
 from mvlpt.engine.initial import load_weights
 from mvlpt.engine.registries import build_trainer
 from mvlpt.experiment.costs.model import work_of
+from mvlpt.models import confident_views
 from mvlpt.randomness import torch_stream
 from mvlpt.trainers import TaskInput
 
@@ -113,3 +114,8 @@ def test_the_plan_counts_every_view_and_no_training(toy_tasks, tmp_path):
     encoded = work_of(settings(tmp_path, "ZeroshotCLIP"), "features").flops
     assert many.flops - few.flops == pytest.approx(12 * encoded, rel=0.2)
     assert work_of(settings(tmp_path), "train", features_kept=True).images == few.images  # none can be kept
+
+
+def test_a_share_of_the_views_is_rounded_down_once():
+    """0.29 of 100 is 29, though the product of the floating-point numbers is a little less."""
+    assert [len(confident_views(torch.zeros(100, 2), share)) for share in (0.29, 0.295, 0.001)] == [29, 29, 1]
