@@ -138,11 +138,14 @@ class TaskGraph:
         return known[found]
 
     def combined(self, weights: Mapping[str, float] | str, rescale: bool = True) -> np.ndarray:
-        """The weighted mean of similarities; see :func:`mvlpt.graph.similarity.weighting`.
+        """The weighted mean of similarities; see :func:`mvlpt.graph.combine`.
 
         Args:
             weights: name to weight, or a string such as ``visual=0.5,label=0.5``.
             rescale: whether each similarity is rescaled to [0, 1] first.
+
+        Raises:
+            GraphError: the weights cannot be used; see :func:`mvlpt.graph.combine`.
         """
         return combine(self._similarities, parse_weights(weights) if isinstance(weights, str) else weights, rescale)
 

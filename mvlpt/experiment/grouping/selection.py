@@ -50,7 +50,7 @@ def choose_measured(
     Args:
         table_file: CSV with one row a set and one column a task; see :func:`mvlpt.graph.read_score_table`.
         folder: for ``groups.yaml``.
-        tasks: only these; all of the table by default.
+        tasks: those that the table must have columns for, all of them and no others; any by default.
         budget: the chosen sets cost at most this together; ``None`` for any cost.
         predict: add larger sets, whose scores are predicted from the pairs in the table.
         max_size: tasks in a set that is added, at most; for ``predict``.
