@@ -86,19 +86,12 @@ def select_groups(
     table = _score_array(named, scores, names)
     price = _checked_costs(named, costs)
     _check_sets(named, price, names)
-    if budget is not None and (isinstance(budget, bool) or not math.isfinite(budget)):
-        raise GraphError(f"The budget is {budget!r}; give a number, or leave it out")
+    if budget is not None and (isinstance(budget, bool) or not math.isfinite(budget) or budget < 0):
+        raise GraphError(f"The budget is {budget!r}; give a number of at least 0, or leave it out")
     order = sorted(range(len(named)), key=lambda row: (sorted(named[row]), price[row]))
     columns = sorted(range(len(names)), key=names.__getitem__)
     program = _Program(table[np.ix_(order, columns)] * (1.0 if lower_is_better else -1.0), price[order])
     limit = math.inf if budget is None else float(budget)
-    if budget is not None:
-        least = program.cost(program.cheapest())
-        if not _is_within(least, limit):
-            raise GraphError(
-                f"A budget of {limit:g} cannot serve all {len(names)} tasks; the smallest that can is "
-                f"{rounded_up(least, 6):g}"
-            )
     rows = sorted(order[row] for row in program.choose(limit))
     serves = {}
     for column, task in enumerate(names):
@@ -237,9 +230,19 @@ class _Program:
     def _on_sets(self, values: np.ndarray, others: float = 0.0) -> np.ndarray:
         return np.concatenate([values, np.full(len(self.row), others)])
 
-    def cheapest(self) -> np.ndarray:
-        """(S,) bool, the sets that serve all tasks at the least cost."""
-        return self._minimise(self._on_sets(self.price / max(float(self.price.max()), 1e-300)), [])
+    def _cheapest(self, budget: float) -> np.ndarray:
+        """(S,) bool, the sets that serve all tasks at the least cost.
+
+        Raises:
+            GraphError: they cost more than the budget.
+        """
+        chosen = self._minimise(self._on_sets(self.price / max(float(self.price.max()), 1e-300)), [])
+        if not _is_within(self.cost(chosen), budget):
+            raise GraphError(
+                f"A budget of {budget:g} cannot serve all {self.scores.shape[1]} tasks; the smallest that can is "
+                f"{rounded_up(self.cost(chosen), 6):g}"
+            )
+        return chosen
 
     def cost(self, chosen: np.ndarray) -> float:
         """The total cost of a choice."""
@@ -254,7 +257,11 @@ class _Program:
         return self.loss(chosen) <= loss + TOLERANCE * max(self.scale, abs(loss))
 
     def choose(self, budget: float) -> list[int]:
-        """The best sets within a budget; ties go to the lower cost, then to fewer sets, then to the first."""
+        """The best sets within a budget; ties go to the lower cost, then to fewer sets, then to the first.
+
+        Raises:
+            GraphError: no sets within the budget serve all tasks.
+        """
         top = max(float(self.price.max()), 1e-300)
         spend = self._on_sets(self.price / top)
         lose = np.concatenate([np.zeros(self.sets), self.regret / self.scale])
@@ -266,7 +273,7 @@ class _Program:
             within.append((self._on_sets(best.astype(float)), float(best.sum() - 1)))
             best = self._minimise(lose, within, budget, presolve=False)
         if best is None:
-            best = self.cheapest()
+            best = self._cheapest(budget)
         loss = self.loss(best)
         within.append((lose, loss / self.scale + TOLERANCE))
         for goal in (spend, count):

@@ -164,6 +164,7 @@ BAD = [
     ((SETS, SCORES), {"costs": [1]}, "2 candidate sets, but 1 costs"),
     ((SETS, SCORES), {"costs": [1, -1]}, "Candidate set 2 costs -1"),
     ((SETS, SCORES), {"budget": math.nan}, "The budget is nan"),
+    ((SETS, SCORES), {"budget": -1, "costs": [0, 0]}, "The budget is -1; give a number of at least 0"),
     ((SETS, SCORES), {"tasks": ["a", "b", "c", "d"]}, "No candidate set contains the task 'd'"),
     ((SETS, SCORES), {"tasks": ["a", "b"]}, "contains the unknown task 'c'"),
     (([["a", "b"], []], [SCORES[0], {}]), {}, "Candidate set 2 is empty"),
