@@ -32,9 +32,11 @@ def draw_classes(results: ClassResults) -> Any:
     known = sorted(known, key=lambda pair: (-pair[0], pair[1]))[-BARS:]
     names = [clean_text(results.classes[row], LONGEST) for _, row in known]
     left, row, top = text_width(names, 8.5) + 0.25, 0.2, 0.65
-    width, height = left + 4.2, top + row * len(known) + 0.55
-    figure = new_figure(width, height)
-    axes = figure.add_axes((left / width, 0.5 / height, 1 - (left + 0.5) / width, row * len(known) / height))
+    first = f", the {BARS} hardest of {len(results.classes)} classes" if len(results.classes) > BARS else ""
+    height = top + row * len(known) + 0.55
+    figure = _titled(f"{results.task}: {results.metric} {results.value:.1f} %{first}", left + 4.2, height)
+    width = figure.get_figwidth()
+    axes = figure.add_axes((left / width, 0.5 / height, 3.7 / width, row * len(known) / height))
     positions = range(len(known))
     axes.barh(positions, [value for value, _ in known], height=0.72, color=COLOURS[0])
     for position, (value, index) in zip(positions, known, strict=True):
@@ -47,8 +49,6 @@ def draw_classes(results: ClassResults) -> Any:
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    first = f", the {BARS} hardest of {len(results.classes)} classes" if len(results.classes) > BARS else ""
-    _title(figure, f"{results.task}: {results.metric} {results.value:.1f} %{first}", height)
     return figure
 
 
@@ -65,8 +65,9 @@ def draw_confusions(results: ClassResults) -> Any:
     names = [clean_text(name, LONGEST) for name in results.classes] if count <= NAMED else []
     cell, points = max(0.13, min(0.42, 12 / count)), 8.0 if count <= 40 else 6.0
     side, space = min(LARGEST, max(2.4, cell * count)), text_width(names or [str(count)], points) + 0.45
-    width, height = max(space + side + 0.3, text_width([results.task], 11) + 3.2), space + side + 0.6
-    figure = new_figure(width, height)
+    height = space + side + 0.6
+    figure = _titled(f"{results.task}: confusion matrix", space + side + 0.3, height)
+    width = figure.get_figwidth()
     axes = figure.add_axes((space / width, space / height, side / width, side / height))
     shares = results.counts / np.maximum(1, results.counts.sum(axis=1, keepdims=True))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -80,15 +81,17 @@ def draw_confusions(results: ClassResults) -> Any:
             if number:
                 colour = "white" if shares[true, predicted] > 0.55 else INK
                 axes.text(predicted, true, str(number), ha="center", va="center", fontsize=points - 0.5, color=colour)
-    _title(figure, f"{results.task}: confusion matrix", height)
     return figure
 
 
-def _title(figure: Any, text: str, height: float) -> None:
-    figure.text(
-        0.15 / figure.get_figwidth(), 1 - 0.3 / height, clean_text(text, 120), fontsize=11, color=INK, va="center",
-        parse_math=False,
-    )  # fmt: skip
+def _titled(title: str, width: float, height: float) -> Any:
+    """An empty figure with a title, at least as wide as that."""
+    title = clean_text(title, 120)
+    width = max(width, text_width([title], 11) + 0.3)
+    figure = new_figure(width, height)
+    style = {"fontsize": 11, "color": INK, "va": "center", "parse_math": False}
+    figure.text(0.15 / width, 1 - 0.3 / height, title, **style)
+    return figure
 
 
 def save_class_figure(results: ClassResults, folder: str | os.PathLike[str]) -> list[Path]:
