@@ -178,6 +178,16 @@ def test_rows_without_folders_stay_as_they_are():
         results_table([row("cats", 1, run="a"), row("cats", 2, run="b")])
 
 
+def test_images_that_other_seeds_have_not_are_left_out(tmp_path):
+    for name, right in (("a", [1, 0, 1]), ("b", [1, 1, 1])):
+        for seed in (1, 2):
+            folder = run_folder(tmp_path / name / str(seed), {"cats": 50}, seed=seed)
+            predictions(folder, "cats", np.array(right[: 1 + seed], dtype=bool))
+    found = compare_runs([str(tmp_path / name) for name in "ab"])
+    assert [unit.unit.seed for unit in found.changes[0].units] == [1]
+    assert "The test images of cats are not the same in all runs" in found.notes
+
+
 def test_means_and_mean_gains_are_over_the_same_lines(tmp_path):
     for name, values in (("a", {"cats": 50, "dogs": 60}), ("b", {"cats": 52, "dogs": 70}), ("c", {"cats": 51})):
         run_folder(tmp_path / name, values, OPTIM__MAX_EPOCH=ord(name))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -75,34 +75,31 @@ class ImageChanges:
 
 def image_changes(first: Side, second: Side) -> ImageChanges:
     """Compares the recorded predictions of two sides, image by image, over the units that both have."""
+    read = functools.lru_cache(maxsize=64)(_tasks)  # a folder holds many units
     units, missing, unequal = [], dict[str, None](), dict[str, None]()
     votes: dict[tuple[object, str], np.ndarray] = {}
+    of_first_seed: dict[tuple[object, str], RecordedTask] = {}
     for unit in first.rows:
         if unit not in second.rows:
             continue
-        pair = [_recorded(side, unit) for side in (first, second)]
-        missing.update({folder: None for folder, task in pair if task is None})
-        tasks = [task for _, task in pair if task is not None]
+        folders = [str(Path(side.rows[unit][SOURCE_FILE]).parent) for side in (first, second)]
+        found = [(folder, read(folder).get(unit.task)) for folder in folders]
+        missing.update({folder: None for folder, task in found if task is None})
+        tasks = [task for _, task in found if task is not None]
         if len(tasks) < 2:
             continue
-        if not _same_images(*tasks):
+        key = (unit.method, unit.task)
+        if not all(_same_images(of_first_seed.setdefault(key, tasks[0]), task) for task in tasks):
             unequal[unit.task] = None
             continue
         change, difference = _changed(unit, *tasks)
         units.append(change)
-        key = (unit.method, unit.task)
         votes[key] = votes.get(key, 0) + difference
     better = sum(int((vote > 0).sum()) for vote in votes.values())
     worse = sum(int((vote < 0).sum()) for vote in votes.values())
     return ImageChanges(tuple(units), better, worse, sign_test(better, worse), tuple(missing), tuple(unequal))
 
 
-def _recorded(side: Side, unit: Unit) -> tuple[str, RecordedTask | None]:
-    folder = str(Path(side.rows[unit][SOURCE_FILE]).parent)
-    return folder, _tasks(folder).get(unit.task)
-
-
-@lru_cache(maxsize=64)
 def _tasks(folder: str) -> Mapping[str, RecordedTask]:
     return {task.name: task for task in read_predictions(folder)}
 
