@@ -100,7 +100,8 @@ class PromptMaker:
         )
         saved = replace(self.prompt.origin, class_bound=True, class_names=(), preprocessing={})
         check_origin(saved, here, f"The prompt {self.source.prompt}", force=self.request.force)
-        model = self.prompt.build(backbone, self.request.classes, self.own, force=True)
+        new_classes = None if self.request.classes is None else list(self.task.classnames)
+        model = self.prompt.build(backbone, new_classes, self.own, force=True)
         preprocessing = self._preprocessing(backbone)
         backbone.require_image_size(preprocessing.size)
         return PromptScorer(model, self._autocast(device)), preprocessing

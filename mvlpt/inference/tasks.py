@@ -80,9 +80,11 @@ def with_classes(tasks: Sequence[TaskInfo], task: str | None, classes: Sequence[
     Raises:
         CheckpointError: there is no such task, or ``classes`` are not different names.
     """
+    if isinstance(classes, str):
+        raise CheckpointError(f"Classes must be a list of names, not the single string '{classes:.200}'")
     names = [str(name).strip() for name in classes]
     if not names or not all(names) or len(set(names)) < len(names):
-        raise CheckpointError(f"Classes must be different names, at least one, not {list(classes)!r:.200}")
+        raise CheckpointError(f"Classes must be different names, at least one, not {names!r:.200}")
     like = tasks[choose_task(tasks, task, source) if task is not None else 0]
     return replace(like, classnames=tuple(names), start=0, stop=len(names), metric="accuracy", multi_label=False)
 

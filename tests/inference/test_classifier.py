@@ -172,7 +172,7 @@ def test_tasks_with_private_parts(toy_tasks, files, tmp_path):
     one = load(folder, "toy-cold")
     assert one.class_names == ("blue", "green")
     assert load(folder / "prompt.safetensors", "toy-cold").logits(files).equal(one.logits(files))
-    assert load(folder, classes=["a", "b", "c"]).logits(files).shape == (5, 3)
+    assert load(folder, classes=["a", "b", 3]).logits(files).shape == (5, 3)
     with pytest.raises(CheckpointError, match="trained on 2 tasks; choose one with --task"):
         load(folder)
 
