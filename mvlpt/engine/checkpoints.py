@@ -19,6 +19,7 @@ from mvlpt.errors import CheckpointError, MissingCheckpointError
 from mvlpt.io import (
     atomic_write,
     clean_text,
+    listed,
     not_finite,
     read_tensors,
     read_text,
@@ -189,5 +190,5 @@ def find_checkpoint(directory: str | os.PathLike[str], name: str, epoch: int | N
         return last
     present = sorted(file.name for file in folder.glob("model*")) if folder.is_dir() else []
     wanted = f"of epoch {epoch} " if epoch else ""
-    there = f"that folder has {', '.join(present)}" if present else "point --model-dir at a run's output folder"
+    there = f"that folder has {listed(present)}" if present else "point --model-dir at a run's output folder"
     raise MissingCheckpointError(f"No checkpoint {wanted}in {folder}; {there}")

@@ -127,7 +127,7 @@ class SimpleTrainer(TrainerBase):
     def before_train(self) -> None:
         """Takes up the state of an earlier part of the run, if there is one; opens TensorBoard."""
         self.start_epoch = self.resume_model_if_exist(self.cfg.RESUME) if self.cfg.RESUME else 0
-        if self.best_epoch:  # the test looks for that model in this run's own folder
+        if self.best_epoch and self._selects_on_validation():  # the test looks for that model in this run's own folder
             bring_best(self.cfg.RESUME, self.output_dir, self.get_model_names())
         if self.cfg.RUN.TENSORBOARD and "tensorboard" in self.cfg.RUN.LOGGER:
             self.init_writer(Path(self.output_dir) / "tensorboard")
