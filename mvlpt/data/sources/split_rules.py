@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 
 from mvlpt.data.datum import Datum, labels_of
 from mvlpt.errors import DataError
@@ -85,4 +84,5 @@ def fill_splits(
 
 def _tail(impath: str) -> tuple[str, ...]:
     """The last two parts of a path: class folder and file, independent of the data folder."""
-    return (*PurePosixPath(impath.replace("\\", "/")).parts[-2:], impath)
+    parts = [part for part in impath.replace("\\", "/").split("/") if part not in ("", ".")]
+    return (*parts[-2:], impath)
