@@ -19,7 +19,8 @@ SPLIT_FOLDERS = {
 }
 SYSTEM_FOLDERS = frozenset(("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"))
 
-_AROUND = "(?:images?|imgs?|photos?|pictures?|pics?|datasets?|data|sets?|splits?|folders?|the|my|new|raw)"
+# no word is made of others, else the time to look through many of them would double with each
+_AROUND = "(?:images?|imgs?|photos?|pictures?|pics?|data|sets?|splits?|folders?|the|my|new|raw)"
 _LIKE_A_SPLIT = re.compile(
     rf"\d*{_AROUND}*(?:(?P<train>train|training|trn|trainval|trainset)|(?P<val>val|valid|validation|valset|dev)"
     rf"|(?P<test>test|testing|tst|eval|evaluation|holdout|heldout)){_AROUND}*\d*"

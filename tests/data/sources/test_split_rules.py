@@ -111,7 +111,8 @@ def test_matching_by_name():
     ("name", "expected"),
     [("train", "train"), ("Test", "test"), ("VAL_images", "val"), ("training set", "train"), ("images-train", "train"),
      ("test1", "test"), ("eval", "test"), ("01_train", "train"), ("Raw Test Data 2", "test"), ("trainval", "train"),
-     ("holdout", "test"), ("trains", ""), ("testament", ""), ("crow", ""), ("valley", ""), ("images", "")],
+     ("holdout", "test"), ("datasets" * 20 + "test", "test"), ("datasets" * 31 + "x", ""),
+     ("trains", ""), ("testament", ""), ("crow", ""), ("valley", ""), ("images", "")],
 )  # fmt: skip
 def test_names_of_splits_are_recognised(name, expected):
     assert looks_like_split(name) == expected
