@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -160,7 +161,7 @@ def parse_class_list(content: Any, where: str) -> ClassList:
     if not groups or any(not group or not all(group) for group in groups):
         raise DataError(f"{where}: the list of classes is empty or contains an empty name")
     names = [group[0] for group in groups]
-    repeated = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    repeated = next((name for name, count in Counter(names).items() if count > 1), None)
     if repeated is not None and not keys:
         raise DataError(f"{where}: the class '{repeated}' is listed twice")
     synonyms = {label: tuple(group[1:]) for label, group in enumerate(groups) if group[1:]}
