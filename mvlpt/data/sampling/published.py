@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,16 +60,18 @@ def read_sample(path: Path) -> Sample:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise DataError(f"The sample {path} ends in none of {', '.join(SUFFIXES)}; name a file of a few-shot sample")
-    missing = f"The sample {path} does not exist; {REMEDY}"
+    options = {"error": DataError, "missing": f"The sample {path} does not exist; {REMEDY}", "remedy": REMEDY}
     about: Mapping[str, Any] = {}
     if suffix in (".jsonl", ".ndjson"):
-        lines = read_json_lines(path, error=DataError, missing=missing, remedy=REMEDY)
+        lines = read_json_lines(path, **options)
         rows = [_row(content, f"{path}, line {number}") for number, content in lines]
     else:
-        from mvlpt.io import read_pickle  # loads torch, which a command's help does without
+        if suffix == ".json":
+            content = read_json(path, **options)
+        else:
+            from mvlpt.io import read_pickle  # loads torch, which a command's help does without
 
-        read: Callable[..., Any] = read_json if suffix == ".json" else read_pickle
-        content = read(path, error=DataError, missing=missing, remedy=REMEDY)
+            content = read_pickle(path, **options)
         if not isinstance(content, dict) or not isinstance(_listed(content.get("train")), list):
             raise DataError(f"The sample {path} has no list 'train'; {REMEDY}")
         rows = list(_rows(content, path))
@@ -97,10 +99,7 @@ def _rows(content: Mapping[Any, Any], path: Path) -> Iterator[SampleRow]:
 
 def _row(content: Any, where: str, split: str = "") -> SampleRow:
     """One row: an object, the fields of a pickled one, or a list."""
-    from mvlpt.io import PickledObject
-
-    if isinstance(content, PickledObject):
-        content = content.fields
+    content = getattr(content, "fields", content)
     if isinstance(content, list | tuple) and content:
         path, *rest = content
         if rest and isinstance(rest[-1], str):
