@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from mvlpt.cli.common import command_parser, exit_status, show
+from mvlpt.io import counted
 
 EXAMPLES = """\
 examples:
@@ -50,5 +51,5 @@ def main(argv: list[str] | None = None) -> int:
     values = sum(tensor.numel() for tensor in mean["state_dict"].values())
     note = "; it was there already" if was_there else ""
     path = output / args.model_name / BEST_CHECKPOINT
-    show(f"the mean of {len(args.runs)} prompts ({values:,} values) is in {path}{note}")
+    show(f"the mean of {counted(len(args.runs), 'prompt')} ({counted(values, 'value')}) is in {path}{note}")
     return 0

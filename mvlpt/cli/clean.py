@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.errors import ConfigError
-from mvlpt.io import first_line
+from mvlpt.io import counted, first_line
 from mvlpt.report import Column, Entry, Sheet
 from mvlpt.report.runs import KINDS, Removal, find_runs, remove_runs, size_word, useless_runs
 
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     removals = useless_runs(runs, args.what)
     going = [removal for removal in removals if not removal.kept]
     if not removals:
-        show(f"Nothing to remove: of {len(runs)} runs in {args.folder} none is {' or '.join(args.what)}")
+        show(f"Nothing to remove: of {counted(len(runs), 'run')} in {args.folder} none is {' or '.join(args.what)}")
         return 0
     show(_sheet(removals, Path(args.folder)))
     if args.dry_run or not going:
@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
             show(f"{run.folder} was left alone: {problem}")
         else:
             freed += run.size
-    show(f"Removed {_runs(len(going) - left)}: {size_word(freed)} ({freed:,} bytes) are free")
+    show(f"Removed {counted(len(going) - left, 'run')}: {size_word(freed)} ({freed:,} bytes) are free")
     return 1 if left else 0
 
 
@@ -88,14 +88,10 @@ def _agreed(going: Sequence[Removal]) -> bool:
         )
     size = size_word(sum(removal.run.size for removal in going))
     try:
-        answer = input(f"Remove {_runs(len(going))}, {size}? [y/N] ")
+        answer = input(f"Remove {counted(len(going), 'run')}, {size}? [y/N] ")
     except EOFError:  # Ctrl-D
         answer = ""
     return answer.strip().lower() in ("y", "yes")
-
-
-def _runs(count: int) -> str:
-    return f"{count} run{'s' * (count != 1)}"
 
 
 def _sheet(removals: Sequence[Removal], top: Path) -> Sheet:

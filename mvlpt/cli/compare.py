@@ -9,7 +9,7 @@ from pathlib import Path
 from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.cli.selection import add_selection, selection_of
 from mvlpt.errors import ConfigError
-from mvlpt.io import write_file
+from mvlpt.io import counted, write_file
 from mvlpt.report.runs import (
     compare_runs,
     comparison_csv,
@@ -71,7 +71,8 @@ def main(argv: list[str] | None = None) -> int:
     }[kind]()
     if args.out:
         write_file(args.out, content)
-        show(f"{len(comparison.sides)} runs on {len({line.task for line in comparison.lines})} tasks: {args.out}")
+        tasks = counted(len({line.task for line in comparison.lines}), "task")
+        show(f"{len(comparison.sides)} runs on {tasks}: {args.out}")
     else:
         sys.stdout.write(content)
     return 0

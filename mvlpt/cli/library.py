@@ -12,7 +12,7 @@ from rich.table import Table
 
 from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.errors import LibraryError
-from mvlpt.io import rich_text
+from mvlpt.io import counted, rich_text
 from mvlpt.runtime import counting, setup_logging
 
 EXAMPLES = """\
@@ -86,7 +86,7 @@ def _add(args: argparse.Namespace) -> int:
             added += library.add(run, embed) is not None
             move(number, len(runs))
     known = f", {len(runs) - added} known before" if added < len(runs) else ""
-    show(f"{args.library}: {added} prompts added{known}; {len(library)} in all")
+    show(f"{args.library}: {counted(added, 'prompt')} added{known}; {len(library)} in all")
     return 0
 
 
@@ -119,9 +119,8 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([entry.as_record() for entry in library.entries], indent=2))
         return 0
-    table = _table(
-        f"{len(library)} prompts of backbone {library.backbone.get('name', '?')}", "trainer", "tasks", "shots", "seed"
-    )
+    title = f"{counted(len(library), 'prompt')} of backbone {library.backbone.get('name', '?')}"
+    table = _table(title, "trainer", "tasks", "shots", "seed")
     for entry in library.entries:
         bound = " (class-specific)" if entry.class_bound else ""
         cells = entry.key, entry.trainer + bound, ", ".join(entry.tasks), str(entry.shots), str(entry.seed)
@@ -166,7 +165,7 @@ def _suggest(args: argparse.Namespace) -> int:
         ]
         print(json.dumps(records, indent=2))
         return 0
-    title = f"prompts for {args.task}, {args.shots} shots, seed {args.seed}"
+    title = f"prompts for {args.task}, {counted(args.shots, 'shot')}, seed {args.seed}"
     table = _table(title, "trainer", "tasks", "similarity", "loss", "accuracy %")
     for one in found:
         tried = ("-", "-") if one.loss is None else (f"{one.loss:.3f}", f"{one.accuracy:.1f}")

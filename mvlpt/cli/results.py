@@ -12,7 +12,7 @@ from mvlpt.cli.common import command_parser, exit_status, output_width, show
 from mvlpt.cli.selection import add_selection, selection_of
 from mvlpt.errors import ConfigError
 from mvlpt.experiment import collect_folder, read_scores
-from mvlpt.io import write_file
+from mvlpt.io import counted, write_file
 from mvlpt.report.results import (
     SHOWN,
     TABLES,
@@ -118,7 +118,7 @@ def main(argv: list[str] | None = None) -> int:
     content = _formatted(results, kind, tables, args.digits)
     if args.out:
         write_file(args.out, content)
-        show(f"{len(results.methods)} methods on {len(results.tasks)} tasks: {args.out}")
+        show(f"{counted(len(results.methods), 'method')} on {counted(len(results.tasks), 'task')}: {args.out}")
     else:
         sys.stdout.write(content)
     return 0
@@ -129,7 +129,7 @@ def _collect(args: argparse.Namespace) -> int:
         raise ConfigError("--collect writes PATH/results.jsonl and takes neither --out nor --format")
     for path in args.paths:
         file, count = collect_folder(path)
-        show(f"{count} results: {file}")
+        show(f"{counted(count, 'result')}: {file}")
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 
 from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.cli.schedule_logs import print_log
-from mvlpt.cli.schedule_run import SOME_FAILED, add_run_options, read_run_options, run_plan
+from mvlpt.cli.schedule_run import SOME_FAILED, add_run_options, check_slots, read_run_options, run_plan
 from mvlpt.cli.schedule_target import Target, find_target
 from mvlpt.errors import ScheduleError
 from mvlpt.io import json_text
@@ -104,10 +104,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _plan(args: argparse.Namespace) -> int:
+    check_slots(args.slots)
     target = find_target(args.root, args.output_dir, args.groups, only_shown=True)
     records = read_records(target.root, target.plan) if target.root is not None else {}
-    if args.slots is not None and args.slots < 1:
-        raise ScheduleError(f"--slots is {args.slots}; give 1 or more")
     slots = cpu_slots(args.slots) if args.slots else local_slots()
     if args.list:
         show(*(f"{job.id} {job.name}\n  {job.shell}" for job in target.plan))

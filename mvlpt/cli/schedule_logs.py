@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from mvlpt.errors import ScheduleError
-from mvlpt.io import clean_text, open_regular
+from mvlpt.io import clean_text, counted, open_regular
 from mvlpt.schedule import OUTPUT, RESULT, Plan, attempt_folder, is_running, read_records
 
 PIECE = 65536  # bytes
@@ -40,7 +40,7 @@ def print_log(plan: Plan, root: Path, name: str, *, attempt: int | None = None, 
     if not record.attempts and not follow:
         raise ScheduleError(f"'{job.name}' has not started yet, so it has no log; it is {record.state}")
     if attempt is not None and not 1 <= attempt <= record.attempts:
-        tries = f"{record.attempts} attempt{'s' * (record.attempts != 1)}"
+        tries = counted(record.attempts, "attempt")
         raise ScheduleError(f"'{job.name}' has {tries}, not attempt {attempt}; leave --attempt out for the last")
     if not follow:
         log = attempt_folder(root, job.id, number) / OUTPUT

@@ -17,6 +17,7 @@ from mvlpt.schedule import EXECUTORS, Outcome, Plan, RunOptions, read_records
 from mvlpt.schedule import run_plan as run_scheduler
 
 SOME_FAILED = 1
+MOST_SLOTS = 10_000
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,16 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="the executor's own, such as gpu_share=4, partition=gpu or address=auto; may be given again",
     )
+
+
+def check_slots(slots: int | None) -> None:
+    """Checks what was given after ``--slots``.
+
+    Raises:
+        ScheduleError: it is out of bounds.
+    """
+    if slots is not None and not 1 <= slots <= MOST_SLOTS:
+        raise ScheduleError(f"--slots is {slots}; give 1 to {MOST_SLOTS:,}")
 
 
 def read_run_options(args: argparse.Namespace, defaults: Mapping[str, Any] | None = None) -> RunOptions:
@@ -59,8 +70,7 @@ def read_run_options(args: argparse.Namespace, defaults: Mapping[str, Any] | Non
         if not sign or not key.strip():
             raise ScheduleError(f"--executor-option '{text}' is not of the form KEY=VALUE")
         options[key.strip()] = value
-    if args.slots is not None and args.slots < 1:
-        raise ScheduleError(f"--slots is {args.slots}; give 1 or more")
+    check_slots(args.slots)
     if args.retries is not None and args.retries < 0:
         raise ScheduleError(f"--retries is {args.retries}; give 0 or more")
     if args.time_limit is not None and not 0 < args.time_limit < math.inf:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mvlpt.cli.common import command_parser, exit_status, show
-from mvlpt.io import rich_text, sentence
+from mvlpt.io import counted, rich_text, sentence
 from mvlpt.report.leaderboard import Progress, merge, read_shapes, validate, verdict_table, write_run
 from mvlpt.runtime import CleanConsole, stderr_console
 
@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
         CleanConsole(width=10_000).print(f"problem: {sentence(problem)}", markup=False)
     if verdict.problems:
         count = len(verdict.problems)
-        show(f"{count} problem{'s' * (count > 1)}{'; nothing was written' if target else ''}")
+        show(f"{counted(count, 'problem')}{'; nothing was written' if target else ''}")
         return 1
     show(f"submission: {target} ({target.stat().st_size / 2**20:.1f} MiB)" if target else "nothing is wrong")
     return 0

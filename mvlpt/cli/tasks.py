@@ -9,7 +9,7 @@ from typing import Any
 from mvlpt.cli.common import command_parser, exit_status, show
 from mvlpt.data.sources import FAMILIES, download_task, task_metadata
 from mvlpt.errors import ConfigError
-from mvlpt.io import sentence
+from mvlpt.io import counted, sentence
 from mvlpt.report.tasks import list_tasks, listing_table, task_record
 from mvlpt.runtime import CleanConsole
 
@@ -112,7 +112,7 @@ def _check(args: argparse.Namespace) -> int:
         for text in sentences:
             console.print(f"{kind}: {sentence(text)}", markup=False)
     count = len(found.problems)
-    show(f"{count} problem{'s' * (count > 1)}" if count else "nothing is wrong")
+    show(counted(count, "problem") if count else "nothing is wrong")
     return 1 if count else 0
 
 

@@ -12,6 +12,7 @@ from mvlpt.cli.common import command_parser, exit_status, results_table, show
 from mvlpt.cli.train_group import use_group
 from mvlpt.config import Config, task_names
 from mvlpt.errors import ConfigError
+from mvlpt.io import counted
 from mvlpt.runtime import setup_logging
 
 EXAMPLES = """\
@@ -230,7 +231,7 @@ def main(argv: list[str] | None = None) -> int:
         setup_logging(cfg.VERBOSE)
         outcome = run_config(cfg)
     tasks = task_names(cfg)
-    title = f"{cfg.TRAINER.NAME}, {arm_of(cfg)}, {len(tasks)} task{'s' * (len(tasks) > 1)}, seed {cfg.SEED}"
+    title = f"{cfg.TRAINER.NAME}, {arm_of(cfg)}, {counted(len(tasks), 'task')}, seed {cfg.SEED}"
     if cfg.RUN.MODE == "build":
         show(f"{title}: data and model fit; nothing was written (--no-train)")
         return 0

@@ -190,5 +190,5 @@ def find_checkpoint(directory: str | os.PathLike[str], name: str, epoch: int | N
         return last
     present = sorted(file.name for file in folder.glob("model*")) if folder.is_dir() else []
     wanted = f"of epoch {epoch} " if epoch else ""
-    there = f"that folder has {listed(present)}" if present else "point --model-dir at a run's output folder"
+    there = f"that folder has {listed(present)}" if present else "name the output folder of a run"
     raise MissingCheckpointError(f"No checkpoint {wanted}in {folder}; {there}")

@@ -25,7 +25,7 @@ from mvlpt.experiment.search.choosing import ensure_options, preview_options
 from mvlpt.experiment.search.space import searches
 from mvlpt.experiment.spec import Experiment, load_experiment
 from mvlpt.graph import Grouping
-from mvlpt.io import listed
+from mvlpt.io import counted, listed
 from mvlpt.schedule import PLAN_FILE, Plan, RunCommand, RunOptions, Slot, check_free, load_plan
 
 MOST_NAMED = 5  # runs, in a line
@@ -163,7 +163,7 @@ def run_experiment(
 def _failures(names: Sequence[str]) -> str:
     """A line on runs whose training has failed."""
     return (
-        f"training has failed in {len(names)} run{'s' * (len(names) > 1)}, worse on the very images that trained them "
+        f"training has failed in {counted(len(names), 'run')}, worse on the very images that trained them "
         f"at its end: {listed(names, MOST_NAMED)}; lower OPTIM.LR, or take other seeds"
     )
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mvlpt.io.csv_files import csv_text, parse_csv
     from mvlpt.io.display import (
         clean_text,
+        counted,
         first_line,
         json_text,
         listed,
@@ -56,6 +57,7 @@ _HOMES = {
     "csv_files": ("csv_text", "parse_csv"),
     "display": (
         "clean_text",
+        "counted",
         "first_line",
         "json_text",
         "listed",
@@ -110,6 +112,7 @@ __all__ = [
     "check_regular",
     "clean_text",
     "compare_states",
+    "counted",
     "csv_text",
     "decode_text",
     "file_digest",

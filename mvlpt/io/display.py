@@ -62,6 +62,11 @@ def spreadsheet_cell(value: Any) -> Any:
     return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) and not _NUMBER.fullmatch(shown) else shown
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: ``1 task``, ``2,000 tasks``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def listed(names: Sequence[object], most: int = 6, separator: str = ", ") -> str:
     """The first few names and how many more there are: ``a, b, c and 4 more``, or ``a; b; c; and 4 more``."""
     more = f"{';' * (separator == '; ')} and {len(names) - most} more" if len(names) > most else ""

@@ -25,6 +25,7 @@ MISTAKES = {
     "value": ("train --dataset", "--dataset needs one value"),
     "stray word": ("train weather-plain", "'weather-plain' belongs to no option"),
     "small letters": ("train --dataset a optim.lr 0.1", "write keys of the configuration in capitals: OPTIM.LR"),
+    "too many slots": ("schedule plan x --slots 99999999", "--slots is 99999999; give 1 to 10,000"),
     "workers of the demo": ("demo --workers -1", "--workers is -1; give 1 or more"),
     "no value": ("train --dataset weather-plain OPTIM.LR", "OPTIM.LR has no value"),
 }

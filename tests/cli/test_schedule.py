@@ -214,7 +214,7 @@ MISTAKES = {
     "other file": (["plan", "odd.json"], "a plan is kept as plan.json in a folder of its own"),
     "not a plan": (["status", "broken"], "not readable JSON"),
     "job": (["logs", "p", "x"], "The plan holds no job 'x'"),
-    "slots": (["plan", "p", "--slots", "0"], "--slots is 0; give 1 or more"),
+    "slots": (["plan", "p", "--slots", "0"], "--slots is 0; give 1 to 10,000"),
     "retries": (["run", "p", "--retries", "-1"], "--retries is -1"),
     "limit": (["run", "p", "--time-limit", "0"], "--time-limit is 0"),
     "option": (["run", "p", "--executor-option", "gpus"], "--executor-option 'gpus' is not of the form KEY=VALUE"),

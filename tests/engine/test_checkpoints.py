@@ -38,7 +38,7 @@ def test_best_and_last_are_kept_apart(tmp_path):
     assert find_checkpoint(tmp_path, "prompt_learner").name == "model.pth.tar-2"
     with pytest.raises(CheckpointError, match=r"of epoch 7 .* that folder has model\.pth\.tar-2"):
         find_checkpoint(tmp_path, "prompt_learner", 7)
-    with pytest.raises(CheckpointError, match="point --model-dir"):
+    with pytest.raises(CheckpointError, match="name the output folder of a run"):
         find_checkpoint(tmp_path / "nowhere", "prompt_learner")
 
 

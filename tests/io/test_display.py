@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 from rich.console import Console
 
-from mvlpt.io import clean_text, listed, rich_text
+from mvlpt.io import clean_text, counted, listed, rich_text
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,10 @@ def test_what_is_kept_and_where_it_is_cut():
     assert clean_text("x" * 10, longest=10) == "x" * 10
     assert clean_text("x" * 11, longest=10) == "x" * 9 + "…"
     assert clean_text(None) == "None"
+
+
+def test_things_are_counted():
+    assert [counted(number, "task") for number in (0, 1, 2, 2000)] == ["0 tasks", "1 task", "2 tasks", "2,000 tasks"]
 
 
 def test_rich_shows_brackets_as_they_are():

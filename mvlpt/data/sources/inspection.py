@@ -11,7 +11,7 @@ from mvlpt.data.datum import Datum, labels_of
 from mvlpt.data.images.reading import read_image
 from mvlpt.data.sources.metadata import TaskMetadata
 from mvlpt.errors import DataError
-from mvlpt.io import listed
+from mvlpt.io import counted, listed
 
 NAMED = 5  # images listed in a sentence
 SPLITS = ("train", "val", "test")
@@ -120,7 +120,9 @@ def _look(found: Inspection, splits: Mapping[str, Sequence[Datum]], progress: Pr
             done += 1
             progress(done, total)
         if broken:
-            found.problems.append(f"{split}: {_plural(len(broken))} cannot be read: {listed(broken, NAMED, '; ')}")
+            found.problems.append(
+                f"{split}: {counted(len(broken), 'image')} cannot be read: {listed(broken, NAMED, '; ')}"
+            )
     repeated = [group for group in by_digest.values() if len(group) > 1]
     for first, second in (("train", "test"), ("train", "val"), ("val", "test")):
         shared = [
@@ -147,12 +149,8 @@ def _digest(item: Datum) -> bytes:
     return hashlib.blake2b(image.tobytes(), digest_size=16, key=str(image.size).encode()).digest()
 
 
-def _plural(count: int) -> str:
-    return f"{count:,} image" + "s" * (count > 1)
-
-
 def _count(items: Sequence[Datum]) -> str:
-    return _plural(len(items)) + (" has" if len(items) == 1 else " have")
+    return counted(len(items), "image") + (" has" if len(items) == 1 else " have")
 
 
 def _named(items: Sequence[Datum]) -> str:

@@ -19,6 +19,7 @@ from mvlpt.experiment.grouping.similarities import updated_similarities
 from mvlpt.experiment.grouping.sources import GraphInputs, graph_inputs
 from mvlpt.graph import TaskEmbedding, TaskGraph
 from mvlpt.graph.embeddings import EmbeddingCache, embed_tasks
+from mvlpt.io import counted
 
 GRAPH_FILE, EMBEDDINGS = "task_graph.json", "embeddings"
 
@@ -80,7 +81,7 @@ def _updated(inputs: GraphInputs, options: GroupingOptions, folder: Path, progre
     unchanged = _unchanged(earlier, embeddings)
     with progress("comparing tasks") as moved:
         similarities, pairs = updated_similarities(embeddings, earlier, unchanged, moved)
-    _note(update.computed, pairs, f"{_count(pairs, 'pair')} of tasks compared")
+    _note(update.computed, pairs, f"{counted(pairs, 'pair')} of tasks compared")
     _note(update.kept, len(tasks) > 1 and not pairs, "all similarities")
     same = earlier is not None and set(earlier.tasks) == set(tasks) == unchanged
     affinities = earlier.subset(tasks).affinities if same else {}
@@ -130,18 +131,14 @@ def _embeddings(
         )
     new = len(embedded.computed)
     kept = len(embedded.embeddings) - new
-    _note(update.computed, new, f"{_count(new, 'task')} embedded")
-    _note(update.kept, kept, _count(kept, "embedding"))
+    _note(update.computed, new, f"{counted(new, 'task')} embedded")
+    _note(update.kept, kept, counted(kept, "embedding"))
     return embedded.embeddings
 
 
 def _note(notes: list[str], happened: bool | int, text: str) -> None:
     if happened:
         notes.append(text)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _unchanged(earlier: TaskGraph | None, embeddings: Sequence[TaskEmbedding]) -> set[str]:

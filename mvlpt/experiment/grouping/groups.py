@@ -22,6 +22,7 @@ from mvlpt.experiment.grouping.options import COSINES, GroupingOptions
 from mvlpt.experiment.grouping.progress import ProgressBars, no_progress
 from mvlpt.experiment.grouping.requests import GroupingRequest
 from mvlpt.graph import FittedWeights, Grouping, TaskGraph, fill_one_sided, fit_weights, group_tasks, write_groups
+from mvlpt.io import counted
 
 GRAPHML_FILE = "task_graph.graphml"
 
@@ -58,7 +59,7 @@ class GroupingResult:
     def title(self) -> str:
         """The result in a line, for tables and figures."""
         count = len(self.grouping.groups)
-        return f"{len(self.graph.tasks)} tasks in {count} group{'s' * (count != 1)} by {self.label}"
+        return f"{len(self.graph.tasks)} tasks in {counted(count, 'group')} by {self.label}"
 
 
 def find_groups(request: GroupingRequest, folder: str | Path, progress: ProgressBars = no_progress) -> GroupingResult:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mvlpt.errors import suggest
+from mvlpt.io import counted
 
 METHODS = ("grid", "random", "tpe")
 SPLITS = ("folds", "val")
@@ -71,7 +72,7 @@ def search_problems(section: Mapping[str, Any]) -> Iterator[str]:
 def _values_problems(key: str, value: Any) -> Iterator[str]:
     if isinstance(value, (list, tuple)):
         if len(value) < 2:
-            yield f"search.options.{key} lists {len(value)} value{'s' * (len(value) != 1)}; list two or more"
+            yield f"search.options.{key} lists {counted(len(value), 'value')}; list two or more"
         return
     if not isinstance(value, Mapping):
         yield f"search.options.{key} is {value!r}; give a list of values, or a range {{low: ..., high: ...}}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mvlpt.errors import PromptError, suggest
-from mvlpt.io import listed
+from mvlpt.io import counted, listed
 
 logger = logging.getLogger(__name__)
 POSITIONS = ("end", "middle", "front")
@@ -156,6 +156,6 @@ def _check_lengths(rows: Sequence[Sequence[int]], names: Sequence[str], context_
         others = sum(len(row) > context_length for row in rows) - 1
         also = f", and {others} more are too long" if others else ""
         raise PromptError(
-            f"The prompt of class '{names[longest]}' is {over} token{'s' * (over > 1)} too long: it has "
+            f"The prompt of class '{names[longest]}' is {counted(over, 'token')} too long: it has "
             f"{len(rows[longest])}, the model takes {context_length}{also}; shorten the name or use fewer contexts"
         )

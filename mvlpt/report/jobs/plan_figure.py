@@ -13,6 +13,7 @@ from typing import Any
 import networkx as nx
 
 from mvlpt.arms import arm_label
+from mvlpt.io import counted
 from mvlpt.report.durations import duration
 from mvlpt.report.graphs import COLOURS, INK, check_figure_name, new_figure, text_width, write_figure
 from mvlpt.report.jobs.plan_table import category_of, critical_path
@@ -81,7 +82,7 @@ def _lines(jobs: list[Job], single: bool) -> tuple[str, ...]:
         head = "/".join(parts[:2]) if len(parts) > 2 else jobs[0].name
         return tuple(filter(None, (head, "/".join(parts[2:]) if len(parts) > 2 else "", f"{kind}, {seconds}")))
     words = " ".join(filter(None, (trainer, arm_label(arm))))
-    count = f"{len(jobs):,} job{'s' * (len(jobs) > 1)}"
+    count = counted(len(jobs), "job")
     return tuple(filter(None, (f"{kind}: {count}", words, seconds)))
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from mvlpt.io import counted
 from mvlpt.report.durations import duration
 from mvlpt.report.jobs.changes import NOTABLE, STYLES, Change, Changes, counts_text
 from mvlpt.report.jobs.live import ProgressReader, frame
@@ -68,7 +69,7 @@ class Watch:
         elif now - self._summed >= SUMMARY:
             left = "stopping" if snapshot.stopping else f"about {duration(snapshot.time_left)} left"
             count = len(snapshot.slots)
-            slots = f"{count} slot{'s' * (count != 1)}"
+            slots = counted(count, "slot")
             self._print(Text(f"{counts_text(snapshot.plan, snapshot.records)}; {slots}, {left}"))
             self._summed = now
 

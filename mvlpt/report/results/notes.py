@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mvlpt.io import listed
+from mvlpt.io import counted, listed
 from mvlpt.report.results.method import Method
 from mvlpt.report.results.paired_test import SMALL, PairedTest
 from mvlpt.report.results.scores import Scores
@@ -55,7 +55,7 @@ def _missing_scores(
             " choose methods with --arm, or tasks with --task"
         )
     elif len(common) < len(tasks):
-        over = f"{len(common)} task{'s' * (len(common) != 1)}"
+        over = counted(len(common), "task")
         notes.append(f"Means, gains and ranks are over the {over} that every method has")
     return notes
 

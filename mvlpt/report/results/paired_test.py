@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mvlpt.io import counted
+
 SMALL = 6  # with fewer tasks that differ, no outcome has p < 0.05
 
 
@@ -75,7 +77,7 @@ def _note(n: int, nonzero: int) -> str:
         return "equal on every task" if n > 1 else "equal on the only task"
     if nonzero < SMALL:
         smallest = 2 / 2**nonzero
-        tasks = f"{nonzero} task" + "s" * (nonzero > 1)
+        tasks = counted(nonzero, "task")
         return f"small n: with {tasks} that differ{'s' * (nonzero == 1)}, p cannot be below {smallest:.2g}"
     return ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mvlpt.io import counted
 from mvlpt.report.results.base_to_new import base_to_new
 from mvlpt.report.results.method import Method
 from mvlpt.report.results.summary import OVERALL, Cell
@@ -109,7 +110,7 @@ def _summary_sheet(results: ResultsTable, digits: int) -> Sheet:
             )
         )
     count = len(results.common)
-    over = f"{count} task{'s' * (count != 1)}" if count else "each method's own tasks"
+    over = counted(count, "task") if count else "each method's own tasks"
     title = f"Mean {results.scores.kind} score % over {over}{_shots_title(results)}, ± sd over seeds; gains in points"
     return Sheet(title, tuple(columns), tuple(rows), keys)
 

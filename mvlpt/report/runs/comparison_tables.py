@@ -7,7 +7,7 @@ import itertools
 import json
 from collections.abc import Iterable
 
-from mvlpt.io import csv_text
+from mvlpt.io import counted, csv_text
 from mvlpt.report.results.method import Method
 from mvlpt.report.runs.changed_images import ImageChanges
 from mvlpt.report.runs.comparison import Comparison, SideTest
@@ -110,9 +110,7 @@ def _options_sheet(comparison: Comparison) -> Sheet:
         for index, side in enumerate(comparison.sides)
     ]
     differ = len(comparison.options)
-    title = (
-        f"Runs differ in {differ} option{'s' * (differ != 1)}" if differ else "No option that affects results differs"
-    )
+    title = f"Runs differ in {counted(differ, 'option')}" if differ else "No option that affects results differs"
     return _sheet(title, columns, rows, 1)
 
 

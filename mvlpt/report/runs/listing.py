@@ -11,7 +11,7 @@ from typing import Any
 
 from mvlpt.config import OPTIONS
 from mvlpt.errors import ConfigError, suggest
-from mvlpt.io import listed
+from mvlpt.io import counted, listed
 from mvlpt.report.options import as_word
 from mvlpt.report.runs.differences import differing_options, option_words
 from mvlpt.report.runs.record import STATES, RunRecord
@@ -128,7 +128,7 @@ def runs_sheet(runs: Sequence[RunRecord], top: Path) -> Sheet:
     counts = {state: sum(run.state == state for run in runs) for state in STATES}
     states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     columns = tuple(Column((title,), left=title in left) for title in titles)
-    return Sheet(f"{len(runs)} run{'s' * (len(runs) != 1)} in {top}: {states}", columns, tuple(rows))
+    return Sheet(f"{counted(len(runs), 'run')} in {top}: {states}", columns, tuple(rows))
 
 
 def run_records(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mvlpt.io import clean_text
+from mvlpt.io import clean_text, counted
 from mvlpt.report.graphs import draw_heatmap, draw_network
 from mvlpt.report.page.content import Content, Section
 from mvlpt.report.page.groupings import GroupingView
@@ -59,9 +59,7 @@ def _sentence(view: GroupingView) -> str:
     by = f" by {view.label}" if named else ""
     proof = " (proved optimal)" if grouping.gap == 0 else ""
     objective = f", objective {number(grouping.objective, 3)}" if grouping.objective is not None else ""
-    return (
-        f"{len(view.tasks)} tasks in {many} group{'s' * (many != 1)}{by}, method {grouping.method}{proof}{objective}."
-    )
+    return f"{len(view.tasks)} tasks in {counted(many, 'group')}{by}, method {grouping.method}{proof}{objective}."
 
 
 def _members(view: GroupingView) -> dict[str, str]:

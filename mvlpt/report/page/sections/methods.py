@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mvlpt.io import counted
 from mvlpt.report.page import methods as names
 from mvlpt.report.page.content import Content, Section
 from mvlpt.report.page.html_tables import Cell, Heading, Table, number
@@ -27,7 +28,7 @@ def build(content: Content) -> Section | None:
 
 def _intro(table: ResultsTable) -> str:
     count = len(table.common)
-    over = f"the {count} task{'s' * (count != 1)} that every method has" if count else "each method's own tasks"
+    over = f"the {counted(count, 'task')} that every method has" if count else "each method's own tasks"
     return f"Means over {over}; ± is the standard deviation over seeds. Gains are in points, positive is better."
 
 
@@ -65,7 +66,7 @@ def _tests(table: ResultsTable) -> Table:
         cells.append(Cell(number(test.mean, sign=True), test.mean))
         cells += [Cell(_p(p), p) for p in (test.p, one.p_holm)]
         rows.append(cells)
-    caption = f"{len(rows)} paired test{'s' * (len(rows) != 1)} over tasks (Wilcoxon's signed-rank test, two-sided)"
+    caption = f"{counted(len(rows), 'paired test')} over tasks (Wilcoxon's signed-rank test, two-sided)"
     return Table(caption, headings, rows, folded=True)
 
 

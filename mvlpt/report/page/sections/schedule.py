@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mvlpt.io import clean_text
+from mvlpt.io import clean_text, counted
 from mvlpt.report.durations import duration
 from mvlpt.report.graphs import COLOURS, INK, new_figure, text_width
 from mvlpt.report.page.content import Content, Section
@@ -46,7 +46,7 @@ def build(content: Content) -> Section | None:
     share = busy / (took * len(slots)) if took else 0.0
     pauses = f", without pauses of {duration(paused)} altogether in which nothing ran" if paused else ""
     intro = (
-        f"{len(real)} jobs on {len(slots)} slot{'s' * (len(slots) != 1)} took {duration(took)} from the first start to"
+        f"{len(real)} jobs on {counted(len(slots), 'slot')} took {duration(took)} from the first start to"
         f" the last end; the plan's estimates gave {duration(expected)}. Slots were busy {share:.0%} of the time."
         f" The last attempt of each job is shown{pauses}; colours are kinds of jobs."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mvlpt.io import counted
 from mvlpt.report.page import methods as names
 from mvlpt.report.page.content import Content, Section
 from mvlpt.report.page.html_tables import Cell, Heading, Table
@@ -50,7 +51,7 @@ def scores_table(content: Content, table: ResultsTable) -> Table:
     foot = []
     if table.common and len(table.tasks) > 1:
         count = len(table.common)
-        cells = [Cell(f"mean over {count} task{'s' * (count != 1)}"), *([Cell()] if len(metrics) > 1 else [])]
+        cells = [Cell(f"mean over {counted(count, 'task')}"), *([Cell()] if len(metrics) > 1 else [])]
         best = names.best(table)
         for row in table.summaries:
             mean = row.overall.text(1) if row.overall else "–"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mvlpt.io import counted
 from mvlpt.report.durations import duration
 from mvlpt.report.page import methods as names
 from mvlpt.report.page.content import Content, Section
@@ -57,7 +58,7 @@ def _best_sentence(table: ResultsTable) -> str:
     only = "the only method" if len(table.methods) == 1 else f"the best of {len(table.methods)} methods"
     return (
         f"{names.short_name(best, table)} is {only}: {row.overall.text(1)} % {table.scores.kind} score"
-        f" in the mean over {many} task{'s' * (many != 1)}{compared}."
+        f" in the mean over {counted(many, 'task')}{compared}."
     )
 
 
