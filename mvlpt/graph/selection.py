@@ -90,15 +90,15 @@ def select_groups(
         raise GraphError(f"The budget is {budget!r}; give a number of at least 0, or leave it out")
     order = sorted(range(len(named)), key=lambda row: (sorted(named[row]), price[row]))
     columns = sorted(range(len(names)), key=names.__getitem__)
-    program = _Program(table[np.ix_(order, columns)] * (1.0 if lower_is_better else -1.0), price[order])
+    sign = 1.0 if lower_is_better else -1.0
+    program = _Program(sign * table[np.ix_(order, columns)], price[order])
     limit = math.inf if budget is None else float(budget)
     rows = sorted(order[row] for row in program.choose(limit))
     serves = {}
     for column, task in enumerate(names):
         holders = [row for row in rows if not np.isnan(table[row, column])]
-        sign = 1.0 if lower_is_better else -1.0
         serves[task] = min(holders, key=lambda row: (sign * table[row, column], price[row], order.index(row)))
-    total = math.fsum(table[row, names.index(task)] for task, row in serves.items())
+    total = math.fsum(table[row, column] for column, row in enumerate(serves.values()))
     return Selection(
         tuple(rows),
         serves,
