@@ -162,13 +162,19 @@ def _kernels(
 
 def _likeliest(terms: list[np.ndarray], gains: np.ndarray, noise: np.ndarray, scale: float) -> list[float]:
     """Variances of the terms under which the gains (N,) are likeliest; the level of all may be anything."""
+    from scipy.linalg import solve_triangular
+
     best, weights = -np.inf, []
     for shares in itertools.product(SHARES, repeat=len(terms) - 1):
         tried = [LEVEL * scale, *(share * scale for share in shares)]
         matrix = sum(weight * term for weight, term in zip(tried, terms, strict=True))
         matrix = matrix + np.diag(noise) + 1e-9 * scale * np.eye(len(gains))
-        sign, logdet = np.linalg.slogdet(matrix)
-        likelihood = -0.5 * (gains @ np.linalg.solve(matrix, gains) + logdet) if sign > 0 else -np.inf
+        try:
+            factor = np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError:  # rounding made it indefinite
+            continue
+        white = solve_triangular(factor, gains, lower=True, check_finite=False)
+        likelihood = -0.5 * white @ white - np.log(np.diagonal(factor)).sum()
         if likelihood > best + 1e-9:
             best, weights = likelihood, tried
     return weights
