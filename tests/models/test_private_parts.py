@@ -44,9 +44,9 @@ def prompt_by_formula(prompted, task):
 def logits_by_formula(prompted, images, method):
     """Images through the prompt of their own task, classes through that of theirs; the reference computes each pair."""
     rows = torch.empty(len(images), len(NAMES))
+    plain = build_prompted_clip(tiny_backbone(), NAMES, method, n_ctx=3, project_method="identity").eval()
     for row, image_task in enumerate(TASK.tolist()):
         for class_task, (start, stop) in enumerate(RANGES):
-            plain = build_prompted_clip(tiny_backbone(), NAMES, method, n_ctx=3, project_method="identity").eval()
             texts, visuals = prompt_by_formula(prompted, class_task), prompt_by_formula(prompted, image_task)
             own = {name: (texts if name == "ctx" else visuals)[name] for name in plain.prompt_learner.state_dict()}
             plain.prompt_learner.load_state_dict(own)
