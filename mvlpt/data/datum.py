@@ -5,11 +5,13 @@ from __future__ import annotations
 import copyreg
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from multiprocessing.context import get_spawning_popen
 from numbers import Integral
 from typing import Any
 
 from mvlpt.errors import DataError
+from mvlpt.io import short_repr
 
 Label = int | tuple[int, ...]
 DASSL_MODULE = "dassl.data.datasets.base_dataset"  # where Dassl has its class of this name
@@ -28,16 +30,14 @@ class Datum:
         classname: the class's name, empty for a multi-label image.
 
     Raises:
-        DataError: the path is no string, or the label is one.
+        DataError: the path is no string, or the label is neither a whole number nor several.
     """
 
     def __init__(self, impath: str = "", label: int | Iterable[int] = 0, domain: int = 0, classname: str = "") -> None:
         if not isinstance(impath, str):
             raise DataError(f"An image path must be a string, got {impath!r} of type {type(impath).__name__}")
-        if isinstance(label, str):
-            raise DataError(f"The label of {impath} is the string {label!r}; give the number of its class")
         self._impath = impath
-        self._label: Label = int(label) if isinstance(label, Integral) else tuple(int(one) for one in label)
+        self._label: Label = int(label) if isinstance(label, Integral) else _several(label, impath)
         self._domain = domain
         self._classname = classname
 
@@ -68,6 +68,14 @@ class Datum:
 
     def __repr__(self) -> str:
         return f"Datum({self._impath!r}, label={self._label}, domain={self._domain}, classname={self._classname!r})"
+
+
+def _several(label: Any, impath: str) -> tuple[int, ...]:
+    """The ids of a multi-label image."""
+    if not isinstance(label, str):  # its characters would be ids
+        with suppress(TypeError, ValueError):
+            return tuple(int(one) for one in label)
+    raise DataError(f"The label of {impath} is {short_repr(label)}; give the number of its class")
 
 
 def _rebuild(*fields: Any) -> Datum:

@@ -23,8 +23,9 @@ def test_datum_fields_are_read_only_in_public_and_writeable_in_private():
     assert Datum("a.png", [2, 0]).label == (2, 0)
     with pytest.raises(DataError, match="must be a string"):
         Datum(3)
-    with pytest.raises(DataError, match=r"label of a\.png is the string '12'; give the number of its class"):
-        Datum("a.png", "12")
+    for label in ("12", 3.0, None):
+        with pytest.raises(DataError, match=rf"label of a\.png is {label!r}; give the number of its class"):
+            Datum("a.png", label)
 
 
 def test_class_names_are_collected_from_training_images_in_label_order():
