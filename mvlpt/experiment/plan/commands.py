@@ -10,12 +10,11 @@ from typing import Any
 from yacs.config import CfgNode
 
 import mvlpt
-from mvlpt.config import find_config, flatten, is_path_like
+from mvlpt.config import find_config, is_path_like
 from mvlpt.dassl import plugin_roots
 from mvlpt.experiment.arms import Run
 
 STORE = "features/store"  # below the experiment's folder: image features that several runs read
-PATHS = ("DATASET.ROOT", "DATASET.SAMPLES", "MODEL.BACKBONE.NAME", "MODEL.BACKBONE.PRETRAINED", "RUN.INIT_FROM")
 LOCAL = "local-dir:"  # begins the name of a backbone in a folder
 QUIET = ("RUN.TENSORBOARD", "False", "RUN.THREADS", "1")
 
@@ -51,9 +50,15 @@ def run_command(
 
 def full_paths(cfg: CfgNode) -> dict[str, str]:
     """Options of a run that name files or folders from the current one, with full paths: jobs run in another folder."""
-    found, options = {}, dict(flatten(cfg))
-    for key in PATHS:
-        value = str(options[key])
+    given = {
+        "DATASET.ROOT": cfg.DATASET.ROOT,
+        "DATASET.SAMPLES": cfg.DATASET.SAMPLES,
+        "MODEL.BACKBONE.NAME": cfg.MODEL.BACKBONE.NAME,
+        "MODEL.BACKBONE.PRETRAINED": str(cfg.MODEL.BACKBONE.PRETRAINED),  # or a switch
+        "RUN.INIT_FROM": cfg.RUN.INIT_FROM,
+    }
+    found = {}
+    for key, value in given.items():
         start = LOCAL if value.startswith(LOCAL) else ""
         path = os.path.abspath(value[len(start) :])
         tag = key.startswith("MODEL.") and not start  # or else a file; a folder may be called as a tag is

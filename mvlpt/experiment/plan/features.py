@@ -45,12 +45,13 @@ class FeatureJobs:
     def of_run(self, run: Run, cfg: CfgNode) -> list[Job]:
         """The jobs whose features a run reads: one for each task, none where the image tower is tuned."""
         unread = cfg.TEST.NO_TEST or not cfg.DATALOADER.FEATURE_CACHE_MB
-        if not self._experiment.features or unread or tuning_of(cfg).image:
+        if not self._experiment.features or unread:
             return []
-        jobs = [self._of_task(run, cfg, task) for task in run.tasks]
+        tuning = tuning_of(cfg)
+        jobs = [] if tuning.image else [self._of_task(run, cfg, task, tuning.precision) for task in run.tasks]
         return [job for job in jobs if job is not None]
 
-    def _of_task(self, run: Run, cfg: CfgNode, task: str) -> Job | None:
+    def _of_task(self, run: Run, cfg: CfgNode, task: str, precision: str) -> Job | None:
         """Encodes the images of a task: all test images, and the training images of the first shots and seed.
 
         The untrained baseline reads features that other runs read, too; for it alone none are kept.
@@ -58,7 +59,7 @@ class FeatureJobs:
         identity = {
             key: value for key, value in result_affecting_options(cfg, pinned=False).items() if key.startswith(SECTIONS)
         }
-        identity |= {"INPUT.TRANSFORMS": None, "precision": tuning_of(cfg).precision, "task": task}
+        identity |= {"INPUT.TRANSFORMS": None, "precision": precision, "task": task}
         ident = job_id(["features", identity])
         if ident in self._jobs or not run.shots:
             return self._jobs.get(ident)
