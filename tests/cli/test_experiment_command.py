@@ -1,4 +1,4 @@
-"""``mvlpt experiment`` and ``mvlpt demo``: the whole way on toy tasks, again, stopped, edited, and with mistakes."""
+"""``mvlpt experiment`` and ``mvlpt demo``: end to end on toy tasks, again, stopped, edited, and with mistakes."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def finished(toy_tasks, tmp_path_factory):
     return file, root / "out"
 
 
-def test_the_whole_way_leaves_every_stage(finished, capsys):
+def test_every_stage_leaves_its_files(finished, capsys):
     _, out = finished
     kept = {path.name for path in out.iterdir()}
     assert kept >= {
@@ -198,7 +198,7 @@ def test_groups_are_kept_edited_by_hand_or_made_anew(toy_tasks, tmp_path, capsys
     write(file, grouping={"groups": 1, "pictures": False})
     assert run(file, out, "--only-groups") == 0
     assert "edited by hand" in capsys.readouterr().out
-    assert yaml.safe_load(groups.read_text()) == by_hand  # honoured
+    assert yaml.safe_load(groups.read_text()) == by_hand  # kept
     assert run(file, out, "--dry-run", "--plan-file", tmp_path / "p.json") == 0
     assert {job.labels.get("group") for job in load_plan(tmp_path / "p.json")} == {None, "", "mine", "rest"}
     by_hand["groups"].pop("mine")

@@ -94,7 +94,7 @@ def test_the_help_shows_one_spelling():
         assert "--out " not in shown
 
 
-def test_a_command_of_a_plugin_has_the_same_manners():
+def test_a_command_of_a_plugin_is_parsed_alike():
     parser = command_parser("mine", "Mine.", "")
     parser.add_argument("--out", required=True)
     assert parser.parse_args(["--output-dir", "x"]).out == "x"

@@ -58,7 +58,7 @@ def test_tables_break_no_word_at_80_columns(tmp_path, capsys, monkeypatch):
         assert any("all-together" in line and "ZeroshotCLIP" in line for line in table)
 
 
-def test_a_run_tells_what_failed_and_goes_on_after_a_retry(root, capfd):
+def test_a_run_says_what_failed_and_goes_on_after_a_retry(root, capfd):
     assert run_inline(root) == 1
     printed = capfd.readouterr()
     assert "1 of 3 finished, 1 failed, 1 blocked in" in printed.err
@@ -219,7 +219,7 @@ MISTAKES = {
     "limit": (["run", "p", "--time-limit", "0"], "--time-limit is 0"),
     "option": (["run", "p", "--executor-option", "gpus"], "--executor-option 'gpus' is not of the form KEY=VALUE"),
     "option name": (["run", "p", "--trust", "--executor-option", "gpu_shares=2"], "did you mean 'gpu_share'?"),
-    "picture": (["plan", "p", "--slots", "1", "--picture", "plan.doc"], "name a file that ends in .png or .svg"),
+    "picture": (["plan", "p", "--slots", "1", "--picture", "plan.doc"], "name a file that ends in .png, .svg or .pdf"),
     "output of a plan": (["plan", "p", "--output-dir", "q"], "go with an experiment file"),
     "groups": (["run", "grouped.yaml", "--output-dir", "q"], "give --groups, or use `mvlpt experiment`"),
     "yaml": (["plan", "absent.yaml"], "absent.yaml"),
