@@ -95,6 +95,10 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
             print("interrupted; what was saved before stays usable", file=sys.stderr)
             return INTERRUPTED
         except Exception as error:
+            if isinstance(error, PermissionError) and error.filename is not None:
+                what = f"{clean_text(error.filename, 300)}: {error.strerror}"
+                print(f"error: {what}; ask for the right to use it, or name another", file=sys.stderr)
+                return BAD_INPUT
             if is_out_of_files(error):
                 print(f"error: {clean_text(error, 300)}; {MORE_FILES}", file=sys.stderr)
                 return BAD_INPUT

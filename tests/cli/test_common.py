@@ -123,6 +123,7 @@ def test_the_names_of_tasks_are_never_broken(tmp_path, capsys, monkeypatch, colu
 @pytest.mark.parametrize(
     ("error", "status", "sentence"),
     [
+        (PermissionError(errno.EACCES, "Permission denied", "/lab/x"), 2, "/lab/x: Permission denied; ask for the"),
         (OSError(errno.EMFILE, "Too many open files"), 2, "raise the limit of open files (ulimit -n 1024)"),
         (RuntimeError("unable to open file: Too many open files (24)"), 2, "raise the limit of open files"),
         (OSError(errno.ENOSPC, "No space left on device", "/data/events"), 28, "free some space"),
