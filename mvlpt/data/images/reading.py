@@ -55,6 +55,8 @@ def read_image(impath: str, transparency: str = "white") -> Image.Image:
     except UnidentifiedImageError:
         raise DataError(f"The file {impath} is not an image that can be read") from None
     except Exception as error:  # decoders raise all kinds of errors on broken input
+        if isinstance(error, OSError) and error.strerror:  # the system's own
+            raise DataError(f"The image {impath} cannot be read: {error.strerror}") from error
         reason = str(error).strip() or type(error).__name__
         raise DataError(f"The image {impath} cannot be decoded: {reason}") from error
 

@@ -141,6 +141,15 @@ def test_missing_file_and_archive_are_named(tmp_path):
         read_image(str(tmp_path / "folder"))
 
 
+def test_a_file_that_the_system_refuses_is_not_called_damaged(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied", "a.png")
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(DataError, match=r"The image .*a\.png cannot be read: Permission denied$"):
+        read_image(str(tmp_path / "a.png"))
+
+
 def test_truncated_archive_is_named(tmp_path, archive):
     cut = tmp_path / "cut.zip"
     cut.write_bytes(archive.read_bytes()[:-40])
