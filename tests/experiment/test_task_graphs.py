@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support.grouping import TASKS, forbid_computing, toy_request
 
+from mvlpt.data.datasets import DATASET_REGISTRY
 from mvlpt.errors import GraphError
 from mvlpt.experiment.grouping import build_task_graph, find_groups, regroup
 from mvlpt.experiment.grouping.options import GroupingOptions
@@ -72,6 +73,21 @@ def test_an_affinity_is_kept_in_the_graph(tmp_path, monkeypatch, kind):
     assert build_task_graph(toy_request(affinity=kind, steps=1), tmp_path).computed == []
     with pytest.raises(AssertionError, match="computed again"):  # another learning rate gives another affinity
         build_task_graph(toy_request(affinity=kind, steps=1, overrides=["OPTIM.LR", "0.5"]), tmp_path)
+
+
+def test_an_affinity_needs_no_test_images(tmp_path):
+    names = []
+    for task in TASKS[:2]:
+
+        class NoTest(DATASET_REGISTRY.get(task)):
+            def __init__(self, cfg):
+                super().__init__(cfg)
+                self._test = []
+
+        names.append(f"{task}-only")
+        DATASET_REGISTRY.register(NoTest, name=names[-1], force=True)
+    options = {"affinity": "grad", "steps": 1, "overrides": ["TEST.FINAL_MODEL", "best_val"]}
+    assert build_task_graph(toy_request(names, **options), tmp_path).affinity == "grad.MVLPT-CoOp"
 
 
 def test_cosines_of_prompted_features_group_as_a_similarity_does(tmp_path):

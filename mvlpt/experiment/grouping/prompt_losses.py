@@ -50,7 +50,7 @@ def affinity_config(cfg: Config) -> Config:
     changed.TRAINER.MVLPT.PRIVATE.RANK = 0  # affinities are of the prompt that tasks share
     changed.TRAINER.MVLPT.DISTILL.WEIGHT = 0.0
     changed.TRAINER.MVLPT.META.INNER_STEPS = 0
-    changed.VERBOSE = False
+    changed.TEST.NO_TEST, changed.VERBOSE = True, False
     check_config(changed)
     changed.freeze()
     return changed
