@@ -167,7 +167,8 @@ def _check_can_train(trainer: Any) -> None:
     if kind.train is not SimpleTrainer.train or kind.run_epoch.__qualname__.split(".")[0] not in _OWN_LOOPS:
         return  # it trains in a way of its own
     if kind.forward_backward is not TrainerBase.forward_backward:
-        if trainer.train_loader_x is not None:
+        ready = kind.before_train is SimpleTrainer.before_train and kind.before_epoch is TrainerBase.before_epoch
+        if ready and trainer.train_loader_x is not None:  # no hook makes loaders
             trainer.count_batches()  # refuses a TrainerXU without unlabelled images
         return
     if trainer.get_model_names():

@@ -51,3 +51,13 @@ def test_without_unlabelled_images_nothing_is_begun(tmp_path, train, capsys):
     assert train(file, "Both", "Colours") == 2
     assert "Both needs unlabelled training images" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_hook_may_make_the_unlabelled_batches(tmp_path, train):
+    hook = "    def before_epoch(self):\n        self.train_loader_u = self.train_loader_x\n"
+    file = tmp_path / "both.py"
+    data = DATASET.replace("NAME", "Colours")
+    file.write_text(
+        trainer_source("Base", head=INTERRUPT.replace("os.kill", "(lambda *_: None)")) + UNLABELLED + hook + data
+    )
+    assert train(file, "Both", "Colours", OPTIM__MAX_EPOCH=1) == 0
