@@ -146,9 +146,13 @@ def needed_statements(tree: ast.Module, name: str) -> list[ast.stmt]:
     for node in tree.body:
         for defined in _names_defined(node):
             definitions.setdefault(defined, []).append(node)
+    if name not in definitions:
+        return []
+    wildcards = definitions.pop("*", [])  # imports that may bring any name along
     needed, names = set(), {name}
     while names:
-        for node in definitions.pop(names.pop(), ()):
+        wanted = names.pop()
+        for node in definitions.pop(wanted, () if hasattr(builtins, wanted) else wildcards):
             needed.add(node)
             names |= _names_read(node)
     return [node for node in tree.body if node in needed]
@@ -158,7 +162,7 @@ def _names_defined(statement: ast.stmt) -> set[str]:
     """The names that a statement at the top level sets, or changes a part of."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return {statement.name}
-    names = {alias.asname or alias.name.partition(".")[0] for alias in _all(statement, ast.alias)}
+    names = _names_imported(statement)
     for node in _all(statement, ast.Name | ast.Attribute | ast.Subscript):
         if isinstance(node.ctx, ast.Store):
             while isinstance(node, ast.Attribute | ast.Subscript):
@@ -173,8 +177,12 @@ def _names_read(statement: ast.stmt) -> set[str]:
     read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
     if isinstance(statement, ast.FunctionDef):
         read -= {node.id for node in names if isinstance(node.ctx, ast.Store)}
-        read -= {node.arg for node in _all(statement, ast.arg)}
+        read -= {node.arg for node in _all(statement, ast.arg)} | _names_imported(statement)
     return read
+
+
+def _names_imported(statement: ast.stmt) -> set[str]:
+    return {alias.asname or alias.name.partition(".")[0] for alias in _all(statement, ast.alias)}
 
 
 def _all(statement: ast.stmt, kind: Any) -> list[Any]:

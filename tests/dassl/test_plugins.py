@@ -85,6 +85,10 @@ EXTENDED = {
         "def extend_cfg(cfg):",
         "from trainers.options import seed\n\n\ndef extend_cfg(cfg):\n    seed(cfg)",
     ),
+    "a name that a module brings along": (
+        "def extend_cfg(cfg):",
+        "from trainers.options import *\n\n\ndef extend_cfg(cfg):\n    seed(cfg)",
+    ),
     "a byte-order mark": ("", "\ufeff"),
 }
 
