@@ -188,7 +188,7 @@ def read_metrics(path: str | Path) -> list[Row]:
     if "\n" not in text:
         return []
     lines = parse_csv(text[: text.rfind("\n") + 1], path, error=RunFolderError, remedy=REMEDY)
-    fields = tuple(next(lines)[1])
+    fields = tuple(next(lines, (0, []))[1])
     if fields not in (METRICS_FIELDS, TASK_METRICS_FIELDS):
         raise RunFolderError(f"{path} has other columns than {', '.join(METRICS_FIELDS)}; {REMEDY}")
     rows = []

@@ -85,6 +85,12 @@ def test_a_file_that_a_crash_cut_short_in_its_first_line_begins_again(tmp_path, 
     assert [row["loss"] for row in read_metrics(tmp_path / "metrics.csv")] == [1.0]
 
 
+def test_a_file_of_empty_lines_is_refused(tmp_path):
+    (tmp_path / "metrics.csv").write_text("\n\n")
+    with pytest.raises(RunFolderError, match="has other columns than"):
+        read_metrics(tmp_path / "metrics.csv")
+
+
 def test_a_trainer_with_a_loop_of_its_own_leaves_fields_empty(tmp_path):
     log = EpochLog()
     log.open(tmp_path, 0)
