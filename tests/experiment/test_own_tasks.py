@@ -80,6 +80,7 @@ def test_commands_name_full_paths_since_jobs_run_in_another_folder(here):
     (here / "mine.yaml").write_text("name: mine\nimages: cats\n")
     (here / "weights.pt").write_bytes(b"")
     (here / "openai").mkdir()
+    (here / "ViT-B-16").write_bytes(b"")
     (here / "vpt.yaml").write_text(
         "TRAINER: {NAME: MVLPT-VPT}\nMODEL: {BACKBONE: {NAME: ViT-B-16, PRETRAINED: weights.pt}}\n"
     )
@@ -90,6 +91,7 @@ def test_commands_name_full_paths_since_jobs_run_in_another_folder(here):
     tagged = dataclasses.replace(experiment, backbone={"name": "ViT-B-16", "pretrained": "openai"})
     (job,) = build_plan(tagged, here / "out")
     assert option(job, "MODEL.BACKBONE.PRETRAINED") == "openai", "which is a tag, whatever lies here"
+    assert option(job, "MODEL.BACKBONE.NAME") == "ViT-B-16", "which is no file, whatever lies here"
 
 
 @pytest.mark.parametrize("arm", ["single", "pair", "transfer", "adapted"])

@@ -13,9 +13,9 @@ import mvlpt
 from mvlpt.config import find_config, is_path_like
 from mvlpt.dassl import plugin_roots
 from mvlpt.experiment.arms import Run
+from mvlpt.models.backbone import LOCAL_DIR
 
 STORE = "features/store"  # below the experiment's folder: image features that several runs read
-LOCAL = "local-dir:"  # begins the name of a backbone in a folder
 QUIET = ("RUN.TENSORBOARD", "False", "RUN.THREADS", "1")
 
 
@@ -50,21 +50,20 @@ def run_command(
 
 def full_paths(cfg: CfgNode) -> dict[str, str]:
     """Options of a run that name files or folders from the current one, with full paths: jobs run in another folder."""
+    name, weights = cfg.MODEL.BACKBONE.NAME, str(cfg.MODEL.BACKBONE.PRETRAINED)
     given = {
         "DATASET.ROOT": cfg.DATASET.ROOT,
         "DATASET.SAMPLES": cfg.DATASET.SAMPLES,
-        "MODEL.BACKBONE.NAME": cfg.MODEL.BACKBONE.NAME,
-        "MODEL.BACKBONE.PRETRAINED": str(cfg.MODEL.BACKBONE.PRETRAINED),  # or a switch
+        "MODEL.BACKBONE.NAME": name[len(LOCAL_DIR) :] if name.startswith(LOCAL_DIR) else "",
+        "MODEL.BACKBONE.PRETRAINED": weights if os.path.isfile(weights) else "",  # or a tag, as a folder may be called
         "RUN.INIT_FROM": cfg.RUN.INIT_FROM,
     }
-    found = {}
-    for key, value in given.items():
-        start = LOCAL if value.startswith(LOCAL) else ""
-        path = os.path.abspath(value[len(start) :])
-        tag = key.startswith("MODEL.") and not start  # or else a file; a folder may be called as a tag is
-        if value and (os.path.isfile(path) if tag else os.path.exists(path)) and path != value[len(start) :]:
-            found[key] = start + path
-    return found
+    begins = {"MODEL.BACKBONE.NAME": LOCAL_DIR}
+    return {
+        key: begins.get(key, "") + os.path.abspath(path)
+        for key, path in given.items()
+        if path and not os.path.isabs(path) and os.path.exists(path)
+    }
 
 
 def config_word(file: str) -> str:

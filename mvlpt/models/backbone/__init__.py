@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from mvlpt.models.backbone.library_logs import suppress_logging
     from mvlpt.models.backbone.loading import load_backbone
     from mvlpt.models.backbone.local_config import read_local_config
-    from mvlpt.models.backbone.names import COOP_NAMES, EMBEDDED, embedded_folder, known_architecture, resolve_name
+    from mvlpt.models.backbone.names import (
+        COOP_NAMES,
+        EMBEDDED,
+        LOCAL_DIR,
+        embedded_folder,
+        known_architecture,
+        resolve_name,
+    )
     from mvlpt.models.backbone.preprocessing import BackboneImages, backbone_images
     from mvlpt.models.backbone.presence import missing_weights
 
@@ -19,7 +26,7 @@ _HOMES = {
     "backbone": ("Backbone", "fingerprint_state"),
     "loading": ("load_backbone",),
     "local_config": ("read_local_config",),
-    "names": ("COOP_NAMES", "EMBEDDED", "embedded_folder", "known_architecture", "resolve_name"),
+    "names": ("COOP_NAMES", "EMBEDDED", "LOCAL_DIR", "embedded_folder", "known_architecture", "resolve_name"),
     "presence": ("missing_weights",),
     "preprocessing": ("BackboneImages", "backbone_images"),
     "library_logs": ("suppress_logging",),
@@ -28,6 +35,7 @@ _HOMES = {
 __all__ = [
     "COOP_NAMES",
     "EMBEDDED",
+    "LOCAL_DIR",
     "Backbone",
     "BackboneImages",
     "backbone_images",
