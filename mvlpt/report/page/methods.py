@@ -32,11 +32,6 @@ def trainer_name(trainer: str, shots: int, table: ResultsTable) -> str:
     return f"{shown}, {shots_word(shots)}" if several else shown
 
 
-def images_word(shots: int) -> str:
-    """The number of training images a class, or ``all``."""
-    return "all" if shots == -1 else str(shots)
-
-
 def short_name(method: Method, table: ResultsTable) -> str:
     """A method in one line."""
     if method.zero_shot:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mvlpt.report.results.arms_figure import check_figure_name, save_arms_figure
     from mvlpt.report.results.experiment_files import MARKDOWN, experiment_tables, looks_of
     from mvlpt.report.results.formats import as_csv, as_json, as_latex, as_markdown, rich_tables
-    from mvlpt.report.results.method import Method, shots_word
+    from mvlpt.report.results.method import Method, images_word, shots_word
     from mvlpt.report.results.result_sheets import SHOWN, TABLES, sheets
     from mvlpt.report.results.scores import Scores
     from mvlpt.report.results.selection import Selection
@@ -21,7 +21,7 @@ _HOMES = {
     "arms_figure": ("check_figure_name", "save_arms_figure"),
     "experiment_files": ("MARKDOWN", "experiment_tables", "looks_of"),
     "formats": ("as_csv", "as_json", "as_latex", "as_markdown", "rich_tables"),
-    "method": ("Method", "shots_word"),
+    "method": ("Method", "images_word", "shots_word"),
     "result_sheets": ("SHOWN", "TABLES", "sheets"),
     "scores": ("Scores",),
     "selection": ("Selection",),
@@ -43,6 +43,7 @@ __all__ = [
     "as_markdown",
     "check_figure_name",
     "experiment_tables",
+    "images_word",
     "label_variants",
     "looks_of",
     "results_table",

@@ -73,6 +73,11 @@ def shots_word(shots: int) -> str:
     return "all images" if shots == -1 else f"{shots}-shot"
 
 
+def images_word(shots: int) -> str:
+    """The number of training images a class, or ``all`` for -1."""
+    return "all" if shots == -1 else str(shots)
+
+
 def _natural(name: str) -> tuple[Any, ...]:
     """Sorts ``g2`` before ``g10``."""
     head = name.rstrip("0123456789")

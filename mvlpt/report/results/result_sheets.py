@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mvlpt.io import counted
 from mvlpt.report.results.base_to_new import base_to_new
-from mvlpt.report.results.method import Method
+from mvlpt.report.results.method import Method, images_word
 from mvlpt.report.results.summary import OVERALL, Cell
 from mvlpt.report.results.table import ResultsTable
 from mvlpt.report.sheets import Column, Entry, Sheet, signed
@@ -101,7 +101,7 @@ def _summary_sheet(results: ResultsTable, digits: int) -> Sheet:
         rows.append(
             (
                 *map(Entry, (trainer, " ".join(arm))),
-                *([Entry("all" if row.method.shots == -1 else str(row.method.shots or ""))] if many else []),
+                *([Entry(images_word(row.method.shots) if row.method.shots else "")] if many else []),
                 *(_entry(cell, digits, top) for cell, top in zip(cells, best, strict=True)),
                 Entry(signed(row.over_zero_shot, digits)),
                 Entry(signed(row.over_single, digits)),

@@ -13,6 +13,7 @@ from mvlpt.config import OPTIONS
 from mvlpt.errors import ConfigError, suggest
 from mvlpt.io import counted, listed
 from mvlpt.report.options import as_word
+from mvlpt.report.results.method import images_word
 from mvlpt.report.runs.differences import differing_options, option_words
 from mvlpt.report.runs.record import STATES, RunRecord
 from mvlpt.report.sheets import Column, Entry, Sheet
@@ -118,7 +119,7 @@ def runs_sheet(runs: Sequence[RunRecord], top: Path) -> Sheet:
             run.trainer,
             run.arm,
             listed(run.tasks, MANY),
-            "" if unknown else shots_word(run.option("DATASET.NUM_SHOTS")),
+            "" if unknown else images_word(run.option("DATASET.NUM_SHOTS")),
             "" if unknown else str(run.option("SEED")),
             "" if run.age is None else age_word(run.age),
             size_word(run.size),
@@ -153,11 +154,6 @@ def run_records(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
         }
         for run in runs
     ]
-
-
-def shots_word(shots: Any) -> str:
-    """``all`` for the number of shots that takes every image."""
-    return "all" if shots == -1 else str(shots)
 
 
 def age_word(seconds: float) -> str:

@@ -6,7 +6,7 @@ from mvlpt.io import counted
 from mvlpt.report.page import methods as names
 from mvlpt.report.page.content import Content, Section
 from mvlpt.report.page.html_tables import Cell, Heading, Table, number
-from mvlpt.report.results import ResultsTable
+from mvlpt.report.results import ResultsTable, images_word
 
 
 def build(content: Content) -> Section | None:
@@ -44,7 +44,7 @@ def _summary(table: ResultsTable) -> Table:
     for row in table.summaries:
         name = row.method.trainer if row.method.zero_shot else f"{row.method.trainer} {names.arm_name(row.method)}"
         cells = [Cell(f"{name} (zero-shot)" if row.method.zero_shot else name)]
-        cells += [Cell(names.images_word(row.method.shots), row.method.shots)] if several else []
+        cells += [Cell(images_word(row.method.shots), row.method.shots)] if several else []
         for cell in (row.overall, *(row.by_group.get(name) for name in table.group_names)):
             first = cell is row.overall and row.method == best
             cells.append(Cell(cell.text(1) if cell else "–", cell.mean if cell else None, best=first))

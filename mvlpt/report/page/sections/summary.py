@@ -10,7 +10,7 @@ from mvlpt.report.durations import duration
 from mvlpt.report.page import methods as names
 from mvlpt.report.page.content import Content, Section
 from mvlpt.report.page.html_tables import number
-from mvlpt.report.results import Method, ResultsTable
+from mvlpt.report.results import Method, ResultsTable, images_word
 
 STATES = {"failed": "has failed", "interrupted": "was interrupted", "killed": "was killed"}  # as part of a sentence
 
@@ -154,4 +154,4 @@ def _number_in(record: Mapping[str, Any], key: str) -> float | None:
 
 def _shots_tile(table: ResultsTable) -> list[tuple[str, str]]:
     shots = sorted({m.shots for m in table.methods if not m.zero_shot})
-    return [("images a class", ", ".join(map(names.images_word, shots)))] if shots else []
+    return [("images a class", ", ".join(map(images_word, shots)))] if shots else []

@@ -19,7 +19,7 @@ from mvlpt.report.page.content import Content, Section
 from mvlpt.report.page.groupings import GroupingView
 from mvlpt.report.page.html_tables import number
 from mvlpt.report.page.svg import Figure, inline_svg, page_style
-from mvlpt.report.results import Method, ResultsTable, results_table
+from mvlpt.report.results import Method, ResultsTable, images_word, results_table
 from mvlpt.report.results import Selection as Rows
 
 HALVES = 200  # most halves of the seeds that are compared
@@ -78,7 +78,7 @@ def build(content: Content) -> Section | None:
 
 def _view_of(views: Sequence[GroupingView], trainer: str, shots: int) -> GroupingView:
     """The groups that a trainer and a number of shots have of their own, or else the first."""
-    ending = f"{names.images_word(shots)}shot"
+    ending = f"{images_word(shots)}shot"
     own = (f"groups-{trainer}-{ending}", f"groups-{trainer}", f"groups-{ending}")
     return next((view for name in own for view in views if view.name == name), views[0])
 
