@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mvlpt.api.configuration import resolve_config
+from mvlpt.api.configuration import DEFAULT_OUTPUT, resolve_config
 from mvlpt.api.recipes import folder_of, recipe_of, task_words
 from mvlpt.api.records import Records
 from mvlpt.config import Config, find_config, options_set_in, task_names
@@ -97,7 +97,7 @@ def train(
         config: a YAML file of options; by default the shipped ones of the trainer.
         options: any options of the configuration by key, such as ``{"OPTIM.LR": 0.01}``.
         output_dir: the run's folder; by default one in ``output/``, named after all that makes the run, unless
-            ``config`` or ``options`` say ``OUTPUT_DIR``.
+            ``config`` or ``options`` say ``OUTPUT_DIR`` (in ``config`` Dassl's ``./output`` says nothing).
         start: a run or a prompt to start from.
         root: folder of the benchmarks' data.
         plugins: files that register trainers or data sets.
@@ -131,7 +131,8 @@ def train(
         origin="the call",
     )
     in_config = {} if config is None else options_set_in(find_config(config, plugin_roots()))
-    names_folder = output_dir is not None or "OUTPUT_DIR" in {**in_config, **options}
+    in_file = in_config.get("OUTPUT_DIR", DEFAULT_OUTPUT)
+    names_folder = output_dir is not None or "OUTPUT_DIR" in options or in_file != DEFAULT_OUTPUT
     return _run(cfg, chooses_folder=not names_folder)
 
 

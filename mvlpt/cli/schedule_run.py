@@ -13,11 +13,10 @@ from mvlpt.cli.warm import run_warm
 from mvlpt.errors import ScheduleError
 from mvlpt.report.jobs import Watch, counts_text, failure_lines, status_sheet
 from mvlpt.runtime import setup_logging, stderr_console
-from mvlpt.schedule import EXECUTORS, Outcome, Plan, RunOptions, read_records
+from mvlpt.schedule import EXECUTORS, MOST_SLOTS, Outcome, Plan, RunOptions, read_records
 from mvlpt.schedule import run_plan as run_scheduler
 
 SOME_FAILED = 1
-MOST_SLOTS = 10_000
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

@@ -28,12 +28,13 @@ from mvlpt.schedule.retry import SchedulerOptions
 from mvlpt.schedule.run import RunOptions, run_plan
 from mvlpt.schedule.scheduler import Scheduler
 from mvlpt.schedule.simulation import simulate
-from mvlpt.schedule.slots import Slot, cpu_slots, local_slots
+from mvlpt.schedule.slots import MOST_SLOTS, Slot, cpu_slots, local_slots
 from mvlpt.schedule.trusted_plans import check_trust, foreign_jobs, trust
 
 __all__ = [
     "EXECUTORS",
     "KINDS",
+    "MOST_SLOTS",
     "OUTPUT",
     "PLAN_FILE",
     "PROGRESS",

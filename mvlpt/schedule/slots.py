@@ -14,6 +14,7 @@ from pathlib import Path
 from mvlpt.errors import ScheduleError
 from mvlpt.schedule.interpreter import python_code
 
+MOST_SLOTS = 10_000
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # without one of these torch would find none
 _ROUNDING = 1e-6  # MiB
 _PRINT_MEMORIES = (
@@ -40,7 +41,13 @@ class Slot:
 
 
 def cpu_slots(count: int) -> list[Slot]:
-    """``cpu0``, ``cpu1``, ..."""
+    """``cpu0``, ``cpu1``, ...
+
+    Raises:
+        ScheduleError: more than memory should hold.
+    """
+    if count > MOST_SLOTS:
+        raise ScheduleError(f"{count:,} jobs at once are too many; give at most {MOST_SLOTS:,} slots")
     return [Slot(f"cpu{index}") for index in range(count)]
 
 

@@ -45,6 +45,8 @@ def test_the_same_call_returns_the_finished_run_and_the_command_knows_it():
 def test_another_option_is_another_folder():
     folders = {train().folder, train(seed=2).folder, train(options={"OPTIM.LR": 0.1}).folder, train(shots=2).folder}
     assert len(folders) == 4
+    Path("own.yaml").write_text("OUTPUT_DIR: ./output\n")  # Dassl's default names no folder
+    assert train(config="own.yaml").folder.parent == Path("output")
     assert train(output_dir="chosen").folder == train(options={"OUTPUT_DIR": "chosen"}).folder == Path("chosen")
     with pytest.raises(MvlptError, match=r"chosen holds another run, which differs in OPTIM\.LR"):
         train(output_dir="chosen", options={"OPTIM.LR": 0.1})

@@ -8,6 +8,7 @@ import pytest
 from support.local_attempts import GROUP, alive, all_ended, attempt, next_ended, output, until
 from support.plans import PATIENCE
 
+from mvlpt.errors import ScheduleError
 from mvlpt.schedule.attempts import read_result
 from mvlpt.schedule.executors.local.executor import LocalExecutor
 from mvlpt.schedule.executors.local.options import LocalOptions
@@ -192,6 +193,8 @@ def test_attempts_survive_the_pipe(tmp_path):
 def test_slots_of_this_machine(monkeypatch):
     assert len(local_slots(device="cpu")) == len(os.sched_getaffinity(0))
     assert local_slots(3, device="cpu") == cpu_slots(3)
+    with pytest.raises(ScheduleError, match="99,999,999 jobs at once are too many; give at most 10,000 slots"):
+        local_slots(99_999_999, device="cpu")
     monkeypatch.setattr("mvlpt.schedule.slots.gpu_memories", lambda: [80.0, 40.0])
     assert [slot.name for slot in local_slots()] == ["gpu0", "gpu1"]
     assert [slot.name for slot in local_slots(3, 2)] == ["gpu0.0", "gpu1.0", "gpu0.1"]

@@ -42,7 +42,7 @@ add("COLORJITTER_B", 0.4, "range of brightness in colorjitter", minimum=0)
 add("COLORJITTER_C", 0.4, "range of contrast in colorjitter", minimum=0)
 add("COLORJITTER_S", 0.4, "range of saturation in colorjitter", minimum=0)
 add("COLORJITTER_H", 0.1, "range of hue in colorjitter", minimum=0, maximum=0.5)
-add("RGS_P", 0.2, "probability of random_grayscale", minimum=0, maximum=1)
+add("RGS_P", 0.2, "probability of randomgrayscale", minimum=0, maximum=1)
 add("GB_P", 0.5, "probability of gaussian_blur", minimum=0, maximum=1)
 add("GB_K", 21, "size of its kernel in pixels, an odd number", minimum=1)
 
