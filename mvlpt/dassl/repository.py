@@ -178,6 +178,8 @@ def _names_read(statement: ast.stmt) -> set[str]:
     if isinstance(statement, ast.FunctionDef):
         read -= {node.id for node in names if isinstance(node.ctx, ast.Store)}
         read -= {node.arg for node in _all(statement, ast.arg)} | _names_imported(statement)
+        for part in (statement.args, *statement.decorator_list):  # whose names are never local
+            read |= {node.id for node in _all(part, ast.Name)}
     return read
 
 
@@ -185,7 +187,7 @@ def _names_imported(statement: ast.stmt) -> set[str]:
     return {alias.asname or alias.name.partition(".")[0] for alias in _all(statement, ast.alias)}
 
 
-def _all(statement: ast.stmt, kind: Any) -> list[Any]:
+def _all(statement: ast.AST, kind: Any) -> list[Any]:
     return [node for node in ast.walk(statement) if isinstance(node, kind)]
 
 

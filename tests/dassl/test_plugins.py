@@ -89,6 +89,10 @@ EXTENDED = {
         "def extend_cfg(cfg):",
         "from trainers.options import *\n\n\ndef extend_cfg(cfg):\n    seed(cfg)",
     ),
+    "a default of the same name": (
+        "def extend_cfg(cfg):",
+        "seed = 7\n\n\ndef extend_cfg(cfg, seed=seed):\n    cfg.SEED = seed",
+    ),
     "a byte-order mark": ("", "\ufeff"),
 }
 
