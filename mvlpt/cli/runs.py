@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     elif not runs:
         show(f"No run in or below {args.folder}" + (f" fits; {len(found)} do not" if found else ""))
         for key in chosen.unknown:
-            show(f"No option is named {key}{suggest_key(key.upper(), OPTIONS)}; a plugin may have one")
+            show(f"No option is named {key}, unless a plugin has one{suggest_key(key.upper(), OPTIONS)}")
     else:
         sheet = runs_sheet(runs, Path(args.folder))
         show(markdown(sheet) if args.format == "markdown" else sheet)

@@ -79,7 +79,7 @@ def test_filters_and_orders(output, capsys):
     assert main(["runs", str(output), "--where", "LR=3"]) == 2
     assert "no option is named LR" in capsys.readouterr().err
     assert main(["runs", str(output), "--where", "OPTIM.LRR=3"]) == 0
-    assert "No option is named OPTIM.LRR; did you mean 'OPTIM.LR'" in capsys.readouterr().out
+    assert "OPTIM.LRR, unless a plugin has one; did you mean 'OPTIM.LR'?\n" in capsys.readouterr().out
     with pytest.raises(ConfigError, match="did you mean 'score'"):
         sort_runs([], "scroe")
     assert RunFilter.of(tasks=["dogs"]).takes(read_run(output / "lr1"))
