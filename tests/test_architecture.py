@@ -111,6 +111,14 @@ def test_modules_are_small():
     assert statistics.median(lengths.values()) <= 130
 
 
+def test_no_two_test_modules_have_one_name():
+    """pytest takes the name of a module for its identity and refuses the second."""
+    paths = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        paths.setdefault(path.name, []).append(str(path.relative_to(ROOT)))
+    assert not [found for found in paths.values() if len(found) > 1]
+
+
 def test_models_and_graph_never_see_a_config():
     for module, path in MODULES.items():
         if room(module) in ("models", "graph"):
