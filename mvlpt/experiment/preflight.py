@@ -10,6 +10,7 @@ from mvlpt.data.sources import how_to_get, locate, task_metadata
 from mvlpt.engine import pretrained_weights
 from mvlpt.errors import ConfigError, MvlptError, UnknownNameError
 from mvlpt.experiment.configurations import Configurations
+from mvlpt.experiment.costs.sizes import is_foreign
 from mvlpt.experiment.spec import Experiment
 from mvlpt.models.backbone import missing_weights
 
@@ -61,6 +62,8 @@ def _missing_data(task: str, cfg: CfgNode) -> Iterator[str]:
 
 def _missing_weights(cfg: CfgNode) -> Iterator[str]:
     node = cfg.MODEL.BACKBONE
+    if is_foreign(node.NAME):
+        return  # a network that a plugin's trainer builds, and gets the weights of
     try:
         line = missing_weights(node.NAME, pretrained_weights(node.NAME, node.PRETRAINED))
     except ConfigError as error:

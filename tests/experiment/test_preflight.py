@@ -94,3 +94,9 @@ def test_random_weights_and_files_need_no_network(offline):
         assert (
             missing_inputs(Experiment(tasks=("tools-dark",), trainers=(VIT,), arms=("single",), options=options)) == []
         )
+
+
+@pytest.mark.parametrize("name", ["resnet18", "random"])
+def test_networks_of_trainers_of_plugins_are_their_own_affair(offline, name):
+    fields = {"tasks": ("tools-dark",), "trainers": (VIT,), "arms": ("single",)}
+    assert missing_inputs(Experiment(backbone={"name": name}, **fields)) == []
