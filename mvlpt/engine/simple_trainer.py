@@ -129,6 +129,8 @@ class SimpleTrainer(TrainerBase):
         self.start_epoch = self.resume_model_if_exist(self.cfg.RESUME) if self.cfg.RESUME else 0
         if self.best_epoch and self._selects_on_validation():  # the test looks for that model in this run's own folder
             bring_best(self.cfg.RESUME, self.output_dir, self.get_model_names())
+        if self.start_epoch >= self.max_epoch and self.start_epoch:  # nothing else would save the last model there
+            self._save_in_another_folder(self.cfg.RESUME)
         if self.cfg.RUN.TENSORBOARD and "tensorboard" in self.cfg.RUN.LOGGER:
             self.init_writer(Path(self.output_dir) / "tensorboard")
         self.time_start = self._saved_at = time.monotonic()
@@ -139,6 +141,10 @@ class SimpleTrainer(TrainerBase):
         done = self.start_epoch * steps + self._next_batch
         live = None if self.cfg.VERBOSE else False
         self._progress = self._stack.enter_context(TrainingProgress(steps * self.max_epoch, done, live))
+
+    def _save_in_another_folder(self, source: str) -> None:
+        if Path(source).absolute() != Path(self.output_dir).absolute():
+            self.save_model(self.max_epoch - 1, self.output_dir)
 
     def count_batches(self) -> int:
         """Steps in an epoch."""
@@ -169,14 +175,14 @@ class SimpleTrainer(TrainerBase):
             self.begin_epoch()
 
     def _leave_epoch(self) -> None:
-        if self.epoch + 1 == self.max_epoch:
+        last = self.epoch + 1 == self.max_epoch
+        if last:
             log.debug("Finish training", extra={"plain": True})
             if failure := self.epoch_log.failure():
                 log.warning(failure)
-            return
         if time.monotonic() - self._saved_at >= self.cfg.RUN.SAVE_EVERY or self._stop.requested:
             self.save_resume(self.epoch + 1, 0)
-        if self._stop.requested:
+        if self._stop.requested and not last:  # the test stops by itself
             raise Interrupted(f"Stopped after epoch {self.epoch + 1}")
 
     def _interruptible_step(self, *batches: Any) -> Any:
@@ -323,7 +329,10 @@ class SimpleTrainer(TrainerBase):
         self._restore(state)
         self._pending = state
         self._next_batch = state["next_batch"]
-        log.info("Going on in epoch %d, batch %d", state["epoch"] + 1, state["next_batch"] + 1)
+        if state["epoch"] >= self.max_epoch:
+            log.info("All epochs are done; only the test is left")
+        else:
+            log.info("Going on in epoch %d, batch %d", state["epoch"] + 1, state["next_batch"] + 1)
         return state["epoch"]
 
     def _restore(self, state: dict[str, Any]) -> None:

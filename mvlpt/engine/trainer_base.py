@@ -175,6 +175,8 @@ class TrainerBase:
         self.max_epoch = max_epoch
         self.before_train()
         self._open_epoch_log()
+        if self.start_epoch >= self.max_epoch > 0:  # only the test is left, in which the epoch is the last
+            self.epoch = self.max_epoch - 1
         for epoch in range(self.start_epoch, self.max_epoch):
             self.epoch = epoch
             self._enter_epoch()

@@ -87,6 +87,31 @@ def test_stopped_in_the_test(toy_tasks, unbroken, tmp_path, monkeypatch):
     assert_same(outcome(tmp_path), unbroken)
 
 
+@pytest.mark.parametrize("final", ["last_step", "best_val"])
+@pytest.mark.parametrize("place", ["same", "other"])
+def test_a_run_whose_test_was_stopped_repeats_the_test_alone(toy_tasks, tmp_path, monkeypatch, final, place):
+    run_config(frozen(tmp_path / "whole", TEST__FINAL_MODEL=final))
+    begin = SimpleTrainer.begin_epoch
+    begun = []
+    monkeypatch.setattr(SimpleTrainer, "begin_epoch", lambda self: (begun.append(self.epoch), begin(self))[1])
+    with monkeypatch.context() as stopping:
+        stopping.setattr(PromptTrainer, "export_model", lambda self: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(Interrupted, match="Stopped in the test"):
+            run_config(frozen(tmp_path / "same", TEST__FINAL_MODEL=final, RUN__SAVE_EVERY=0))
+    assert begun == [0, 1, 2]
+    run_config(frozen(tmp_path / place, TEST__FINAL_MODEL=final, RESUME=str(tmp_path / "same")))
+    assert begun == [0, 1, 2]
+    names = ["prompt.safetensors", "results.jsonl"]
+    assert [(tmp_path / place / name).read_bytes() for name in names] == [
+        (tmp_path / "whole" / name).read_bytes() for name in names
+    ]
+    models = [
+        load_checkpoint(tmp_path / where / "prompt_learner" / f"model.pth.tar-{EPOCHS}") for where in (place, "whole")
+    ]
+    assert models[0]["epoch"] == models[1]["epoch"] == EPOCHS
+    assert torch.equal(*(model["state_dict"]["ctx"] for model in models))
+
+
 def test_a_run_that_goes_on_in_another_folder_takes_its_best_model_along(toy_tasks, tmp_path, monkeypatch):
     test = SimpleTrainer.test
     falling = lambda self, split=None: 90.0 - self.epoch if split == "val" else test(self, split)  # noqa: E731
