@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,10 @@ from mvlpt.config import task_names
 from mvlpt.data import Datum, TaskInfo, labels_of
 from mvlpt.engine.predictions import recorded_tasks
 from mvlpt.errors import ConfigError, DataError
+from mvlpt.io import listed
 from mvlpt.metrics import label_problem, metric_problem
+
+log = logging.getLogger(__name__)
 
 
 def check_evaluation(trainer: Any) -> None:
@@ -37,6 +41,7 @@ def check_evaluation(trainer: Any) -> None:
         )
     if trainer.tests_on_loaders and tests and (trains or cfg.RUN.MODE == "eval"):
         check_has_images(trainer, cfg.TEST.SPLIT)
+        _name_untested(trainer, cfg.TEST.SPLIT)
         if cfg.TEST.PREDICTIONS and cfg.TEST.SPLIT == "test":
             recorded_tasks(trainer)
     if not (trains and tests):
@@ -58,6 +63,19 @@ def check_has_images(trainer: Any, split: str) -> None:
             f"TEST.SPLIT is {split}, but {', '.join(task_names(trainer.cfg))} has no {split} images; set TEST.SPLIT"
             f" {other}, or TEST.NO_TEST True to train without a test"
         )
+
+
+def _name_untested(trainer: Any, split: str) -> None:
+    """Warns of tasks that will have no score, since the split holds images of the others only."""
+    tasks = getattr(trainer.dm, "tasks", None) or ()
+    loader = trainer.val_loader if split == "val" else trainer.test_loader
+    items = getattr(loader, "data_source", None) or ()
+    if len(tasks) > 1 and items and all(isinstance(item, Datum) for item in items):
+        tested = {item.domain for item in items}
+        if untested := [task.name for identity, task in enumerate(tasks) if identity not in tested]:
+            log.warning(
+                "%s %s no %s images and will have no score", listed(untested), "have" if untested[1:] else "has", split
+            )
 
 
 def check_metrics(cfg: CfgNode, tasks: Sequence[TaskInfo], loaders: Mapping[str, Any]) -> None:

@@ -90,11 +90,11 @@ def test_a_metric_that_the_labels_leave_undefined_is_found_before_training(toy_t
 
 
 @pytest.mark.parametrize("options", [{}, {"RUN__MODE": "eval", "TRAINER__NAME": "ZeroshotCLIP"}], ids=["train", "eval"])
-def test_a_split_without_images_is_found_before_anything_is_written(toy_tasks, tmp_path, options):
+def test_a_split_without_images_is_found_before_anything_is_written(toy_tasks, tmp_path, options, caplog):
     class NoTest(DATASET_REGISTRY.get("toy-warm")):
         def __init__(self, cfg):
             super().__init__(cfg)
-            self._test = []
+            self.name, self._test = "toy-notest", []
 
     DATASET_REGISTRY.register(NoTest, name="toy-notest", force=True)
     with pytest.raises(
@@ -106,6 +106,12 @@ def test_a_split_without_images_is_found_before_anything_is_written(toy_tasks, t
     ):
         run(tmp_path / "run", "toy-noval", TEST__SPLIT="val", **options)
     assert not (tmp_path / "run").exists()
+    caplog.clear()
+    rows = run(tmp_path / "both", "toy-cold,toy-notest", **options).rows
+    assert {row["task"] for row in rows} == {"toy-cold"}
+    assert [record.message for record in caplog.records if "score" in record.message] == [
+        "toy-notest has no test images and will have no score"
+    ]
 
 
 def test_a_task_that_fails_in_the_test_costs_neither_the_prompt_nor_other_scores(toy_tasks, tmp_path):
