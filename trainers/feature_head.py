@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -19,6 +20,8 @@ from mvlpt.randomness import torch_stream
 from mvlpt.runtime import one_thread
 from mvlpt.trainers.frozen_clip import FrozenCLIPTrainer, TaskInput
 from mvlpt.trainers.losses import class_shares, correct, prompt_losses
+
+log = logging.getLogger(__name__)
 
 SMALL_STEP = 2**25  # multiplications of a forward pass, about a millisecond of one thread
 
@@ -72,8 +75,7 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
         if self.head.trains:
             super().train()
             return
-        self.train_loader_x = self.training_batches()
-        self.model.fit(self.support())
+        self._fit()
         self.final_epoch = 1
         self.save_model(0, self.output_dir)
         self.export_model()
@@ -82,13 +84,20 @@ class FeatureHeadTrainer(FrozenCLIPTrainer):
 
     def before_train(self) -> None:
         """Fits the head, then takes up what an earlier part of the run had trained."""
-        self.train_loader_x = self.training_batches()
-        support = self.support()
-        self.model.fit(support)
+        support = self._fit()
         self.model.set_rates(self.optim)
         if self.head.whole_batches:
             self.train_loader_x = _WholeBatch(self.train_loader_x, support)
         super().before_train()
+
+    def _fit(self) -> Support:
+        """Fits the head to all training images; returns these."""
+        self.train_loader_x = self.training_batches()
+        support = self.support()
+        self.model.fit(support)
+        if self.cfg.RUN.INIT_FROM and self.head.fits_anew:
+            log.warning("%s is fitted anew to its images: nothing of --model-dir remains", self.cfg.TRAINER.NAME)
+        return support
 
     def run_epoch(self) -> None:
         """An epoch; of small steps on one CPU thread, since several would mostly wait for each other."""

@@ -72,12 +72,14 @@ class FeatureHead(nn.Module):
         section: the section of ``TRAINER`` that holds the options, each under its name in capitals.
         trains: it has parameters to train; otherwise :meth:`fit` is all.
         whole_batches: each step sees all training images at once.
+        fits_anew: :meth:`fit` sets all that is trained or kept, so that nothing remains of a checkpoint.
     """
 
     options: ClassVar[type]
     section: ClassVar[str]
     trains: ClassVar[bool] = True
     whole_batches: ClassVar[bool] = False
+    fits_anew: ClassVar[bool] = False
 
     def __init__(self, texts: ClassTexts, scale: Tensor, images: int, options: Any) -> None:
         super().__init__()

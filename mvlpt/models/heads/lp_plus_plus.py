@@ -39,7 +39,7 @@ class LPPlusPlusHead(LinearHead):
       descent at N / (4 max_k sum_i (f_i . t_k)^2): multiples of the inverse Lipschitz constants of section 3.2.
     """
 
-    options, section, whole_batches = LPPlusPlusOptions, "LPPLUSPLUS", True
+    options, section, whole_batches, fits_anew = LPPlusPlusOptions, "LPPLUSPLUS", True, True
 
     def __init__(self, texts: ClassTexts, scale: Tensor, images: int, options: Any) -> None:
         super().__init__(texts, scale, images, options)

@@ -21,6 +21,8 @@ class MemoryHead(FeatureHead):
         texts, scale, images, options: as for every head; ``images`` is N.
     """
 
+    fits_anew = True
+
     def __init__(self, texts: ClassTexts, scale: Tensor, images: int, options: Any) -> None:
         super().__init__(texts, scale, images, options)
         self.make_room(images)
