@@ -177,7 +177,8 @@ class Classification(EvaluatorBase):
         """Scores every task that was seen.
 
         Returns:
-            One task: its metric, then for single labels ``error_rate`` and ``macro_f1``. Many: the mean over tasks as
+            One task: its metric, then for single labels ``error_rate``, ``macro_f1`` and, with
+            ``TEST.PER_CLASS_RESULT``, the mean over classes as ``perclass_accuracy``. Many: the mean over tasks as
             ``average``, then each task's metric under its name; ``DATASET.MULTITASK_EVALKEY`` moves to the front.
 
         Raises:
@@ -212,6 +213,10 @@ class Classification(EvaluatorBase):
                     ClassResults(info.name, score.metric, score.value, tuple(info.classnames), counts, mistakes)
                 )
                 self._show_classes(info, counts)
+                if self.cfg.TEST.PER_CLASS_RESULT and not several:
+                    seen = counts.any(axis=1)
+                    recalls = counts.diagonal()[seen] / counts[seen].sum(axis=1)
+                    results["perclass_accuracy"] = 100 * float(recalls.mean())
         if failed:
             kept = f"; the scores of the other {len(self.task_scores)} tasks are kept" if self.task_scores else ""
             raise EvaluationError("; ".join(failed) + kept)
@@ -230,7 +235,7 @@ class Classification(EvaluatorBase):
             correct = round(sum(score.n * score.value / 100 for score in self.task_scores))
             lines.append(f"* correct: {correct:,}")
         lines += [f"* {score.task}: {score.value:.2f}%" for score in self.task_scores if len(self.task_scores) > 1]
-        spelled = {"error_rate": "error", "average": "accuracy"}
+        spelled = {"error_rate": "error", "average": "accuracy", "perclass_accuracy": "average"}
         names = ("average",) if len(self.task_scores) > 1 else results
         lines += [f"* {spelled.get(name, name)}: {results[name]:.2f}%" for name in names]
         return "\n".join(lines)

@@ -89,7 +89,9 @@ def test_tables_on_demand(tmp_path, caplog):
     judge = evaluator(PETS, TEST__PER_CLASS_RESULT=True, TEST__COMPUTE_CMAT=True, OUTPUT_DIR=str(tmp_path))
     judge.process(torch.eye(2)[[0, 1, 1]], torch.tensor([0, 1, 0]))
     with caplog.at_level("DEBUG", logger="mvlpt"):
-        judge.evaluate()
+        results = judge.evaluate()
+    assert results["perclass_accuracy"] == pytest.approx(75)  # a half of the cats, every dog
+    assert "* average: 75.00%" in caplog.text
     assert "cat: 1 of 2 images, 50.0 %" in caplog.text
     with open(tmp_path / "confusion_pets.csv", newline="") as file:
         assert list(csv.reader(file))[1:] == [["cat", "1", "1"], ["dog", "0", "1"]]
