@@ -10,6 +10,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -41,6 +42,7 @@ class WorkerLoop:
         self._requests = os.fdopen(requests, "rb")
         self._reports = reports
         self._queue: queue.SimpleQueue[Attempt | None] = queue.SimpleQueue()
+        self._untaken: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()  # stops that are to be repeated
         self._lock = threading.Lock()
         self._current: tuple[str, int] | None = None  # received, and not ended yet
 
@@ -49,7 +51,8 @@ class WorkerLoop:
         faulthandler.enable()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop_again)  # a handler, not SIG_IGN, which StopRequest would respect
-        threading.Thread(target=self._listen, daemon=True).start()
+        for target in (self._listen, self._repeat_stops):
+            threading.Thread(target=target, daemon=True).start()
         while True:
             attempt = self._queue.get()
             if attempt is None:
@@ -100,7 +103,11 @@ class WorkerLoop:
 
     def _stop_again(self, number: int, frame: object) -> None:
         """Handles a signal that no command takes: an attempt that is about to begin is to get it all the same."""
-        if self._current is not None:
-            timer = threading.Timer(_AGAIN_SECONDS, self._stop, [self._current])
-            timer.daemon = True
-            timer.start()
+        if (key := self._current) is not None:
+            self._untaken.put(key)  # which may be called wherever the signal comes
+
+    def _repeat_stops(self) -> None:
+        while True:
+            key = self._untaken.get()
+            time.sleep(_AGAIN_SECONDS)
+            self._stop(key)
