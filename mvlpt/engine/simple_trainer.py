@@ -129,8 +129,9 @@ class SimpleTrainer(TrainerBase):
         self.start_epoch = self.resume_model_if_exist(self.cfg.RESUME) if self.cfg.RESUME else 0
         if self.best_epoch and self._selects_on_validation():  # the test looks for that model in this run's own folder
             bring_best(self.cfg.RESUME, self.output_dir, self.get_model_names())
-        if self.start_epoch >= self.max_epoch and self.start_epoch:  # nothing else would save the last model there
-            self._save_in_another_folder(self.cfg.RESUME)
+        source, own = (Path(folder).absolute() for folder in (self.cfg.RESUME, self.output_dir))
+        if self.start_epoch >= self.max_epoch > 0 and source != own:
+            self.save_model(self.max_epoch - 1, self.output_dir)  # nothing else would save the last model there
         if self.cfg.RUN.TENSORBOARD and "tensorboard" in self.cfg.RUN.LOGGER:
             self.init_writer(Path(self.output_dir) / "tensorboard")
         self.time_start = self._saved_at = time.monotonic()
@@ -141,10 +142,6 @@ class SimpleTrainer(TrainerBase):
         done = self.start_epoch * steps + self._next_batch
         live = None if self.cfg.VERBOSE else False
         self._progress = self._stack.enter_context(TrainingProgress(steps * self.max_epoch, done, live))
-
-    def _save_in_another_folder(self, source: str) -> None:
-        if Path(source).absolute() != Path(self.output_dir).absolute():
-            self.save_model(self.max_epoch - 1, self.output_dir)
 
     def count_batches(self) -> int:
         """Steps in an epoch."""
