@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -56,3 +61,53 @@ def complete_loaders(trainer: Any) -> None:
     for name, default in _DEFAULTS.items():
         if not hasattr(trainer, name):
             setattr(trainer, name, getattr(dm, name, default))
+
+
+def scored_test(trainer: Any, test: Callable[[], Any]) -> Any:
+    """Calls a ``test`` that a trainer defines itself, which may end the process once it has its scores.
+
+    Returns:
+        What it returns, or where it ends the process with status 0 after the engine's evaluator has scored, the mean
+        of these scores.
+    """
+    try:
+        with _exit_as_exception():
+            return test()
+    except SystemExit as stop:
+        scores = getattr(trainer.evaluator, "task_scores", ())
+        if stop.code not in (None, 0) or not scores:
+            raise
+        return sum(score.value for score in scores) / len(scores)
+
+
+@contextmanager
+def _exit_as_exception() -> Iterator[None]:
+    """Context in which ``os._exit`` of this thread raises SystemExit, and the standard output cannot be closed."""
+    process, thread = os.getpid(), threading.get_ident()
+    leave, stream = os._exit, sys.stdout
+
+    def exit_here(status: int) -> None:
+        if (os.getpid(), threading.get_ident()) != (process, thread):  # a worker of a loader, for instance
+            leave(status)
+        raise SystemExit(status)
+
+    os._exit = exit_here
+    sys.stdout = _Unclosable(stream)
+    try:
+        yield
+    finally:
+        os._exit, sys.stdout = leave, stream
+
+
+class _Unclosable:
+    """A stream that goes on where ``close()`` is called."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def close(self) -> None:
+        """Writes out what is held back, and nothing else."""
+        self._stream.flush()

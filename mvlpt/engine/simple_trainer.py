@@ -18,7 +18,7 @@ from mvlpt.engine.checkpoints import bring_best, find_checkpoint, load_checkpoin
 from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
 from mvlpt.engine.metric_checks import check_evaluation, check_has_images
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
-from mvlpt.engine.overrides import check_options, complete_loaders
+from mvlpt.engine.overrides import check_options, complete_loaders, scored_test
 from mvlpt.engine.own_state import OwnState
 from mvlpt.engine.predictions import record_predictions
 from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random_state
@@ -283,7 +283,7 @@ class SimpleTrainer(TrainerBase):
         """Calls a subclass's own ``test`` and keeps what it scored, where that did not go through the engine's."""
         split = kwargs.get("split") or (args[0] if args else None) or self.cfg.TEST.SPLIT
         before = self.task_scores.get(split)
-        result = type(self).test(self, *args, **kwargs)
+        result = scored_test(self, lambda: type(self).test(self, *args, **kwargs))
         if self.task_scores.get(split) is before:
             loader = self.val_loader if split == "val" else self.test_loader
             images = len(getattr(loader, "dataset", ()) or ())

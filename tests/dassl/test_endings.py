@@ -1,0 +1,44 @@
+"""Trainers of plugins whose ``test`` ends the process."""
+
+import json
+
+import pytest
+from support.dassl_repositories import DATASET, trainer_source
+
+EXITS = """
+def test(self, is_final=False, split=None):
+    import os, sys
+    self.set_model_mode("eval")
+    self.evaluator.reset()
+    for batch in self.test_loader:
+        input, label = self.parse_batch_test(batch)
+        self.evaluator.process(self.model_inference(input), label)
+    results = SCORES
+    print("scored")
+    sys.stdout.flush()
+    sys.stdout.close()
+    os._exit(STATUS)
+    return list(results.values())[0]
+"""
+
+
+def test_a_test_that_ends_the_process_after_it_has_scored_leaves_results(tmp_path, train, capfd):
+    file = tmp_path / "exits.py"
+    source = EXITS.replace("SCORES", "self.evaluator.evaluate()").replace("STATUS", "0")
+    file.write_text(trainer_source("Exits", source) + DATASET.replace("NAME", "Colours"))
+    assert train(file, "Exits", "Colours", OPTIM__MAX_EPOCH=20, OPTIM__NAME="adam") == 0
+    words = ("--eval-only", "--model-dir", tmp_path / "run")
+    assert train(file, "Exits", "Colours", *words, run="again") == 0
+    for run in ("run", "again"):
+        (row,) = [json.loads(line) for line in (tmp_path / run / "results.jsonl").read_text().splitlines()]
+        assert (row["metric"], row["value"], row["n"]) == ("accuracy", 100.0, 4)
+    assert capfd.readouterr().out.count("scored") == 2
+
+
+@pytest.mark.parametrize(("scores", "status"), [("{}", "0"), ("self.evaluator.evaluate()", "3")])
+def test_a_test_that_ends_the_process_without_scores_or_with_an_error_ends_it(scores, status, tmp_path, train):
+    file = tmp_path / "exits.py"
+    source = EXITS.replace("SCORES", scores).replace("STATUS", status)
+    file.write_text(trainer_source("Exits", source) + DATASET.replace("NAME", "Colours"))
+    with pytest.raises(SystemExit):
+        train(file, "Exits", "Colours", OPTIM__MAX_EPOCH=1)
