@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from yacs.config import CfgNode
 
 from mvlpt.data.sampling import PseudoLabelOptions
@@ -61,6 +62,12 @@ def complete_loaders(trainer: Any) -> None:
     for name, default in _DEFAULTS.items():
         if not hasattr(trainer, name):
             setattr(trainer, name, getattr(dm, name, default))
+
+
+def correct_device(trainer: Any) -> None:
+    """Takes the CPU where a trainer has named a GPU and torch sees none."""
+    if torch.device(trainer.device).type == "cuda" and not torch.cuda.is_available():
+        trainer.device = torch.device("cpu")
 
 
 def scored_test(trainer: Any, test: Callable[[], Any]) -> Any:

@@ -18,7 +18,7 @@ from mvlpt.engine.checkpoints import bring_best, find_checkpoint, load_checkpoin
 from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
 from mvlpt.engine.metric_checks import check_evaluation, check_has_images
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
-from mvlpt.engine.overrides import check_options, complete_loaders, scored_test
+from mvlpt.engine.overrides import check_options, complete_loaders, correct_device, scored_test
 from mvlpt.engine.own_state import OwnState
 from mvlpt.engine.predictions import record_predictions
 from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random_state
@@ -69,6 +69,7 @@ class SimpleTrainer(TrainerBase):
         complete_loaders(self)
         check_evaluation(self)
         self.build_model()
+        correct_device(self)
         self.evaluator = build_evaluator(cfg, lab2cname=self.lab2cname, tasks=getattr(self.dm, "tasks", None))
         self._own_state = OwnState(self)
         if not self.tests_on_loaders:

@@ -1,8 +1,9 @@
-"""Trainers of plugins whose ``test`` ends the process."""
+"""Trainers of plugins whose ``test`` ends the process, or that name a GPU where there is none."""
 
 import json
 
 import pytest
+import torch
 from support.dassl_repositories import DATASET, trainer_source
 
 EXITS = """
@@ -42,3 +43,14 @@ def test_a_test_that_ends_the_process_without_scores_or_with_an_error_ends_it(sc
     file.write_text(trainer_source("Exits", source) + DATASET.replace("NAME", "Colours"))
     with pytest.raises(SystemExit):
         train(file, "Exits", "Colours", OPTIM__MAX_EPOCH=1)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_trainer_that_names_a_gpu_trains_on_the_cpu_where_there_is_none(tmp_path, train):
+    file = tmp_path / "named.py"
+    named = trainer_source("Named").replace(
+        "        self.model.to(", '        self.device = torch.device("cuda:0")\n        self.model.to('
+    )
+    file.write_text(named + DATASET.replace("NAME", "Colours"))
+    assert train(file, "Named", "Colours", OPTIM__MAX_EPOCH=1) == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["device"] == "cpu"
