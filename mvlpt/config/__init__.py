@@ -1,6 +1,6 @@
 """Run options: a yacs tree, checked and frozen before anything is built."""
 
-from mvlpt.config.checks import check_config, task_names
+from mvlpt.config.checks import allow_value, check_config, task_names
 from mvlpt.config.defaults import get_cfg_default
 from mvlpt.config.files import options_in, options_set_in, read_yaml
 from mvlpt.config.names import is_path_like, split_names
@@ -15,6 +15,7 @@ __all__ = [
     "OPTIONS",
     "Config",
     "Option",
+    "allow_value",
     "check_config",
     "find_config",
     "flatten",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from yacs.config import CfgNode
 
@@ -13,6 +14,16 @@ from mvlpt.errors import ConfigError, suggest
 from mvlpt.io import is_possible_path, short_repr
 
 ADAM_FAMILY = ("adam", "amsgrad", "radam", "adamw")
+
+
+_OF_PLUGINS: dict[str, tuple[Any, ...]] = {}
+
+
+def allow_value(key: str, value: Any) -> None:
+    """Lets :func:`check_config` take a value that a plugin gives an option, which only its own code reads."""
+    known = _OF_PLUGINS.get(key, ())
+    if value not in known:
+        _OF_PLUGINS[key] = (*known, value)
 
 
 def check_config(cfg: CfgNode) -> None:
@@ -33,7 +44,8 @@ def task_names(cfg: CfgNode) -> list[str]:
 
 def _problems(cfg: CfgNode) -> Iterator[str]:
     for key, value in flatten(cfg):
-        problem = OPTIONS[key].problem(value) if key in OPTIONS else ""  # a plugin's own options are in no table
+        known = key in OPTIONS and value not in _OF_PLUGINS.get(key, ())  # a plugin's own options are in no table
+        problem = OPTIONS[key].problem(value) if known else ""
         if problem:
             yield problem
         if isinstance(value, str) and not is_possible_path(value):

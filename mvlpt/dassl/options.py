@@ -7,7 +7,7 @@ from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.config import Config, get_cfg_default
+from mvlpt.config import Config, allow_value, get_cfg_default
 
 
 def add_options(cfg: CfgNode, extend: Callable[[Any], None], *, defaults: bool) -> None:
@@ -20,15 +20,16 @@ def add_options(cfg: CfgNode, extend: Callable[[Any], None], *, defaults: bool) 
     """
     extended = cfg.clone()
     extend(extended)
-    _merge(cfg, extended, defaults)
+    _merge(cfg, extended, defaults, "")
 
 
-def _merge(cfg: CfgNode, extended: CfgNode, defaults: bool) -> None:
+def _merge(cfg: CfgNode, extended: CfgNode, defaults: bool, section: str) -> None:
     for key, value in extended.items():
         if isinstance(value, CfgNode) and isinstance(cfg.get(key), CfgNode):
-            _merge(cfg[key], value, defaults)
+            _merge(cfg[key], value, defaults, f"{section}{key}.")
         elif key not in cfg or (defaults and cfg[key] != value):
             cfg[key] = value.clone() if isinstance(value, CfgNode) else value
+            allow_value(f"{section}{key}", value)
 
 
 def fill(cfg: CfgNode, other: CfgNode) -> None:

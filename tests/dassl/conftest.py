@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from mvlpt.cli import main
+from mvlpt.config import checks
 from mvlpt.dassl import no_gpu, plugins
 from mvlpt.dassl.surface import SURFACE
 from mvlpt.data import DATASET_REGISTRY, Datum
@@ -28,7 +29,7 @@ OPTIONS = {
 def clean_registries():
     load_shipped()
     kept = [TRAINER_REGISTRY._entries, DATASET_REGISTRY._entries, EVALUATOR_REGISTRY._entries]
-    kept += [registries._OPTIONS, plugins._plugins]
+    kept += [registries._OPTIONS, plugins._plugins, checks._OF_PLUGINS]
     before, module = [dict(table) for table in kept], Datum.__module__
     names = {name: sys.modules.get(name) for name in SURFACE}
     yield

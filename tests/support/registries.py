@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mvlpt.config import checks
 from mvlpt.dassl import plugins
 from mvlpt.data.datasets import DATASET_REGISTRY
 from mvlpt.engine import EVALUATOR_REGISTRY, TRAINER_REGISTRY, load_shipped, registries
@@ -16,6 +17,7 @@ TABLES = [
     SIMILARITIES,
     registries._OPTIONS,
     plugins._plugins,
+    checks._OF_PLUGINS,
 ]
 
 
