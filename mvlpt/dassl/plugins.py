@@ -14,7 +14,8 @@ from typing import Any
 
 from mvlpt.dassl.names import provide_dassl_names
 from mvlpt.dassl.options import add_options
-from mvlpt.dassl.repository import MAIN, ROOMS, Repository, repository_root
+from mvlpt.dassl.program import Program
+from mvlpt.dassl.repository import MAIN, Repository, is_program, repository_root
 from mvlpt.data.datasets import DATASET_REGISTRY
 from mvlpt.engine import TRAINER_REGISTRY, has_entry_points, load_entry_points, register_options
 from mvlpt.errors import ConfigError, MvlptError
@@ -51,15 +52,20 @@ class Plugin:
         self._loaded: dict[Path, None] = {}
         self._file_of: dict[tuple[int, str], Path] = {}  # which of the files that were named has registered it
         self._current = root
-        self._extend_cfg: Callable[[Any], None] | None = None
+        self._programs: dict[Path, Callable[[Any], None] | None] = {}
 
     @property
     def trainers(self) -> set[str]:
         """Names of the trainers that it has registered."""
         return {name for registry, name, _ in self.registered.values() if registry is TRAINER_REGISTRY}
 
-    def load(self, files: list[Path], *, whole: bool) -> None:
+    def load(self, files: list[Path], main: Path, *, whole: bool) -> None:
         """Imports files; those of a whole repository that fail are reported, and the others serve.
+
+        Args:
+            files: to import.
+            main: the program that knows their options.
+            whole: the files are all that the program imports.
 
         Raises:
             ConfigError: a file fails, or of a whole repository every one, or what ``extend_cfg`` needs.
@@ -78,19 +84,20 @@ class Plugin:
                     self.failures[file] = error
                     log.warning("%s", error)
                     self._refuse_names_of(file, error)
-            self._extend_cfg = self._extend_cfg or self.repository.extend_cfg()
+            if main not in self._programs:
+                self._programs[main] = Program(main, self.repository.scope).extend_cfg()
         if whole and len(self.failures) == len(files):
             raise next(iter(self.failures.values()))
 
     def extend_cfg(self, cfg: Any, trainer: str) -> None:
         """Adds the options of ``extend_cfg``; its defaults count where the run's trainer is the plugin's."""
-        if self._extend_cfg is None:
-            return
-        try:
-            add_options(cfg, self._extend_cfg, defaults=not trainer or trainer in self.trainers)
-        except Exception as error:
-            file = self.repository.root / MAIN
-            raise ConfigError(f"extend_cfg of {file} fails with {type(error).__name__}: {error}") from error
+        for file, extend in self._programs.items():
+            try:
+                if extend is not None:
+                    add_options(cfg, extend, defaults=not trainer or trainer in self.trainers)
+            except Exception as error:
+                name = type(error).__name__
+                raise ConfigError(f"extend_cfg of {file} fails with {name}: {error}") from error
 
     def _refuse_names_of(self, file: Path, error: ConfigError) -> None:
         """Lets what a file would have registered fail with its error, so that nothing of that name runs instead."""
@@ -149,7 +156,8 @@ def load_plugin(path: str | Path) -> None:
 
     Args:
         path: a Python file; a folder with ``train.py`` or ``trainers`` and ``datasets``, of which everything that
-            ``train.py`` imports is loaded; or that ``train.py`` itself, which means the same.
+            ``train.py`` imports is loaded; or that ``train.py`` itself, which means the same, or another program
+            beside it that has an ``extend_cfg``.
 
     Raises:
         ConfigError: nothing is there, a file fails, or it needs a package that is not installed.
@@ -160,7 +168,7 @@ def load_plugin(path: str | Path) -> None:
     if not file.is_dir() and not (file.is_file() and file.suffix == ".py"):
         raise ConfigError(f"{file} is not a Python file; a plugin's name ends in .py")
     root = repository_root(file)
-    whole = file.is_dir() or (file.name == MAIN and any((root / room).is_dir() for room in ROOMS[:2]))
+    whole = file.is_dir() or is_program(file.resolve())
     provide_dassl_names()
     from mvlpt.dassl.no_gpu import accept_gpu_calls  # torch is loaded for plugins only
 
@@ -169,10 +177,13 @@ def load_plugin(path: str | Path) -> None:
     if plugin is None:
         plugin = _plugins[root] = Plugin(root)
         register_options(str(root), plugin.extend_cfg)
-    files = plugin.repository.main_modules() if whole else [file.resolve()]
+    files = [file.resolve()]
+    main = plugin.repository.program_of(files[0]) if not whole else root / (MAIN if file.is_dir() else file.name)
+    if whole:
+        files = plugin.repository.main_modules(main)
     if not files:
         raise ConfigError(f"The plugin folder {root} holds no trainer and no data set")
-    plugin.load(files, whole=whole)
+    plugin.load(files, main, whole=whole)
 
 
 def load_installed_plugins() -> None:

@@ -1,18 +1,15 @@
-"""A plugin's repository: where its root is, which modules are its own, and what its ``train.py`` declares."""
+"""A plugin's repository: where its root is, which modules are its own, and which program stands beside them."""
 
 from __future__ import annotations
 
-import ast
-import builtins
 import importlib.util
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from mvlpt.dassl import clip
 from mvlpt.dassl.names import dassl_modules
+from mvlpt.dassl.program import Program, imported_names
 from mvlpt.dassl.scope import ImportScope
 from mvlpt.errors import ConfigError
 from mvlpt.randomness import derive_seed
@@ -47,26 +44,24 @@ class Repository:
             return self.scope.load(".".join(parts))
         return self.scope.load_file(f"plugin_{derive_seed(str(file.resolve())):x}", file)
 
-    def main_modules(self) -> list[Path]:
+    def main_modules(self, main: Path) -> list[Path]:
         """The files that a whole repository registers its trainers and data sets with.
 
-        They are those that ``train.py`` imports, or else all of ``trainers`` and ``datasets``.
+        They are those that its program ``main`` imports, or else all of ``trainers`` and ``datasets``.
         """
-        main = self.root / MAIN
         if main.is_file():
             files = [file for name in imported_names(main) if (file := self._file_of(name)) is not None]
         else:
             files = [file for room in ROOMS[:2] for file in sorted((self.root / room).glob("*.py"))]
         return list(dict.fromkeys(files))
 
-    def extend_cfg(self) -> Callable[[Any], None] | None:
-        """The function ``extend_cfg`` of ``train.py``, taken out without running the rest of that file.
-
-        Raises:
-            ConfigError: that file cannot be read, or something that the function needs fails.
-        """
+    def program_of(self, file: Path) -> Path:
+        """The program that knows a file's options: ``train.py``, or where only another one imports the file, that."""
         main = self.root / MAIN
-        return function_of(main, "extend_cfg", self.scope) if main.is_file() else None
+        if file.parent == self.root or not main.is_file() or file in self.main_modules(main):
+            return main
+        others = [other for other in sorted(self.root.glob("*.py")) if other != main and is_program(other)]
+        return next((other for other in others if file in self.main_modules(other)), main)
 
     def _file_of(self, module: str) -> Path | None:
         if not self.scope.owns(module) or module.partition(".")[0] in RESERVED:
@@ -102,6 +97,12 @@ def _is_root(folder: Path) -> bool:
     return (folder / MAIN).is_file() or any((folder / room).is_dir() for room in ROOMS[:2])
 
 
+def is_program(file: Path) -> bool:
+    """Whether a file beside ``trainers`` or ``datasets`` is the program that trains: it has an ``extend_cfg``."""
+    beside = any((file.parent / room).is_dir() for room in ROOMS[:2])
+    return beside and file.suffix == ".py" and (file.name == MAIN or Program(file).defines("extend_cfg"))
+
+
 def own_names(root: Path) -> set[str]:
     """The top-level modules and packages of a folder; a folder of Python files needs no ``__init__``."""
     names = {file.stem for file in root.glob("*.py") if file.stem.isidentifier() and file.stem != "__init__"}
@@ -109,90 +110,3 @@ def own_names(root: Path) -> set[str]:
         if folder.is_dir() and folder.name.isidentifier() and any(folder.glob("*.py")):
             names.add(folder.name)
     return names - RESERVED - set(sys.stdlib_module_names)
-
-
-def imported_names(file: Path) -> list[str]:
-    """The modules that a file imports at its top level, in order; of ``from a import b`` both ``a`` and ``a.b``."""
-    names: list[str] = []
-    for node in _parsed(file).body:
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return names
-
-
-def function_of(file: Path, name: str, scope: ImportScope) -> Callable[..., Any] | None:
-    """A function that a file defines or imports, with what it needs of the file's top level, but nothing else run.
-
-    Raises:
-        ConfigError: the file cannot be read, or something that the function needs fails.
-    """
-    space: dict[str, Any] = {"__name__": f"{file.stem}_options", "__file__": str(file)}
-    space["__builtins__"] = {**vars(builtins), "__import__": scope.import_module}
-    for node in needed_statements(_parsed(file), name):
-        try:
-            exec(compile(ast.Module([node], []), str(file), "exec"), space)
-        except (Exception, SystemExit) as error:
-            raise ConfigError(
-                f"{file}, line {node.lineno}, which {name} needs, fails with {type(error).__name__}: {error}"
-            ) from error
-    return space.get(name)
-
-
-def needed_statements(tree: ast.Module, name: str) -> list[ast.stmt]:
-    """The statements at the top level that define a name, and what these refer to, in order."""
-    definitions: dict[str, list[ast.stmt]] = {}
-    for node in tree.body:
-        for defined in _names_defined(node):
-            definitions.setdefault(defined, []).append(node)
-    if name not in definitions:
-        return []
-    wildcards = definitions.pop("*", [])  # imports that may bring any name along
-    needed, names = set(), {name}
-    while names:
-        wanted = names.pop()
-        for node in definitions.pop(wanted, () if hasattr(builtins, wanted) else wildcards):
-            needed.add(node)
-            names |= _names_read(node)
-    return [node for node in tree.body if node in needed]
-
-
-def _names_defined(statement: ast.stmt) -> set[str]:
-    """The names that a statement at the top level sets, or changes a part of."""
-    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-        return {statement.name}
-    names = _names_imported(statement)
-    for node in _all(statement, ast.Name | ast.Attribute | ast.Subscript):
-        if isinstance(node.ctx, ast.Store):
-            while isinstance(node, ast.Attribute | ast.Subscript):
-                node = node.value
-            names |= {node.id} if isinstance(node, ast.Name) else set()
-    return names
-
-
-def _names_read(statement: ast.stmt) -> set[str]:
-    """The names that a statement refers to, without the local ones of a function."""
-    names = _all(statement, ast.Name)
-    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
-    if isinstance(statement, ast.FunctionDef):
-        read -= {node.id for node in names if isinstance(node.ctx, ast.Store)}
-        read -= {node.arg for node in _all(statement, ast.arg)} | _names_imported(statement)
-        for part in (statement.args, *statement.decorator_list):  # whose names are never local
-            read |= {node.id for node in _all(part, ast.Name)}
-    return read
-
-
-def _names_imported(statement: ast.stmt) -> set[str]:
-    return {alias.asname or alias.name.partition(".")[0] for alias in _all(statement, ast.alias)}
-
-
-def _all(statement: ast.AST, kind: Any) -> list[Any]:
-    return [node for node in ast.walk(statement) if isinstance(node, kind)]
-
-
-def _parsed(file: Path) -> ast.Module:
-    try:
-        return ast.parse(file.read_bytes(), filename=str(file))  # bytes: a file may name its encoding
-    except (SyntaxError, ValueError, OSError) as error:
-        raise ConfigError(f"Cannot read {file}: {error}") from error

@@ -1,6 +1,25 @@
-"""What the ``train.py`` of a repository says of options besides declaring them."""
+"""What the ``train.py`` of a repository says of options besides declaring them, and programs of other names."""
 
-from support.dassl_repositories import write_repository
+import pytest
+import yaml
+from support.dassl_repositories import trainer_source, write_repository
+
+
+def options_of(folder):
+    return yaml.safe_load((folder / "config.yaml").read_text())
+
+
+@pytest.mark.parametrize("route", ["search.py", "trainers/search.py"])
+def test_a_program_of_another_name_knows_the_options_of_its_trainers(route, tmp_path, train):
+    root = write_repository(tmp_path / "repo", "Mine")
+    (root / "trainers" / "search.py").write_text(trainer_source("Search"))
+    text = (root / "train.py").read_text().replace("trainers.mine", "trainers.search").replace(".MINE", ".SEARCH")
+    (root / "search.py").write_text(text)
+    assert train(root / route, "Search", "Colours,", OPTIM__MAX_EPOCH=1, TRAINER__SEARCH__SIZE=5) == 2
+    assert train(root / route, "Mine", "MineColours") == 2  # it is not imported
+    names = [root / route, root / "datasets" / "colours.py"]
+    assert train(names, "Search", "MineColours", OPTIM__MAX_EPOCH=1, TRAINER__SEARCH__SIZE=5) == 0
+    assert options_of(tmp_path / "run")["TRAINER"]["SEARCH"]["SIZE"] == 5
 
 
 def test_a_plugin_may_give_our_options_values_that_only_its_code_knows(tmp_path, train, capsys):
