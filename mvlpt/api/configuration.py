@@ -12,7 +12,7 @@ from typing import Any
 
 from mvlpt.config import OPTIONS, Config, check_config, find_config, get_cfg_default, options_set_in, split_overrides
 from mvlpt.dassl import load_installed_plugins, load_plugin, offer_installed, plugin_roots
-from mvlpt.engine import CONFIG_FILE, extend_config, follow_backbone, load_shipped, unread_option
+from mvlpt.engine import CONFIG_FILE, extend_config, finish_config, follow_backbone, load_shipped, unread_option
 from mvlpt.errors import ConfigError
 
 Pathlike = str | os.PathLike[str]
@@ -65,6 +65,8 @@ def resolve_config(
             cfg.OUTPUT_DIR, cfg.VERBOSE = str(continued), True
         cfg.merge_from_list([word for pair in options.items() for word in pair], origin)
         cfg.merge_from_list(overrides, origin)
+    if not continued:  # a run that goes on has been finished before
+        finish_config(cfg, given)
     if resume is not None:
         cfg.RESUME = resume or cfg.OUTPUT_DIR
     folder_named = resume or options.get("OUTPUT_DIR") or "OUTPUT_DIR" in overrides[::2] or _names_folder(cfg)

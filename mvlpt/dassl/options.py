@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Set
 from typing import Any
 
 from yacs.config import CfgNode
 
-from mvlpt.config import Config, allow_value, get_cfg_default
+from mvlpt.config import Config, allow_value, flatten, get_cfg_default, task_names
 
 
 def add_options(cfg: CfgNode, extend: Callable[[Any], None], *, defaults: bool) -> None:
@@ -30,6 +31,32 @@ def _merge(cfg: CfgNode, extended: CfgNode, defaults: bool, section: str) -> Non
         elif key not in cfg or (defaults and cfg[key] != value):
             cfg[key] = value.clone() if isinstance(value, CfgNode) else value
             allow_value(f"{section}{key}", value)
+
+
+def change_last(cfg: CfgNode, change: Callable[[Any], None], given: Set[str]) -> list[str]:
+    """Lets a program change options after all are merged; what somebody gave for this run stays.
+
+    Args:
+        cfg: an unfrozen configuration.
+        change: ``last_changes`` of :class:`OptionsOfProgram`.
+        given: keys of the options that somebody gave.
+
+    Returns:
+        ``KEY VALUE`` of the values that the program would have put in place of given ones.
+    """
+    changed = cfg.clone()
+    name, tasks = cfg.DATASET.NAME, task_names(cfg)
+    changed.DATASET.NAME = name or (tasks[0] if len(tasks) == 1 else "")  # by which many choose
+    change(changed)
+    changed.DATASET.NAME = name
+    before, kept = dict(flatten(cfg)), []
+    for key, value in flatten(changed):
+        if key in before and before[key] != value and key in given:
+            kept.append(f"{key} {value}")
+            *sections, name = key.split(".")
+            functools.reduce(lambda node, section: node[section], sections, changed)[name] = before[key]
+    _merge(cfg, changed, True, "")
+    return kept
 
 
 def fill(cfg: CfgNode, other: CfgNode) -> None:

@@ -7,14 +7,14 @@ import logging
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mvlpt.dassl.names import provide_dassl_names
-from mvlpt.dassl.options import add_options
-from mvlpt.dassl.program import Program
+from mvlpt.dassl.options import add_options, change_last
+from mvlpt.dassl.program import OptionsOfProgram, Program
 from mvlpt.dassl.repository import MAIN, Repository, is_program, repository_root
 from mvlpt.data.datasets import DATASET_REGISTRY
 from mvlpt.engine import TRAINER_REGISTRY, has_entry_points, load_entry_points, register_options
@@ -52,7 +52,7 @@ class Plugin:
         self._loaded: dict[Path, None] = {}
         self._file_of: dict[tuple[int, str], Path] = {}  # which of the files that were named has registered it
         self._current = root
-        self._programs: dict[Path, Callable[[Any], None] | None] = {}
+        self._programs: dict[Path, OptionsOfProgram] = {}
 
     @property
     def trainers(self) -> set[str]:
@@ -85,19 +85,37 @@ class Plugin:
                     log.warning("%s", error)
                     self._refuse_names_of(file, error)
             if main not in self._programs:
-                self._programs[main] = Program(main, self.repository.scope).extend_cfg()
+                self._programs[main] = Program(main, self.repository.scope).options()
         if whole and len(self.failures) == len(files):
             raise next(iter(self.failures.values()))
 
     def extend_cfg(self, cfg: Any, trainer: str) -> None:
         """Adds the options of ``extend_cfg``; its defaults count where the run's trainer is the plugin's."""
-        for file, extend in self._programs.items():
+        for program in self._programs.values():
             try:
-                if extend is not None:
-                    add_options(cfg, extend, defaults=not trainer or trainer in self.trainers)
+                if program.extend_cfg is not None:
+                    add_options(cfg, program.extend_cfg, defaults=not trainer or trainer in self.trainers)
             except Exception as error:
                 name = type(error).__name__
-                raise ConfigError(f"extend_cfg of {file} fails with {name}: {error}") from error
+                raise ConfigError(f"extend_cfg of {program.file} fails with {name}: {error}") from error
+
+    def finish_cfg(self, cfg: Any, given: Set[str]) -> None:
+        """Lets the programs change the options of a run of one of their trainers, as they do before they freeze them.
+
+        What somebody gave for the run stays, except that no images a class means all of them, as in Dassl.
+        """
+        if cfg.TRAINER.NAME not in self.trainers:
+            return
+        if cfg.DATASET.NUM_SHOTS == 0:
+            cfg.DATASET.NUM_SHOTS = -1
+        for program in self._programs.values():
+            try:
+                kept = change_last(cfg, program.last_changes, given) if program.last_changes is not None else []
+            except Exception as error:
+                log.warning("setup_cfg of %s fails, and changes nothing: %s", program.file, error)
+                continue
+            for one in kept:
+                log.warning("%s would set %s; what is given for this run stays", program.file, one)
 
     def _refuse_names_of(self, file: Path, error: ConfigError) -> None:
         """Lets what a file would have registered fail with its error, so that nothing of that name runs instead."""
@@ -176,7 +194,7 @@ def load_plugin(path: str | Path) -> None:
     plugin = _plugins.get(root)
     if plugin is None:
         plugin = _plugins[root] = Plugin(root)
-        register_options(str(root), plugin.extend_cfg)
+        register_options(str(root), plugin.extend_cfg, plugin.finish_cfg)
     files = [file.resolve()]
     main = plugin.repository.program_of(files[0]) if not whole else root / (MAIN if file.is_dir() else file.name)
     if whole:

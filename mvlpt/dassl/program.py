@@ -1,15 +1,48 @@
-"""What the program of a repository, its ``train.py``, says of the options. Only what is asked for is run."""
+"""What the program of a repository, its ``train.py``, says of the options. Only what is asked for is run.
+
+Two of its functions have the same names in every repository that grew out of CoOp: ``extend_cfg`` declares options, and
+``setup_cfg`` calls it, merges the files and the command line, and may then change options once more.
+"""
 
 from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from mvlpt.dassl.scope import ImportScope
 from mvlpt.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+LAST = "changes_after_the_command_line"
+
+
+@dataclass(frozen=True)
+class OptionsOfProgram:
+    """What a program says of the options.
+
+    Attributes:
+        file: the program.
+        extend_cfg: its function of that name.
+        last_changes: what it does to the options once files and command line are merged, until it freezes them.
+    """
+
+    file: Path
+    extend_cfg: Callable[[Any], None] | None
+    last_changes: Callable[[Any], None] | None
+
+
+class _Arguments(SimpleNamespace):
+    """Stands in for the arguments of a command line that names none of them."""
+
+    def __getattr__(self, name: str) -> None:
+        return None
 
 
 class Program:
@@ -29,27 +62,70 @@ class Program:
         """Whether the file defines or imports a name at its top level."""
         return any(name in _names_defined(node) for node in self._tree.body)
 
-    def extend_cfg(self) -> Callable[[Any], None] | None:
-        """The function ``extend_cfg``, taken out with what it needs.
+    def options(self) -> OptionsOfProgram:
+        """What the program says of the options.
 
         Raises:
-            ConfigError: something that the function needs fails.
+            ConfigError: something that ``extend_cfg`` needs fails.
         """
-        return self._taken_out("extend_cfg")
+        return OptionsOfProgram(self.file, self._taken_out("extend_cfg"), self._last_changes())
 
-    def _taken_out(self, name: str) -> Callable[..., Any] | None:
+    def _last_changes(self) -> Callable[[Any], None] | None:
+        functions = (node for node in self._tree.body if isinstance(node, ast.FunctionDef))
+        found = next(filter(None, map(_after_merges, functions)), None)
+        try:
+            changes = self._taken_out(LAST, found) if found is not None else None
+        except ConfigError as error:
+            log.warning("What setup_cfg does after the command line is left out: %s", error)
+            changes = None
+        return None if changes is None else lambda cfg: changes(cfg, _Arguments())
+
+    def _taken_out(self, name: str, also: ast.stmt | None = None) -> Callable[..., Any] | None:
         """A function that the file defines or imports, with what it needs of the top level, but nothing else run."""
         space: dict[str, Any] = {"__name__": f"{self.file.stem}_options", "__file__": str(self.file)}
         importing = self._scope.import_module if self._scope is not None else __import__
         space["__builtins__"] = {**vars(builtins), "__import__": importing}
-        for node in needed_statements(self._tree, name):
+        tree = ast.Module([*self._tree.body, *([also] if also is not None else [])], [])
+        for node in needed_statements(tree, name):
             try:
                 exec(compile(ast.Module([node], []), str(self.file), "exec"), space)
             except (Exception, SystemExit) as error:
+                needs = name if name != LAST else "setup_cfg"
                 raise ConfigError(
-                    f"{self.file}, line {node.lineno}, which {name} needs, fails with {type(error).__name__}: {error}"
+                    f"{self.file}, line {node.lineno}, which {needs} needs, fails with {type(error).__name__}: {error}"
                 ) from error
         return space.get(name)
+
+
+def _after_merges(function: ast.FunctionDef) -> ast.FunctionDef | None:
+    """The statements of a function between the merge of its arguments' options and ``freeze()``; ``None`` without."""
+    if not function.args.args:
+        return None
+    arguments = function.args.args[0].arg
+    merges = [
+        (place, call.func.value)
+        for place, node in enumerate(function.body)
+        for call in _all(node, ast.Call)
+        if getattr(call.func, "attr", "") == "merge_from_list" and arguments in _names_in(call.args)
+    ]
+    if not merges or not isinstance(merges[-1][1], ast.Name):
+        return None
+    rest = function.body[merges[-1][0] + 1 :]
+    ends = (place for place, node in enumerate(rest) if isinstance(node, ast.Return) or _freezes(node))
+    body = rest[: next(ends, 0)]
+    if not body:
+        return None
+    made = ast.parse(f"def {LAST}({merges[-1][1].id}, {arguments}): ...").body[0]
+    made.body = body
+    return ast.copy_location(made, body[0])
+
+
+def _names_in(nodes: Sequence[ast.AST]) -> set[str]:
+    return {name.id for node in nodes for name in _all(node, ast.Name)}
+
+
+def _freezes(node: ast.AST) -> bool:
+    return any(getattr(call.func, "attr", "") == "freeze" for call in _all(node, ast.Call))
 
 
 def imported_names(file: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextvars import ContextVar
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TRAINER_REGISTRY = Registry("trainer")
 PLUGIN_GROUP = "mvlpt.plugins"
 _current: ContextVar[CfgNode | None] = ContextVar("mvlpt_config", default=None)
-_OPTIONS: dict[str, Callable[[CfgNode, str], None]] = {}
+_OPTIONS: dict[str, tuple[Callable[[CfgNode, str], None], Callable[[CfgNode, Set[str]], None] | None]] = {}
 
 
 def build_trainer(cfg: CfgNode) -> TrainerBase:
@@ -68,14 +68,31 @@ def _declared(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=PLUGIN_GROUP))
 
 
-def register_options(owner: str, extend: Callable[[CfgNode, str], None]) -> None:
+def register_options(
+    owner: str,
+    extend: Callable[[CfgNode, str], None],
+    finish: Callable[[CfgNode, Set[str]], None] | None = None,
+) -> None:
     """Adds a function that declares further options, for :func:`extend_config`.
 
     Args:
         owner: names it; a function of the same owner is replaced.
         extend: called with the configuration and the name of the run's trainer.
+        finish: called with the merged configuration and the keys that somebody gave, for :func:`finish_config`.
     """
-    _OPTIONS[owner] = extend
+    _OPTIONS[owner] = (extend, finish)
+
+
+def finish_config(cfg: CfgNode, given: Set[str]) -> None:
+    """Lets plugins change the options of their trainers' runs once files, options and overrides are merged.
+
+    Args:
+        cfg: an unfrozen configuration.
+        given: keys of the options that somebody gave for this run.
+    """
+    for _, finish in list(_OPTIONS.values()):
+        if finish is not None:
+            finish(cfg, given)
 
 
 def extend_config(cfg: CfgNode, trainer: str = "") -> None:
@@ -85,7 +102,7 @@ def extend_config(cfg: CfgNode, trainer: str = "") -> None:
         cfg: an unfrozen configuration.
         trainer: the run's trainer; another plugin's defaults for options that exist already do not count for it.
     """
-    for extend in _OPTIONS.values():
+    for extend, _ in list(_OPTIONS.values()):
         extend(cfg, trainer)
     for entry in TRAINER_REGISTRY.entries().values():
         extend_cfg = getattr(entry, "extend_cfg", None)

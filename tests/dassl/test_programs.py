@@ -1,12 +1,103 @@
-"""What the ``train.py`` of a repository says of options besides declaring them, and programs of other names."""
+"""What the ``train.py`` of a repository says of options besides ``extend_cfg``, and programs of other names."""
 
 import pytest
 import yaml
-from support.dassl_repositories import trainer_source, write_repository
+from support.dassl_repositories import DATASET, trainer_source, write_repository
+
+from mvlpt.cli import main
+
+SETUP = """
+def more(cfg):
+    if cfg.DATASET.NUM_SHOTS == 2:
+        cfg.TRAINER.MINE.WORD = "two"
+
+
+def reset_cfg(cfg, args):
+    if args.root:
+        cfg.DATASET.ROOT = args.root
+
+
+def setup_cfg(args):
+    cfg = get_cfg_default()
+    extend_cfg(cfg)
+    cfg.merge_from_file(args.config_file)
+    reset_cfg(cfg, args)
+    cfg.merge_from_list(args.opts)
+    if cfg.DATASET.NUM_SHOTS in (1, 2) and not args.of_nobody:
+        cfg.OPTIM.MAX_EPOCH = 2
+    more(cfg)
+    cfg.freeze()
+    a_package_that_nobody_has.check(cfg)
+    return cfg
+"""
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """One whose program goes on with the options after the command line, and has flags of its own."""
+    root = write_repository(tmp_path / "repo", "Mine")
+    program = root / "train.py"
+    text = program.read_text().replace("    cfg.OPTIM.LR", '    cfg.TRAINER.MINE.WORD = "none"\n    cfg.OPTIM.LR')
+    program.write_text(text[: text.index("if __name__")] + SETUP)
+    return root
 
 
 def options_of(folder):
     return yaml.safe_load((folder / "config.yaml").read_text())
+
+
+def test_what_setup_cfg_does_after_the_command_line_counts_for_the_plugins_trainers(repository, tmp_path, train):
+    assert train(repository, "Mine", "MineColours", DATASET__NUM_SHOTS=2) == 0
+    cfg = options_of(tmp_path / "run")
+    assert cfg["TRAINER"]["MINE"]["WORD"] == "two"
+    assert cfg["OPTIM"]["MAX_EPOCH"] == 3  # given for this run
+
+
+def test_what_nobody_gave_follows_setup_cfg_also_where_the_run_goes_on(repository, tmp_path, colours, capfd):
+    words = ["train", "--plugin", repository, "--trainer", "Mine", "--dataset", "MineColours", "--root", colours]
+    words += ["--shots", "2", "--output-dir", tmp_path / "run", "--quiet"]
+    words = [*map(str, words), "INPUT.SIZE", "(16,16)", "DATALOADER.NUM_WORKERS", "0"]
+    assert main(words) == 0
+    assert options_of(tmp_path / "run")["OPTIM"]["MAX_EPOCH"] == 2
+    assert "would set" not in capfd.readouterr().err
+    assert main([*words, "OPTIM.MAX_EPOCH", "1", "OUTPUT_DIR", str(tmp_path / "other")]) == 0
+    assert "would set OPTIM.MAX_EPOCH 2; what is given for this run stays" in capfd.readouterr().err
+    assert options_of(tmp_path / "other")["OPTIM"]["MAX_EPOCH"] == 1
+    again = ["train", "--plugin", str(repository), "--resume", str(tmp_path / "other")]
+    assert main(again) == 0
+    assert options_of(tmp_path / "other")["OPTIM"]["MAX_EPOCH"] == 1
+
+
+def test_a_trainer_of_ours_keeps_its_options_beside_the_plugin(repository, tmp_path, train):
+    options = {"DATASET__NUM_SHOTS": 2, "TEST__NO_TEST": True, "INPUT__SIZE": "(48, 48)", "OPTIM__MAX_EPOCH": 1}
+    words = ("--backbone", "embedded")
+    assert train(repository, "LinearProbe", "MineColours", *words, **options) == 0
+    assert options_of(tmp_path / "run")["TRAINER"]["MINE"]["WORD"] == "none"
+
+
+def test_setup_cfg_that_fails_changes_nothing_and_is_named(repository, tmp_path, train, capfd):
+    program = repository / "train.py"
+    program.write_text(program.read_text().replace("    more(cfg)", "    more(cfg.NOTHING)"))
+    assert train(repository, "Mine", "MineColours", DATASET__NUM_SHOTS=2, OPTIM__MAX_EPOCH=1) == 0
+    assert f"setup_cfg of {program} fails, and changes nothing" in capfd.readouterr().err
+    assert options_of(tmp_path / "run")["TRAINER"]["MINE"]["WORD"] == "none"
+
+
+def test_what_setup_cfg_needs_and_is_not_there_is_named_with_its_line(repository, train, capfd):
+    program = repository / "train.py"
+    program.write_text(program.read_text().replace("    more(cfg)", "    a_package_that_nobody_has.more(cfg)"))
+    assert train(repository, "Mine", "MineColours", OPTIM__MAX_EPOCH=1) == 0
+    assert f"left out: {program}, line 3, which setup_cfg needs, fails" in capfd.readouterr().err
+
+
+def test_options_by_data_set_are_merged_after_the_command_line(repository, tmp_path, train, capfd):
+    program = repository / "train.py"
+    table = 'cfg.merge_from_list(["TRAINER.MINE.WORD", "of " + cfg.DATASET.NAME, "TRAINER.MINE.SIZE", 9])'
+    program.write_text(program.read_text().replace("more(cfg)\n    cfg.freeze", f"{table}\n    cfg.freeze"))
+    assert train(repository, "Mine", "MineColours", OPTIM__MAX_EPOCH=1, TRAINER__MINE__SIZE=4) == 0
+    section = options_of(tmp_path / "run")["TRAINER"]["MINE"]
+    assert (section["WORD"], section["SIZE"]) == ("of MineColours", 4)
+    assert "would set TRAINER.MINE.SIZE 9" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("route", ["search.py", "trainers/search.py"])
@@ -31,3 +122,10 @@ def test_a_plugin_may_give_our_options_values_that_only_its_code_knows(tmp_path,
     options = {"TRAINER__COOP__CLASS_TOKEN_POSITION": "elsewhere"}
     assert train(root, "Mine", "MineColours", run="other", **options) == 2
     assert "TRAINER.COOP.CLASS_TOKEN_POSITION is 'elsewhere'" in capsys.readouterr().err
+
+
+def test_no_images_a_class_means_all_to_a_plugin_as_to_dassl(tmp_path, train):
+    file = tmp_path / "plain.py"
+    file.write_text(trainer_source("Plain") + DATASET.replace("NAME", "Colours"))
+    assert train(file, "Plain", "Colours", "--shots", "0", OPTIM__MAX_EPOCH=1) == 0
+    assert options_of(tmp_path / "run")["DATASET"]["NUM_SHOTS"] == -1
