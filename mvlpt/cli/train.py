@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mvlpt.cli.common import command_parser, exit_status, results_table, show
+from mvlpt.cli.plugin_flags import add_plugin_flags, plugin_options
 from mvlpt.cli.train_group import use_group
 from mvlpt.config import Config, task_names
 from mvlpt.errors import ConfigError
@@ -198,6 +199,7 @@ def _named_options(args: argparse.Namespace) -> dict[str, Any]:
         "RUN.LOGGER": args.logger,
         "RUN.MODE": "eval" if args.eval_only else "build" if args.no_train else "",
         "VERBOSE": False if args.quiet else None,
+        **plugin_options(args),
     }
     return {key: value for key, value in options.items() if value is not None and value != ""}
 
@@ -220,6 +222,7 @@ def _list_names(plugins: Sequence[str]) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Runs the program; returns its exit status."""
     parser = build_parser()
+    add_plugin_flags(parser, argv)
     args = parser.parse_args(argv)
     if args.list:
         _list_names(args.plugin)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mvlpt.dassl.inside import config_from_dassl, extend_cfg, join_dassl
     from mvlpt.dassl.installed import offer_installed
     from mvlpt.dassl.names import provide_dassl_names
-    from mvlpt.dassl.plugins import load_installed_plugins, load_plugin, plugin_roots
+    from mvlpt.dassl.plugins import load_installed_plugins, load_plugin, own_flags, plugin_roots
     from mvlpt.dassl.surface import LEFT_OUT, SURFACE
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "load_installed_plugins",
     "load_plugin",
     "offer_installed",
+    "own_flags",
     "plugin_roots",
     "provide_dassl_names",
 ]
@@ -42,6 +43,7 @@ __getattr__ = lazy_exports(
         "load_installed_plugins": "plugins",
         "load_plugin": "plugins",
         "offer_installed": "installed",
+        "own_flags": "plugins",
         "plugin_roots": "plugins",
         "provide_dassl_names": "names",
     },

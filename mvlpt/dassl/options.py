@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from yacs.config import CfgNode
 
 from mvlpt.config import Config, allow_value, flatten, get_cfg_default, task_names
+from mvlpt.dassl.program import Flag
 
 
 def add_options(cfg: CfgNode, extend: Callable[[Any], None], *, defaults: bool) -> None:
@@ -31,6 +32,16 @@ def _merge(cfg: CfgNode, extended: CfgNode, defaults: bool, section: str) -> Non
         elif key not in cfg or (defaults and cfg[key] != value):
             cfg[key] = value.clone() if isinstance(value, CfgNode) else value
             allow_value(f"{section}{key}", value)
+
+
+def add_flags(cfg: CfgNode, flags: Sequence[Flag]) -> None:
+    """Adds the options that only flags of a program set, with the flags' defaults."""
+    for flag in flags:
+        *sections, name = flag.key.split(".")
+        node = cfg
+        for section in sections:
+            node = node.setdefault(section, CfgNode())
+        node.setdefault(name, flag.default)
 
 
 def change_last(cfg: CfgNode, change: Callable[[Any], None], given: Set[str]) -> list[str]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mvlpt.dassl.names import provide_dassl_names
-from mvlpt.dassl.options import add_options, change_last
-from mvlpt.dassl.program import OptionsOfProgram, Program
+from mvlpt.dassl.options import add_flags, add_options, change_last
+from mvlpt.dassl.program import Flag, OptionsOfProgram, Program
 from mvlpt.dassl.repository import MAIN, Repository, is_program, repository_root
 from mvlpt.data.datasets import DATASET_REGISTRY
 from mvlpt.engine import TRAINER_REGISTRY, has_entry_points, load_entry_points, register_options
@@ -98,6 +98,7 @@ class Plugin:
             except Exception as error:
                 name = type(error).__name__
                 raise ConfigError(f"extend_cfg of {program.file} fails with {name}: {error}") from error
+            add_flags(cfg, program.flags)
 
     def finish_cfg(self, cfg: Any, given: Set[str]) -> None:
         """Lets the programs change the options of a run of one of their trainers, as they do before they freeze them.
@@ -202,6 +203,20 @@ def load_plugin(path: str | Path) -> None:
     if not files:
         raise ConfigError(f"The plugin folder {root} holds no trainer and no data set")
     plugin.load(files, main, whole=whole)
+
+
+def own_flags(path: str | Path) -> list[Flag]:
+    """The flags of a plugin's own command line that set an option; nothing of the plugin is run.
+
+    Args:
+        path: as for :func:`load_plugin`, which reports what is wrong with it.
+    """
+    try:
+        root = repository_root(Path(path))
+        main = Path(path).resolve()
+        return Program(main if is_program(main) else root / MAIN).flags()
+    except (ConfigError, OSError):
+        return []
 
 
 def load_installed_plugins() -> None:

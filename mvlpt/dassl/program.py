@@ -1,7 +1,8 @@
 """What the program of a repository, its ``train.py``, says of the options. Only what is asked for is run.
 
-Two of its functions have the same names in every repository that grew out of CoOp: ``extend_cfg`` declares options, and
-``setup_cfg`` calls it, merges the files and the command line, and may then change options once more.
+Three of its functions have the same names in every repository that grew out of CoOp: ``extend_cfg`` declares options,
+``reset_cfg`` sets those that the command line's flags are for, and ``setup_cfg`` calls both, merges the files and the
+rest of the line, and may then change options once more.
 """
 
 from __future__ import annotations
@@ -21,6 +22,24 @@ from mvlpt.errors import ConfigError
 log = logging.getLogger(__name__)
 
 LAST = "changes_after_the_command_line"
+TYPES = {"int": int, "float": float, "str": str}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag of a program's own, such as ``--device``.
+
+    Attributes:
+        name: as it is written.
+        key: the option that it sets.
+        default: the option's value without the flag.
+        keywords: of ``add_argument``, which say how many words follow the flag.
+    """
+
+    name: str
+    key: str
+    default: Any
+    keywords: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,11 +50,13 @@ class OptionsOfProgram:
         file: the program.
         extend_cfg: its function of that name.
         last_changes: what it does to the options once files and command line are merged, until it freezes them.
+        flags: of its own.
     """
 
     file: Path
     extend_cfg: Callable[[Any], None] | None
     last_changes: Callable[[Any], None] | None
+    flags: list[Flag]
 
 
 class _Arguments(SimpleNamespace):
@@ -68,7 +89,7 @@ class Program:
         Raises:
             ConfigError: something that ``extend_cfg`` needs fails.
         """
-        return OptionsOfProgram(self.file, self._taken_out("extend_cfg"), self._last_changes())
+        return OptionsOfProgram(self.file, self._taken_out("extend_cfg"), self._last_changes(), self.flags())
 
     def _last_changes(self) -> Callable[[Any], None] | None:
         functions = (node for node in self._tree.body if isinstance(node, ast.FunctionDef))
@@ -79,6 +100,18 @@ class Program:
             log.warning("What setup_cfg does after the command line is left out: %s", error)
             changes = None
         return None if changes is None else lambda cfg: changes(cfg, _Arguments())
+
+    def flags(self) -> list[Flag]:
+        """The flags of its command line that ``reset_cfg`` sets an option from."""
+        keys: dict[str, str] = {}
+        for node in self._tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name == "reset_cfg":
+                keys = _options_from_arguments(node)
+        found = []
+        for call in _all(self._tree, ast.Call):
+            flag = _flag(call, keys) if getattr(call.func, "attr", "") == "add_argument" else None
+            found += [flag] if flag is not None else []
+        return found
 
     def _taken_out(self, name: str, also: ast.stmt | None = None) -> Callable[..., Any] | None:
         """A function that the file defines or imports, with what it needs of the top level, but nothing else run."""
@@ -126,6 +159,35 @@ def _names_in(nodes: Sequence[ast.AST]) -> set[str]:
 
 def _freezes(node: ast.AST) -> bool:
     return any(getattr(call.func, "attr", "") == "freeze" for call in _all(node, ast.Call))
+
+
+def _options_from_arguments(function: ast.FunctionDef) -> dict[str, str]:
+    """The keys that ``cfg.A.B = args.name`` sets, by ``name``."""
+    if len(function.args.args) < 2:
+        return {}
+    cfg, args = (one.arg for one in function.args.args[:2])
+    found = {}
+    for node in _all(function, ast.Assign):
+        target, value = ast.unparse(node.targets[0]), ast.unparse(node.value)
+        if target.startswith(f"{cfg}.") and value.startswith(f"{args}.") and value.count(".") == 1:
+            found[value.partition(".")[2]] = target.partition(".")[2]
+    return found
+
+
+def _flag(call: ast.Call, keys: dict[str, str]) -> Flag | None:
+    words = [one.value for one in call.args if isinstance(one, ast.Constant)]
+    given = {one.arg: one.value for one in call.keywords if one.arg}
+    keywords = {name: value.value for name, value in given.items() if isinstance(value, ast.Constant)}
+    name = next((word for word in words if str(word).startswith("--")), "")
+    key = keys.get(keywords.get("dest") or name.lstrip("-").replace("-", "_"), "")
+    if not name or not key:
+        return None
+    switch = keywords.get("action") == "store_true"
+    kind = bool if switch else TYPES.get(getattr(given.get("type"), "id", "str"), str)
+    default = keywords.get("default")
+    kept = {"nargs": keywords["nargs"]} if "nargs" in keywords else {}
+    words_after = {"action": "store_const", "const": True} if switch else kept
+    return Flag(name, key, kind() if default is None else default, words_after)
 
 
 def imported_names(file: Path) -> list[str]:

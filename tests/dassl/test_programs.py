@@ -5,6 +5,8 @@ import yaml
 from support.dassl_repositories import DATASET, trainer_source, write_repository
 
 from mvlpt.cli import main
+from mvlpt.dassl import load_plugin
+from mvlpt.errors import ConfigError
 
 SETUP = """
 def more(cfg):
@@ -15,6 +17,10 @@ def more(cfg):
 def reset_cfg(cfg, args):
     if args.root:
         cfg.DATASET.ROOT = args.root
+    if args.device:
+        cfg.DEVICE = args.device
+    if args.slow:
+        cfg.TRAINER.MINE.SLOW = args.slow
 
 
 def setup_cfg(args):
@@ -29,6 +35,14 @@ def setup_cfg(args):
     cfg.freeze()
     a_package_that_nobody_has.check(cfg)
     return cfg
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--root", type=str, default="", help="path to dataset")
+    parser.add_argument("--device", type=str, default="", help="device")
+    parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--rest", type=int)
 """
 
 
@@ -100,6 +114,28 @@ def test_options_by_data_set_are_merged_after_the_command_line(repository, tmp_p
     assert "would set TRAINER.MINE.SIZE 9" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("route", ["", "train.py", "trainers/mine.py"])
+def test_flags_of_the_programs_own_set_its_options(route, repository, tmp_path, train):
+    words = ("--device", "cuda:1", "--slow")
+    assert train(repository / route, "Mine", "MineColours", *words, OPTIM__MAX_EPOCH=1) == 0
+    cfg = options_of(tmp_path / "run")
+    assert (cfg["DEVICE"], cfg["TRAINER"]["MINE"]["SLOW"]) == ("cuda:1", True)
+    assert train(repository / route, "Mine", "MineColours", run="plain", OPTIM__MAX_EPOCH=1) == 0
+    cfg = options_of(tmp_path / "plain")
+    assert (cfg["DEVICE"], cfg["TRAINER"]["MINE"]["SLOW"]) == ("", False)
+
+
+def test_the_help_names_flags_of_the_program(repository, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--plugin", str(repository), "--help"])
+    assert "sets DEVICE" in capsys.readouterr().out
+
+
+def test_a_flag_that_sets_nothing_stays_unknown(repository, train, capsys):
+    assert train(repository, "Mine", "MineColours", "--rest", "3") == 2
+    assert "has no option --rest" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("route", ["search.py", "trainers/search.py"])
 def test_a_program_of_another_name_knows_the_options_of_its_trainers(route, tmp_path, train):
     root = write_repository(tmp_path / "repo", "Mine")
@@ -129,3 +165,9 @@ def test_no_images_a_class_means_all_to_a_plugin_as_to_dassl(tmp_path, train):
     file.write_text(trainer_source("Plain") + DATASET.replace("NAME", "Colours"))
     assert train(file, "Plain", "Colours", "--shots", "0", OPTIM__MAX_EPOCH=1) == 0
     assert options_of(tmp_path / "run")["DATASET"]["NUM_SHOTS"] == -1
+
+
+def test_a_program_that_cannot_be_read_is_reported_by_the_plugin_not_by_its_flags(repository):
+    (repository / "train.py").write_text("def extend_cfg(:\n")
+    with pytest.raises(ConfigError, match="Cannot read"):
+        load_plugin(repository / "trainers" / "mine.py")
