@@ -26,6 +26,14 @@ LABELS = {
     "obstacle": "trainers/cocoop.py:177 iterates over the labels, which are None in evaluation",
     "evidence": "'NoneType' object is not iterable",
 }
+COPIES = {
+    "obstacle": "trainers/rpo.py:177 writes into the text's embeddings, which its line 174 copies only to a GPU",
+    "evidence": "backward through the graph a second time",
+}
+TEXTS = {
+    "obstacle": "trainers/protext.py:294 reads batches of texts, which only its own fork of Dassl gives",
+    "evidence": "KeyError: 'input_text'",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,10 @@ class Public:
         trains: it is no zero-shot trainer.
         obstacle: the line of its own that keeps it from running, if there is one.
         evidence: a pattern of what it then prints.
+        weights: which of :data:`support.public_runs.WEIGHTS` stand in for CLIP's.
+        files: which of :data:`support.public_files.FILES` it reads; it then runs in a folder that holds them.
+        flags: of its own program.
+        main: the program beside ``trainers`` that knows its options.
     """
 
     repository: str
@@ -51,6 +63,10 @@ class Public:
     trains: bool = True
     obstacle: str = ""
     evidence: str = ""
+    weights: str = "ViT"
+    files: str = ""
+    main: str = "train.py"
+    flags: tuple[str, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -59,7 +75,7 @@ class Public:
     @property
     def plugins(self) -> dict[str, Path]:
         """The three literal routes."""
-        return {"file": self.root / "trainers" / self.file, "folder": self.root, "train.py": self.root / "train.py"}
+        return {"file": self.root / "trainers" / self.file, "folder": self.root, "train.py": self.root / self.main}
 
 
 def prec(*sections: str) -> tuple[str, ...]:
@@ -69,6 +85,13 @@ def prec(*sections: str) -> tuple[str, ...]:
 BASE = ("DATASET.SUBSAMPLE_CLASSES", "base")  # its trainers train on base classes only
 COCOOP = "CoCoOp/vit_b16_c4_ep10_batch1.yaml"
 PROGRAD = (*prec("COOP"), "LOSS.NAME", "prograd")
+MAPLE = "MaPLe/vit_b16_c2_ep5_batch4_2ctx.yaml"
+DEPT = "DePT/vit_b16_ep10_bs4_lr35.yaml"
+ATP = ("TRAINER.ATPROMPT.USE_ATPROMPT", "True")
+WORDS = [(f"TRAINER.COOP.ATT{n}_TEXT", word) for n, word in enumerate(("energy", "size", "fur", "age", "mood"), 1)]
+WORDS = (*(word for pair in WORDS for word in pair), "TRAINER.COOP.N_CTX", "2", "DATASET.NUM_SHOTS", "4")
+DEVICE = ("--device", "cuda:0")
+LARGE = ("INPUT.SIZE", "(224,224)")
 PUBLIC = [
     Public("CoOp", "coop.py", "CoOp", "CoOp/vit_b16.yaml", prec("COOP")),
     Public("CoOp", "cocoop.py", "CoCoOp", COCOOP, prec("COCOOP")),
@@ -105,4 +128,36 @@ PUBLIC = [
         "CoCoOp/vit_b16_c4_ep10_batch1_ctxv1.yaml",
         (*prec("COCOOP"), *BASE),
     ),
+    Public(
+        "PromptKD",
+        "promptkd.py",
+        "PromptKD",
+        "PromptKD/vit_b16_c2_ep20_batch8_4+4ctx.yaml",
+        prec("PROMPTKD"),
+        files="teacher",
+    ),
+    Public("ATPrompt", "coop_atp.py", "CoOp_ATP", "CoOp/vit_b16.yaml", (*prec("COOP"), *BASE, *ATP)),
+    Public("ATPrompt", "cocoop_atp.py", "CoCoOp_ATP", COCOOP, (*prec("COCOOP"), *BASE, *ATP)),
+    Public("ATPrompt", "maple_atp.py", "MaPLe_ATP", MAPLE, (*prec("MAPLE"), *BASE, *ATP)),
+    Public("ATPrompt", "dept_atp.py", "DePT_ATP", DEPT, (*prec("COOP"), *BASE, *ATP)),
+    Public("ATPrompt", "coop_anchoropt.py", "CoOp_AnchorOPT", "CoOp/vit_b16.yaml", (*prec("COOP"), *BASE)),
+    Public("ATPrompt", "cocoop_anchoropt.py", "CoCoOp_AnchorOPT", COCOOP, (*prec("COCOOP"), *BASE)),
+    Public("ATPrompt", "maple_anchoropt.py", "MaPLe_AnchorOPT", MAPLE, (*prec("MAPLE"), *BASE), files="anchors"),
+    Public("ATPrompt", "dept_anchoropt.py", "DePT_AnchorOPT", DEPT, (*prec("COOP"), *BASE)),
+    Public("ATPrompt", "coop_pretrain_anchor.py", "CoOp_Pretrain_Anchor", "CoOp/vit_b16.yaml", (*prec("COOP"), *BASE)),
+    Public(
+        "ATPrompt",
+        "attributecompute.py",
+        "AttributeCompute",
+        "CoOp/vit_b16.yaml",
+        (*prec("COOP"), *WORDS),
+        main="train_select_attribute.py",
+    ),
+    Public("PLOT/plot-coop", "plot.py", "PLOT", "PLOT/rn50.yaml", prec("PLOT"), weights="RN50"),
+    Public("PLOT/plot-pp", "plotpp.py", "PLOTPP", "PLOTPP/vit.yaml", prec("PLOTPP"), flags=DEVICE),
+    Public("RPO", "rpo.py", "RPO", "RPO/main_K4.yaml", (*prec("RPO"), *LARGE), weights="ViT-224", **COPIES),
+    Public("RPO", "linear_prob.py", "LP", "LP/vit_b16_c4_ep10_batch1.yaml", prec("LP")),
+    Public("ProText", "protext.py", "ProText", "ProText/base2novel/oxford_pets.yaml", prec("PROTEXT"), **TEXTS),
+    Public("ProText", "zsclip_cupl.py", "ZeroshotCLIP", "ProText/base2novel/oxford_pets.yaml", trains=False),
+    Public("ProText", "zsclip_cupl.py", "ZeroshotCLIP2", "CoOp/vit_b16.yaml", trains=False),
 ]

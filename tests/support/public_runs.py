@@ -6,9 +6,10 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import open_clip
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
@@ -18,12 +19,39 @@ LAYERS = 2
 PRELOAD = ["torch", "torchvision", "open_clip", "torch.utils.tensorboard", "mvlpt.cli.train", "mvlpt.engine.run"]
 
 
-def write_weights(path: Path, size: int = 32) -> Path:
-    """Random weights in OpenAI's layout, as wide as those of ViT-B/16 and two blocks deep."""
-    state = random_state(size)
+def write_weights(path: Path, kind: str = "ViT") -> Path:
+    """Random weights in OpenAI's layout, two blocks deep.
+
+    Args:
+        path: their file.
+        kind: one of :data:`WEIGHTS`.
+    """
+    state = WEIGHTS[kind]()
     kept = {key: value for key, value in state.items() if _layer(key) < LAYERS}
     torch.save({key: value.half() for key, value in kept.items()}, path)
     return path
+
+
+def _large_embedding() -> dict[str, torch.Tensor]:
+    state = random_state(32)
+    for key in ("text_projection", "visual.proj"):
+        state[key] = torch.cat([state[key], state[key][:, :256]], dim=1)
+    return state
+
+
+def _resnet() -> dict[str, torch.Tensor]:
+    tower = open_clip.model.ModifiedResNet((1, 1, 1, 1), output_dim=512, heads=32, image_size=32, width=64)
+    text = {key: value for key, value in random_state(32).items() if not key.startswith("visual.")}
+    return {**text, **{f"visual.{key}": value for key, value in tower.state_dict().items()}}
+
+
+# By name: as wide as those of ViT-B/16, for images of 32 and 224 pixels; features of ViT-L/14's width; a ResNet.
+WEIGHTS: dict[str, Callable[[], dict[str, torch.Tensor]]] = {
+    "ViT": lambda: random_state(32),
+    "ViT-224": lambda: random_state(224),
+    "ViT-768": _large_embedding,
+    "RN50": _resnet,
+}
 
 
 def _layer(key: str) -> int:
