@@ -105,6 +105,16 @@ def test_of_equally_simple_candidates_the_steadier_is_taken():
     assert {one.candidate for one in found} == {"adapted-visual.centred-2"}
 
 
+@pytest.mark.parametrize(("deviation", "chosen"), [(8.7, "adapted-label-2"), (9.3, "adapted-visual.centred-2")])
+def test_a_hair_of_steadiness_does_not_outweigh_points(deviation, chosen):
+    """Of two within each other's error, a point less of deviation makes good for half a point of the estimate."""
+    priors = {one.name: Prior(-9.0, 0.5) for one in CANDIDATES}
+    priors["single"] = Prior(0.0, 0.0)
+    priors["adapted-visual.centred-2"] = Prior(3.0, 0.5, 10.0)
+    priors["adapted-label-2"] = Prior(2.5, 0.5, deviation)
+    assert {one.candidate for one in choose_candidates(CANDIDATES, TASKS, NOTHING, NOTHING, priors=priors)} == {chosen}
+
+
 def test_each_tasks_difference_is_shrunk_to_what_is_expected_of_it():
     """Measured exactly as expected, every task keeps its expected difference, whatever the errors."""
     expected = np.array([4.0, -2.0, 0.5])

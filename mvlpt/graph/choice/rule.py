@@ -17,6 +17,8 @@ from mvlpt.graph.choice.candidates import Candidate, PromptSource, check_candida
 from mvlpt.graph.choice.estimates import Estimates, pooled_difference
 from mvlpt.graph.choice.prior import Prior
 
+CAUTION = 0.5  # points of its estimate that a candidate pays for a point by which its gain differs between tasks
+
 
 @dataclass(frozen=True)
 class TaskChoice:
@@ -60,7 +62,7 @@ def choose_candidates(
     For every task, the candidate with the highest estimate is found, where each estimate is the pooled difference to
     the simplest candidate. The simplest candidate that is at most ``tolerance`` standard errors of their difference
     below it is chosen, if no simpler one has a higher estimate. Of equally simple ones (:attr:`Candidate.level`) that
-    near it is the one whose gain is known to differ least between tasks, else the one with the highest estimate.
+    near it is the one with the highest estimate less :data:`CAUTION` times the deviation of its gain between tasks.
     A candidate that leaves a task alone is no choice for it: its prompt is that of ``single``.
 
     Args:
@@ -141,7 +143,8 @@ def _simplest(own: Mapping[int, float], close: Set[int], levels: Sequence[int], 
     for level in sorted({levels[row] for row in own}):
         rows = sorted((row for row in own if levels[row] == level), key=lambda row: (-own[row], row))
         if rows[0] in close and own[rows[0]] >= simpler:
-            return min((row for row in rows if row in close and own[row] >= simpler), key=spreads.__getitem__)
+            near = [row for row in rows if row in close and own[row] >= simpler]
+            return max(near, key=lambda row: own[row] - CAUTION * spreads[row])
         simpler = max(simpler, own[rows[0]])
     raise AssertionError("the best is close to itself")
 
