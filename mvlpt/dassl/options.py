@@ -64,8 +64,8 @@ def change_last(cfg: CfgNode, change: Callable[[Any], None], given: Set[str]) ->
     for key, value in flatten(changed):
         if key in before and before[key] != value and key in given:
             kept.append(f"{key} {value}")
-            *sections, name = key.split(".")
-            functools.reduce(lambda node, section: node[section], sections, changed)[name] = before[key]
+            *sections, last = key.split(".")
+            functools.reduce(lambda node, section: node[section], sections, changed)[last] = before[key]
     _merge(cfg, changed, True, "")
     return kept
 
