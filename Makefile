@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 export OMP_WAIT_POLICY ?= PASSIVE
 export OMP_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Every job and many tests start a program: without compiled modules each takes half a second more.
+unexport PYTHONDONTWRITEBYTECODE
 
 SLURM := slurmctld slurmd slurm-client munge
 

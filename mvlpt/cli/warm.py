@@ -15,7 +15,8 @@ _resources: Resources | None = None  # of this process
 
 
 def run_warm(arguments: Sequence[str]) -> int:
-    """Runs ``mvlpt ARGUMENTS`` as :func:`mvlpt.cli.main` does, with what earlier calls in this process have loaded.
+    """Runs ``mvlpt ARGUMENTS`` as :func:`mvlpt.cli.main` does, with what earlier calls in this process have loaded. The
+    process computes on as many threads afterwards as before, whatever ``RUN.THREADS`` says.
 
     Args:
         arguments: the words after ``mvlpt``.
@@ -25,12 +26,13 @@ def run_warm(arguments: Sequence[str]) -> int:
     """
     global _resources
     from mvlpt.engine import Resources, shared_resources
+    from mvlpt.runtime import threads_kept
 
     first = _resources is None
     if _resources is None:
         _resources = Resources()
     try:
-        with shared_resources(_resources):
+        with shared_resources(_resources), threads_kept():
             return cli.main(list(arguments)) or 0
     finally:
         if first:  # libraries and backbones stay: without this, looking through them takes 0.1 s after every job

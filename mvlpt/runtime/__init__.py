@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mvlpt.runtime.interrupts import Interrupted, StopRequest
     from mvlpt.runtime.log import log_to_file, setup_logging
     from mvlpt.runtime.progress import FILE_VARIABLE, TrainingProgress, counting
-    from mvlpt.runtime.threads import one_thread
+    from mvlpt.runtime.threads import one_thread, threads_kept
 
 __all__ = [
     "FILE_VARIABLE",
@@ -30,6 +30,7 @@ __all__ = [
     "setup_logging",
     "short_time",
     "stderr_console",
+    "threads_kept",
 ]
 
 __getattr__ = lazy_exports(
@@ -47,5 +48,6 @@ __getattr__ = lazy_exports(
         "setup_logging": "log",
         "short_time": "epoch_table",
         "stderr_console": "console",
+        "threads_kept": "threads",
     },
 )

@@ -7,13 +7,22 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch computes on one CPU thread inside the block."""
+def threads_kept() -> Iterator[None]:
+    """What the block sets is put back after it."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes on one CPU thread inside the block."""
+    import torch
+
+    with threads_kept():
+        torch.set_num_threads(1)
+        yield

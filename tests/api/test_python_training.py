@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 import mvlpt
 from mvlpt.cli import main
 from mvlpt.engine import read_results
 from mvlpt.errors import ConfigError, DataError, MissingExtraError, MvlptError
+from mvlpt.experiment import Experiment
 from mvlpt.models import load_prompt
 
 FAST = {"OPTIM.MAX_EPOCH": 2, "RUN.TENSORBOARD": False}
@@ -138,6 +140,35 @@ def test_other_backbones_take_the_recipe_of_vit_b16_and_their_own_images(monkeyp
     assert second.INPUT.SIZE == (336, 336)
     assert first.OPTIM.LR == second.OPTIM.LR
     assert second.INPUT.TRANSFORMS == ("random_resized_crop", "random_flip", "normalize")
+
+
+@pytest.mark.parametrize("main_thread", [True, False])
+def test_an_inline_experiment_starts_no_program(main_thread, toy_tasks, monkeypatch):
+    """Its tasks are registered in this process only, so that a program would not know them."""
+    monkeypatch.setattr(subprocess, "Popen", lambda *words, **how: pytest.fail(f"started {words}"))
+    torch.set_num_threads(2)
+    experiment = Experiment(
+        tasks=("toy-warm", "toy-cold"),
+        trainers=(CONFIG,),
+        arms=("single", "all"),
+        seeds=(1,),
+        options={"OPTIM.MAX_EPOCH": 1},
+        executor={"name": "inline"},
+    )
+    done = []
+    thread = threading.Thread(
+        target=lambda: done.append(mvlpt.run_experiment(experiment, "out", verbose=False, measure=False))
+    )
+    run = thread.run if main_thread else thread.start
+    run()
+    if not main_thread:
+        thread.join()
+    assert done[0].state == "finished"
+    assert {(row["arm"], row["task"]) for row in done[0].results} == {
+        (arm, task) for arm in ("single", "all") for task in experiment.tasks
+    }
+    assert json.loads(Path("out/MVLPT-VPT/all/1shot/seed1/run.json").read_text())["command"][-1] == "1"  # RUN.THREADS
+    assert torch.get_num_threads() == 2
 
 
 def test_it_works_outside_the_main_thread_and_without_a_terminal():

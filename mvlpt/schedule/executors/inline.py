@@ -5,12 +5,21 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Sequence
+from importlib import import_module
 
 from mvlpt.errors import INTERRUPTED, MvlptError
 from mvlpt.schedule.attempts import FAILED, Attempt, AttemptResult, RunCommand
 from mvlpt.schedule.executors.registry import ExecutorSpec, register_executor
 from mvlpt.schedule.slots import Slot
 from mvlpt.schedule.worker.execution import run_attempt
+
+
+def run_here(words: Sequence[str]) -> int:
+    """Runs ``mvlpt WORDS`` in this process, as a worker of the local executor does; returns the exit status.
+
+    The commands stand above this room, which knows no more of them than their names (as in ``python -m mvlpt.cli``).
+    """
+    return import_module("mvlpt.cli.warm").run_warm(words)
 
 
 class InlineExecutor:
@@ -66,7 +75,7 @@ register_executor(
     ExecutorSpec(
         "inline",
         help="in the scheduler's own process, one job after the other, for debugging",
-        build=lambda options, run_command: InlineExecutor(run_command),
+        build=lambda options, run_command: InlineExecutor(run_command or run_here),
         prints_here=True,
     )
 )
