@@ -19,6 +19,7 @@ from support.toy import write_tasks
 from mvlpt.schedule.jobs import Job, Plan
 from mvlpt.schedule.journal import read_events, read_records
 from mvlpt.schedule.plan_file import load_plan, save_plan
+from mvlpt.schedule.run import RunOptions, run_plan
 from mvlpt.schedule.worker.processes import VARIABLE
 
 RUN_PLAN = Path(__file__).parents[1] / "support" / "run_plan.py"
@@ -254,9 +255,9 @@ def test_training_that_is_killed_ends_in_the_same_prompts(tmp_path, tasks):
     for root in roots:
         root.mkdir()
         save_plan(training_plan(root, tasks), root / "plan.json")
-    options = {"local": {"slots": 1}, "scheduler": {"retries": 3}}
-    assert start(roots[0], **options).wait(PATIENCE) == 0
+    assert run_plan(training_plan(roots[0], tasks), roots[0], RunOptions("inline")).finished == 2  # in this process
     root = roots[1]
+    options = {"local": {"slots": 1}, "scheduler": {"retries": 3}}
     scheduler = start(root, **options)
 
     def trains(job, attempt):

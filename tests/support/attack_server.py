@@ -18,6 +18,7 @@ import pkgutil
 import resource
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -73,6 +74,7 @@ def _child(asked: dict[str, Any], report: int) -> int:
     )
     os.chdir(asked["cwd"])
     os.environ.update(HOME=asked["cwd"], TMPDIR=asked["cwd"], MPLCONFIGDIR=asked["cwd"], **asked.get("env", {}))
+    tempfile.tempdir = None  # torch may have asked for the folder of temporary files when the server imported it
     room = _status_kb("VmSize") * 1024 + asked["memory_mb"] * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
     resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 2**20, 64 * 2**20))
