@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from yacs.config import CfgNode
@@ -14,20 +14,24 @@ from mvlpt.io import short_repr
 # Dassl declares this key as a flag; here it may also name a tag or a file of weights.
 LONGEST_LITERAL = 100_000  # characters; a longer string is a string
 FLAG_OR_STRING = {"MODEL.BACKBONE.PRETRAINED"}
+PLAIN = (str, int, float, tuple, list)  # most values; asking whether one is a Mapping takes much longer
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     """``{"OPTIM": {"LR": 1}}`` as ``[("OPTIM.LR", 1)]``."""
 
-    def walk(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+
+    def walk(node: Mapping[str, Any], path: str) -> None:
         for key, value in node.items():
             name = f"{path}.{key}" if path else str(key)
-            if isinstance(value, Mapping):
-                yield from walk(value, name)
+            if not isinstance(value, PLAIN) and isinstance(value, Mapping):
+                walk(value, name)
             else:
-                yield name, value
+                found.append((name, value))
 
-    return list(walk(tree, prefix))
+    walk(tree, prefix)
+    return found
 
 
 def coerce(value: Any, default: Any, key: str) -> Any:
