@@ -47,8 +47,13 @@ def check_evaluation(trainer: Any) -> None:
     if not (trains and tests):
         return
     splits = {cfg.TEST.SPLIT} | ({"val"} if selects else set())
-    loaders = {split: trainer.val_loader if split == "val" else trainer.test_loader for split in sorted(splits)}
+    loaders = {split: loader_of(trainer, split) for split in sorted(splits)}
     check_metrics(cfg, getattr(trainer.dm, "tasks", None) or (), loaders)
+
+
+def loader_of(trainer: Any, split: str) -> Any:
+    """The loader of ``val`` or ``test``; ``None`` where the split has no images."""
+    return trainer.val_loader if split == "val" else trainer.test_loader
 
 
 def check_has_images(trainer: Any, split: str) -> None:
@@ -57,7 +62,7 @@ def check_has_images(trainer: Any, split: str) -> None:
     Raises:
         ConfigError: says what to set.
     """
-    if (trainer.val_loader if split == "val" else trainer.test_loader) is None:
+    if loader_of(trainer, split) is None:
         other = "test" if split == "val" else "val"
         raise ConfigError(
             f"TEST.SPLIT is {split}, but {', '.join(task_names(trainer.cfg))} has no {split} images; set TEST.SPLIT"
@@ -68,8 +73,7 @@ def check_has_images(trainer: Any, split: str) -> None:
 def _name_untested(trainer: Any, split: str) -> None:
     """Warns of tasks that will have no score, since the split holds images of the others only."""
     tasks = getattr(trainer.dm, "tasks", None) or ()
-    loader = trainer.val_loader if split == "val" else trainer.test_loader
-    items = getattr(loader, "data_source", None) or ()
+    items = getattr(loader_of(trainer, split), "data_source", None) or ()
     if len(tasks) > 1 and items and all(isinstance(item, Datum) for item in items):
         tested = {item.domain for item in items}
         if untested := [task.name for identity, task in enumerate(tasks) if identity not in tested]:

@@ -16,7 +16,7 @@ from mvlpt.config import task_names
 from mvlpt.data import DataManager
 from mvlpt.engine.checkpoints import bring_best, find_checkpoint, load_checkpoint
 from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
-from mvlpt.engine.metric_checks import check_evaluation, check_has_images
+from mvlpt.engine.metric_checks import check_evaluation, check_has_images, loader_of
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.engine.overrides import check_options, complete_loaders, correct_device, scored_test
 from mvlpt.engine.own_state import OwnState
@@ -286,8 +286,7 @@ class SimpleTrainer(TrainerBase):
         before = self.task_scores.get(split)
         result = scored_test(self, lambda: type(self).test(self, *args, **kwargs))
         if self.task_scores.get(split) is before:
-            loader = self.val_loader if split == "val" else self.test_loader
-            images = len(getattr(loader, "dataset", ()) or ())
+            images = len(getattr(loader_of(self, split), "dataset", ()) or ())
             self.task_scores[split] = scores_of(self.evaluator, result, self._task_name(), images)
             if self.cfg.TEST.PREDICTIONS and split == "test":
                 log.warning("%s tests in a way of its own: no predictions are recorded", type(self).__name__)
@@ -303,7 +302,7 @@ class SimpleTrainer(TrainerBase):
 
     def evaluation_batches(self, split: str) -> Any:
         """The batches of a split."""
-        return self.val_loader if split == "val" else self.test_loader
+        return loader_of(self, split)
 
     # Checkpoints and resume ----------------------------------------------------------------------------------
 
