@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from mvlpt.config import OPTIONS, is_option_key, split_overrides
+from mvlpt.config import OPTIONS, could_be_root_key, is_option_key, split_overrides
 from mvlpt.errors import ConfigError, suggest
 
 ALIASES = (("--dataset", "--tasks"), ("--output-dir", "--out"))
@@ -64,7 +64,7 @@ class CommandParser(argparse.ArgumentParser):
                 taken = 0 if sign else _values_of(action, words[index:])
                 options += _joined(action, words[index : index + taken])
                 index += taken
-            elif "opts" in positional and is_option_key(word.partition("=")[0]):
+            elif "opts" in positional and self._is_key(word, words[index:]):
                 overrides.append(word)
                 if "=" not in word and index < len(words) and self._is_value(words[index]):
                     overrides.append(words[index])
@@ -74,6 +74,13 @@ class CommandParser(argparse.ArgumentParser):
             else:
                 options.append(word)
         return options, overrides
+
+    def _is_key(self, word: str, following: Sequence[str]) -> bool:
+        """Whether a word that is no value is a key: a known one, one in a section, or one at the root with a value."""
+        key, sign, _ = word.partition("=")
+        return is_option_key(key) or (
+            could_be_root_key(key) and (sign != "" or (following != [] and self._is_value(following[0])))
+        )
 
     def _is_value(self, word: str) -> bool:
         """Whether the word after a key is its value, which may begin with a minus sign."""
@@ -112,8 +119,9 @@ def _values_of(action: argparse.Action | None, words: Sequence[str]) -> int:
     """How many of the following words are values of an option."""
     following = 0
     for word in words:
-        key = word.partition("=")[0]
-        if word.startswith("--") or (following and (is_option_key(key) or key.upper() in OPTIONS)):
+        key, sign, _ = word.partition("=")
+        is_key = is_option_key(key) or key.upper() in OPTIONS or (sign != "" and could_be_root_key(key))
+        if word.startswith("--") or (following and is_key):
             break
         following += 1
     if action is None or action.nargs == 0:

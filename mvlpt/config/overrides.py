@@ -9,6 +9,7 @@ from typing import Any
 from mvlpt.config.options import OPTIONS
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.\w+)+")
+_ROOT_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 def is_option_key(word: Any) -> bool:
@@ -16,12 +17,17 @@ def is_option_key(word: Any) -> bool:
     return isinstance(word, str) and (word in OPTIONS or _KEY.fullmatch(word) is not None)
 
 
+def could_be_root_key(word: str) -> bool:
+    """Whether a word is written as a key at the root, such as a plugin may have; asked where only a key can stand."""
+    return _ROOT_KEY.fullmatch(word) is not None
+
+
 def split_overrides(words: Sequence[Any]) -> list[Any]:
     """``[KEY, VALUE, ...]`` from words of which some have the form ``KEY=VALUE``."""
     pairs: list[Any] = []
     for word in words:
         key, sign, value = word.partition("=") if isinstance(word, str) else ("", "", "")
-        if len(pairs) % 2 == 0 and sign and is_option_key(key):
+        if len(pairs) % 2 == 0 and sign and (is_option_key(key) or could_be_root_key(key)):
             pairs += [key, value]
         else:
             pairs.append(word)

@@ -24,6 +24,8 @@ MISTAKES = {
     "type": ("train --shots one", "--shots takes a whole number, not 'one'"),
     "value": ("train --dataset", "--dataset needs one value"),
     "stray word": ("train weather-plain", "'weather-plain' belongs to no option"),
+    "stray word in capitals": ("train --quiet CARS --shots 1", "'CARS' belongs to no option"),
+    "root key of nobody": ("train --dataset weather-plain --quiet DEVISE cpu", "unknown key DEVISE"),
     "small letters": ("train --dataset a optim.lr 0.1", "write keys of the configuration in capitals: OPTIM.LR"),
     "too many slots": ("schedule plan x --slots 99999999", "--slots is 99999999; give 1 to 10,000"),
     "workers of the demo": ("demo --workers -1", "--workers is -1; give 1 or more"),
@@ -62,6 +64,9 @@ def test_no_command_prints_its_usage_for_an_unknown_option(command, capsys):
         (["--dataset=a,b", "OPTIM.LR=0.1"], "a,b", ["OPTIM.LR", "0.1"]),
         (["OPTIM.LR=0.1", "SEED", "-1", "--dataset", "a"], "a", ["OPTIM.LR", "0.1", "SEED", "-1"]),
         (["--dataset", "a", "--resume", "OPTIM.LR", "1", "--quiet"], "a", ["OPTIM.LR", "1"]),
+        (["--dataset", "a", "--quiet", "DEVICE", "cpu", "ITS=2"], "a", ["DEVICE", "cpu", "ITS", "2"]),
+        (["--dataset", "a", "b", "DEVICE=cpu", "--quiet"], "a,b", ["DEVICE", "cpu"]),
+        (["--dataset", "a", "CARS", "DTD"], "a,CARS,DTD", []),
         (["--dataset", "a", "TRAINER.X=p=q", "DATASET.ROOT", "--x"], "a", ["TRAINER.X", "p=q", "DATASET.ROOT", "--x"]),
     ],
 )  # fmt: skip

@@ -125,6 +125,12 @@ def test_flags_of_the_programs_own_set_its_options(route, repository, tmp_path, 
     assert (cfg["DEVICE"], cfg["TRAINER"]["MINE"]["SLOW"]) == ("", False)
 
 
+def test_an_option_at_the_root_is_set_as_key_and_value(repository, tmp_path, train):
+    words = ("DEVICE", "cuda:1", "OPTIM.MAX_EPOCH", "1")
+    assert train(repository, "Mine", "MineColours", *words) == 0
+    assert options_of(tmp_path / "run")["DEVICE"] == "cuda:1"
+
+
 def test_the_help_names_flags_of_the_program(repository, capsys):
     with pytest.raises(SystemExit):
         main(["train", "--plugin", str(repository), "--help"])
