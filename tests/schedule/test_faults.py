@@ -160,9 +160,9 @@ def test_scheduler_and_worker_killed_together_leave_nothing_to_the_next(tmp_path
 
 @pytest.mark.parametrize("signals", [1, 2])
 def test_ctrl_c(tmp_path, signals):
-    """Once: the job saves its state. Twice: it is ended though it does not obey."""
-    obeys = "trap 'echo saved > state; exit 130' TERM; " if signals == 1 else "trap 'touch asked' TERM; "
-    script = obeys + "[ -e state ] && exit 0; touch ready; while :; do sleep 0.02; done"
+    """Once: the job saves its state. Twice: it is ended although it ignores that."""
+    trap = "trap 'echo saved > state; exit 130' TERM; " if signals == 1 else "trap 'touch asked' TERM; "
+    script = trap + "[ -e state ] && exit 0; touch ready; while :; do sleep 0.02; done"
     jobs = [Job("a", "command", "a", ("sh", "-c", script)), Job("b", "command", "b", ("true",), ("a",))]
     save_plan(Plan(jobs), tmp_path / "plan.json")
     scheduler = start(tmp_path)

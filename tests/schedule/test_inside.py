@@ -67,13 +67,13 @@ def test_every_way_out_of_a_command_is_a_status(tmp_path, error, status, reason)
 def test_a_command_inside_is_stopped_gently_and_then_by_an_exception(tmp_path):
     from mvlpt.runtime.interrupts import StopRequest
 
-    def obeys(words):
+    def stops_gently(words):
         with StopRequest() as stop:
             while not stop.requested:
                 time.sleep(0.01)
         return 130
 
-    ended = inside(tmp_path, obeys, time_limit=0.2)
+    ended = inside(tmp_path, stops_gently, time_limit=0.2)
     assert (ended.status, ended.reason) == (124, "ran over its time limit of 0.2 s")
 
     def twice(words):

@@ -273,6 +273,6 @@ def test_too_little_memory_has_a_status_of_its_own(toy_tasks, tmp_path, capsys, 
 def test_who_watches_from_outside_sees_how_far_the_run_is(toy_tasks, tmp_path, monkeypatch):
     monkeypatch.setenv("MVLPT_PROGRESS_FILE", str(tmp_path / "progress.json"))
     run_config(frozen(tmp_path / "run"))
-    told = json.loads((tmp_path / "progress.json").read_text())
-    assert told["done"] == told["total"] == 3  # one batch an epoch
-    assert told["text"].startswith("epoch 3/3 loss")
+    shown = json.loads((tmp_path / "progress.json").read_text())
+    assert shown["done"] == shown["total"] == 3  # one batch an epoch
+    assert shown["text"].startswith("epoch 3/3 loss")
