@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from yacs.config import CfgNode
 from mvlpt.config import check_config, task_names
 from mvlpt.data import Datum, TaskInfo
 from mvlpt.data.features import fingerprint_items
-from mvlpt.data.loading import deaths_explained
+from mvlpt.data.loading import EpochLoader, deaths_explained
 from mvlpt.engine.class_results import write_evaluation
 from mvlpt.engine.initial import load_weights
 from mvlpt.engine.loggers import check_loggers
@@ -84,7 +86,7 @@ def run_config(cfg: CfgNode) -> RunOutcome:
         _check_can_train(trainer)
     if cfg.RUN.MODE == "train" and trainer.get_model_names() and trainer.train_loader_x is None:
         raise DataError(_without_training_images(trainer, cfg))
-    with folder.open(cfg, _metadata(trainer)), deaths_explained():
+    with folder.open(cfg, _metadata(trainer)), _workers_ended(trainer), deaths_explained():
         keep_samples = getattr(trainer.dm, "keep_samples", None)
         if keep_samples is not None and cfg.RUN.MODE == "train" and trainer.get_model_names():
             keep_samples(folder.path / "samples")
@@ -105,6 +107,19 @@ def run_config(cfg: CfgNode) -> RunOutcome:
         if skipped:
             folder.add_metadata(skipped_images=skipped)
     return RunOutcome(rows, folder.path)
+
+
+@contextmanager
+def _workers_ended(trainer: Any) -> Iterator[None]:
+    """Ends the processes that read images: those that Python's collector finds keep it waiting for 5 s each."""
+    try:
+        yield
+    finally:
+        for holder in (trainer, trainer.dm):
+            for name in ("train_loader_x", "train_loader_u", "val_loader", "test_loader"):
+                loader = getattr(holder, name, None)
+                if isinstance(loader, EpochLoader):
+                    loader.close()
 
 
 def _without_training_images(trainer: Any, cfg: CfgNode) -> str:

@@ -1,5 +1,6 @@
 """Who follows a run: the table of epochs, and loggers by name, of which none can end the run."""
 
+import multiprocessing
 import sys
 import types
 
@@ -10,6 +11,7 @@ from support.toy import toy_config
 import mvlpt.trainers  # noqa: F401  (registers the trainers)
 from mvlpt.engine import run_config
 from mvlpt.engine.loggers import LOGGER_REGISTRY, RunLogger, check_loggers
+from mvlpt.engine.registries import build_trainer
 from mvlpt.errors import MissingExtraError, UnknownNameError
 from mvlpt.runtime import setup_logging
 
@@ -131,3 +133,14 @@ def test_too_many_workers_are_mentioned_once(toy_tasks, tmp_path, caplog, monkey
     run_config(toy_config(tmp_path / "run", DATALOADER__NUM_WORKERS=2, OPTIM__MAX_EPOCH=1))
     log = (tmp_path / "run" / "log.txt").read_text()
     assert log.count("DATALOADER.NUM_WORKERS is 2, but this process has 1 CPU core;") == 1
+
+
+def test_no_process_that_reads_images_outlives_its_run(toy_tasks, tmp_path, monkeypatch):
+    """Python's collector, which would end them at some time later, would wait for 5 seconds for each."""
+    kept = []  # as anything may keep a trainer
+    monkeypatch.setattr("mvlpt.engine.run.build_trainer", lambda cfg: kept.append(build_trainer(cfg)) or kept[0])
+    before = set(multiprocessing.active_children())
+    options = {"TRAINER__NAME": "MVLPT-VPT", "DATALOADER__NUM_WORKERS": 2, "OPTIM__MAX_EPOCH": 2}
+    run_config(toy_config(tmp_path / "run", **options))
+    assert kept[0].train_loader_x.num_workers == 2
+    assert set(multiprocessing.active_children()) <= before
