@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from mvlpt.config import OPTIONS, could_be_root_key, is_option_key, split_overrides
+from mvlpt.config import OPTIONS, could_be_key, is_option_key, split_overrides
 from mvlpt.errors import ConfigError, suggest
 
 ALIASES = (("--dataset", "--tasks"), ("--output-dir", "--out"))
@@ -78,9 +78,10 @@ class CommandParser(argparse.ArgumentParser):
     def _is_key(self, word: str, following: Sequence[str]) -> bool:
         """Whether a word that is no value is a key: a known one, one in a section, or one at the root with a value."""
         key, sign, _ = word.partition("=")
-        return is_option_key(key) or (
-            could_be_root_key(key) and (sign != "" or (following != [] and self._is_value(following[0])))
-        )
+        if is_option_key(key):
+            return True
+        has_value = sign or any(map(self._is_value, following[:1]))
+        return bool(has_value) and could_be_key(key)
 
     def _is_value(self, word: str) -> bool:
         """Whether the word after a key is its value, which may begin with a minus sign."""
@@ -120,7 +121,7 @@ def _values_of(action: argparse.Action | None, words: Sequence[str]) -> int:
     following = 0
     for word in words:
         key, sign, _ = word.partition("=")
-        is_key = is_option_key(key) or key.upper() in OPTIONS or (sign != "" and could_be_root_key(key))
+        is_key = is_option_key(key) or key.upper() in OPTIONS or (sign != "" and could_be_key(key))
         if word.startswith("--") or (following and is_key):
             break
         following += 1

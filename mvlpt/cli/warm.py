@@ -15,8 +15,9 @@ _resources: Resources | None = None  # of this process
 
 
 def run_warm(arguments: Sequence[str]) -> int:
-    """Runs ``mvlpt ARGUMENTS`` as :func:`mvlpt.cli.main` does, with what earlier calls in this process have loaded. The
-    process computes on as many threads afterwards as before, whatever ``RUN.THREADS`` says.
+    """Runs ``mvlpt ARGUMENTS`` as :func:`mvlpt.cli.main` does, with what earlier calls in this process have loaded.
+
+    The threads that ``RUN.THREADS`` sets are put back afterwards.
 
     Args:
         arguments: the words after ``mvlpt``.

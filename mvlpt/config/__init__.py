@@ -7,7 +7,7 @@ from mvlpt.config.names import is_path_like, split_names
 from mvlpt.config.nearest import suggest_key
 from mvlpt.config.node import Config
 from mvlpt.config.options import OPTIONS, Option
-from mvlpt.config.overrides import could_be_root_key, is_option_key, split_overrides
+from mvlpt.config.overrides import could_be_key, is_option_key, split_overrides
 from mvlpt.config.shipped import find_config, short_names
 from mvlpt.config.values import flatten
 
@@ -17,7 +17,7 @@ __all__ = [
     "Option",
     "allow_value",
     "check_config",
-    "could_be_root_key",
+    "could_be_key",
     "find_config",
     "flatten",
     "get_cfg_default",

@@ -8,18 +8,17 @@ from typing import Any
 
 from mvlpt.config.options import OPTIONS
 
-_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.\w+)+")
-_ROOT_KEY = re.compile(r"[A-Z][A-Z0-9_]*")
+_KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.\w+)*")
 
 
 def is_option_key(word: Any) -> bool:
     """Whether a word is written as a key of the configuration: ``OPTIM.LR``, or a key at the root, such as ``SEED``."""
-    return isinstance(word, str) and (word in OPTIONS or _KEY.fullmatch(word) is not None)
+    return isinstance(word, str) and (word in OPTIONS or ("." in word and could_be_key(word)))
 
 
-def could_be_root_key(word: str) -> bool:
-    """Whether a word is written as a key at the root, such as a plugin may have; asked where only a key can stand."""
-    return _ROOT_KEY.fullmatch(word) is not None
+def could_be_key(word: str) -> bool:
+    """As :func:`is_option_key`, but any word in capitals may be a key at the root, where plugins may have their own."""
+    return _KEY.fullmatch(word) is not None
 
 
 def split_overrides(words: Sequence[Any]) -> list[Any]:
@@ -27,7 +26,7 @@ def split_overrides(words: Sequence[Any]) -> list[Any]:
     pairs: list[Any] = []
     for word in words:
         key, sign, value = word.partition("=") if isinstance(word, str) else ("", "", "")
-        if len(pairs) % 2 == 0 and sign and (is_option_key(key) or could_be_root_key(key)):
+        if len(pairs) % 2 == 0 and sign and could_be_key(key):
             pairs += [key, value]
         else:
             pairs.append(word)

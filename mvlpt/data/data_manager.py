@@ -16,7 +16,7 @@ from mvlpt.data.datasets import build_dataset, checked_task_names
 from mvlpt.data.datum import Datum
 from mvlpt.data.loading.batches import EpochBatchSampler, TaskBatchSampler
 from mvlpt.data.loading.items import Items
-from mvlpt.data.loading.loader import EpochLoader
+from mvlpt.data.loading.loader import EpochLoader, close_loaders
 from mvlpt.data.loading.transforms import build_test_transform, build_transform
 from mvlpt.data.loading.wrapper import DatasetWrapper
 from mvlpt.data.recorded import recorded_datasets
@@ -260,9 +260,7 @@ class DataManager:
 
     def close(self) -> None:
         """Ends all worker processes."""
-        for loader in (self.train_loader_x, self.train_loader_u, self.val_loader, self.test_loader):
-            if hasattr(loader, "close"):
-                loader.close()
+        close_loaders(self)
 
     def __enter__(self) -> DataManager:
         return self

@@ -15,7 +15,7 @@ from yacs.config import CfgNode
 from mvlpt.config import check_config, task_names
 from mvlpt.data import Datum, TaskInfo
 from mvlpt.data.features import fingerprint_items
-from mvlpt.data.loading import EpochLoader, deaths_explained
+from mvlpt.data.loading import close_loaders, deaths_explained
 from mvlpt.engine.class_results import write_evaluation
 from mvlpt.engine.initial import load_weights
 from mvlpt.engine.loggers import check_loggers
@@ -115,11 +115,8 @@ def _workers_ended(trainer: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        for holder in (trainer, trainer.dm):
-            for name in ("train_loader_x", "train_loader_u", "val_loader", "test_loader"):
-                loader = getattr(holder, name, None)
-                if isinstance(loader, EpochLoader):
-                    loader.close()
+        for owner in (trainer, trainer.dm):  # a trainer may have loaders of its own
+            close_loaders(owner)
 
 
 def _without_training_images(trainer: Any, cfg: CfgNode) -> str:

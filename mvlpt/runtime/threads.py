@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def threads_kept() -> Iterator[None]:
-    """What the block sets is put back after it."""
+    """Torch computes on as many CPU threads after the block as before it."""
     import torch
 
     before = torch.get_num_threads()

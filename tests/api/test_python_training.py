@@ -156,12 +156,15 @@ def test_an_inline_experiment_starts_no_program(main_thread, toy_tasks, monkeypa
         executor={"name": "inline"},
     )
     done = []
-    thread = threading.Thread(
-        target=lambda: done.append(mvlpt.run_experiment(experiment, "out", verbose=False, measure=False))
-    )
-    run = thread.run if main_thread else thread.start
-    run()
-    if not main_thread:
+
+    def run():
+        done.append(mvlpt.run_experiment(experiment, "out", verbose=False, measure=False))
+
+    if main_thread:
+        run()
+    else:
+        thread = threading.Thread(target=run)
+        thread.start()
         thread.join()
     assert done[0].state == "finished"
     assert {(row["arm"], row["task"]) for row in done[0].results} == {

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mvlpt.data.loading.batches import EpochBatchSampler, TaskBatchSampler
     from mvlpt.data.loading.cache import ByteLRU
     from mvlpt.data.loading.items import Items, ViewIndex, collate
-    from mvlpt.data.loading.loader import EpochLoader
+    from mvlpt.data.loading.loader import EpochLoader, close_loaders
     from mvlpt.data.loading.pixels import PixelPlan
     from mvlpt.data.loading.transforms import (
         AVAI_CHOICES,
@@ -43,6 +43,7 @@ __all__ = [
     "ViewIndex",
     "build_test_transform",
     "build_transform",
+    "close_loaders",
     "collate",
     "deaths_explained",
     "is_random",
@@ -59,6 +60,7 @@ __getattr__ = lazy_exports(
         "DatasetWrapper": "wrapper",
         "EpochBatchSampler": "batches",
         "EpochLoader": "loader",
+        "close_loaders": "loader",
         "INTERPOLATION_MODES": "transforms",
         "Items": "items",
         "Pipeline": "transforms",

@@ -65,6 +65,14 @@ class ItemLoader:
         self.batch_sampler.set_epoch(epoch, start_batch)
 
 
+def close_loaders(owner: Any) -> None:
+    """Ends the worker processes of all loaders of a data manager or a trainer."""
+    for name in ("train_loader_x", "train_loader_u", "val_loader", "test_loader"):
+        loader = getattr(owner, name, None)
+        if hasattr(loader, "close"):
+            loader.close()
+
+
 class EpochLoader(ItemLoader):
     """Iterates over the batches of an epoch, as torch's ``DataLoader`` does.
 

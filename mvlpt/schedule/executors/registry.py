@@ -95,7 +95,7 @@ def make_executor(name: str, *, run_command: RunCommand | None = None, **options
     Args:
         name: one of :data:`EXECUTORS`.
         run_command: runs commands of ``mvlpt`` in the process that calls it, for executors whose processes run several
-            jobs. Without it ``inline`` runs them as the command line would, and other executors start programs.
+            jobs. Without it ``inline`` takes those of this package, and other executors start programs.
         options: the executor's own; strings are read as the option's type.
 
     Raises:
