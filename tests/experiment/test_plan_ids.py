@@ -1,10 +1,12 @@
 """Ids of jobs: hashes of what their commands ask for, and nothing else."""
 
-from support.experiments import GROUPS, TASKS, cfg_of, embedded_experiment
+import pytest
+from support.experiments import GROUPS, TASKS, VPT, cfg_of, embedded_experiment
 
 from mvlpt.engine.identity import result_affecting_options
-from mvlpt.experiment.plan import START_OPTIONS, build_plan
-from mvlpt.schedule import job_id
+from mvlpt.errors import PlanError
+from mvlpt.experiment.plan import START_OPTIONS, build_plan, check_same_folder
+from mvlpt.schedule import PLAN_FILE, job_id, save_plan
 
 ALL_ARMS = {"arms": ("single", "all", "grouped", "pair", "transfer"), "sources": TASKS[:3]}
 
@@ -49,3 +51,29 @@ def test_an_id_is_the_hash_of_what_the_command_asks_for():
             }
             start = [need for need in job.needs if plan[need].kind != "features"]
             assert job.id == job_id([job.kind, decisive, start]), job.name
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("adapted",), ("all", "adapted")),
+        (("all", "adapted"), ("adapted",)),
+        (("single", "transfer"), ("single", "all", "transfer")),
+    ],
+)
+def test_adaptations_stay_when_the_run_that_they_start_from_is_tested_too(before, after, tmp_path):
+    def planned(arms, **changes):
+        return build_plan(embedded_experiment(arms=arms, trainers=(VPT,), zero_shot="", **changes), tmp_path, GROUPS)
+
+    def adaptations(plan):
+        return {job.name: job.id for job in plan if job.kind in ("adapt", "average")}
+
+    earlier = planned(before)
+    save_plan(earlier, tmp_path / PLAN_FILE)
+    for job in earlier:
+        (tmp_path / job.name).mkdir(parents=True)
+    assert adaptations(planned(after)) == adaptations(earlier)
+    check_same_folder(planned(after), earlier, tmp_path)
+    shorter = planned(after, options={"OPTIM.MAX_EPOCH": 3})
+    with pytest.raises(PlanError, match="holds another experiment"):
+        check_same_folder(shorter, earlier, tmp_path)

@@ -148,3 +148,16 @@ def test_what_cannot_be_used_is_refused_before_anything_is_written(toy_tasks, tm
 def test_options_of_the_call_win_over_the_experiments(toy_tasks, tmp_path):
     options = RunOptions("slurm", {"jobs": 3})
     assert len(preview_experiment(toy_experiment(), tmp_path, options=options).slots) == 3
+
+
+def test_an_arm_that_comes_later_keeps_what_was_adapted(toy_tasks, tmp_path):
+    """The prompt of all was tuned without a test of its own before; a test does not change it."""
+    run(tmp_path, arms=("adapted",), adapt_from=("all",))
+    results = sorted(tmp_path.glob("**/adapted/**/results.jsonl"))
+    before = {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in results}
+    assert len(before) == 2
+    result, _ = run(tmp_path, arms=("all", "adapted"), adapt_from=("all",))
+    assert result.state == "finished"
+    scored = {(row["arm"], row["task"]) for row in result.rows}
+    assert scored == {(arm, task) for arm in ("all", "adapted") for task in ("toy-warm", "toy-cold")}
+    assert {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in results} == before

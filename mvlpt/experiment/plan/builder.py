@@ -83,6 +83,7 @@ class _Builder:
         self.configurations = Configurations(experiment)
         self.jobs: dict[str, Job] = {}
         self._starts: dict[StartPrompt, Job] = {}
+        self._other_ids: dict[StartPrompt, str] = {}
         self._earlier = EarlierJobs(root)
         self._features = FeatureJobs(self.configurations, root, cost, self.jobs, self._earlier)
 
@@ -90,16 +91,14 @@ class _Builder:
         """The job of a run, after those that tune the prompt it starts from."""
         run = with_start_share(run, self.configurations)
         start = self._start_job(run.start) if run.start is not None else None
-        labels = {"RUN.ARM": run.arm, **({"RUN.GROUP": run.group} if run.group else {})}
+        labels = _labels_as_options(run)
         cfg = self.configurations.of_run(run, labels)
         if start is None and run.kind == "train" and tuning_of(cfg).teacher:
             raise PlanError(
                 f"{run.name} cannot distil, since it starts from no prompt; set TRAINER.MVLPT.DISTILL.WEIGHT in"
                 " arm_options, for arms that adapt one: adapted, transfer"
             )
-        identity = result_affecting_options(cfg, pinned=False)  # a file that is asked for makes another job
-        identity = {key: value for key, value in identity.items() if key not in START_OPTIONS}
-        ident = self._earlier.run_id(run, identity, [start.id] if start else [])
+        ident = self._earlier.run_id(run, _identity(cfg), self._start_ids(run.start))
         if ident not in self.jobs:
             group = self._earlier.group(ident, run.group)
             labels |= {"RUN.GROUP": group} if group else {}
@@ -157,8 +156,28 @@ class _Builder:
             self._starts[start] = self._average(start, jobs) if len(jobs) > 1 else jobs[0]
         return self._starts[start]
 
+    def _start_ids(self, start: StartPrompt | None) -> list[str]:
+        """The id of the job that leaves a prompt, and the id that it would have if runs that are tested were not.
+
+        And the other way round. A test does not change a prompt, so what an earlier plan adapted from an untested run
+        stays when the experiment gets the arm of that run, or when other groups have it tested.
+        """
+        return [self._start_job(start).id, self._other_start_id(start)] if start is not None else []
+
+    def _other_start_id(self, start: StartPrompt) -> str:
+        if start not in self._other_ids:
+            ids = [self._other_id(run) for run in start.runs]
+            self._other_ids[start] = _average_id(ids) if len(ids) > 1 else ids[0]
+        return self._other_ids[start]
+
+    def _other_id(self, run: Run) -> str:
+        run = with_start_share(run, self.configurations)
+        cfg = self.configurations.of_run(run, _labels_as_options(run))
+        cfg.TEST.NO_TEST = not cfg.TEST.NO_TEST
+        return self._earlier.run_id(run, _identity(cfg), self._start_ids(run.start))
+
     def _average(self, start: StartPrompt, jobs: Sequence[Job]) -> Job:
-        ident = job_id(["average", sorted(job.id for job in jobs)])
+        ident = self._earlier.known([_average_id([job.id for job in jobs]), self._other_start_id(start)])
         name = self._earlier.name(ident, start.mean_folder)
         folders = [str(self.root / job.name) for job in jobs]
         self.jobs[ident] = Job(
@@ -189,3 +208,17 @@ class _Builder:
             outputs=("results.jsonl",),
             seconds=REPORT_SECONDS,
         )
+
+
+def _labels_as_options(run: Run) -> dict[str, Any]:
+    return {"RUN.ARM": run.arm, **({"RUN.GROUP": run.group} if run.group else {})}
+
+
+def _identity(cfg: CfgNode) -> dict[str, Any]:
+    """The options that affect a run's result, but for those that say where its prompt comes from."""
+    options = result_affecting_options(cfg, pinned=False)  # a file that is asked for makes another job
+    return {key: value for key, value in options.items() if key not in START_OPTIONS}
+
+
+def _average_id(ids: Iterable[str]) -> str:
+    return job_id(["average", sorted(ids)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +35,23 @@ class EarlierJobs:
         self._root = root
         self._jobs: dict[str, Job] = {job.id: job for job in plan_in(root) or ()}
 
-    def run_id(self, run: Run, identity: dict[str, Any], start: list[str]) -> str:
+    def run_id(self, run: Run, identity: dict[str, Any], starts: Sequence[str]) -> str:
         """The id of a run: that of the earlier plan, or else a new one.
 
         Args:
             run: whose.
             identity: the options that affect its result.
-            start: the id of the job whose prompt it starts from, if there is one.
+            starts: the ids that the job whose prompt it starts from may have, the present one first; empty if there
+                is none.
         """
-        before = {**identity, "RUN.GROUP": run.former_group} if run.former_group else identity
-        former = job_id([run.kind, before, start])
-        return former if former in self._jobs else job_id([run.kind, with_full_paths(identity), start])
+        former = {**identity, "RUN.GROUP": run.former_group} if run.former_group else identity
+        needed = [[start] for start in starts] or [[]]
+        ids = [job_id([run.kind, each, need]) for need in needed for each in (with_full_paths(identity), former)]
+        return self.known(ids)
+
+    def known(self, ids: Sequence[str]) -> str:
+        """The first id that the earlier plan has, or else the first."""
+        return next((ident for ident in ids if ident in self._jobs), ids[0])
 
     def name(self, ident: str, name: str) -> str:
         """The name of a job: that of the earlier plan where its folder is there, or else the given one."""
