@@ -63,4 +63,4 @@ def markdown(rows: Sequence[Row]) -> str:
 
 def _cell(known: Known) -> str:
     little, well, spread = known
-    return f"{little:+.1f} ± {spread:.1f}, {round(well, 1) + 0.0:+.1f}"
+    return f"{round(little, 1) + 0.0:+.1f} ± {spread:.1f}, {round(well, 1) + 0.0:+.1f}"

@@ -157,10 +157,10 @@ class _Builder:
         return self._starts[start]
 
     def _start_ids(self, start: StartPrompt | None) -> list[str]:
-        """The id of the job that leaves a prompt, and the id that it would have if runs that are tested were not.
+        """The id of the job that leaves a prompt, and its id if runs with a test had none, and the others had one.
 
-        And the other way round. A test does not change a prompt, so what an earlier plan adapted from an untested run
-        stays when the experiment gets the arm of that run, or when other groups have it tested.
+        A test does not change a prompt, so adaptations of an earlier plan stay when the experiment gets the arm of the
+        run that they start from, or loses it.
         """
         return [self._start_job(start).id, self._other_start_id(start)] if start is not None else []
 
@@ -171,6 +171,7 @@ class _Builder:
         return self._other_ids[start]
 
     def _other_id(self, run: Run) -> str:
+        """The id of a run with ``TEST.NO_TEST`` the other way round."""
         run = with_start_share(run, self.configurations)
         cfg = self.configurations.of_run(run, _labels_as_options(run))
         cfg.TEST.NO_TEST = not cfg.TEST.NO_TEST
