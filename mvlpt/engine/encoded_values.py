@@ -32,7 +32,8 @@ def encode(value: Any) -> Any:
     """A value as tensors and plain containers, with its kind."""
     match value:
         case torch.Tensor():
-            return ["tensor", value.detach().cpu().clone()]
+            kept = value.detach().cpu().clone()
+            return ["tensor", kept] if value.device.type == "cpu" else ["tensor", kept, value.device.type]
         case np.generic():
             return ["scalar", value.item()]
         case bool() | int() | float() | str() | bytes() | None:
@@ -57,10 +58,15 @@ def encode(value: Any) -> Any:
 
 
 def decode(saved: list[Any], device: torch.device | None = None) -> Any:
-    """The value that :func:`encode` was given; generators and other objects as their state."""
+    """The value that :func:`encode` was given; generators and other objects as their state.
+
+    Args:
+        saved: what was returned.
+        device: where tensors go that lay on a GPU.
+    """
     kind, content = saved[0], saved[1]
     if kind == "tensor":
-        return content if device is None else content.to(device)
+        return content if device is None or len(saved) == 2 else content.to(device)
     if kind == "array":
         return content.numpy().astype(saved[2])
     if kind == "dict":

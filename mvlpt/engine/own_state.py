@@ -74,7 +74,7 @@ class OwnState:
                 if not isinstance(owner, nn.Module) and not _holds_values(owner):
                     break
             else:
-                _put(owner, path[-1], value)
+                _put(owner, path[-1], value, getattr(self._trainer, "device", None))
 
     def _values(self) -> Iterator[tuple[Path, Any]]:
         trainer = self._trainer
@@ -167,12 +167,14 @@ def _is_plugin_object(value: Any) -> bool:
 
 
 @torch.no_grad()
-def _put(owner: Any, step: str | int, saved: list[Any]) -> None:
+def _put(owner: Any, step: str | int, saved: list[Any], device: torch.device | None) -> None:
     kind, now = saved[0], _get(owner, step)
     if kind in ("random", "numpy random", "numpy generator", "torch generator", "state"):
         _put_state(now, kind, decode(saved))
         return
-    value = decode(saved, getattr(now, "device", None) if isinstance(now, torch.Tensor) else None)
+    value = decode(saved, device)
+    if isinstance(now, torch.Tensor) and isinstance(value, torch.Tensor):
+        value = value.to(now.device)
     if isinstance(now, torch.Tensor) and isinstance(value, torch.Tensor) and now.shape == value.shape:
         now.copy_(value)
     elif isinstance(now, dict) and isinstance(value, dict):

@@ -35,6 +35,16 @@ def test_what_changed_is_collected_and_restored():
     assert (other.average.sum, other.average.count) == (3.0, 1)
 
 
+def test_what_lay_on_a_gpu_comes_back_to_the_trainers_device():
+    """In containers, whose tensors of now may be others, or none; ``meta`` stands for a device that is not the CPU."""
+    trainer = bare_trainer()
+    trainer.device, trainer.sums = torch.device("meta"), {}
+    on_gpu, on_cpu = ["tensor", torch.ones(2), "cuda"], encode(torch.ones(2))
+    OwnState(trainer).restore([[["sums"], ["dict", [["a", on_gpu], ["b", on_cpu], ["c", ["list", [on_gpu]]]]]]])
+    assert trainer.sums["a"].device.type == trainer.sums["c"][0].device.type == "meta"
+    assert trainer.sums["b"].tolist() == [1, 1]
+
+
 class Ramp:
     """An object that is called, counts, and knows its trainer."""
 
