@@ -1,13 +1,16 @@
-"""What the benchmarks of training steps share: class names, clocks and peaks of memory."""
+"""What the benchmarks of training steps share: class names, clocks, peaks of memory, counts of operations."""
 
 from __future__ import annotations
 
 import random
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+
+from mvlpt.models import PromptedCLIP
 
 WORDS = [
     *("cat", "dog", "red", "sports", "car", "airbus", "boeing", "leopard", "golden", "retriever", "forest", "annual"),
@@ -54,3 +57,25 @@ def resident_peak() -> int:
     """Linux's high-water mark of this process in bytes."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024
+
+
+def flops(call: Callable, model: PromptedCLIP) -> int:
+    """Floating-point operations of the matrix products of a call, whose kernels are launched one by one to be seen."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    recorded = [tower.replays for tower in (model.text_tower, model.image_tower) if tower.replays is not None]
+    for replays in recorded:
+        replays.enabled = False
+    with FlopCounterMode(display=False) as counter:
+        call()
+    for replays in recorded:
+        replays.enabled = True
+    return counter.get_total_flops()
+
+
+def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Floating-point operations per second of a large matrix product."""
+    size = 8192 if device.type == "cuda" else 1024
+    a = torch.randn(size, size, device=device, dtype=dtype)
+    times = [timed(lambda: a @ a, device) for _ in range(8)]
+    return 2 * size**3 / statistics.median(times[2:])

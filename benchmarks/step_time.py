@@ -3,6 +3,7 @@
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/step_time.py            # the table of the README
     python benchmarks/step_time.py --quick                                                # a minute, small sizes
     python benchmarks/step_time.py --device cuda --precision bf16 --arch ViT-B-16
+    python benchmarks/step_time.py --device cuda --precision bf16 --arch ViT-B-16 --no-graphs    # kernel by kernel
 
 Random weights. Both sides share one backbone's weights and one prompt and alternate in one run; medians; ratio is
 reference / ours. An evaluation pass is taken as its number of batches x one batch, plus what is done once per pass.
@@ -32,9 +33,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch  # noqa: E402 - after the threads' policy
 from torch.nn import functional as F  # noqa: E402
 
-from benchmarks.measuring import class_names, peak_bytes, timed  # noqa: E402
+from benchmarks.measuring import class_names, flops, matmul_rate, peak_bytes, timed  # noqa: E402
 from benchmarks.reference import ReferenceCLIP  # noqa: E402
-from mvlpt.models import build_prompted_clip, load_backbone  # noqa: E402
+from mvlpt.models import ComputeOptimisations, PromptedCLIP, build_prompted_clip, load_backbone  # noqa: E402
 
 THRESHOLDS = {
     "coop": (3, 6),
@@ -57,17 +58,33 @@ class Setup:
     rounds: int
     eval_images: int
     eval_batch: int
+    graphs: bool = True
+
+    @property
+    def warm_up(self) -> int:
+        """Steps after which ours is as fast as it gets: on a GPU its passes are recorded meanwhile."""
+        return 1 if self.device.type == "cpu" else 4
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the matrices."""
+        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.precision]
 
     def backbone(self, precision: str):
         """A backbone with the same random weights every time."""
         torch.manual_seed(0)
         return load_backbone(self.arch, None, precision=precision, device=self.device)
 
+    def model(self, backbone, names: list[str], method: str, **options):
+        """Ours, ready for training."""
+        optimisations = ComputeOptimisations(replay=self.graphs)
+        return build_prompted_clip(backbone, names, method, seed=1, optimisations=optimisations, **options).train()
+
     def autocast(self):
         """The reference's precision."""
         if self.precision == "fp32":
             return contextlib.nullcontext()
-        return torch.autocast(self.device.type, {"bf16": torch.bfloat16, "fp16": torch.float16}[self.precision])
+        return torch.autocast(self.device.type, self.dtype)
 
 
 def main() -> None:
@@ -81,6 +98,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", default="", help="only these rows, comma separated")
+    parser.add_argument("--no-graphs", action="store_true", help="ours launches each kernel by itself, on a GPU too")
     parser.add_argument("--quick", action="store_true", help="few classes, small batch, one round")
     parser.add_argument("--out", default="", help="also write the table to this file")
     parser.add_argument("--memory-of", default="", help=argparse.SUPPRESS)
@@ -88,7 +106,9 @@ def main() -> None:
     logging.disable(logging.WARNING)
     torch.set_num_threads(args.threads)
     classes = [int(count) for count in args.classes.split(",")]
-    setup = Setup(args.arch, torch.device(args.device), args.precision, args.batch, args.rounds, 1000, 100)
+    setup = Setup(
+        args.arch, torch.device(args.device), args.precision, args.batch, args.rounds, 1000, 100, not args.no_graphs
+    )
     if args.quick:
         setup.batch, setup.rounds, setup.eval_images, setup.eval_batch, classes = 4, 1, 16, 4, [20]
     if args.memory_of:
@@ -112,14 +132,16 @@ def run(setup: Setup, classes: list[int], args: argparse.Namespace) -> tuple[lis
     wanted = set(filter(None, args.rows.split(",")))
     say(
         f"{setup.arch}, batch {setup.batch}, {setup.precision}, {setup.device}, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads, {setup.rounds} rounds" + (", quick" if args.quick else "")
+        f"{torch.get_num_threads()} threads, {setup.rounds} rounds"
+        + (", without CUDA graphs" if setup.device.type == "cuda" and not setup.graphs else "")
+        + (", quick" if args.quick else "")
     )
     say(
         f"{'row':<20}{'classes':>8}{'reference s':>14}{'ours s':>10}{'ratio':>8}{'asked':>7}"
         f"{'images/s':>11}{'share':>7}"
     )
     result: dict = {"arch": setup.arch, "device": str(setup.device), "precision": setup.precision, "ratios": {}}
-    rate = matmul_rate(setup)
+    rate = matmul_rate(setup.device, setup.dtype)
     for count in classes:
         for reference, rows in contests(setup, count, wanted):
             slow, times = alternate(reference, [row.ours for row in rows], setup)
@@ -127,7 +149,7 @@ def run(setup: Setup, classes: list[int], args: argparse.Namespace) -> tuple[lis
                 asked = (
                     "" if args.quick or count not in (100, 500) else THRESHOLDS.get(row.name, ("", ""))[count == 500]
                 )
-                share = f"{flops(row.ours) / fast / rate:.0%}" if row.whole else ""
+                share = f"{flops(row.ours, row.model) / fast / rate:.0%}" if row.whole else ""
                 say(
                     f"{row.name:<20}{count:>8}{slow:>14.3f}{fast:>10.3f}{slow / fast:>8.2f}{asked:>7}"
                     f"{row.images / fast:>11.1f}{share:>7}"
@@ -153,6 +175,7 @@ class Row:
     name: str
     ours: Callable
     images: int
+    model: PromptedCLIP
     whole: bool = True
 
 
@@ -170,15 +193,15 @@ def contests(setup: Setup, count: int, wanted: set[str]) -> Iterator[tuple[Calla
         "upt_middle": ("upt", {"n_ctx": 4, "class_token_position": "middle"}),
     }
     for name, (method, options) in cases.items():
-        ours = build_prompted_clip(own, names, method, seed=1, **options).train()
+        ours = setup.model(own, names, method, **options)
         reference = reference_of(shared, ours, names, options.get("class_token_position", "end"))
         slow = training_step(partial(reference, images), labels, ours, setup.autocast)
-        rows = [Row(name, training_step(partial(ours, images), labels, ours), setup.batch)]
+        rows = [Row(name, training_step(partial(ours, images), labels, ours), setup.batch, ours)]
         if method == "coop":
             with torch.no_grad():
                 kept = partial(ours.forward_features, ours.image_features(images))
             cached = name.replace("coop", "coop_cached")
-            rows.append(Row(cached, training_step(kept, labels, ours), setup.batch))
+            rows.append(Row(cached, training_step(kept, labels, ours), setup.batch, ours))
         rows = [row for row in rows if not wanted or row.name in wanted]
         if rows:
             yield slow, rows
@@ -216,7 +239,8 @@ def evaluation(setup: Setup, ours, reference) -> tuple[Callable, list[Row]]:
         for _ in range(batches):
             ours.logits(kept, features)
 
-    rows = [Row("eval_first", first, setup.eval_images, whole=False), Row("eval_later", later, setup.eval_images)]
+    rows = [Row("eval_first", first, setup.eval_images, ours, whole=False)]
+    rows.append(Row("eval_later", later, setup.eval_images, ours))
     return slow, rows
 
 
@@ -239,9 +263,9 @@ def training_step(forward: Callable, labels, prompted, context: Callable = conte
 
 
 def alternate(reference: Callable, ours: list[Callable], setup: Setup) -> tuple[float, list[float]]:
-    """Median seconds of the reference and of each call of ours, in turn; ours once more often, to warm up."""
+    """Median seconds of the reference and of each call of ours, in turn; ours more often, to warm up."""
     slow, fast = [], [[] for _ in ours]
-    for call in ours:
+    for call in ours * setup.warm_up:
         call()
     if setup.device.type == "cuda":
         reference()
@@ -252,34 +276,17 @@ def alternate(reference: Callable, ours: list[Callable], setup: Setup) -> tuple[
     return statistics.median(slow), [statistics.median(times) for times in fast]
 
 
-def flops(call: Callable) -> int:
-    """Floating-point operations of the matrix products of a call."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        call()
-    return counter.get_total_flops()
-
-
-def matmul_rate(setup: Setup) -> float:
-    """Floating-point operations per second of a large matrix product."""
-    size = 8192 if setup.device.type == "cuda" else 1024
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[setup.precision]
-    a = torch.randn(size, size, device=setup.device, dtype=dtype)
-    times = [timed(lambda: a @ a, setup.device) for _ in range(8)]
-    return 2 * size**3 / statistics.median(times[2:])
-
-
 def measure_memory(setup: Setup, side: str, count: int) -> int:
     """Peak bytes that one CoOp step adds to the process (on a GPU: to the allocator)."""
     names = class_names(count)
     backbone = setup.backbone("fp32" if side == "reference" else setup.precision)
-    ours = build_prompted_clip(backbone, names, "coop", seed=1, n_ctx=16).train()
+    ours = setup.model(backbone, names, "coop", n_ctx=16)
     reference = reference_of(backbone, ours, names, "end")
     images = torch.randn(setup.batch, 3, *backbone.image_size, device=setup.device)
     labels = torch.arange(setup.batch, device=setup.device) % count
     forward, context = (reference, setup.autocast) if side == "reference" else (ours, contextlib.nullcontext)
-    return peak_bytes(training_step(lambda: forward(images), labels, ours, context), setup.device)
+    step = training_step(lambda: forward(images), labels, ours, context)
+    return peak_bytes(lambda: [step() for _ in range(setup.warm_up)], setup.device)
 
 
 def memory_in_process(args: argparse.Namespace, side: str, count: int) -> int:

@@ -15,7 +15,15 @@ from mvlpt.config import task_names
 from mvlpt.engine import origin_of
 from mvlpt.engine.optim import EpochSchedule, build_lr_scheduler, build_optimizer
 from mvlpt.errors import ConfigError, PromptError, TrainingError
-from mvlpt.models import TEXT_CHUNK, Outputs, build_prompted_clip, hidden_options, load_prompt_state, save_prompt
+from mvlpt.models import (
+    TEXT_CHUNK,
+    ComputeOptimisations,
+    Outputs,
+    build_prompted_clip,
+    hidden_options,
+    load_prompt_state,
+    save_prompt,
+)
 from mvlpt.models.prompts import PromptMethod, prompt_method
 from mvlpt.randomness import derive_seed
 from mvlpt.trainers.distillation import Distillation, check_distillation, distils
@@ -100,6 +108,7 @@ class PromptTrainer(PseudoLabelTrainer):
             task_ranges=[(task.start, task.stop) for task in self.dm.tasks],
             label_space="per_task" if cfg.DATASET.MULTITASK_LABEL_PERTASK else "joint",
             legacy=cfg.TRAINER.LEGACY,
+            optimisations=ComputeOptimisations(replay=cfg.TRAINER.CUDA_GRAPHS),
             seed=derive_seed("prompt", method, cfg.SEED),
             private_rank=self.private_rank(cfg),
             task_names=[task.name for task in self.dm.tasks],
@@ -230,6 +239,12 @@ class PromptTrainer(PseudoLabelTrainer):
             return
         self.scaler.step(self.optim)
         self.scaler.update()
+
+    def set_model_mode(self, mode: str = "train", names: Any = None) -> None:
+        """As Dassl's; before a test the memory of recorded training passes becomes free for it."""
+        super().set_model_mode(mode, names)
+        if mode != "train":
+            self.model.release()
 
     def model_inference(self, input: TaskInput) -> torch.Tensor:
         """Scores (B, K) over the union of classes."""

@@ -19,6 +19,7 @@ from mvlpt.models.label_space import LabelSpace
 from mvlpt.models.optimisations import ComputeOptimisations
 from mvlpt.models.prompts import PromptLearner, PromptMethod, Prompts
 from mvlpt.models.towers.image import ImageTower
+from mvlpt.models.towers.replay import autocast_dtype
 from mvlpt.models.towers.text import TextTower
 from mvlpt.models.towers.text_layout import TextLayout
 
@@ -88,7 +89,15 @@ class PromptedCLIP(nn.Module):
         """Sets the prompt learner's mode; the backbone stays in eval mode."""
         super().train(mode)
         self.clip.eval()
+        if not mode:
+            self.release()
         return self
+
+    def release(self) -> None:
+        """Gives back the GPU memory that recorded training passes hold; the next step records them again."""
+        for tower in (self.text_tower, self.image_tower):
+            if tower.replays is not None:
+                tower.replays.release()
 
     def frozen_copy(self) -> PromptedCLIP:
         """The same backbone with a copy of the prompt as it is now, in eval mode, that is not trained."""
@@ -160,7 +169,7 @@ class PromptedCLIP(nn.Module):
                 prompts = self.prompt_learner()
             return self._encode_text(prompts if self.trains_text else None, classes)
         parameters = list(self.prompt_learner.parameters()) if self.trains_text else []
-        state = (self.backbone.device, self.backbone.text_dtype, _autocast_dtype(self.backbone.device))
+        state = (self.backbone.device, self.backbone.text_dtype, autocast_dtype(self.backbone.device))
         if self._kept is None or self._kept[0] != state or not _equal(self._kept[1], parameters):
             # never an inference tensor: a later training step may save it for its backward pass
             with torch.inference_mode(False), torch.no_grad():
@@ -272,10 +281,6 @@ class PromptedCLIP(nn.Module):
 def unit(features: Tensor) -> Tensor:
     """Features of length one, in fp32 or better whatever the towers computed in."""
     return F.normalize(features.to(torch.promote_types(features.dtype, torch.float32)), dim=-1)
-
-
-def _autocast_dtype(device: torch.device) -> torch.dtype | None:
-    return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None
 
 
 def _equal(kept: list[Tensor], parameters: list[nn.Parameter]) -> bool:

@@ -44,18 +44,20 @@ def test_blocks_of_an_unknown_kind_run_whole():
 
 
 @pytest.mark.parametrize(
-    ("device", "classes", "chunk_tokens", "shared"),
+    ("launching", "classes", "chunk_tokens", "shared"),
     [
         ("cpu", 2, 8192, 17),
+        ("replayed", 20, 8192, 0),
+        ("replayed", 100, 8192, 17),
         ("cuda", 100, 8192, 0),  # 1,683 tokens saved: less than twelve blocks more to launch
         ("cuda", 1000, 100_000, 17),
         ("cuda", 100, 1000, 17),  # copies would not fit into one batch, and would be computed twice
     ],
 )
-def test_few_classes_run_their_own_copies_of_shared_tokens_on_a_gpu(device, classes, chunk_tokens, shared):
+def test_few_classes_run_their_own_copies_of_shared_tokens_on_a_gpu(launching, classes, chunk_tokens, shared):
     names = ["cat", "dog"] * (classes // 2)
     layout = prompt_layout(tiny_backbone().tokenizer, names, n_ctx=16, position="end", context_length=77)
-    assert shared_prefix(layout, range(classes), chunk_tokens, device) == shared
+    assert shared_prefix(layout, range(classes), chunk_tokens, launching) == shared
 
 
 def work(optimisations: ComputeOptimisations, kind: str, **more) -> int:

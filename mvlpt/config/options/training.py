@@ -63,6 +63,13 @@ add(
 add("ACT_CKPT", 1, "> 1: recompute activations of the text tower in this many chunks of classes, which saves memory")
 add("LEGACY", False, "repeat the errors of the paper's code that docs/models.md lists", ours=True)
 add("COMPILE", False, "compile the model with torch.compile", ours=True)
+add(
+    "CUDA_GRAPHS",
+    True,
+    "on a GPU, launch each training pass of a tower as one CUDA graph",
+    affects_results=False,
+    ours=True,
+)
 add("COOP.N_CTX", 16, "contexts of the text prompt", minimum=1)
 add("COOP.CSC", False, "contexts of its own for each class")
 add("COOP.CTX_INIT", "", "words whose embeddings the contexts start from; there are then as many contexts as words")

@@ -20,6 +20,7 @@ from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.optimisations import ComputeOptimisations
 from mvlpt.models.towers import transformer_steps
 from mvlpt.models.towers.changes import TowerChange, changed_blocks, changed_norm
+from mvlpt.models.towers.replay import Replays, can_replay
 
 
 class ImageTower:
@@ -36,6 +37,7 @@ class ImageTower:
         self._can_step = backbone.can_step_images and all(
             transformer_steps.is_standard(block) for block in self._blocks
         )
+        self.replays = Replays.of(backbone.model) if self._can_step and optimisations.replay else None
 
     @property
     def _blocks(self) -> nn.ModuleList:
@@ -74,6 +76,22 @@ class ImageTower:
         plain = change is None and not (self._can_step and self.optimisations.image_last_query)
         if first is None and plain:
             return self.backbone.encode_image(images)
+        images = images.to(self.backbone.device, self.backbone.image_dtype)
+        inputs = [images, *(part for part in (first, deep) if part is not None)]
+        if self.replays is not None and change is None and not dropout and can_replay(images.device, inputs):
+            key = (self.backbone.image_dtype, deep is None)
+            return self.replays(key, self._features, *inputs)
+        return self._features(images, first, deep, dropout, change)
+
+    def _features(
+        self,
+        images: Tensor,
+        first: Tensor | None = None,
+        deep: Tensor | None = None,
+        dropout: float = 0.0,
+        change: TowerChange | None = None,
+    ) -> Tensor:
+        """As :meth:`encode`, of pixels in the tower's number type."""
         blocks = changed_blocks(self._blocks, change)
         x = self._patches(images, change)
         if first is None:
@@ -83,9 +101,9 @@ class ImageTower:
             return self._head(self._run_tokens(_insert(x, prompts), blocks), change)
         return self._head(self._run_deep(x, prompts, deep.to(x.dtype), dropout, blocks), change)
 
-    def _patches(self, images: Tensor, change: TowerChange | None) -> Tensor:
+    def _patches(self, pixels: Tensor, change: TowerChange | None) -> Tensor:
         """Class token and patches, ready for the first block: (B, N, D)."""
-        visual, pixels = self.backbone.visual, images.to(self.backbone.device, self.backbone.image_dtype)
+        visual = self.backbone.visual
         if change is None or change.first_norm is None:
             return visual._embeds(pixels)
         replaced = visual.ln_pre.register_forward_hook(  # for this pass only

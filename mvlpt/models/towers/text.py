@@ -22,6 +22,7 @@ from mvlpt.models.backbone.backbone import Backbone
 from mvlpt.models.optimisations import ComputeOptimisations
 from mvlpt.models.towers import transformer_steps
 from mvlpt.models.towers.changes import TowerChange, changed_blocks, changed_norm
+from mvlpt.models.towers.replay import Replays, can_replay
 from mvlpt.models.towers.text_layout import TextLayout
 from mvlpt.models.towers.text_plan import Chunk, TextPlan, make_plan
 
@@ -62,6 +63,7 @@ class TextTower:
         wants_steps = optimisations.text_prefix or optimisations.text_last_query or optimisations.fused_gelu
         self._standard = all(transformer_steps.is_standard(block) for block in self._blocks)
         self._steps = self._standard and wants_steps
+        self.replays = Replays.of(backbone.model) if self._steps and optimisations.replay else None
         # whole blocks take no shared keys: without steps every prompt runs from its start token
         self._plan_optimisations = (
             optimisations if self._steps else ComputeOptimisations(**{**vars(optimisations), "text_prefix": False})
@@ -104,16 +106,40 @@ class TextTower:
                 f"The weights of backbone '{self.backbone.name}' cannot be tuned: its text tower has blocks of another"
                 " kind than open_clip's"
             )
-        dropout = change is not None and change.dropout
-        plan = self._plan(layout, classes, own_prefix=dropout)
+        inputs = {"contexts": contexts, "deep": deep, "offsets": offsets}
+        inputs = {name: tensor for name, tensor in inputs.items() if tensor is not None}
+        replayed = (
+            self.replays is not None
+            and change is None
+            and copies == 1
+            and can_replay(self.backbone.device, inputs.values())
+        )
+        plan = self._plan(layout, classes, own_prefix=change is not None and change.dropout, replayed=replayed)
+        trained = change is not None or any(tensor.requires_grad for tensor in inputs.values())
+        again = self.optimisations.text_chunks and copies * plan.tokens > self.chunk_tokens
+        if replayed and not again:
+            key = (plan, tuple(inputs), self.backbone.text_dtype)
+            return self.replays(
+                key, lambda *tensors: self._features(plan, **dict(zip(inputs, tensors, strict=True))), *inputs.values()
+            )
+        return self._features(plan, **inputs, change=change, recomputed=trained and again and torch.is_grad_enabled())
+
+    def _features(
+        self,
+        plan: TextPlan,
+        contexts: Tensor | None = None,
+        deep: Tensor | None = None,
+        offsets: Tensor | None = None,
+        change: TowerChange | None = None,
+        recomputed: bool = False,
+    ) -> Tensor:
+        """Features (K', embed_dim) of a plan's classes; with ``recomputed`` chunks run again in the backward pass."""
         layers = self._context_layers(contexts, deep)
         steps = self._steps or change is not None
         weights = _Weights(changed_blocks(self._blocks, change), change, steps, offsets)
         shared = self._run_prefix(plan, layers, weights) if plan.prefix else None
-        inputs = layers if offsets is None else [*layers, offsets]
-        trained = (change is not None or any(part.requires_grad for part in inputs)) and torch.is_grad_enabled()
-        if trained and self.optimisations.text_chunks and copies * plan.tokens > self.chunk_tokens:
-            options = {"use_reentrant": False, "preserve_rng_state": dropout}
+        if recomputed:
+            options = {"use_reentrant": False, "preserve_rng_state": change is not None and change.dropout}
             features = [
                 checkpoint(self._run_chunk, chunk, plan.prefix, layers, shared, weights, **options)
                 for chunk in plan.chunks
@@ -123,10 +149,12 @@ class TextTower:
         joined = torch.cat(features) if len(features) > 1 else features[0]
         return joined if plan.order is None else joined[plan.order]
 
-    def _plan(self, layout: TextLayout, classes: Sequence[int] | None, *, own_prefix: bool = False) -> TextPlan:
+    def _plan(
+        self, layout: TextLayout, classes: Sequence[int] | None, *, own_prefix: bool = False, replayed: bool = False
+    ) -> TextPlan:
         """What runs together; with ``own_prefix`` every class runs its own copy of the tokens that all begin with."""
         device = self.backbone.device
-        key = (id(layout), None if classes is None else tuple(classes), device, own_prefix)
+        key = (id(layout), None if classes is None else tuple(classes), device, own_prefix, replayed)
         optimisations = self._plan_optimisations
         if own_prefix:
             optimisations = ComputeOptimisations(**{**vars(optimisations), "text_prefix": False})
@@ -138,6 +166,7 @@ class TextTower:
                 chunk_tokens=self.chunk_tokens,
                 optimisations=optimisations,
                 device=device,
+                replayed=replayed,
             )
             self._plans[key] = (layout, plan)  # the layout is kept, so that its id stays its own
             while len(self._plans) > PLANS_KEPT:

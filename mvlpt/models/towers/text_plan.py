@@ -12,9 +12,10 @@ from mvlpt.models.optimisations import ComputeOptimisations
 from mvlpt.models.towers.text_layout import TextLayout
 
 # What starting one more batch costs, in tokens: launching kernels and reading weights again.
-BATCH_COST = {"cpu": 24, "cuda": 4096}
-# What running the shared tokens in a pass of their own costs, in tokens: a GPU waits for its kernels to be launched.
-PREFIX_COST = {"cpu": 0, "cuda": 8192}
+BATCH_COST = {"cpu": 24, "cuda": 4096, "replayed": 1024}
+# What running the shared tokens in a pass of their own costs, in tokens: a GPU waits for its kernels to be launched,
+# unless they are replayed.
+PREFIX_COST = {"cpu": 0, "cuda": 8192, "replayed": 1024}
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class Chunk:
     uniform: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TextPlan:
-    """The batches, and how to put their features back in order.
+    """The batches, and how to put their features back in order; equal to itself only.
 
     Attributes:
         prefix: tokens that all prompts share and that run once.
@@ -66,6 +67,7 @@ def make_plan(
     chunk_tokens: int,
     optimisations: ComputeOptimisations,
     device: torch.device,
+    replayed: bool = False,
 ) -> TextPlan:
     """Plans the encoding of ``classes`` (all, if ``None``).
 
@@ -76,12 +78,14 @@ def make_plan(
         chunk_tokens: most tokens in a batch.
         optimisations: the switches.
         device: where the tensors go; it also says what a batch costs.
+        replayed: its passes are launched as one (:mod:`~mvlpt.models.towers.replay`), so that a batch costs less.
     """
+    launching = "replayed" if replayed else device.type
     wanted = list(range(len(layout.rows))) if classes is None else list(classes)
-    prefix = shared_prefix(layout, wanted, chunk_tokens, device.type) if optimisations.text_prefix else 0
+    prefix = shared_prefix(layout, wanted, chunk_tokens, launching) if optimisations.text_prefix else 0
     lengths = {k: len(layout.rows[k]) - prefix for k in wanted}
     full = (layout.longest if optimisations.text_cut else context_length) - prefix
-    cost = BATCH_COST.get(device.type, 4096)
+    cost = BATCH_COST.get(launching, 4096)
     ordered = sorted(wanted, key=lambda k: lengths[k]) if optimisations.text_buckets else wanted
     groups = _buckets([lengths[k] for k in ordered], cost) if optimisations.text_buckets else [len(ordered)]
     chunks, sequence, begin = [], [], 0
@@ -106,7 +110,7 @@ def make_plan(
     )
 
 
-def shared_prefix(layout: TextLayout, classes: Sequence[int], chunk_tokens: int, device_type: str) -> int:
+def shared_prefix(layout: TextLayout, classes: Sequence[int], chunk_tokens: int, launching: str) -> int:
     """How many of the tokens that all prompts begin with run once for all of ``classes``; 0 if each runs its own copy.
 
     Copies are quicker on a GPU while there are few of them and one batch holds them.
@@ -115,12 +119,12 @@ def shared_prefix(layout: TextLayout, classes: Sequence[int], chunk_tokens: int,
         layout: the prompts.
         classes: which of them are encoded.
         chunk_tokens: most tokens in a batch.
-        device_type: such as ``cpu`` or ``cuda``.
+        launching: ``cpu``, ``cuda``, or ``replayed`` for a GPU whose kernels are launched together.
     """
     prefix = layout.shared_prefix()
     whole = len(classes) * max(len(layout.rows[k]) for k in classes)
     saved = prefix * (len(classes) - 1)
-    return prefix if saved >= PREFIX_COST.get(device_type, 8192) or whole > chunk_tokens else 0
+    return prefix if saved >= PREFIX_COST.get(launching, 8192) or whole > chunk_tokens else 0
 
 
 def _buckets(lengths: Sequence[int], cost: int) -> list[int]:
