@@ -18,6 +18,7 @@ from mvlpt.report.results import experiment_tables, results_table
 from mvlpt.report.results.selection import find_method
 from mvlpt.schedule import PLAN_FILE, RunOptions
 from mvlpt.schedule.lock import SchedulerLock
+from mvlpt.trainers.mvlpt_coop import MVLPTCoOp
 
 
 def run(root, **changes):
@@ -161,3 +162,32 @@ def test_an_arm_that_comes_later_keeps_what_was_adapted(toy_tasks, tmp_path):
     scored = {(row["arm"], row["task"]) for row in result.rows}
     assert scored == {(arm, task) for arm in ("all", "adapted") for task in ("toy-warm", "toy-cold")}
     assert {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in results} == before
+
+
+def test_an_adaptation_that_was_stopped_goes_on_when_an_arm_comes_later(toy_tasks, tmp_path, monkeypatch):
+    """Though the prompt that it starts from has another folder now."""
+    options = {"adapt_from": ("all",), "options": {"OPTIM.MAX_EPOCH": 4, "RUN.SAVE_EVERY": 0}}
+    after_epoch = MVLPTCoOp.after_epoch
+
+    def stop(trainer):
+        after_epoch(trainer)
+        if trainer.cfg.RUN.ARM == "adapted" and trainer.epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MVLPTCoOp, "after_epoch", stop)
+        assert run(tmp_path, arms=("adapted",), **options)[0].state != "finished"
+    stopped = {path.parent for path in tmp_path.glob("**/adapted/**/resume.pth.tar")}
+    assert stopped
+    epochs = []
+
+    def count(trainer):
+        after_epoch(trainer)
+        epochs.append((trainer.cfg.OUTPUT_DIR, trainer.epoch))
+
+    monkeypatch.setattr(MVLPTCoOp, "after_epoch", count)
+    result, _ = run(tmp_path, arms=("all", "adapted"), **options)
+    assert result.state == "finished"
+    for folder in stopped:
+        assert [epoch for where, epoch in epochs if where == str(folder)] == [1, 2, 3]  # the first is not repeated
+    assert run(tmp_path, arms=("all", "adapted"), **options)[0].state == "finished"

@@ -17,7 +17,7 @@ from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import CostModel
 from mvlpt.experiment.costs.tuning import tuning_of
 from mvlpt.experiment.plan.commands import STORE, config_word, full_paths, run_command
-from mvlpt.experiment.plan.earlier import EarlierJobs
+from mvlpt.experiment.plan.earlier import PROMPT, EarlierJobs
 from mvlpt.experiment.plan.features import FeatureJobs
 from mvlpt.experiment.plan.start_shares import with_start_share
 from mvlpt.experiment.spec import Experiment
@@ -120,7 +120,7 @@ class _Builder:
         kept = {"DATALOADER.FEATURE_DIR": str(self.root / STORE)} if features else {}
         seconds, memory = self.cost.of_run(cfg, run.kind, features_kept=bool(features))
         scores = [] if cfg.TEST.NO_TEST else [f"{run.name}/results.jsonl"]
-        prompts = [f"{start.name}/prompt_learner"] if start else []
+        begins = self._earlier.start(ident, start.name) if start else ""
         return Job(
             id=ident,
             kind=run.kind,
@@ -131,10 +131,10 @@ class _Builder:
                 {**options, **kept},
                 self.root / run.name,
                 self.experiment.plugins,
-                self.root / start.name if start else None,
+                self.root / begins if start else None,
             ),
             needs=(*([start.id] if start else []), *(job.id for job in features)),
-            inputs=(*prompts, *([STORE] if features else [])),
+            inputs=(*([f"{begins}{PROMPT}"] if start else []), *([STORE] if features else [])),
             outputs=(f"{run.name}/run.json", *scores),
             seconds=seconds,
             memory_mb=memory,
@@ -187,8 +187,8 @@ class _Builder:
             name=name,
             command=("mvlpt", "average", *folders, "--output-dir", str(self.root / name), "--resume"),
             needs=tuple(job.id for job in jobs),
-            inputs=tuple(f"{job.name}/prompt_learner" for job in jobs),
-            outputs=(f"{name}/prompt_learner/model-best.pth.tar", f"{name}/average.json"),
+            inputs=tuple(f"{job.name}{PROMPT}" for job in jobs),
+            outputs=(f"{name}{PROMPT}/model-best.pth.tar", f"{name}/average.json"),
             seconds=AVERAGE_SECONDS,
             labels={**jobs[0].labels, "arm": "source", "group": self._earlier.group(ident, start.source), "seed": None},
         )

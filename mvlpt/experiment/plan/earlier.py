@@ -12,6 +12,8 @@ from mvlpt.errors import PlanError
 from mvlpt.experiment.arms import Run
 from mvlpt.schedule import PLAN_FILE, Job, Plan, job_id, load_plan
 
+PROMPT = "/prompt_learner"  # below a job's folder: the prompt that it leaves
+
 
 def plan_in(root: Path) -> Plan | None:
     """The plan in a folder; ``None`` where there is none that can be read, as it is written anew."""
@@ -64,6 +66,17 @@ class EarlierJobs:
         if earlier is None or not (self._root / earlier.name).exists():
             return group
         return str(earlier.labels.get("group", group))
+
+    def start(self, ident: str, name: str) -> str:
+        """The name of the job that an adaptation starts from: of the one from which it began, while that is there.
+
+        The given one leaves the same prompt, but a run goes on only with the options that it began with.
+        """
+        earlier = self._jobs.get(ident)
+        if earlier is None or not (self._root / earlier.name).exists():
+            return name
+        prompts = [path for path in earlier.inputs if path.endswith(PROMPT) and (self._root / path).exists()]
+        return prompts[0].removesuffix(PROMPT) if prompts else name
 
 
 def with_full_paths(identity: dict[str, Any]) -> dict[str, Any]:
