@@ -17,7 +17,7 @@ from test_against_reference import PROMPTS
 
 from mvlpt.models import ComputeOptimisations, build_prompted_clip
 from mvlpt.models.towers import image, text
-from mvlpt.models.towers.replay import KEPT, USES_BEFORE, Replays
+from mvlpt.models.towers.replay import COUNTED, KEPT, USES_BEFORE, Replays
 
 KINDS = ["coop end", "coop middle", "coop csc", "vpt deep", "vpt shallow", "upt transformer"]
 GPU = [
@@ -56,6 +56,16 @@ class Tape:
         found = torch.autograd.grad(self.left.pop(self), trained, self.slope)  # KeyError: another pass has run
         for own, gradient in zip([g for g in self.gradients if g is not None], found, strict=True):
             own.copy_(gradient)
+
+
+class Still:
+    """A recording that keeps what it computed while it was made."""
+
+    def __init__(self, function, inputs, memory):
+        self.inputs = [tensor.detach().clone() for tensor in inputs]
+        self.output = function(*inputs).detach()
+        self.slope, self.gradients = torch.zeros_like(self.output), list(map(torch.zeros_like, inputs))
+        self.forward = self.backward = lambda: None
 
 
 def taped(weights):
@@ -120,6 +130,16 @@ def test_results_belong_to_whoever_asked(tapes):
     assert gradient.tolist() == [[2.0, 4.0, 6.0]]
 
 
+def test_a_prompt_may_change_before_its_gradients_are_asked_for(tapes):
+    replays, x = replays_of_square(), torch.tensor([[1.0, 2, 3]], requires_grad=True)
+    one, two = (replays("a", square, x, scale * torch.ones(1, 3)) for scale in (1, 10))
+    one.backward()
+    with torch.no_grad():
+        x.sub_(100)
+    two.backward()
+    assert x.grad.tolist() == [[22.0, 44.0, 66.0]]
+
+
 def test_other_shapes_types_and_keys_are_recorded_apart(tapes):
     replays = replays_of_square()
     for _ in range(USES_BEFORE + 1):
@@ -137,6 +157,17 @@ def test_only_so_many_are_kept(tapes):
         for _ in range(USES_BEFORE + 2):
             assert replays(key, square, torch.ones(1, 3, requires_grad=True), torch.ones(1, 3)).item() == 3.0
     assert tapes.made == KEPT
+
+
+def test_passes_that_never_come_again_are_forgotten(tapes):
+    """Their keys hold tensors: the plans of all the sets of tasks that batches of one label space may have."""
+    replays = taped([])
+    keys = [Still(square, [torch.ones(1, 3)] * 2, None) for _ in range(10 * COUNTED)]
+    known = [weakref.ref(key) for key in keys]
+    while keys:
+        replays(keys.pop(), square, torch.ones(1, 3, requires_grad=True), torch.ones(1, 3))
+    assert sum(key() is not None for key in known) == COUNTED
+    assert tapes.made == 0
 
 
 def test_what_cannot_be_recorded_is_launched_as_ever(tapes, monkeypatch):
@@ -258,16 +289,6 @@ def test_a_copied_model_trains_its_own_prompt(tapes):
     for _ in range(USES_BEFORE + 2):
         mine = outcome(other, parameters, images)
     assert_equal([mine], [outcome(prompted, dict(prompted.prompt_learner.named_parameters()), images)])
-
-
-class Still:
-    """A recording that keeps what it computed while it was made."""
-
-    def __init__(self, function, inputs, memory):
-        self.inputs = [tensor.detach().clone() for tensor in inputs]
-        self.output = function(*inputs).detach()
-        self.slope, self.gradients = torch.zeros_like(self.output), list(map(torch.zeros_like, inputs))
-        self.forward = self.backward = lambda: None
 
 
 def test_a_model_is_freed_with_its_recordings(tapes, monkeypatch):

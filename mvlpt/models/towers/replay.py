@@ -7,14 +7,15 @@ are equal bit for bit.
 
 All recordings of a tower share one pool of memory, so that together they hold as much as the largest of them. Whatever
 a forward pass left there for its backward pass is lost once another pass has run; then the forward pass runs again,
-from inputs that autograd kept.
+from a copy of its inputs.
 """
 
 from __future__ import annotations
 
 import gc
 import logging
-from collections import Counter
+import math
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 USES_BEFORE = 2  # passes before one is recorded: recording takes as long as a few of them
 KEPT = 16  # recordings of a tower; passes of further shapes are launched kernel by kernel
+COUNTED = 64  # kinds of passes whose uses are counted: those that were asked for last
 
 Function = Callable[..., Tensor]
 
@@ -47,7 +49,7 @@ class Replays:
         self._recorder = recorder
         self.enabled = True
         self.pass_number = 0  # of the last pass that wrote into the shared memory
-        self._uses: Counter[Hashable] = Counter()
+        self._uses: OrderedDict[Hashable, float] = OrderedDict()
         self._recordings: dict[Hashable, Any] = {}
         self._memory: Memory | None = None
         self._places = self._places_now()
@@ -95,7 +97,9 @@ class Replays:
 
     def _record(self, key: Hashable, function: Function, inputs: Sequence[Tensor]) -> bool:
         """Makes a recording, if it is time to; says whether there is one."""
-        self._uses[key] += 1
+        self._uses[key] = self._uses.pop(key, 0) + 1
+        if len(self._uses) > COUNTED:
+            self._uses.popitem(last=False)
         if self._uses[key] <= USES_BEFORE or len(self._recordings) >= KEPT:
             return False
         if self._memory is None and inputs[0].is_cuda:
@@ -104,7 +108,7 @@ class Replays:
             self._recordings[key] = (self._recorder or Recording)(function, inputs, self._memory)
         except RuntimeError as error:  # too little memory, or an operation that cannot be recorded
             log.debug("A pass is launched kernel by kernel, since it could not be recorded: %s", error)
-            self._uses[key], self._memory = -(2**62), None
+            self._uses[key], self._memory = -math.inf, None
             return False
         self.pass_number += 1
         return True
@@ -184,18 +188,19 @@ class _Replayed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, replays: Replays, recording: Any, function: Function, *inputs: Tensor) -> Tensor:
         ctx.replays, ctx.recording, ctx.function = replays, recording, function
-        ctx.save_for_backward(*inputs)
+        ctx.save_for_backward(*inputs)  # for second derivatives
+        ctx.values = [tensor.detach().clone() if tensor.requires_grad else tensor for tensor in inputs]
         ctx.dtype = autocast_dtype(inputs[0].device)
         ctx.number = _run_forward(replays, recording, inputs)
         return recording.output.clone()
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        replays, recording, inputs = ctx.replays, ctx.recording, ctx.saved_tensors
+        replays, recording = ctx.replays, ctx.recording
         if torch.is_grad_enabled():  # the gradients will be differentiated: autograd must see what they come from
-            return None, None, None, *_gradients(ctx.function, inputs, slope, ctx.dtype)
+            return None, None, None, *_gradients(ctx.function, ctx.saved_tensors, slope, ctx.dtype)
         if ctx.number != replays.pass_number:
-            _run_forward(replays, recording, inputs)
+            _run_forward(replays, recording, ctx.values)
         recording.slope.copy_(slope)
         recording.backward()
         replays.pass_number += 1
