@@ -227,6 +227,11 @@ class PromptTrainer(PseudoLabelTrainer):
         self.task_meter.reset()
         super().after_epoch()
 
+    def after_train(self) -> None:
+        """As Dassl's; the memory of recorded training passes becomes free for the test."""
+        self.model.release()
+        super().after_train()
+
     def model_backward(self, loss: torch.Tensor) -> None:
         """As Dassl's, with the gradient scaler where half precision needs one."""
         self.detect_anomaly(loss)
@@ -239,12 +244,6 @@ class PromptTrainer(PseudoLabelTrainer):
             return
         self.scaler.step(self.optim)
         self.scaler.update()
-
-    def set_model_mode(self, mode: str = "train", names: Any = None) -> None:
-        """As Dassl's; before a test the memory of recorded training passes becomes free for it."""
-        super().set_model_mode(mode, names)
-        if mode != "train":
-            self.model.release()
 
     def model_inference(self, input: TaskInput) -> torch.Tensor:
         """Scores (B, K) over the union of classes."""

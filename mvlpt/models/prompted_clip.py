@@ -89,8 +89,6 @@ class PromptedCLIP(nn.Module):
         """Sets the prompt learner's mode; the backbone stays in eval mode."""
         super().train(mode)
         self.clip.eval()
-        if not mode:
-            self.release()
         return self
 
     def release(self) -> None:

@@ -266,3 +266,12 @@ def test_a_calibration_that_cannot_be_read_is_made_again(tmp_path, text):
     assert read_calibration(tmp_path / "calibration.json") == {}
     write_calibration({"a": Rates()}, tmp_path / "calibration.json")
     assert read_calibration(tmp_path / "calibration.json") == {"a": Rates()}
+
+
+def test_recorded_passes_hold_their_memory_while_a_run_validates(tmp_path):
+    def memory(**options):
+        return work_of(config(tmp_path, "MVLPT-VPT", **options), "train").memory_mb
+
+    validated = memory(TEST__FINAL_MODEL="best_val")
+    assert validated > memory(TEST__FINAL_MODEL="last_step")
+    assert memory(TEST__FINAL_MODEL="best_val", TRAINER__CUDA_GRAPHS=False) == memory(TEST__FINAL_MODEL="last_step")

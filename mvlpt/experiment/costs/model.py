@@ -144,16 +144,20 @@ def work_of(cfg: CfgNode, kind: str, features_kept: bool = False) -> Work:
     flops += tested * tuning.test_passes * classes / len(sizes) * _one_class(shape, tuning)
     batch = cfg.DATALOADER.TEST.BATCH_SIZE
     batches = math.ceil(tested / batch)
-    memory = FIXED_MB + 4 * shape.parameters / MB + _kept(shape.image, batch, shape.image.tokens, layers=2)
+    weights = FIXED_MB + 4 * shape.parameters / MB
+    testing = _kept(shape.image, batch, shape.image.tokens, layers=2)
     if kind in ("evaluate", "features") or tuning.test_passes:
-        return Work(flops, 0, batches, encoded, memory)
+        return Work(flops, 0, batches, encoded, weights + testing)
     trained = _training(cfg, sizes, shape, tuning)
+    # recorded passes hold their memory while the run validates
+    both = cfg.TEST.FINAL_MODEL == "best_val" and cfg.TRAINER.CUDA_GRAPHS
+    peak = trained.memory_mb + testing if both else max(trained.memory_mb, testing)
     return Work(
         flops=flops + trained.flops,
         steps=trained.steps,
         batches=batches + trained.batches,
         images=encoded + trained.images,
-        memory_mb=max(memory, FIXED_MB + 4 * shape.parameters / MB + trained.memory_mb),
+        memory_mb=weights + peak,
     )
 
 
