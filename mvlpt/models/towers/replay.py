@@ -26,7 +26,7 @@ from torch import Tensor, nn
 log = logging.getLogger(__name__)
 
 USES_BEFORE = 2  # passes before one is recorded: recording takes as long as a few of them
-KEPT = 16  # recordings of a tower; passes of further shapes are launched kernel by kernel
+KEPT = 32  # recordings of a tower, more than one for each of twenty tasks; further passes are launched kernel by kernel
 COUNTED = 64  # kinds of passes whose uses are counted: those that were asked for last
 
 Function = Callable[..., Tensor]
