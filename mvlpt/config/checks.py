@@ -44,8 +44,11 @@ def task_names(cfg: CfgNode) -> list[str]:
 
 def _problems(cfg: CfgNode) -> Iterator[str]:
     for key, value in flatten(cfg):
-        known = key in OPTIONS and value not in _OF_PLUGINS.get(key, ())  # a plugin's own options are in no table
-        problem = OPTIONS[key].problem(value) if known else ""
+        option = OPTIONS.get(key)  # a plugin's own options are in no table
+        if option is not None and value is option.default:
+            continue  # most values
+        known = option is not None and value not in _OF_PLUGINS.get(key, ())
+        problem = option.problem(value) if known else ""
         if problem:
             yield problem
         if isinstance(value, str) and not is_possible_path(value):

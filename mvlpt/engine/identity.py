@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from yacs.config import CfgNode
@@ -12,11 +13,11 @@ from yacs.config import CfgNode
 from mvlpt.config import OPTIONS, flatten, split_names
 
 
-def result_affecting_options(cfg: CfgNode, *, pinned: bool = True) -> dict[str, Any]:
+def result_affecting_options(cfg: Mapping[str, Any], *, pinned: bool = True) -> dict[str, Any]:
     """The options that affect results, flat, with tuples as lists; newer ones only where they are set.
 
     Args:
-        cfg: a configuration.
+        cfg: a configuration, or some of its sections.
         pinned: a folder has one spelling (``shapes`` for ``./shapes/``), and options that change no results, but
             which version 0.1.0 listed, have their defaults; otherwise the values are those in ``cfg``.
     """

@@ -56,8 +56,11 @@ class FeatureJobs:
 
         The untrained baseline reads features that other runs read, too; for it alone none are kept.
         """
+        read = {name: cfg[name] for name in dict.fromkeys(key.partition(".")[0] for key in SECTIONS)}
         identity = {
-            key: value for key, value in result_affecting_options(cfg, pinned=False).items() if key.startswith(SECTIONS)
+            key: value
+            for key, value in result_affecting_options(read, pinned=False).items()
+            if key.startswith(SECTIONS)
         }
         identity |= {"INPUT.TRANSFORMS": None, "precision": precision, "task": task}
         ident = job_id(["features", identity])
