@@ -60,7 +60,7 @@ def resident_peak() -> int:
 
 
 def flops(call: Callable, model: PromptedCLIP) -> int:
-    """Floating-point operations of the matrix products of a call, whose kernels are launched one by one to be seen."""
+    """Floating-point operations of the matrix products of a call, run without CUDA graphs, which would hide them."""
     from torch.utils.flop_counter import FlopCounterMode
 
     recorded = [tower.replays for tower in (model.text_tower, model.image_tower) if tower.replays is not None]

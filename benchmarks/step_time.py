@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE python benchmarks/step_time.py            # the table of the README
     python benchmarks/step_time.py --quick                                                # a minute, small sizes
     python benchmarks/step_time.py --device cuda --precision bf16 --arch ViT-B-16
-    python benchmarks/step_time.py --device cuda --precision bf16 --arch ViT-B-16 --no-graphs    # kernel by kernel
+    python benchmarks/step_time.py --device cuda --precision bf16 --arch ViT-B-16 --no-graphs    # what graphs save
 
 Random weights. Both sides share one backbone's weights and one prompt and alternate in one run; medians; ratio is
 reference / ours. An evaluation pass is taken as its number of batches x one batch, plus what is done once per pass.
@@ -67,7 +67,7 @@ class Setup:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the matrices."""
+        """In which ours multiplies matrices."""
         return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.precision]
 
     def backbone(self, precision: str):
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", default="", help="only these rows, comma separated")
-    parser.add_argument("--no-graphs", action="store_true", help="ours launches each kernel by itself, on a GPU too")
+    parser.add_argument("--no-graphs", action="store_true", help="on a GPU, ours runs without CUDA graphs")
     parser.add_argument("--quick", action="store_true", help="few classes, small batch, one round")
     parser.add_argument("--out", default="", help="also write the table to this file")
     parser.add_argument("--memory-of", default="", help=argparse.SUPPRESS)
@@ -293,7 +293,7 @@ def memory_in_process(args: argparse.Namespace, side: str, count: int) -> int:
     """``measure_memory`` in a process of its own, whose peak is nobody else's."""
     command = [sys.executable, __file__, "--memory-of", side, "--classes", str(count), "--arch", args.arch]
     command += ["--device", args.device, "--precision", args.precision, "--threads", str(args.threads)]
-    command += ["--batch", str(4 if args.quick else args.batch)]
+    command += ["--batch", str(4 if args.quick else args.batch), *(["--no-graphs"] if args.no_graphs else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])["peak_bytes"]
 

@@ -23,6 +23,11 @@ def pytest_configure(config):
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device and -m gpu")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_waiting():
     """No test survives a power cut, and waiting for the disk takes as long as a short run; libraries are no garbage."""

@@ -66,7 +66,8 @@ def decode(saved: list[Any], device: torch.device | None = None) -> Any:
     """
     kind, content = saved[0], saved[1]
     if kind == "tensor":
-        return content if device is None or len(saved) == 2 else content.to(device)
+        on_gpu = len(saved) > 2
+        return content.to(device) if on_gpu and device is not None else content
     if kind == "array":
         return content.numpy().astype(saved[2])
     if kind == "dict":

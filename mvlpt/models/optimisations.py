@@ -21,7 +21,7 @@ class ComputeOptimisations:
         image_deep_keys: compute only keys and values of deep prompts, which the next layer replaces, once per batch.
         task_classes: under ``per_task`` encode only the classes of the tasks that occur in the batch.
         fused_gelu: compute QuickGELU by the fused SiLU kernel.
-        replay: on a GPU record the towers' training passes and launch each as one CUDA graph.
+        replay: on a GPU record the towers' training passes and replay them as CUDA graphs.
     """
 
     text_cut: bool = True

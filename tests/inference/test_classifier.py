@@ -284,7 +284,6 @@ def test_the_package_offers_it_without_loading_torch_before_it_is_used():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device and -m gpu")
 def test_on_a_gpu(run, files):
     classifier = load(run, device="cpu")
     expected = classifier.logits(files)

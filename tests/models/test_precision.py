@@ -60,7 +60,6 @@ def test_compiled(method, names):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device and -m gpu")
 @pytest.mark.parametrize("method", METHODS)
 def test_on_a_gpu(method):
     here = run(tiny_backbone(), method, optimisations=ComputeOptimisations.none())

@@ -4,16 +4,12 @@ import contextlib
 from pathlib import Path
 
 import pytest
-import torch
 
 import mvlpt
 from mvlpt.engine import TRAINER_REGISTRY
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "trainers"
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device and -m gpu"),
-]
+pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture(params=sorted(path.name for path in CONFIGS.iterdir() if path.is_dir()))

@@ -66,7 +66,7 @@ add("COMPILE", False, "compile the model with torch.compile", ours=True)
 add(
     "CUDA_GRAPHS",
     True,
-    "on a GPU, launch each training pass of a tower as one CUDA graph",
+    "on a GPU, record the towers' training passes and replay them as CUDA graphs",
     affects_results=False,
     ours=True,
 )

@@ -120,7 +120,7 @@ class _Builder:
         kept = {"DATALOADER.FEATURE_DIR": str(self.root / STORE)} if features else {}
         seconds, memory = self.cost.of_run(cfg, run.kind, features_kept=bool(features))
         scores = [] if cfg.TEST.NO_TEST else [f"{run.name}/results.jsonl"]
-        begins = self._earlier.start(ident, start.name) if start else ""
+        begins = self._earlier.start(ident, start.name) if start else None
         return Job(
             id=ident,
             kind=run.kind,
@@ -131,10 +131,10 @@ class _Builder:
                 {**options, **kept},
                 self.root / run.name,
                 self.experiment.plugins,
-                self.root / begins if start else None,
+                self.root / begins if begins else None,
             ),
             needs=(*([start.id] if start else []), *(job.id for job in features)),
-            inputs=(*([f"{begins}{PROMPT}"] if start else []), *([STORE] if features else [])),
+            inputs=(*([f"{begins}{PROMPT}"] if begins else []), *([STORE] if features else [])),
             outputs=(f"{run.name}/run.json", *scores),
             seconds=seconds,
             memory_mb=memory,

@@ -77,29 +77,23 @@ class ImageTower:
         if first is None and plain:
             return self.backbone.encode_image(images)
         images = images.to(self.backbone.device, self.backbone.image_dtype)
-        inputs = [images, *(part for part in (first, deep) if part is not None)]
-        if self.replays is not None and change is None and not dropout and can_replay(images.device, inputs):
-            key = (self.backbone.image_dtype, deep is None)
-            return self.replays(key, self._features, *inputs)
-        return self._features(images, first, deep, dropout, change)
+        prompts = [] if first is None else [first] if deep is None else [first, deep]
+        if self.replays is not None and change is None and not dropout and can_replay(images.device, prompts):
+            return self.replays(self.backbone.image_dtype, self._features, images, *prompts)
+        return self._features(images, *prompts, dropout=dropout, change=change)
 
     def _features(
-        self,
-        images: Tensor,
-        first: Tensor | None = None,
-        deep: Tensor | None = None,
-        dropout: float = 0.0,
-        change: TowerChange | None = None,
+        self, images: Tensor, *prompts: Tensor, dropout: float = 0.0, change: TowerChange | None = None
     ) -> Tensor:
-        """As :meth:`encode`, of pixels in the tower's number type."""
+        """Features of pixels in the tower's number type; the prompts are none, those of the first block, or all."""
         blocks = changed_blocks(self._blocks, change)
         x = self._patches(images, change)
-        if first is None:
+        if not prompts:
             return self._head(self._run_tokens(x, blocks), change)
-        prompts = _for_batch(first.to(x.dtype), x.shape[0], dropout)
-        if deep is None:
-            return self._head(self._run_tokens(_insert(x, prompts), blocks), change)
-        return self._head(self._run_deep(x, prompts, deep.to(x.dtype), dropout, blocks), change)
+        first = _for_batch(prompts[0].to(x.dtype), x.shape[0], dropout)
+        if len(prompts) == 1:
+            return self._head(self._run_tokens(_insert(x, first), blocks), change)
+        return self._head(self._run_deep(x, first, prompts[1].to(x.dtype), dropout, blocks), change)
 
     def _patches(self, pixels: Tensor, change: TowerChange | None) -> Tensor:
         """Class token and patches, ready for the first block: (B, N, D)."""

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 log = logging.getLogger(__name__)
 
 USES_BEFORE = 2  # passes before one is recorded: recording takes as long as a few of them
-KEPT = 32  # recordings of a tower, more than one for each of twenty tasks; further passes are launched kernel by kernel
-COUNTED = 64  # kinds of passes whose uses are counted: those that were asked for last
+KEPT = 32  # recordings of a tower, more than one for each of twenty tasks; further passes run without graphs
+COUNTED = 64  # how many kinds of passes have their uses counted: the most recent ones
 
 Function = Callable[..., Tensor]
 
@@ -36,12 +36,12 @@ class Replays:
     """The recorded passes of one tower.
 
     Args:
-        weights: frozen tensors that the passes read. Recordings know them by their places in memory, and are dropped
-            when one has moved; values may change.
+        weights: frozen tensors that the passes read. Recordings read them at their addresses in memory, and are dropped
+            when one moves; values may change.
         recorder: makes a recording of a function and its inputs; a :class:`Recording` by default.
 
     Attributes:
-        enabled: ``False`` launches every kernel by itself, so that what counts operations sees them.
+        enabled: ``False`` runs every pass without graphs, so that a counter of operations sees its kernels.
     """
 
     def __init__(self, weights: Iterable[Tensor], recorder: Callable[..., Any] | None = None) -> None:
@@ -52,7 +52,7 @@ class Replays:
         self._uses: OrderedDict[Hashable, float] = OrderedDict()
         self._recordings: dict[Hashable, Any] = {}
         self._memory: Memory | None = None
-        self._places = self._places_now()
+        self._addresses = self._addresses_now()
 
     @classmethod
     def of(cls, model: nn.Module) -> Replays:
@@ -63,7 +63,7 @@ class Replays:
         return Replays, (self._weights, self._recorder)  # a copy of a model records anew
 
     def release(self) -> None:
-        """Gives the memory of all recordings back; a pass is recorded again when it is next asked for."""
+        """Gives the memory of all recordings back; a pass is recorded again when it next runs."""
         if self._recordings:
             self._recordings, self._memory = {}, None
             self.pass_number += 1
@@ -82,14 +82,14 @@ class Replays:
         Returns:
             What the function returns, with gradients to the inputs.
         """
-        if (places := self._places_now()) != self._places:
+        if (addresses := self._addresses_now()) != self._addresses:
             self.release()
-            self._places = places
+            self._addresses = addresses
             self._uses.clear()
         kinds = tuple((tensor.shape, tensor.dtype, tensor.requires_grad) for tensor in inputs)
         dtype = autocast_dtype(inputs[0].device)
         key = (key, kinds, dtype)
-        # a number cast before the recording and kept would be read for ever
+        # a cast that autocast had kept from before the recording would never be computed again
         with _uncached(inputs[0].device, dtype):
             if not self.enabled or (key not in self._recordings and not self._record(key, function, inputs)):
                 return function(*inputs)
@@ -107,18 +107,18 @@ class Replays:
         try:
             self._recordings[key] = (self._recorder or Recording)(function, inputs, self._memory)
         except RuntimeError as error:  # too little memory, or an operation that cannot be recorded
-            log.debug("A pass is launched kernel by kernel, since it could not be recorded: %s", error)
+            log.debug("A pass runs without CUDA graphs, since it could not be recorded: %s", error)
             self._uses[key], self._memory = -math.inf, None
             return False
         self.pass_number += 1
         return True
 
-    def _places_now(self) -> list[int]:
+    def _addresses_now(self) -> list[int]:
         return [weight.data_ptr() for weight in self._weights]
 
 
 class Memory(NamedTuple):
-    """Where recordings keep what they compute; only those of one stream can take each other's place."""
+    """Where recordings keep what they compute; torch lets recordings share a pool's memory on one stream only."""
 
     pool: Any
     stream: torch.cuda.Stream
@@ -135,7 +135,7 @@ class Recording:
     Attributes:
         inputs: tensors of their own that the graphs read.
         output: what the forward pass writes.
-        slope: the gradient with respect to the output, which the backward pass reads.
+        grad_output: the gradient with respect to the output, which the backward pass reads.
         gradients: what it writes; ``None`` for inputs without one.
     """
 
@@ -149,14 +149,14 @@ class Recording:
             memory.stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(memory.stream):  # libraries take their workspaces before anything is recorded
                 output = function(*self.inputs)
-                self.slope = torch.zeros_like(output)
-                torch.autograd.grad(output, trained, self.slope, allow_unused=True)
+                self.grad_output = torch.zeros_like(output)
+                torch.autograd.grad(output, trained, self.grad_output, allow_unused=True)
                 del output
             torch.cuda.current_stream().wait_stream(memory.stream)
             with torch.cuda.graph(self._forward, **options):
                 output = function(*self.inputs)
             with torch.cuda.graph(self._backward, **options):
-                found = iter(torch.autograd.grad(output, trained, self.slope, allow_unused=True))
+                found = iter(torch.autograd.grad(output, trained, self.grad_output, allow_unused=True))
         self.output = output.detach()
         self.gradients = [next(found) if tensor.requires_grad else None for tensor in self.inputs]
 
@@ -171,7 +171,7 @@ class Recording:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Collects no garbage, since freeing another model's graphs breaks a recording off; keeps the current stream."""
+    """Collects no garbage, since freeing another model's graphs would abort a recording; keeps the current stream."""
     current, collects = torch.cuda.current_stream(), gc.isenabled()
     gc.disable()
     try:
@@ -195,13 +195,13 @@ class _Replayed(torch.autograd.Function):
         return recording.output.clone()
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         replays, recording = ctx.replays, ctx.recording
         if torch.is_grad_enabled():  # the gradients will be differentiated: autograd must see what they come from
-            return None, None, None, *_gradients(ctx.function, ctx.saved_tensors, slope, ctx.dtype)
+            return None, None, None, *_gradients(ctx.function, ctx.saved_tensors, grad_output, ctx.dtype)
         if ctx.number != replays.pass_number:
             _run_forward(replays, recording, ctx.values)
-        recording.slope.copy_(slope)
+        recording.grad_output.copy_(grad_output)
         recording.backward()
         replays.pass_number += 1
         gradients = (None if gradient is None else gradient.clone() for gradient in recording.gradients)
@@ -209,13 +209,13 @@ class _Replayed(torch.autograd.Function):
 
 
 def _gradients(
-    function: Function, inputs: Sequence[Tensor], slope: Tensor, dtype: torch.dtype | None
+    function: Function, inputs: Sequence[Tensor], grad_output: Tensor, dtype: torch.dtype | None
 ) -> list[Tensor | None]:
     """The gradients of a function, as functions of its inputs and of the gradient with respect to its output."""
     with _uncached(inputs[0].device, dtype):
         output = function(*inputs)
     trained = [tensor for tensor in inputs if tensor.requires_grad]
-    found = iter(torch.autograd.grad(output, trained, slope, create_graph=True, allow_unused=True))
+    found = iter(torch.autograd.grad(output, trained, grad_output, create_graph=True, allow_unused=True))
     return [next(found) if tensor.requires_grad else None for tensor in inputs]
 
 
@@ -235,7 +235,7 @@ def _run_forward(replays: Replays, recording: Any, inputs: Sequence[Tensor]) -> 
 
 
 def can_replay(device: torch.device, inputs: Iterable[Tensor]) -> bool:
-    """Whether a pass of such inputs may be recorded: on a GPU, for training, and by none that records itself."""
+    """Whether a pass may be recorded: for training on a GPU, and not while torch compiles or records it already."""
     return (
         device.type == "cuda"
         and torch.is_grad_enabled()

@@ -116,13 +116,14 @@ class TextTower:
         )
         plan = self._plan(layout, classes, own_prefix=change is not None and change.dropout, replayed=replayed)
         trained = change is not None or any(tensor.requires_grad for tensor in inputs.values())
-        again = self.optimisations.text_chunks and copies * plan.tokens > self.chunk_tokens
-        if replayed and not again:
+        too_long = self.optimisations.text_chunks and copies * plan.tokens > self.chunk_tokens
+        if replayed and not too_long:
             key = (plan, tuple(inputs), self.backbone.text_dtype)
             return self.replays(
                 key, lambda *tensors: self._features(plan, **dict(zip(inputs, tensors, strict=True))), *inputs.values()
             )
-        return self._features(plan, **inputs, change=change, recomputed=trained and again and torch.is_grad_enabled())
+        recomputed = too_long and trained and torch.is_grad_enabled()
+        return self._features(plan, **inputs, change=change, recomputed=recomputed)
 
     def _features(
         self,
