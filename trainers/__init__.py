@@ -16,9 +16,10 @@ from mvlpt.trainers.mvlpt_coop import CoOp, MVLPTCoOp
 from mvlpt.trainers.mvlpt_upt import MVLPTUPT, UPT
 from mvlpt.trainers.mvlpt_vpt import MVLPTVPT, VPT
 from mvlpt.trainers.prograd import ProGrad
-from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
+from mvlpt.trainers.prompt_trainer import PromptTrainer
 from mvlpt.trainers.promptsrc import PromptSRC
 from mvlpt.trainers.pseudo_labelling import PseudoLabelTrainer
+from mvlpt.trainers.single_task import SingleTask
 from mvlpt.trainers.tpt import TPT
 from mvlpt.trainers.two_stage import TwoStageAdaptation
 from mvlpt.trainers.weight_tuning import CLIPLoRA, LNTuning

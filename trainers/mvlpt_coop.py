@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mvlpt.engine import TRAINER_REGISTRY
-from mvlpt.trainers.prompt_trainer import PromptTrainer, SingleTask
+from mvlpt.trainers.prompt_trainer import PromptTrainer
+from mvlpt.trainers.single_task import SingleTask
 
 
 @TRAINER_REGISTRY.register(name="MVLPT-CoOp")

@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from yacs.config import CfgNode
 
-from mvlpt.config import task_names
 from mvlpt.engine import origin_of
 from mvlpt.engine.optim import EpochSchedule, build_lr_scheduler, build_optimizer
-from mvlpt.errors import ConfigError, PromptError, TrainingError
+from mvlpt.errors import PromptError, TrainingError
 from mvlpt.models import (
     TEXT_CHUNK,
     ComputeOptimisations,
@@ -308,18 +307,3 @@ class PromptTrainer(PseudoLabelTrainer):
 
     def _precision_context(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, dtype=self._autocast) if self._autocast else nullcontext()
-
-
-class SingleTask:
-    """Mixed into a trainer that tunes one task only."""
-
-    def check_cfg(self, cfg: CfgNode) -> None:
-        """Refuses several tasks.
-
-        Raises:
-            ConfigError: names the trainer that shares a prompt.
-        """
-        tasks, name = task_names(cfg), type(self).__name__
-        if len(tasks) > 1:
-            raise ConfigError(f"{name} tunes one task, not {len(tasks)}; use --trainer MVLPT-{name} to share a prompt")
-        super().check_cfg(cfg)

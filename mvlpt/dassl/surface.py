@@ -37,7 +37,10 @@ _WITH_BUILD = {"mvlpt.registry": "Registry", "mvlpt.engine.utils": "check_availa
 _TRAINER_BUILD = {"mvlpt.engine.registries": "TRAINER_REGISTRY build_trainer"}
 _DATASET_BUILD = {"mvlpt.data.datasets": "DATASET_REGISTRY build_dataset"}
 _DATASET_BASE = {"mvlpt.data.datasets.base_dataset": "DatasetBase", "mvlpt.data.datum": "Datum"}
-_EVALUATION_BUILD = {"mvlpt.engine.evaluation": "EVALUATOR_REGISTRY build_evaluator"}
+_EVALUATION_BUILD = {
+    "mvlpt.engine.evaluation": "EVALUATOR_REGISTRY",
+    "mvlpt.engine.evaluator_calls": "build_evaluator",
+}
 _EVALUATORS = {"mvlpt.engine.evaluation": "EvaluatorBase Classification"}
 _MANAGER = {"mvlpt.data.data_manager": "DataManager DatasetWrapper"}
 _OPTIMIZER = {"mvlpt.engine.optim": "build_optimizer"}
@@ -96,7 +99,10 @@ SURFACE: dict[str, dict[str, str]] = {
         "mvlpt.engine.feature_nets": "build_backbone build_head",
         "mvlpt.engine.optim": "build_optimizer build_lr_scheduler",
     },
-    "dassl.evaluation": {"mvlpt.engine.evaluation": "EVALUATOR_REGISTRY build_evaluator EvaluatorBase Classification"},
+    "dassl.evaluation": {
+        **_EVALUATION_BUILD,
+        "mvlpt.engine.evaluation": "EVALUATOR_REGISTRY EvaluatorBase Classification",
+    },
     "dassl.evaluation.build": {**_EVALUATION_BUILD, **_WITH_BUILD},
     "dassl.evaluation.evaluator": {
         "mvlpt.engine.evaluation": "EVALUATOR_REGISTRY EvaluatorBase Classification",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.table import Table
 
 from mvlpt.data.datasets import build_dataset, checked_task_names
 from mvlpt.data.datum import Datum
@@ -22,12 +19,11 @@ from mvlpt.data.loading.wrapper import DatasetWrapper
 from mvlpt.data.recorded import recorded_datasets
 from mvlpt.data.sampling.fewshot import stream_seed
 from mvlpt.data.sampling.joint import joint_sample
-from mvlpt.data.sampling.sample_files import sample_record, save_sample
+from mvlpt.data.sampling.sample_files import keep_samples
 from mvlpt.data.sampling.samplers import build_sampler
+from mvlpt.data.summary import tasks_table
 from mvlpt.data.tasks import MultiTaskDataset, TaskInfo, check_names
 from mvlpt.errors import ConfigError, DataError, suggest
-from mvlpt.randomness import derive_seed
-from mvlpt.runtime import CleanConsole
 
 __all__ = ["DataManager", "DatasetWrapper", "build_data_loader"]
 
@@ -217,32 +213,10 @@ class DataManager:
         Raises:
             DataError: a file holds another sample, or is damaged.
         """
-        if self._cfg is None or self._cfg.DATASET.NUM_SHOTS < 1:
+        if self._cfg is None:
             return []
-        node = self._cfg.DATASET
         members = self.dataset.members if isinstance(self.dataset, MultiTaskDataset) else [self.dataset]
-        names = sorted(task.name for task in self.tasks)
-        protocol, classes = node.get("SAMPLING", "independent"), node.SUBSAMPLE_CLASSES
-        if node.get("SAMPLES", ""):
-            protocol = "published"
-        elif protocol == "mvlpt" and len(names) > 1:  # the sample depends on which tasks took part
-            protocol = f"mvlpt over {', '.join(names)}"
-        if node.get("MERGE_VAL", False):
-            protocol += ", val merged"
-        if classes != "all":
-            protocol += f", {classes} classes"
-        if node.get("FOLDS", 0):
-            protocol += f", fold {node.FOLD} of {node.FOLDS} by {node.FOLD_UNIT}"
-        paths = []
-        for member, task in zip(members, self.tasks, strict=True):
-            settings = {"task": task.name, "protocol": protocol, "shots": node.NUM_SHOTS, "seed": self._cfg.SEED}
-            root = str(getattr(member, "dataset_dir", ""))
-            record = sample_record(member.train_x or [], member.val or [], root=root, **settings)
-            rule = "published" if node.get("SAMPLES", "") else node.SAMPLING
-            tag = derive_seed(protocol) % 16**6 if protocol != rule else ""
-            name = f"{task.name}-{rule}{tag and f'-{tag:06x}'}-shots{node.NUM_SHOTS}-seed{self._cfg.SEED}"
-            paths.append(save_sample(Path(folder), name, record))
-        return paths
+        return keep_samples(self._cfg, members, self.tasks, Path(folder))
 
     def set_epoch(self, epoch: int, start_batch: int = 0) -> None:
         """Makes this epoch the next one of the training loaders, starting at batch ``start_batch``."""
@@ -271,31 +245,7 @@ class DataManager:
     def show_dataset_summary(self, cfg: Any) -> None:
         """Logs a table of the tasks and the sizes of their splits."""
         tasks = self.tasks or [TaskInfo.of(self.dataset)]
-        table = Table(title=None, show_footer=len(tasks) > 1)
-        sizes = [task.sizes for task in tasks]
-        columns = [
-            ("task", [task.name for task in tasks], f"{len(tasks)} tasks"),
-            ("classes", [task.num_classes for task in tasks], self.num_classes),
-            *((split, [getattr(size, split) for size in sizes], None) for split in ("train", "val", "test")),
-            *self._unlabelled_column(len(tasks)),
-            ("metric", [task.metric for task in tasks], ""),
-        ]
-        for title, values, foot in columns:
-            total = sum(values) if foot is None else foot
-            table.add_column(title, footer=_text(total), justify="left" if title in ("task", "metric") else "right")
-        for row in zip(*(values for _, values, _ in columns), strict=True):
-            table.add_row(*map(_text, row))
-        page = io.StringIO()
-        CleanConsole(file=page, width=100, color_system=None).print(table)
-        for key in ("SOURCE_DOMAINS", "TARGET_DOMAINS"):
-            if cfg.DATASET[key]:
-                page.write(f"{key}: {', '.join(map(str, cfg.DATASET[key]))}\n")
-        logger.info("Tasks\n%s", page.getvalue().rstrip())
-
-    def _unlabelled_column(self, tasks: int) -> list[tuple[str, list[int], None]]:
-        """The column of unlabelled images, where there are some."""
-        counts = Counter(item.domain if tasks > 1 else 0 for item in self.dataset.train_u or ())
-        return [("unlabelled", [counts[task] for task in range(tasks)], None)] if counts else []
+        logger.info("Tasks\n%s", tasks_table(cfg, tasks, self.num_classes, self.dataset.train_u or ()))
 
     def _train_loader(self, purpose: str, items: list[Datum] | None, node: Any) -> EpochLoader | None:
         if not items:
@@ -331,7 +281,3 @@ class DataManager:
             transparency=self._transparency,
             **options,
         )
-
-
-def _text(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
         read_metrics,
         training_failure,
     )
-    from mvlpt.engine.evaluation import EVALUATOR_REGISTRY, EvaluatorBase, TaskScore, build_evaluator
+    from mvlpt.engine.evaluation import EVALUATOR_REGISTRY, EvaluatorBase, TaskScore
+    from mvlpt.engine.evaluator_calls import build_evaluator
     from mvlpt.engine.feature_nets import BACKBONE_REGISTRY, HEAD_REGISTRY, NETWORK_REGISTRY
     from mvlpt.engine.folder_names import default_folder, own_name
     from mvlpt.engine.identity import (
@@ -94,7 +95,8 @@ _HOMES = {
         "training_failure",
     ),
     "folder_names": ("default_folder", "own_name"),
-    "evaluation": ("EVALUATOR_REGISTRY", "EvaluatorBase", "TaskScore", "build_evaluator"),
+    "evaluation": ("EVALUATOR_REGISTRY", "EvaluatorBase", "TaskScore"),
+    "evaluator_calls": ("build_evaluator",),
     "feature_nets": ("BACKBONE_REGISTRY", "HEAD_REGISTRY", "NETWORK_REGISTRY"),
     "identity": ("changed_options", "config_differences", "config_identity", "result_affecting_options"),
     "initial": ("load_weights",),

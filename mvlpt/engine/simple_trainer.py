@@ -15,7 +15,8 @@ from yacs.config import CfgNode
 from mvlpt.config import task_names
 from mvlpt.data import DataManager
 from mvlpt.engine.checkpoints import bring_best, find_checkpoint, load_checkpoint
-from mvlpt.engine.evaluation import TaskScore, build_evaluator, process_batch, scores_of
+from mvlpt.engine.evaluation import TaskScore
+from mvlpt.engine.evaluator_calls import build_evaluator, process_batch, scores_of
 from mvlpt.engine.metric_checks import check_evaluation, check_has_images, loader_of
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
 from mvlpt.engine.overrides import check_options, complete_loaders, correct_device, scored_test

@@ -8,7 +8,8 @@ import torch
 
 from mvlpt.config import get_cfg_default
 from mvlpt.data import SplitSizes, TaskInfo
-from mvlpt.engine.evaluation import Classification, build_evaluator
+from mvlpt.engine.evaluation import Classification
+from mvlpt.engine.evaluator_calls import build_evaluator
 from mvlpt.errors import DataError, EvaluationError
 
 SIZES = SplitSizes(0, 0, 0)
