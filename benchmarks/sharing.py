@@ -7,12 +7,12 @@
     python benchmarks/sharing.py --known         # what the chooser takes from it, the table of docs/choosing.md
 
 Scores go to ``benchmarks/results/sharing.csv`` as seeds complete: the same command goes on where the table ends.
-Several may run side by side on other ``--trainers`` or ``--shots``, each with a ``--table`` of its own. A GPU is used if
-there is one: the scores of a seed are those of a CPU, but for an image now and then. The parts of a seed are *arms*
-(alone, all together, three partitions, each shared one adapted), *shares* (adapted prompts that keep a share of their
-start: no training), *pairs* (all pairs of 12 tasks), *estimates* (similarities and affinities of those tasks from the
-seed's images), *short* (the pairs again with few epochs, as an estimate) and *chosen* (what the chooser picks with the
-seed). From the table follow
+Several may run side by side on other ``--trainers`` or ``--shots``, each with a ``--table`` of its own. A GPU is used
+where there is one: the scores of a seed are those of a CPU, but for an image now and then. The parts of a seed are
+*arms* (alone, all together, three partitions, each shared one adapted), *shares* (adapted prompts that keep a share of
+their start: no training), *pairs* (all pairs of 12 tasks), *estimates* (similarities and affinities of those tasks from
+the seed's images), *short* (the pairs again with few epochs, as an estimate) and *chosen* (what the chooser picks with
+the seed). From the table follow
 
 - the ceiling: split-half reliability between seeds, of the arms' gains over alone and of the gains of pairs, and that
   of pairs over test images, too (``benchmarks/sharing_images.py``);
