@@ -11,6 +11,7 @@ import torch
 
 from mvlpt.data.datasets import build_dataset, checked_task_names
 from mvlpt.data.datum import Datum
+from mvlpt.data.kept_samples import keep_samples
 from mvlpt.data.loading.batches import EpochBatchSampler, TaskBatchSampler
 from mvlpt.data.loading.items import Items
 from mvlpt.data.loading.loader import EpochLoader, close_loaders
@@ -19,7 +20,6 @@ from mvlpt.data.loading.wrapper import DatasetWrapper
 from mvlpt.data.recorded import recorded_datasets
 from mvlpt.data.sampling.fewshot import stream_seed
 from mvlpt.data.sampling.joint import joint_sample
-from mvlpt.data.sampling.sample_files import keep_samples
 from mvlpt.data.sampling.samplers import build_sampler
 from mvlpt.data.summary import tasks_table
 from mvlpt.data.tasks import MultiTaskDataset, TaskInfo, check_names
