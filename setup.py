@@ -71,7 +71,14 @@ setup(
     packages=_packages(),
     package_dir={"mvlpt.trainers": "trainers", "mvlpt.datasets": "datasets", "mvlpt.configs": "configs"},
     package_data={
-        "mvlpt": ["VERSION", "py.typed", "assets/**/*", "data/sources/benchmarks/*", "report/page/**/*"],
+        "mvlpt": [
+            "VERSION",
+            "py.typed",
+            "assets/**/*",
+            "data/sources/benchmarks/*",
+            "graph/choice/*.csv",
+            "report/page/**/*",
+        ],
         "mvlpt.configs": ["**/*.yaml"],
     },
     install_requires=REQUIREMENTS,

@@ -12,7 +12,6 @@ no weights are loaded. Every registered trainer needs an entry. ``--check`` ends
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +25,7 @@ import torch
 import yaml
 
 import mvlpt.trainers  # registers the trainers
+from benchmarks.marked_tables import ROOT, head, line, with_table, write_or_check
 from benchmarks.methods_scores import ALL_IMAGES, TABLE, read_table
 from mvlpt.config import get_cfg_default
 from mvlpt.engine import TRAINER_REGISTRY
@@ -33,9 +33,7 @@ from mvlpt.models import Backbone
 from mvlpt.models.heads import ClassTexts, options_of
 from mvlpt.trainers import FeatureHeadTrainer, PromptTrainer
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGE, METADATA = ROOT / "docs" / "methods.md", Path(__file__).with_name("methods.yaml")
-BEGIN, END = "<!-- table of methods: begin (python benchmarks/methods_table.py) -->", "<!-- table of methods: end -->"
 CLASSES, SHOTS = 100, 16
 Row = Mapping[str, Any]
 COLUMNS = ("trainer", "trained", "parameters", "alone", "grouped", "s a task", "paper", "public code", "source")
@@ -90,7 +88,7 @@ def table(rows: Sequence[Row], entries: Sequence[Row], parameters: Mapping[str, 
         entries: the metadata of the methods, in the order of the page.
         parameters: of each measured trainer.
     """
-    lines = [_settings(rows), "", _line(COLUMNS), _line(["---"] * len(COLUMNS))]
+    lines = [_settings(rows), "", *head(COLUMNS)]
     most = max((len(_scores(rows, entry["trainers"][0], "alone")) for entry in entries), default=0)
     for entry in entries:
         name = entry["trainers"][0]
@@ -107,7 +105,7 @@ def table(rows: Sequence[Row], entries: Sequence[Row], parameters: Mapping[str, 
             entry.get("code", ""),
             f"[{source}](https://arxiv.org/abs/{source})" if source else "",
         ]
-        lines.append(_line(cells))
+        lines.append(line(cells))
     return "\n".join(lines)
 
 
@@ -141,23 +139,6 @@ def _score(scores: Sequence[float], most: int) -> str:
     return f"{statistics.mean(scores):.1f}{spread}" + (f" ({len(scores)})" if len(scores) < most else "")
 
 
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def with_table(page: str, text: str) -> str:
-    """The page with another table between its marks.
-
-    Raises:
-        SystemExit: the page lacks a mark.
-    """
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{PAGE} needs the lines '{BEGIN}' and '{END}'")
-    return f"{head}{BEGIN}\n{text}\n{END}{tail}"
-
-
 def current_page() -> str:
     """The page as the files say it should be.
 
@@ -171,7 +152,9 @@ def current_page() -> str:
         )
     backbone = empty_backbone()
     parameters = {entry["trainers"][0]: trained_parameters(entry["trainers"][0], backbone) for entry in entries}
-    return with_table(PAGE.read_text(encoding="utf-8"), table(read_table(TABLE), entries, parameters))
+    return with_table(
+        PAGE.read_text(encoding="utf-8"), "table of methods", table(read_table(TABLE), entries, parameters)
+    )
 
 
 def read_entries() -> list[dict[str, Any]]:
@@ -184,13 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", "--quick", action="store_true", help="write nothing; say whether it is up to date")
     args = parser.parse_args()
-    page = current_page()
-    same = page == PAGE.read_text(encoding="utf-8")
-    if args.check:
-        print(json.dumps({"up_to_date": same}))
-    elif not same:
-        PAGE.write_text(page, encoding="utf-8")
-        print(f"Wrote the table of {PAGE}")
+    write_or_check({PAGE: current_page()}, args.check)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python benchmarks/sharing.py --work output/quick --quick  # minutes
     python benchmarks/sharing.py --plan          # what is missing, and what it costs
     python benchmarks/sharing.py --table-only    # what the table says; no run
-    python benchmarks/sharing.py --known         # what the chooser takes from it, the table of docs/choosing.md
+    python benchmarks/sharing.py --known         # what the chooser takes from it
+    python benchmarks/sharing_pages.py           # after seeds were added: writes what follows from them
 
 Scores go to ``benchmarks/results/sharing.csv`` as seeds complete: the same command goes on where the table ends.
 Several may run side by side on other ``--trainers`` or ``--shots``, each with a ``--table`` of its own. A GPU is used
@@ -45,20 +46,27 @@ from benchmarks.sharing_images import read_marks
 from benchmarks.sharing_known import markdown
 from benchmarks.sharing_pairs import print_pairs
 from benchmarks.sharing_statistics import bootstrap, clearly_worse, rounded, split_half_reliability
-from benchmarks.sharing_table import CHOSEN, PARTS, measured_units, read_table, score_array, write_table
+from benchmarks.sharing_table import (
+    CHOSEN,
+    PARTS,
+    SHOTS,
+    TRAINERS,
+    fixed_arms,
+    measured_units,
+    read_table,
+    score_array,
+    settings,
+    write_table,
+)
 
 RESULTS = Path(__file__).with_name("results")
-TRAINERS = ("VPT", "CoOp", "UPT")
 Rows = Sequence[Mapping[str, Any]]
 Unit = tuple[str, int, int, str]
 
 
 def print_arms(rows: Rows) -> dict[str, Any]:
     """Means of the arms, their ceiling, and the chooser's regret."""
-    names = [name for name in dict.fromkeys(row["arm"] for row in rows) if "-" in name or name in ("single", "all")]
-    names = sorted(
-        (name for name in names if not name.startswith("estimate-")), key=lambda name: (name != "single", name)
-    )
+    names = fixed_arms(rows)
     scores, tasks, seeds = score_array(rows, names)
     if not seeds:
         return {}
@@ -131,12 +139,10 @@ def measure(args: argparse.Namespace, table: Path) -> None:
 def report(rows: Rows, trainers: Sequence[str], shots: Sequence[int], images: Path | None = None) -> dict[str, Any]:
     """Prints what the table says, and the table of test images if there is one; returns it."""
     found = {}
-    for trainer, count in itertools.product(trainers, shots):
-        mine = [row for row in rows if (row["trainer"], row["shots"]) == (trainer, count)]
-        if mine:
-            print(f"{trainer}, {count} image{'s' * (count > 1)} a class, validation designers")
-            marks = read_marks(images, trainer, count) if images else {}
-            found[f"{trainer}-{count}"] = {**print_arms(mine), **print_pairs(mine, marks)}
+    for trainer, count, mine in settings(rows, trainers, shots):
+        print(f"{trainer}, {count} image{'s' * (count > 1)} a class, validation designers")
+        marks = read_marks(images, trainer, count) if images else {}
+        found[f"{trainer}-{count}"] = {**print_arms(mine), **print_pairs(mine, marks)}
     worse = [one["worse"] for one in found.values() if one.get("worse") is not None]
     if worse:
         found["worse"] = rounded(np.mean(worse))
@@ -164,7 +170,7 @@ def main() -> None:
     parser.add_argument("--work", default="output/sharing", help="folder of the runs")
     parser.add_argument("--quick", action="store_true", help="6 tasks, 2 seeds, 2 shots, CoOp, 3 epochs: does it run?")
     parser.add_argument("--trainers", type=partial(_some_of, TRAINERS), default=list(TRAINERS), help="VPT, CoOp, UPT")
-    parser.add_argument("--shots", type=_numbers, default=[1, 2, 4, 8])
+    parser.add_argument("--shots", type=_numbers, default=list(SHOTS))
     parser.add_argument("--seeds", type=_numbers, default=list(range(1, 9)), help="such as 1-8")
     parser.add_argument("--parts", type=partial(_some_of, PARTS), default=list(PARTS), help="see above")
     parser.add_argument("--epochs", type=int, default=30)

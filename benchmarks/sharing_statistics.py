@@ -202,11 +202,14 @@ def bootstrap(chosen: np.ndarray, arms: np.ndarray, draws: int = 2000, seed: int
     """
     rng = np.random.default_rng(seed)
     tasks, seeds = chosen.shape
-    drawn = []
-    for _ in range(draws):
-        index = np.ix_(rng.integers(0, tasks, tasks), rng.integers(0, seeds, seeds))
-        some = arms[:, index[0], index[1]]
-        drawn.append((regret(chosen[index], some), float((chosen[index] - some[0]).mean())))
+    weights = np.empty((draws, tasks)), np.empty((draws, seeds))  # how often each resample has a task, a seed
+    for task_weights, seed_weights in zip(*weights, strict=True):
+        task_weights[:] = np.bincount(rng.integers(0, tasks, tasks), minlength=tasks)
+        seed_weights[:] = np.bincount(rng.integers(0, seeds, seeds), minlength=seeds)
+    scores = np.concatenate([chosen[None], arms])
+    over_tasks = np.tensordot(weights[0], scores, axes=(1, 1))  # (draws, 1 + A, S)
+    means = np.einsum("das,ds->da", over_tasks, weights[1]) / chosen.size
+    drawn = np.stack([means[:, 1:].max(axis=1) - means[:, 0], means[:, 0] - means[:, 1]], axis=1)
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
     value = regret(chosen, arms), float((chosen - arms[0]).mean())
     return {name: (value[i], float(low[i]), float(high[i])) for i, name in enumerate(("regret", "gain"))}

@@ -6,8 +6,9 @@ Shapes: A arms, T tasks, S seeds. Scores are in percent; NaN stands for "not mea
 from __future__ import annotations
 
 import csv
+import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mvlpt.io import atomic_write
 
 FIELDS = ("trainer", "shots", "seed", "arm", "group", "task", "value")
 PAIR, CHOSEN, ESTIMATE, KEEP, SHORT = "pair", "chosen", "estimate-", "keep", "short"
+TRAINERS, SHOTS = ("VPT", "CoOp", "UPT"), (1, 2, 4, 8)
 PARTS = ("arms", "shares", "pairs", "estimates", SHORT, CHOSEN)
 Row = Mapping[str, Any]
 
@@ -53,6 +55,24 @@ def part_of(row: Row) -> str:
 def measured_units(rows: Iterable[Row]) -> set[tuple[str, int, int, str]]:
     """The (trainer, shots, seed, part) that the table holds; a part of a seed is written at once."""
     return {(row["trainer"], row["shots"], row["seed"], part_of(row)) for row in rows}
+
+
+def settings(
+    rows: Iterable[Row], trainers: Iterable[str] = TRAINERS, shots: Sequence[int] = SHOTS
+) -> Iterator[tuple[str, int, list[Row]]]:
+    """Trainer, images a class, and the rows of both; those that the table has."""
+    of_setting = defaultdict(list)
+    for row in rows:
+        of_setting[row["trainer"], row["shots"]].append(row)
+    for trainer, count in itertools.product(trainers, shots):
+        if found := of_setting.get((trainer, count)):
+            yield trainer, count, found
+
+
+def fixed_arms(rows: Iterable[Row]) -> list[str]:
+    """The arms that serve all tasks alike, each task alone first."""
+    names = {row["arm"] for row in rows if part_of(row) in ("arms", "shares")}
+    return sorted(names, key=lambda name: (name != "single", name))
 
 
 def score_array(rows: Sequence[Row], arms: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...], tuple[int, ...]]:

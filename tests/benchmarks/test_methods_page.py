@@ -2,8 +2,6 @@
 
 import csv
 
-import pytest
-
 from benchmarks import methods_scores, methods_table
 from mvlpt.engine import TRAINER_REGISTRY
 
@@ -70,8 +68,3 @@ def test_methods_without_labels_are_measured_alone_with_all_images():
     text = methods_table.table([*ROWS, row], [{"trainers": ["TFUP"], "trained": "nothing"}], {"TFUP": 0})
     assert ", 1 image a class," in text
     assert "| 0 | 46.0 | – | 0.4 |" in text
-
-
-def test_a_page_without_marks_is_refused():
-    with pytest.raises(SystemExit, match="begin"):
-        methods_table.with_table("no marks", "")

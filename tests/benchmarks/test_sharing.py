@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks import sharing
+from benchmarks import sharing, sharing_pages
 from benchmarks.sharing_known import measured_gains
 from benchmarks.sharing_statistics import (
     bootstrap,
@@ -252,8 +252,14 @@ def test_report_of_a_table(capsys):
     assert "sign right" in printed
 
 
+def test_what_follows_from_the_tables_is_up_to_date():
+    """Tables of docs/, and the gains that the chooser knows."""
+    for file, text in sharing_pages.current_files().items():
+        assert file.read_text(encoding="utf-8") == text, f"{file}: run python benchmarks/sharing_pages.py"
+
+
 def test_the_chooser_knows_what_the_table_says():
-    """The numbers in the code stay those of the kept table, up to the seeds that it has gained since."""
+    """Each gain stands where the chooser looks for it, to the tenth of a point that the file keeps."""
     for (kind, shots, name), measured in measured_gains(read_table(sharing.RESULTS / "sharing.csv")).items():
         groups = (("a", "b"), ("c",)) if name != "all" else (("a", "b", "c"),)
         shown = "all" if name == "all" else f"{name}-2"
@@ -263,4 +269,4 @@ def test_the_chooser_knows_what_the_table_says():
         known = known_gains(candidates, parts, shots=shots, zero_shot=[LITTLE_KNOWN, WELL_KNOWN])
         for candidate, pair in zip(candidates[1:], measured, strict=True):
             found = (*known[candidate.name].gain, known[candidate.name].spread)
-            assert found == pytest.approx(pair, abs=0.75), (kind, shots, candidate.name)
+            assert found == pytest.approx(pair, abs=0.051), (kind, shots, candidate.name)
