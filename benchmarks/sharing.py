@@ -31,6 +31,7 @@ import json
 import os
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -60,6 +61,7 @@ from benchmarks.sharing_table import (
 )
 
 RESULTS = Path(__file__).with_name("results")
+ESTIMATED = ("arms", "pairs")  # the parts whose cost the experiments estimate beforehand
 Rows = Sequence[Mapping[str, Any]]
 Unit = tuple[str, int, int, str]
 
@@ -111,15 +113,34 @@ def missing_units(args: argparse.Namespace, rows: Rows) -> Iterator[Unit]:
 
 
 def print_plan(args: argparse.Namespace, units: Sequence[Unit]) -> None:
-    """How many units are missing, and what they take on one core as the experiments estimate it."""
+    """What is missing of each setting, and what it takes on one core as the experiments estimate it."""
     from benchmarks.sharing_suite import Suite
 
-    known: dict[tuple[str, int, str], float] = {}
-    for trainer, shots, seed, part in units:
-        if (trainer, shots, part) not in known and part in ("arms", "pairs"):
-            known[trainer, shots, part] = Suite(args, trainer, shots, seed).seconds(part)
-    hours = sum(known.get((trainer, shots, part), 0.0) for trainer, shots, _, part in units) / 3600
-    print(f"{len(units)} units missing; arms and pairs are estimated at {hours:.2f} hours of one core", flush=True)
+    settings_of: dict[tuple[str, int], list[Unit]] = defaultdict(list)
+    for unit in units:
+        settings_of[unit[:2]].append(unit)
+    total = 0.0
+    for (trainer, shots), mine in sorted(settings_of.items(), key=lambda item: args.trainers.index(item[0][0])):
+        seeds: dict[str, list[int]] = defaultdict(list)
+        for _, _, seed, part in mine:
+            seeds[part].append(seed)
+        costs = {part: Suite(args, trainer, shots, seeds[part][0]).seconds(part) for part in seeds if part in ESTIMATED}
+        hours = sum(cost * len(seeds[part]) for part, cost in costs.items()) / 3600
+        total += hours
+        words = ", ".join(f"{part} {_ranges(seeds[part])}" for part in PARTS if part in seeds)
+        print(f"{trainer}, {shots} image{'s' * (shots > 1)}, seeds: {words}; {hours:.2f} h", flush=True)
+    print(f"{len(units)} units missing; arms and pairs are estimated at {total:.2f} hours of one core", flush=True)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """[1, 2, 3, 8] as ``1-3,8``: the opposite of :func:`_numbers`."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def measure(args: argparse.Namespace, table: Path) -> None:

@@ -231,6 +231,27 @@ def test_what_is_missing_goes_seed_by_seed():
     assert ("VPT", 1, 1, "estimates") in measured_units(table())
 
 
+def test_the_plan_names_the_seeds_of_each_setting(monkeypatch, capsys):
+    class Cheap:
+        def __init__(self, args, trainer, shots, seed):
+            pass
+
+        def seconds(self, part):
+            return {"arms": 360.0, "pairs": 720.0}[part]
+
+    monkeypatch.setattr("benchmarks.sharing_suite.Suite", Cheap)
+    args = sharing.argparse.Namespace(trainers=["VPT", "CoOp"])
+    units = [("CoOp", 2, seed, part) for seed in (1, 2, 3, 5) for part in ("arms", "chosen")] + [("VPT", 1, 8, "pairs")]
+    sharing.print_plan(args, units)
+    assert capsys.readouterr().out.splitlines() == [
+        "VPT, 1 image, seeds: pairs 8; 0.20 h",
+        "CoOp, 2 images, seeds: arms 1-3,5, chosen 1-3,5; 0.40 h",
+        "9 units missing; arms and pairs are estimated at 0.60 hours of one core",
+    ]
+    for words in ("1-3,5", "4", "1,3,5-8"):
+        assert sharing._ranges(sharing._numbers(words)) == words
+
+
 def test_report_of_a_table(capsys):
     rng = np.random.default_rng(1)
     tasks = [f"{subject}-{look}" for subject in ("cats", "cars") for look in ("plain", "dark")]
