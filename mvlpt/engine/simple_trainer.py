@@ -12,22 +12,19 @@ from typing import Any
 import torch
 from yacs.config import CfgNode
 
-from mvlpt.config import task_names
 from mvlpt.data import DataManager
 from mvlpt.engine.checkpoints import bring_best, find_checkpoint, load_checkpoint
-from mvlpt.engine.evaluation import TaskScore
-from mvlpt.engine.evaluator_calls import build_evaluator, process_batch, scores_of
-from mvlpt.engine.metric_checks import check_evaluation, check_has_images, loader_of
+from mvlpt.engine.evaluated_trainer import EvaluatedTrainer
+from mvlpt.engine.evaluator_calls import build_evaluator
+from mvlpt.engine.metric_checks import check_evaluation
 from mvlpt.engine.optim import build_lr_scheduler, build_optimizer
-from mvlpt.engine.overrides import check_options, complete_loaders, correct_device, scored_test
+from mvlpt.engine.overrides import check_options, complete_loaders, correct_device
 from mvlpt.engine.own_state import OwnState
-from mvlpt.engine.predictions import record_predictions
 from mvlpt.engine.resume import load_resume_state, save_resume_state, set_random_state
 from mvlpt.engine.run_state import apply_run_state, resume_without_state, run_state
 from mvlpt.engine.run_watchers import RunWatchers
 from mvlpt.engine.simple_net import SimpleNet
 from mvlpt.engine.start_share import StartShare, start_share
-from mvlpt.engine.trainer_base import TrainerBase
 from mvlpt.engine.utils import load_pretrained_weights
 from mvlpt.errors import DataError, EvaluationError
 from mvlpt.runtime import Interrupted, StopRequest, TrainingProgress, short_time
@@ -35,7 +32,7 @@ from mvlpt.runtime import Interrupted, StopRequest, TrainingProgress, short_time
 log = logging.getLogger(__name__)
 
 
-class SimpleTrainer(TrainerBase):
+class SimpleTrainer(EvaluatedTrainer):
     """Builds loaders, model and evaluator from ``cfg``, and gives the generic pieces of a run.
 
     Beyond Dassl's: an unbroken run and one that is killed and resumed end in the same weights; Ctrl-C saves and stops;
@@ -58,13 +55,10 @@ class SimpleTrainer(TrainerBase):
         self.cfg = cfg
         self.scaler: torch.amp.GradScaler | None = None
         self.best_result, self.best_epoch = -math.inf, 0
-        self.final_epoch: int | None = None  # that of the model which is tested, once training has ended
-        self.task_scores: dict[str, list[TaskScore]] = {}
         self._next_batch = 0
         self._pending: dict[str, Any] | None = None
         self._start_share: StartShare | None = None
         self._saved_at = time.monotonic()
-        self._stop = StopRequest()
         self._progress: TrainingProgress | None = None
         self.build_data_loader()
         complete_loaders(self)
@@ -247,63 +241,10 @@ class SimpleTrainer(TrainerBase):
         log.info("Trained %d epochs in %s", self.max_epoch - self.start_epoch, short_time(seconds))
         self.close_writer()
 
-    @torch.no_grad()
-    def test(self, split: str | None = None) -> float:
-        """Evaluates on ``split`` (default ``TEST.SPLIT``) and returns the number that selects models, in percent.
-
-        Raises:
-            ConfigError: the split has no images.
-            EvaluationError: a task cannot be scored; ``task_scores`` holds the others' scores.
-            Interrupted: the user asked to stop, and training has ended.
-        """
-        self.set_model_mode("eval")
-        self.evaluator.reset()
-        split = split or self.cfg.TEST.SPLIT
-        check_has_images(self, split)
-        images = 0
-        with record_predictions(self, split) as record:
-            for batch in self.evaluation_batches(split):
-                if self._stop.requested and self.final_epoch is not None:  # in training, the epoch is ended and saved
-                    raise Interrupted(f"Stopped in the test after {images} images")
-                input, label = self.parse_batch_test(batch)
-                output = self.model_inference(input)
-                process_batch(self.evaluator, output, label, batch)
-                record(output, batch)
-                images += len(label)
-        try:
-            results = self.evaluator.evaluate()
-        except EvaluationError:
-            self.task_scores[split] = list(self.evaluator.task_scores)
-            raise
-        self.task_scores[split] = scores_of(self.evaluator, results, self._task_name(), images)
-        for name, value in results.items():
-            self.write_scalar(f"{split}/{name}", value, self.epoch)
-        log.debug("%s: %s", split, ", ".join(f"{name} {value:.2f}" for name, value in results.items()))
-        return next(iter(results.values()))
-
-    def _recorded_test(self, *args: Any, **kwargs: Any) -> Any:
-        """Calls a subclass's own ``test`` and keeps what it scored, where that did not go through the engine's."""
-        split = kwargs.get("split") or (args[0] if args else None) or self.cfg.TEST.SPLIT
-        before = self.task_scores.get(split)
-        result = scored_test(self, lambda: type(self).test(self, *args, **kwargs))
-        if self.task_scores.get(split) is before:
-            images = len(getattr(loader_of(self, split), "dataset", ()) or ())
-            self.task_scores[split] = scores_of(self.evaluator, result, self._task_name(), images)
-            if self.cfg.TEST.PREDICTIONS and split == "test":
-                log.warning("%s tests in a way of its own: no predictions are recorded", type(self).__name__)
-        return result
-
     @property
     def tests_on_loaders(self) -> bool:
         """Whether the engine's own :meth:`test` runs, which reads the loaders."""
         return type(self).test is SimpleTrainer.test
-
-    def _task_name(self) -> str:
-        return ",".join(task_names(self.cfg)) or type(self.dm.dataset).__name__
-
-    def evaluation_batches(self, split: str) -> Any:
-        """The batches of a split."""
-        return loader_of(self, split)
 
     # Checkpoints and resume ----------------------------------------------------------------------------------
 
