@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mvlpt.errors import BAD_INPUT, INTERRUPTED, OUT_OF_MEMORY, ScheduleError
-from mvlpt.io import read_json, write_json
 from mvlpt.schedule.attempts import FAILED, TIMED_OUT, Attempt, AttemptResult, RunCommand, read_result
 from mvlpt.schedule.executors.slurm.batches import (
     Batch,
@@ -21,13 +20,13 @@ from mvlpt.schedule.executors.slurm.batches import (
     submit,
     time_limit,
 )
+from mvlpt.schedule.executors.slurm.indices import index_file, read_index, write_index, write_indices
 from mvlpt.schedule.executors.slurm.job import has_begun, staged, withdraw
 from mvlpt.schedule.executors.slurm.options import SlurmOptions
 from mvlpt.schedule.executors.slurm.queue import QueuedJob, cancel, largest_array, read_queue, require_slurm
 from mvlpt.schedule.slots import Slot
 
 _log = logging.getLogger(__name__)
-_FILE = "slurm.json"  # in the attempt's folder: the name of its batch and its index there
 _STATES = {
     "TIMEOUT": "ran into its time limit",
     "NODE_FAIL": "lost its node",
@@ -106,7 +105,7 @@ class SlurmExecutor:
             batch = Batch(minutes, limited, pack=self.options.pack)
             self._open.append(batch)
         batch.attempts.append(attempt)
-        _write_index(batch, len(batch.attempts) - 1)
+        write_index(batch, len(batch.attempts) - 1)
         return f"{batch.name}/{len(batch.attempts) - 1}"
 
     def poll(self) -> list[AttemptResult]:
@@ -133,8 +132,8 @@ class SlurmExecutor:
         for batch in self._open:
             if any(other.key == attempt.key for other in batch.attempts):
                 batch.attempts = [other for other in batch.attempts if other.key != attempt.key]
-                (attempt.folder / _FILE).unlink(missing_ok=True)  # its index is another's now
-                _write_indices(batch)
+                index_file(attempt).unlink(missing_ok=True)  # its index is another's now
+                write_indices(batch)
                 self._results.append(AttemptResult(*attempt.key, INTERRUPTED, 0.0, "stopped"))
                 return
         submitted = self._submitted.get(attempt.key)
@@ -159,7 +158,7 @@ class SlurmExecutor:
         Raises:
             ScheduleError: SLURM does not answer, so that nobody can know whether the job still runs.
         """
-        position = _read_index(attempt)
+        position = read_index(attempt)
         if position is None:
             return False
         queue = self._read_queue()
@@ -194,7 +193,7 @@ class SlurmExecutor:
             if not batch.attempts:
                 continue
             if batch.pack > 1:
-                _write_indices(batch)  # they depend on how many attempts there are
+                write_indices(batch)  # they depend on how many attempts there are
             try:
                 ids = submit(batch, self.options, self._run_command)
             except ScheduleError as error:
@@ -235,7 +234,7 @@ class SlurmExecutor:
         """Puts the halves of a batch where it was."""
         halves = batch.halved()
         for half in halves:
-            _write_indices(half)
+            write_indices(half)
         self._open[:0] = halves
 
     def _refuse(self, batch: Batch, error: ScheduleError) -> None:
@@ -297,26 +296,3 @@ class SlurmExecutor:
             if self._queue is None:
                 _log.warning("SLURM does not answer (squeue fails); waiting")
         return self._queue
-
-
-def _write_indices(batch: Batch) -> None:
-    """Writes into the folder of each attempt where it will be found in the queue."""
-    for number in range(len(batch.attempts)):
-        _write_index(batch, number)
-
-
-def _write_index(batch: Batch, number: int) -> None:
-    """Writes it for one attempt."""
-    write_json({"batch": batch.name, "place": batch.index(number)}, batch.attempts[number].folder / _FILE)
-
-
-def _read_index(attempt: Attempt) -> tuple[str, int] | None:
-    """Batch name and index of an attempt, or None where it was never in a batch."""
-    if not (attempt.folder / _FILE).exists():
-        return None
-    try:
-        record = read_json(attempt.folder / _FILE, error=ScheduleError)
-        return str(record["batch"]), int(record["place"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        path = attempt.folder / _FILE
-        raise ScheduleError(f"{path} names no batch and place; delete it to run its job again") from None
