@@ -1,10 +1,13 @@
 """Reading: every format within bounds, and each refusal one sentence that names file, place and remedy."""
 
 import os
+import random
 import threading
 from datetime import date
+from pathlib import Path
 
 import pytest
+import yaml
 from support.plans import PATIENCE
 
 from mvlpt.errors import ConfigError, DataError, PlanError
@@ -110,6 +113,15 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 
 
+@pytest.fixture(params=["libyaml", "PyYAML"])
+def parser(request, monkeypatch):
+    """Which parser is asked first; PyYAML's own is there always."""
+    if request.param == "PyYAML":
+        monkeypatch.setattr(yaml_module, "_BY_LIBYAML", None)
+    elif yaml_module._BY_LIBYAML is None:
+        pytest.skip("this PyYAML has no libyaml")
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -129,8 +141,10 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: !!int digits", "line 1, column 4: invalid literal for int() with base 10: 'digits'"),
         ("[a]: 1", "unhashable key"),
         ("a: 1\n---\nb: 2", "single document"),
+        ("a:\tb", "line 1, column 3: while scanning for the next token, found character"),
     ],
 )
+@pytest.mark.usefixtures("parser")
 def test_yaml_that_is_refused(tmp_path, content, expected):
     path = tmp_path / "x.yaml"
     path.write_text(content)
@@ -140,6 +154,7 @@ def test_yaml_that_is_refused(tmp_path, content, expected):
     assert sentence.endswith("; correct it")
 
 
+@pytest.mark.usefixtures("parser")
 def test_yaml_that_is_read():
     text = "a: &x {k: 1}\nb: *x\nc:\n  <<: *x\n  k: 2\nd: [no, 01, 2024-01-02]\n"
     assert parse_yaml(text, "x") == {
@@ -149,6 +164,31 @@ def test_yaml_that_is_read():
     assert parse_yaml("", "x") is None
     assert parse_yaml("[" * 64 + "]" * 64, "x")
     assert "given twice" in refused(lambda: parse_yaml("a: 1\na: 2", "x", strings=True, error=DataError))
+
+
+def test_both_parsers_read_the_same_of_damaged_files():
+    """Shipped files with characters that mean something to YAML put in at random places."""
+    draw, configs = random.Random(0), Path(__file__).resolve().parents[2] / "configs"
+    texts = [file.read_text() for file in sorted(configs.rglob("*.yaml"))]
+
+    def damaged(text):
+        for _ in range(draw.randint(1, 3)):
+            place = draw.randrange(len(text))
+            text = text[:place] + draw.choice("{}[]:,-#&*!|>'\"%@`\t\n  ?~ab1.") + text[place + draw.randrange(3) :]
+        return text
+
+    def value(load):
+        try:
+            return load()
+        except yaml.YAMLError as problem:
+            return type(problem)
+
+    refused = 0
+    for text in [*texts, *(damaged(draw.choice(texts)[:400]) for _ in range(300))]:
+        found = value(lambda text=text: yaml_module._load(text, strings=False))
+        assert found == value(lambda text=text: yaml.load(text, Loader=yaml_module._SafeLoader)), text
+        refused += isinstance(found, type)
+    assert 50 < refused < 250
 
 
 def test_the_size_after_expansion_is_counted_once_per_alias(monkeypatch):
