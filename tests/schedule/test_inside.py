@@ -17,6 +17,7 @@ from mvlpt.errors import PlanError, RunFolderError
 from mvlpt.schedule.executors.inline import InlineExecutor
 from mvlpt.schedule.executors.registry import make_executor
 from mvlpt.schedule.jobs import Job, Plan
+from mvlpt.schedule.journal import read_records
 from mvlpt.schedule.scheduler import Scheduler
 from mvlpt.schedule.worker.execution import run_attempt
 from mvlpt.schedule.worker.loop import WorkerLoop
@@ -123,18 +124,34 @@ def test_commands_run_in_the_folder_that_the_plan_names(tmp_path):
         Scheduler(Plan(jobs, {"cwd": 3}), tmp_path, InlineExecutor())
 
 
-def test_ctrl_c_in_an_inline_job_stops_the_scheduler_too(tmp_path):
+@pytest.mark.parametrize(
+    ("sent", "ignored"),
+    [
+        (signal.SIGINT, None),
+        (signal.SIGTERM, None),
+        (signal.SIGTERM, signal.SIGINT),  # as in the background of a script, or under nohup
+        (signal.SIGINT, signal.SIGTERM),
+    ],
+)
+def test_a_signal_in_an_inline_job_stops_the_scheduler_too(tmp_path, sent, ignored):
     from mvlpt.runtime.interrupts import StopRequest
 
     def main(words):
         with StopRequest() as stop:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), sent)
             time.sleep(0.01)
             return 130 if stop.requested else 0
 
     plan = Plan([Job("a", "train", "a", ("mvlpt", "a")), Job("b", "train", "b", ("mvlpt", "b"), ("a",))])
-    outcome = Scheduler(plan, tmp_path, InlineExecutor(main)).run()
+    before = signal.signal(ignored, signal.SIG_IGN) if ignored else None
+    try:
+        outcome = Scheduler(plan, tmp_path, InlineExecutor(main)).run()
+    finally:
+        if ignored:
+            signal.signal(ignored, before)
     assert (outcome.interrupted, outcome.failed, outcome.waiting) == (True, 0, 2)
+    records = read_records(tmp_path, plan)
+    assert (records["a"].attempts, records["a"].failures) == (1, 0)
 
 
 def test_a_full_disk_is_the_reason_though_the_worker_cannot_even_say_so(tmp_path, monkeypatch):

@@ -47,7 +47,7 @@ class InlineExecutor:
             result = AttemptResult(*attempt.key, FAILED, 0.0, str(error))
         self._results.append(result)
         if result.status == INTERRUPTED and result.reason.startswith("stopped"):
-            signal.raise_signal(signal.SIGINT)  # the command took the signal that was meant for the scheduler too
+            _raise_again()
         return ""
 
     def poll(self) -> list[AttemptResult]:
@@ -69,6 +69,15 @@ class InlineExecutor:
 
     def close(self) -> None:
         """There is nothing to end."""
+
+
+def _raise_again() -> None:
+    """Raises the signal for the scheduler, for which it was meant too; the command took it.
+
+    It was one that this process does not ignore, as programs in the background of a script ignore Ctrl-C.
+    """
+    ignores_ctrl_c = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    signal.raise_signal(signal.SIGTERM if ignores_ctrl_c else signal.SIGINT)
 
 
 register_executor(
