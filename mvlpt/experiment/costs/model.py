@@ -77,15 +77,18 @@ class CostModel:
 
     rates: Mapping[str, Rates] = field(default_factory=dict)
 
-    def of_run(self, cfg: CfgNode, kind: str, features_kept: bool = False) -> tuple[float, float]:
+    def of_run(
+        self, cfg: CfgNode, kind: str, features_kept: bool = False, tuning: Tuning | None = None
+    ) -> tuple[float, float]:
         """Seconds and MiB of a run.
 
         Args:
             cfg: its resolved configuration.
             kind: of the job.
             features_kept: the features of the test images are on disk.
+            tuning: what its trainer tunes, where that is known already.
         """
-        work = work_of(cfg, kind, features_kept)
+        work = work_of(cfg, kind, features_kept, tuning)
         return self.seconds(work, cfg.MODEL.BACKBONE.NAME), work.memory_mb
 
     def seconds(self, work: Work, backbone: str) -> float:
@@ -130,11 +133,11 @@ def steps_of(cfg: CfgNode, images: list[int]) -> int:
     return cfg.OPTIM.MAX_EPOCH * (loader.EPOCH_STEPS or per_epoch)
 
 
-def work_of(cfg: CfgNode, kind: str, features_kept: bool = False) -> Work:
+def work_of(cfg: CfgNode, kind: str, features_kept: bool = False, tuning: Tuning | None = None) -> Work:
     """The work of one run; arguments as :meth:`CostModel.of_run`'s."""
     sizes = [task_size(name, cfg) for name in task_names(cfg)]
     shape = architecture(cfg.MODEL.BACKBONE.NAME or "ViT-B-16", cfg.INPUT.SIZE[0])
-    tuning = tuning_of(cfg)
+    tuning = tuning or tuning_of(cfg)
     tested = 0 if cfg.TEST.NO_TEST else tested_images(cfg, sizes)
     encoded = 0 if features_kept and not tuning.image else tested
     one_image = shape.image.flops(shape.image.tokens + tuning.prompt.image_tokens)

@@ -93,7 +93,8 @@ class _Builder:
         start = self._start_job(run.start) if run.start is not None else None
         labels = _labels_as_options(run)
         cfg = self.configurations.of_run(run, labels)
-        if start is None and run.kind == "train" and tuning_of(cfg).teacher:
+        tuning = tuning_of(cfg)
+        if start is None and run.kind == "train" and tuning.teacher:
             raise PlanError(
                 f"{run.name} cannot distil, since it starts from no prompt; set TRAINER.MVLPT.DISTILL.WEIGHT in"
                 " arm_options, for arms that adapt one: adapted, transfer"
@@ -104,8 +105,9 @@ class _Builder:
             labels |= {"RUN.GROUP": group} if group else {}
             options = {**run.options, **full_paths(cfg)}
             run = dataclasses.replace(run, name=self._earlier.name(ident, run.name), group=group, options=options)
-            features = self._features.of_run(run, cfg)  # before the run that needs them
-            self.jobs[ident] = self._job(ident, run, cfg, {**run.options, **labels}, features, start)
+            features = self._features.of_run(run, cfg, tuning)  # before the run that needs them
+            cost = self.cost.of_run(cfg, run.kind, features_kept=bool(features), tuning=tuning)
+            self.jobs[ident] = self._job(ident, run, cfg, {**run.options, **labels}, features, start, cost)
         return self.jobs[ident]
 
     def _job(
@@ -116,9 +118,10 @@ class _Builder:
         options: Mapping[str, Any],
         features: Sequence[Job],
         start: Job | None,
+        cost: tuple[float, float],
     ) -> Job:
         kept = {"DATALOADER.FEATURE_DIR": str(self.root / STORE)} if features else {}
-        seconds, memory = self.cost.of_run(cfg, run.kind, features_kept=bool(features))
+        seconds, memory = cost
         scores = [] if cfg.TEST.NO_TEST else [f"{run.name}/results.jsonl"]
         begins = self._earlier.start(ident, start.name) if start else None
         return Job(

@@ -10,7 +10,7 @@ from mvlpt.engine import result_affecting_options
 from mvlpt.experiment.arms import Run, folder_name
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import CostModel
-from mvlpt.experiment.costs.tuning import tuning_of
+from mvlpt.experiment.costs.tuning import Tuning
 from mvlpt.experiment.plan.commands import STORE, run_command
 from mvlpt.experiment.plan.earlier import EarlierJobs
 from mvlpt.schedule import Job, job_id
@@ -42,12 +42,11 @@ class FeatureJobs:
         self._earlier = earlier
         self._experiment = configurations.experiment
 
-    def of_run(self, run: Run, cfg: CfgNode) -> list[Job]:
+    def of_run(self, run: Run, cfg: CfgNode, tuning: Tuning) -> list[Job]:
         """The jobs whose features a run reads: one for each task, none where the image tower is tuned."""
         unread = cfg.TEST.NO_TEST or not cfg.DATALOADER.FEATURE_CACHE_MB
         if not self._experiment.features or unread:
             return []
-        tuning = tuning_of(cfg)
         jobs = [] if tuning.image else [self._of_task(run, cfg, task, tuning.precision) for task in run.tasks]
         return [job for job in jobs if job is not None]
 
