@@ -81,6 +81,18 @@ def test_biased_measurements_hardly_move_what_is_known_and_sound_ones_do():
     assert {one.candidate for one in choose_candidates(CANDIDATES, TASKS, scores, errors, priors=far)} == {"all"}
 
 
+@pytest.mark.parametrize(("behind", "chosen"), [(0.9, "visual.centred-2"), (1.1, "adapted-visual.centred-2")])
+def test_what_two_gains_have_in_common_is_no_error_of_their_difference(behind, chosen):
+    """Scores with independent errors: a gain over each task alone has the error of the difference of two gains."""
+    alone, first, second = np.random.default_rng(0).normal(scale=math.sqrt(0.5), size=(3, 100_000))
+    assert (first - alone).std() == pytest.approx(1.0, abs=0.01)
+    assert ((first - alone) - (second - alone)).std() == pytest.approx(1.0, abs=0.01)
+    priors = {one.name: Prior(-9.0, 1.0) for one in CANDIDATES}
+    priors |= {"single": Prior(0.0, 0.0), "visual.centred-2": Prior(5.0 - behind, 1.0)}
+    priors["adapted-visual.centred-2"] = Prior(5.0, 1.0)
+    assert {one.candidate for one in choose_candidates(CANDIDATES, TASKS, NOTHING, NOTHING, priors=priors)} == {chosen}
+
+
 def test_a_candidate_below_a_simpler_one_is_never_chosen():
     """It may lie within the error of the best, which is then not a reason for it."""
     expected = {"single": 0.0, "all": -2.0, "adapted-all": 3.0}

@@ -100,7 +100,8 @@ def choose_candidates(
 
     def difference(first: int, second: int) -> Estimates:
         expected, same = expectations[first] - expectations[second], alone[first] & alone[second]
-        error = math.hypot(believed[first].error, believed[second].error)
+        # Both are gains over the same scores of each task alone, whose error is not one of the difference.
+        error = max(believed[first].error, believed[second].error)
         if priors and first == second:
             expected, error = 0.0, 0.0
         return pooled_difference(estimates[first], estimates[second], prior=(expected, error), bias=bias, same=same)
