@@ -1,7 +1,7 @@
 """YAML, read within bounds: plain values only, no key twice, limited nesting, limited expansion of aliases.
 
-libyaml splits a text into its parts four times as fast as PyYAML's own parser, which says more clearly what is wrong:
-what libyaml refuses is read by that one.
+libyaml splits a text into its parts, since it is much faster than PyYAML's own parser. What libyaml refuses is read by
+that one, which says more clearly what is wrong.
 """
 
 from __future__ import annotations

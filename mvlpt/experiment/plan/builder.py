@@ -15,7 +15,7 @@ from mvlpt.errors import PlanError
 from mvlpt.experiment.arms import Run, StartPrompt, planned_runs
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.costs.model import CostModel
-from mvlpt.experiment.costs.tuning import tuning_of
+from mvlpt.experiment.costs.tuning import Tuning, tuning_of
 from mvlpt.experiment.plan.commands import STORE, config_word, full_paths, run_command
 from mvlpt.experiment.plan.earlier import PROMPT, EarlierJobs
 from mvlpt.experiment.plan.features import FeatureJobs
@@ -106,8 +106,7 @@ class _Builder:
             options = {**run.options, **full_paths(cfg)}
             run = dataclasses.replace(run, name=self._earlier.name(ident, run.name), group=group, options=options)
             features = self._features.of_run(run, cfg, tuning)  # before the run that needs them
-            cost = self.cost.of_run(cfg, run.kind, features_kept=bool(features), tuning=tuning)
-            self.jobs[ident] = self._job(ident, run, cfg, {**run.options, **labels}, features, start, cost)
+            self.jobs[ident] = self._job(ident, run, cfg, tuning, {**run.options, **labels}, features, start)
         return self.jobs[ident]
 
     def _job(
@@ -115,13 +114,13 @@ class _Builder:
         ident: str,
         run: Run,
         cfg: CfgNode,
+        tuning: Tuning,
         options: Mapping[str, Any],
         features: Sequence[Job],
         start: Job | None,
-        cost: tuple[float, float],
     ) -> Job:
         kept = {"DATALOADER.FEATURE_DIR": str(self.root / STORE)} if features else {}
-        seconds, memory = cost
+        seconds, memory = self.cost.of_run(cfg, run.kind, features_kept=bool(features), tuning=tuning)
         scores = [] if cfg.TEST.NO_TEST else [f"{run.name}/results.jsonl"]
         begins = self._earlier.start(ident, start.name) if start else None
         return Job(
