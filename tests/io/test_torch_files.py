@@ -171,6 +171,13 @@ def test_states_are_compared_by_name_and_shape():
     assert str(many) == "it lacks k0, k1, k2, k3, k4, k5 and 3 more"
     state = {"a": torch.tensor([1.0, float("inf")]), "b": torch.tensor([1]), "c": torch.tensor([float("nan")])}
     assert not_finite(state) == ["a", "c"]
+    assert not_finite({"both": torch.tensor([float("inf"), -float("inf")]), "empty": torch.zeros(0)}) == ["both"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2, torch.half, torch.bfloat16, torch.float32])
+def test_values_whose_sum_overflows_are_finite(dtype):
+    largest = torch.full((8,), torch.finfo(dtype).max).to(dtype)
+    assert not_finite({"large": largest, "broken": torch.tensor([1.0, float("nan")]).to(dtype)}) == ["broken"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from mvlpt.models.backbone import COOP_NAMES, backbone_images, missing_weights, 
 from mvlpt.models.backbone.weights import find_cached
 
 TINY = "MVLPT-tiny"
+TIMM = {"timm_model_name": "vit_tiny_patch16_224", "timm_pool": "token", "timm_proj": "linear", "image_size": 32}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,7 +27,7 @@ def tiny_architecture(tmp_path_factory):
     config = {"embed_dim": 32, "vision_cfg": VISION, "text_cfg": TEXT}
     (folder / f"{TINY}.json").write_text(json.dumps(config))
     open_clip.add_model_config(folder)
-    yield
+    yield folder
     open_clip.factory._MODEL_CONFIG_PATHS.remove(folder)
     open_clip.factory._rescan_model_configs()
 
@@ -219,6 +220,32 @@ def test_a_damaged_configuration_of_a_folder(content, tmp_path):
     (tmp_path / "open_clip_config.json").write_text(content)
     with pytest.raises(BackboneError, match=r"open_clip_config.json: '(model|vision)_cfg' is"):
         backbone_images(f"local-dir:{tmp_path}")
+
+
+@pytest.mark.parametrize("name", ["", "-custom", "-timm", "-coca"])
+def test_a_model_without_starting_values_is_what_its_weights_say(name, tiny_architecture, tmp_path):
+    """Every parameter and every buffer, also those that no file holds (masks), against open_clip's own loading."""
+    config = {"embed_dim": 32, "vision_cfg": VISION, "text_cfg": TEXT}
+    config |= {"custom_text": True} if name == "-custom" else {}
+    config |= {"vision_cfg": TIMM} if name == "-timm" else {}
+    config |= {"custom_text": True, "multimodal_cfg": TEXT} if name == "-coca" else {}
+    (tiny_architecture / f"{TINY}{name}.json").write_text(json.dumps(config))
+    open_clip.factory._rescan_model_configs()
+    expected = open_clip.create_model(f"{TINY}{name}", pretrained=None)
+    torch.save(expected.state_dict(), tmp_path / "weights.pt")
+    loaded = load_backbone(f"{TINY}{name}", str(tmp_path / "weights.pt")).model
+    for kind in ("named_parameters", "named_buffers"):
+        there, here = dict(getattr(expected, kind)()), dict(getattr(loaded, kind)())
+        assert there.keys() == here.keys()
+        assert all(torch.equal(value, here[key]) for key, value in there.items())
+
+
+def test_random_weights_are_those_of_open_clip():
+    torch.manual_seed(4)
+    expected = open_clip.create_model(TINY, pretrained=None).state_dict()
+    torch.manual_seed(4)
+    drawn = load_backbone(TINY, "random").model.state_dict()
+    assert all(torch.equal(value, drawn[key]) for key, value in expected.items())
 
 
 def test_fingerprints_tell_weights_apart():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mvlpt.models.backbone.library_logs import suppress_logging
 from mvlpt.models.backbone.local_config import check_parameters, read_local_config
 from mvlpt.models.backbone.local_tokenizer import local_tokenizer, merges_in
 from mvlpt.models.backbone.names import EMBEDDED, BackboneName, resolve_name
+from mvlpt.models.backbone.uninitialised import Uninitialised
 from mvlpt.models.backbone.weights import find_cached, preprocessing_of, read_weights
 
 logger = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ def load_backbone(
         _load_file(model, weights, resolved)
     elif resolved.weights is None:
         logger.warning("Backbone '%s' has random weights: no pretrained weights were asked for", name)
-        model, label = _build(resolved, precision), ""
+        model, label = _build(resolved, precision, random=True), ""
     elif Path(resolved.weights).expanduser().is_file():
         path, label = Path(resolved.weights).expanduser(), Path(resolved.weights).name
         state, from_openai = read_weights(path)
@@ -90,10 +92,11 @@ def load_tokenizer(name: str) -> Any:
     return _tokenizer(resolve_name(name, None))
 
 
-def _build(resolved: BackboneName, precision: str, *, quick_gelu: bool = False) -> nn.Module:
+def _build(resolved: BackboneName, precision: str, *, quick_gelu: bool = False, random: bool = False) -> nn.Module:
+    """The model, with random weights if they are asked for, else with whatever is in memory."""
     import open_clip
 
-    with warnings.catch_warnings(), suppress_logging():
+    with warnings.catch_warnings(), suppress_logging(), nullcontext() if random else Uninitialised():
         warnings.simplefilter("ignore")
         try:
             return open_clip.create_model(
