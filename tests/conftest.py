@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -44,10 +45,17 @@ def one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session")
+def states(tmp_path_factory):
+    """Names of folders that are not there yet. To make and remove one for each test takes as long as most tests."""
+    root = tmp_path_factory.mktemp("states")
+    return (str(root / str(number)) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def own_state(tmp_path, monkeypatch):
+def own_state(states, monkeypatch):
     """Trusted plans are kept in a folder of the test."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
+    monkeypatch.setenv("XDG_STATE_HOME", next(states))
 
 
 @pytest.fixture(scope="session")
