@@ -44,7 +44,7 @@ import numpy as np
 
 from benchmarks.sharing_images import TABLE as IMAGES
 from benchmarks.sharing_images import read_marks
-from benchmarks.sharing_known import markdown
+from benchmarks.sharing_known import markdown, variances
 from benchmarks.sharing_pairs import print_pairs
 from benchmarks.sharing_statistics import bootstrap, clearly_worse, rounded, split_half_reliability
 from benchmarks.sharing_table import (
@@ -208,7 +208,10 @@ def main() -> None:
         print_plan(args, list(missing_units(args, read_table(table))))
         return
     if args.known:
-        print(markdown(read_table(table)))
+        rows = read_table(table)
+        print(markdown(rows))
+        print("\nvariance of the difference of two gains, as a share of the sum of theirs:")
+        print(", ".join(f"{setting} {share:.2f}" for setting, share in variances(rows).items()))
         return
     if not args.table_only:
         measure(args, table)

@@ -1,11 +1,12 @@
 """What the chooser knows before it measures anything: gains over each task alone, from the table of the sharing suite.
 
 ``benchmarks/sharing_pages.py`` writes them to the file that ``mvlpt.graph.choice.known_gains`` reads;
-``benchmarks/sharing.py --known`` prints them.
+``benchmarks/sharing.py --known`` prints them, and how the errors of two gains add up in their difference.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,10 +32,15 @@ def measured_gains(rows: Sequence[Row]) -> dict[tuple[str, int, str], tuple[Know
     kinds = {trainer: kind for kind, trainer in KINDS.items()}
     for trainer, shots, mine in settings(rows, kinds):
         for name, partition in COLUMNS.items():
-            shared = "all" if partition == "all" else f"grouped-{partition}"
-            adapted = [f"{arm}-{partition}" for arm in kept_arms(trainer, shots)]
-            found[kinds[trainer], shots, name] = _known(mine, [shared]), _known(mine, adapted)
+            shared, adapted = _arms(trainer, shots, partition)
+            found[kinds[trainer], shots, name] = _known(mine, shared), _known(mine, adapted)
     return found
+
+
+def _arms(trainer: str, shots: int, partition: str) -> tuple[list[str], list[str]]:
+    """The arms that stand for a candidate: shared, and adapted."""
+    shared = "all" if partition == "all" else f"grouped-{partition}"
+    return [shared], [f"{arm}-{partition}" for arm in kept_arms(trainer, shots)]
 
 
 def kept_arms(trainer: str, shots: int) -> tuple[str, ...]:
@@ -43,11 +49,42 @@ def kept_arms(trainer: str, shots: int) -> tuple[str, ...]:
 
 
 def _known(rows: Sequence[Row], arms: Sequence[str]) -> Known:
-    """The mean of the arms."""
-    (alone, *scores), tasks, _ = score_array(rows, ["single", *arms])
-    gains = (np.mean(scores, axis=0) - alone).mean(axis=1)
-    well = np.array([task.endswith(WELL_KNOWN) for task in tasks])
+    gains, well = _gains(rows, arms)
     return float(gains[~well].mean()), float(gains[well].mean()), float(gains[~well].std())
+
+
+def _gains(rows: Sequence[Row], arms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Of each task the gain of the arms' mean, and whether the model knows the task well. (tasks,) each."""
+    (alone, *scores), tasks, _ = score_array(rows, ["single", *arms])
+    return (np.mean(scores, axis=0) - alone).mean(axis=1), np.array([task.endswith(WELL_KNOWN) for task in tasks])
+
+
+def difference_variance(gains: np.ndarray, well: np.ndarray) -> float:
+    """The variance of the difference of two gains, as a share of the sum of theirs; mean over pairs of candidates.
+
+    1 if their errors have nothing in common, a half if half of each is that of the same scores alone. Variances are
+    those between tasks of a kind, which is what the error of a mean over tasks comes from.
+
+    Args:
+        gains: (candidates, tasks).
+        well: (tasks,), the kind of each.
+    """
+    centred = gains.astype(float)
+    for kind in (well, ~well):
+        centred[:, kind] -= centred[:, kind].mean(axis=1, keepdims=True)
+    squares = (centred**2).sum(axis=1)
+    pairs = itertools.combinations(range(len(gains)), 2)
+    return float(np.mean([((centred[i] - centred[j]) ** 2).sum() / (squares[i] + squares[j]) for i, j in pairs]))
+
+
+def variances(rows: Sequence[Row]) -> dict[str, float]:
+    """:func:`difference_variance` over the candidates of each setting, such as ``VPT-4``."""
+    found = {}
+    for trainer, shots, mine in settings(rows, KINDS.values()):
+        arms = [arms for partition in COLUMNS.values() for arms in _arms(trainer, shots, partition)]
+        gains, kinds = zip(*(_gains(mine, names) for names in arms), strict=True)
+        found[f"{trainer}-{shots}"] = difference_variance(np.array(gains), kinds[0])
+    return found
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from benchmarks import sharing, sharing_pages
-from benchmarks.sharing_known import measured_gains
+from benchmarks.sharing_known import difference_variance, measured_gains
 from benchmarks.sharing_statistics import (
     bootstrap,
     bootstrap_within,
@@ -55,6 +55,15 @@ def test_reliability_is_the_mean_over_all_halves_stepped_up():
         found.append(stats.spearmanr(gains[:, half].mean(axis=1), gains[:, rest].mean(axis=1)).statistic)
     r = np.mean(found)
     assert split_half_reliability(gains, splits=3000) == pytest.approx(2 * r / (1 + r), abs=0.01)
+
+
+@pytest.mark.parametrize(("common", "expected"), [(0.0, 1.0), (1.0, 0.5), (3.0, 0.1)])
+def test_errors_that_gains_have_in_common_are_not_errors_of_their_difference(common, expected):
+    well = np.arange(4000) % 3 == 0
+    rng = np.random.default_rng(1)
+    alone, arms = rng.normal(size=4000) * common, rng.normal(size=(3, 4000))
+    means = np.where(well, 4.0, -2.0) * np.array([[1.0], [0.0], [2.0]])  # what a kind gains is no error
+    assert difference_variance(arms - alone + means, well) == pytest.approx(expected, abs=0.03)
 
 
 def test_reliability_of_noise_and_of_truth():
