@@ -1,6 +1,7 @@
 """How well each class of a task is recognised, and the surest mistakes: ``evaluation.json`` of a run.
 
-The file is small: it holds the confusion matrix without its zeros, and a few images. Shapes: B batch, K classes.
+The file is small: it holds the confusion matrix without its zeros, and a few images. The whole matrix has files of its
+own where it is asked for. Shapes: B batch, K classes.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import numpy as np
 import torch
 
 from mvlpt.errors import RunFolderError
-from mvlpt.io import check_head, read_json, write_json
+from mvlpt.io import atomic_write, check_head, csv_text, file_name, read_json, write_file, write_json
 
 EVALUATION_FILE, EVALUATION_FORMAT, EVALUATION_VERSION = "evaluation.json", "mvlpt-evaluation", 1
+DASSL_CONFUSIONS = "cmat.pt"
 SUREST = 8  # mistakes kept of each task
 MOST_CELLS = 2**26  # of all matrices of a file together, 256 MiB
 _REMEDY = "delete the file, or evaluate the run again"
@@ -65,6 +67,24 @@ class ClassResults:
         """Percent of each class's images that are recognised; ``None`` for a class without images."""
         seen, right = self.counts.sum(axis=1).tolist(), np.diag(self.counts).tolist()
         return [100 * r / s if s else None for r, s in zip(right, seen, strict=True)]
+
+
+def write_confusions(results: ClassResults, folder: str | os.PathLike[str], *, rates: bool) -> Path:
+    """Writes the counts as ``confusion_TASK.csv``, rows true and columns predicted; returns the file.
+
+    Args:
+        results: of one task.
+        folder: where to.
+        rates: also writes Dassl's ``cmat.pt``, (K, K) shares of each true class, which has room for one task.
+    """
+    path = Path(folder) / file_name(f"confusion_{results.task}", ".csv")
+    rows = [[name, *row] for name, row in zip(results.classes, results.counts.tolist(), strict=True)]
+    write_file(path, csv_text([["true \\ predicted", *results.classes], *rows]))
+    if rates:
+        counts = torch.from_numpy(results.counts).double()
+        with atomic_write(path.with_name(DASSL_CONFUSIONS), "wb") as file:
+            torch.save(counts / counts.sum(dim=1, keepdim=True).clamp(min=1), file)
+    return path
 
 
 class SurestMistakes:

@@ -6,7 +6,6 @@ import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,8 @@ import torch
 from yacs.config import CfgNode
 
 from mvlpt.data import SplitSizes, TaskInfo
-from mvlpt.engine.class_results import ClassResults, SurestMistakes
+from mvlpt.engine.class_results import ClassResults, SurestMistakes, write_confusions
 from mvlpt.errors import DataError, EvaluationError, UnknownNameError
-from mvlpt.io import csv_text, file_name, write_file
 from mvlpt.metrics import count_pairs, f1_of_counts, get_metric
 from mvlpt.registry import Registry
 
@@ -211,7 +209,7 @@ class Classification(EvaluatorBase):
                 self.class_results.append(
                     ClassResults(info.name, score.metric, score.value, tuple(info.classnames), counts, mistakes)
                 )
-                self._show_classes(info, counts)
+                self._show_classes(self.class_results[-1], several)
                 if self.cfg.TEST.PER_CLASS_RESULT and not several:
                     seen = counts.any(axis=1)
                     recalls = counts.diagonal()[seen] / counts[seen].sum(axis=1)
@@ -270,23 +268,22 @@ class Classification(EvaluatorBase):
         value = float(np.mean(scores == labels)) if scores.ndim == 1 else metric(labels, scores)
         return TaskScore(info.name, info.metric, 100 * value, metric.higher_is_better, len(labels), info.split_origin)
 
-    def _show_classes(self, info: TaskInfo, counts: np.ndarray) -> None:
+    def _show_classes(self, results: ClassResults, several: bool) -> None:
+        counts = results.counts
         if self.cfg.TEST.PER_CLASS_RESULT:
             for label in np.flatnonzero(counts.sum(axis=1)):
                 seen, right = counts[label].sum(), counts[label, label]
                 log.debug(
                     "%s: %s: %d of %d images, %.1f %%",
-                    info.name,
-                    info.classnames[label],
+                    results.task,
+                    results.classes[label],
                     right,
                     seen,
                     100 * right / seen,
                 )
         if self.cfg.TEST.COMPUTE_CMAT:
-            path = Path(self.cfg.OUTPUT_DIR) / file_name(f"confusion_{info.name}", ".csv")
-            rows = [[name, *row] for name, row in zip(info.classnames, counts.tolist(), strict=True)]
-            write_file(path, csv_text([["true \\ predicted", *info.classnames], *rows]))
-            log.info("The confusion matrix of %s is in %s", info.name, path)
+            path = write_confusions(results, self.cfg.OUTPUT_DIR, rates=not several)
+            log.info("The confusion matrix of %s is in %s", results.task, path)
 
 
 def _counts(info: TaskInfo, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:

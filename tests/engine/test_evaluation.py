@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import confusion_matrix
 
 from mvlpt.config import get_cfg_default
 from mvlpt.data import SplitSizes, TaskInfo
@@ -96,6 +97,15 @@ def test_tables_on_demand(tmp_path, caplog):
     assert "cat: 1 of 2 images, 50.0 %" in caplog.text
     with open(tmp_path / "confusion_pets.csv", newline="") as file:
         assert list(csv.reader(file))[1:] == [["cat", "1", "1"], ["dog", "0", "1"]]
+    shares = confusion_matrix([0, 1, 0], [0, 1, 1], normalize="true")  # as Dassl computes them
+    assert torch.equal(torch.load(tmp_path / "cmat.pt"), torch.from_numpy(shares))
+
+
+def test_several_tasks_have_no_confusions_in_common(tmp_path):
+    judge = evaluator(PETS, CARS, TEST__COMPUTE_CMAT=True, OUTPUT_DIR=str(tmp_path))
+    judge.process(torch.eye(5)[[0, 2]], torch.tensor([0, 2]), task=torch.tensor([0, 1]))
+    judge.evaluate()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["confusion_cars.csv", "confusion_pets.csv"]
 
 
 def test_without_tasks_all_classes_are_one_task_as_in_dassl():

@@ -38,7 +38,7 @@ add(
 add(
     "COMPUTE_CMAT",
     False,
-    "show the confusion matrix, and write it as confusion_TASK.csv and .png",
+    "show the confusion matrix, and write it as confusion_TASK.csv and .png, of one task also as Dassl's cmat.pt",
     affects_results=False,
     pinned=True,
 )
