@@ -75,3 +75,10 @@ def test_records_whose_command_is_damaged(tmp_path):
     assert "A run of each method" in words_on(tmp_path)
     assert "1 paired test over tasks" in words_on(tmp_path)
     assert "Means over the 1 task that" in words_on(tmp_path)
+
+
+def test_methods_without_a_common_task_have_no_figure_of_gains(tmp_path, recwarn):
+    run_folder(tmp_path / "alone", {"cats": 50})
+    run_folder(tmp_path / "together", {"dogs": 60}, arm="all")
+    assert "What sharing gains" not in words_on(tmp_path)
+    assert not [str(warning.message) for warning in recwarn]

@@ -37,21 +37,27 @@ def build(content: Content) -> Section | None:
     return Section("gains", "What sharing gains", "figures.html.jinja", {"intro": intro, "rows": [figures]})
 
 
-def _figure(table: ResultsTable, method: Method, key: str) -> Figure:
-    references = names.references(table, method)
+def _figure(table: ResultsTable, method: Method, key: str) -> Figure | None:
+    """The drawing and what it shows in words; ``None`` where no other method has a score of the method's tasks."""
     tasks = [task for task in table.tasks if (method, task) in table.scores.values]
+    references = [
+        reference
+        for reference in names.references(table, method)
+        if any(table.scores.gain(method, reference, task) is not None for task in tasks)
+    ]
+    if not references:
+        return None
     title = names.short_name(method, table)
     with page_style():
         drawing = draw_gains(table, method, references, tasks[:MOST])
         sentences = []
         for reference in references:
             gains = [g for task in tasks if (g := table.scores.gain(method, reference, task)) is not None]
-            if gains:
-                mean, better = sum(gains) / len(gains), sum(gain > 0 for gain in gains)
-                sentences.append(
-                    f"over {names.arm_name(reference)} {number(mean, sign=True)} points in the mean,"
-                    f" better on {better} of {len(gains)} tasks"
-                )
+            mean, better = sum(gains) / len(gains), sum(gain > 0 for gain in gains)
+            sentences.append(
+                f"over {names.arm_name(reference)} {number(mean, sign=True)} points in the mean,"
+                f" better on {better} of {len(gains)} tasks"
+            )
         caption = f"{title}: {'; '.join(sentences)}."
         if len(tasks) > MOST:
             caption += f" The first {MOST} tasks are drawn, with their mean."
