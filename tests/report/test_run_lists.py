@@ -63,6 +63,30 @@ def test_the_table_shows_options_that_differ_within_a_trainer(output):
     assert rows["lr1"][5] == "cats and 1 more"
 
 
+def test_tasks_given_by_their_paths_are_listed_and_found_by_name(tmp_path, capsys):
+    paths = "/data/photos/birds,/data/signs.yaml"
+    run_folder(tmp_path / "done", {"birds": 50, "road signs": 60}, DATASET__DATASET=paths)
+    run_folder(tmp_path / "cut", {}, state="running", DATASET__DATASET=paths)
+    sheet = runs_sheet(find_runs(tmp_path), tmp_path)
+    assert {row[0].text: row[5].text for row in sheet.rows} == {"cut": "birds and 1 more", "done": "birds and 1 more"}
+    assert read_run(tmp_path / "done").task_names == ("birds", "road signs")
+    for task, folders in (
+        ("birds", ["cut", "done"]),
+        ("road signs", ["done"]),
+        ("/data/photos/birds/", ["cut", "done"]),
+    ):
+        assert main(["runs", str(tmp_path), "--task", task, "--json"]) == 0
+        assert [run["folder"] for run in json.loads(capsys.readouterr().out)] == [
+            str(tmp_path / name) for name in folders
+        ]
+
+
+def test_where_no_option_differs_there_is_no_column_of_options(tmp_path):
+    run_folder(tmp_path / "a", {"cats": 50}, seed=1)
+    run_folder(tmp_path / "b", {"cats": 60}, seed=2)
+    assert runs_sheet(find_runs(tmp_path), tmp_path).columns[-1].lines == ("size",)
+
+
 def test_filters_and_orders(output, capsys):
     assert main(["runs", str(output), "--where", "optim.lr=0.20", "--json"]) == 0
     (only,) = json.loads(capsys.readouterr().out)

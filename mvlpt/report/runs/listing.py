@@ -38,7 +38,7 @@ class RunFilter:
 
     Attributes:
         states: of :data:`mvlpt.report.runs.STATES`.
-        trainers, tasks, arms: names; a run needs one of the tasks.
+        trainers, tasks, arms: names; a run needs one of the tasks, by its name or as the run's options name it.
         options: option to value, as on a command line.
     """
 
@@ -75,7 +75,7 @@ class RunFilter:
         return (
             (not self.states or run.state in self.states)
             and (not self.trainers or run.trainer in self.trainers)
-            and (not self.tasks or bool(set(self.tasks) & set(run.tasks)))
+            and (not self.tasks or any(task.rstrip("/") in (*run.tasks, *run.task_names) for task in self.tasks))
             and all(_same(run.option(key), value) for key, value in self.options)
             and (not self.arms or run.arm in self.arms)
         )
@@ -104,7 +104,7 @@ def sort_runs(runs: Iterable[RunRecord], order: str = "folder", reverse: bool = 
 
 
 def runs_sheet(runs: Sequence[RunRecord], top: Path) -> Sheet:
-    """A row for each run: folder, state, score, trainer, arm, tasks, shots, seed, age, size, differing options."""
+    """A row for each run: folder, state, score, trainer, arm, tasks, shots, seed, age, size, options if any differ."""
     differing = {trainer: differing_options([r for r in runs if r.trainer == trainer]) for trainer in _trainers(runs)}
     left = ("folder", "state", "trainer", "arm", "tasks", "options that differ")
     titles = ("folder", "state", "score %", *left[2:5], "shots", "seed", "age", "size", left[5])
@@ -118,7 +118,7 @@ def runs_sheet(runs: Sequence[RunRecord], top: Path) -> Sheet:
             "" if run.score is None else f"{run.score:.1f}",
             run.trainer,
             run.arm,
-            listed(run.tasks, MANY),
+            listed(run.task_names, MANY),
             "" if unknown else images_word(run.option("DATASET.NUM_SHOTS")),
             "" if unknown else str(run.option("SEED")),
             "" if run.age is None else age_word(run.age),
@@ -126,6 +126,8 @@ def runs_sheet(runs: Sequence[RunRecord], top: Path) -> Sheet:
             ", ".join(f"{key} {value}" for key, value in words.items() if value != '""'),
         )
         rows.append(tuple(map(Entry, entries)))
+    if rows and not any(row[-1].text for row in rows):
+        titles, rows = titles[:-1], [row[:-1] for row in rows]
     counts = {state: sum(run.state == state for run in runs) for state in STATES}
     states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     columns = tuple(Column((title,), left=title in left) for title in titles)

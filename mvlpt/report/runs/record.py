@@ -54,9 +54,17 @@ class RunRecord:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The names of its tasks, in the order given."""
+        """Its tasks as its options name them, in the order given: names, or paths of folders and task files."""
         named = str(self.option("DATASET.DATASET") or self.option("DATASET.NAME"))
         return tuple(name.strip() for name in named.split(",") if name.strip())
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The names of its tasks, those that results have; before there are results, a path's last part."""
+        scored = tuple(dict.fromkeys(row["task"] for row in self.rows))
+        if len(scored) == len(self.tasks):
+            return scored
+        return tuple(Path(task).stem if task.endswith((".yaml", ".yml")) else Path(task).name for task in self.tasks)
 
     @property
     def arm(self) -> str:
