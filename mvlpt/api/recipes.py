@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mvlpt.config import find_config
 from mvlpt.errors import ConfigError
+from mvlpt.io import short_repr
 
 OUTPUT = Path("output")
 RECIPES = "configs/trainers"
@@ -29,7 +30,14 @@ def recipe_of(trainer: str, backbone: str | None) -> Path:
 
 
 def task_word(task: str | os.PathLike[str]) -> str:
-    """A task as options name it; a path is known by its slash."""
+    """A task as options name it; a path is known by its slash.
+
+    Raises:
+        ConfigError: it is neither a name nor a path.
+    """
+    if not isinstance(task, str | os.PathLike):
+        several = "; several tasks that share a prompt are tasks=[...]" if isinstance(task, list | tuple | set) else ""
+        raise ConfigError(f"A task is a name or a path, not {short_repr(task)}{several}")
     name = os.fspath(task)
     plain = os.sep not in name and not name.endswith((".yaml", ".yml"))
     return os.path.join(name, "") if plain and isinstance(task, os.PathLike) else name
@@ -39,7 +47,7 @@ def task_words(tasks: Sequence[str | os.PathLike[str]]) -> list[str]:
     """Several tasks as options name them.
 
     Raises:
-        ConfigError: it is a single name.
+        ConfigError: it is a single name, or one of them is neither a name nor a path.
     """
     if isinstance(tasks, str | os.PathLike):
         raise ConfigError(f"tasks is the single name '{tasks}'; give a list of tasks")

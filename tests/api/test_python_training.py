@@ -75,6 +75,8 @@ def test_errors_are_exceptions():
         (lambda: mvlpt.train(), ConfigError, "Give either task, or tasks"),
         (lambda: mvlpt.train(tasks="toy-cold"), ConfigError, "tasks is the single name 'toy-cold'; give a list"),
         (lambda: mvlpt.group("toy-cold"), ConfigError, "tasks is the single name 'toy-cold'; give a list"),
+        (lambda: mvlpt.train(["toy-cold"]), ConfigError, r"not \['toy-cold'\]; several tasks .* are tasks=\[...\]"),
+        (lambda: mvlpt.group(["toy-cold", 3]), ConfigError, "A task is a name or a path, not 3$"),
         (lambda: train("nowhere/"), (DataError, ConfigError, KeyError), "nowhere"),
         (lambda: train(config="none.yaml"), ConfigError, "No config file at none.yaml"),
     ):
