@@ -9,6 +9,7 @@ import io
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -76,6 +77,8 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
 
     @functools.wraps(program)
     def guarded(*args: Any, **kwargs: Any) -> int:
+        # Pillow warns before an image that is too large is refused in a sentence of its own.
+        warnings.filterwarnings("ignore", message="Image size .* could be decompression bomb")
         try:
             with _quiet_threads(), _printable():
                 status = program(*args, **kwargs) or 0

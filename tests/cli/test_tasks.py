@@ -104,6 +104,15 @@ def test_a_check_names_what_is_wrong(spoiled, capsys):
     assert "2 problems" in shown
 
 
+def test_an_image_that_is_too_large_is_one_problem_without_a_warning_of_pillow(tmp_path, capsys, recwarn):
+    for name in ("crow", "owl"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.pbm").write_bytes(b"P4 10000 9000\n")  # refused by its header, before a pixel is read
+    assert tasks("check", f"{tmp_path}/") == 1
+    assert "10000 x 9000 pixels; at most" in capsys.readouterr().out.replace("\n", " ")
+    assert not [str(warning.message) for warning in recwarn]
+
+
 def test_sizes_are_held_against_the_benchmark(tmp_path, capsys):
     folder = tmp_path / "classification" / "mnist_20211008"
     folder.mkdir(parents=True)
