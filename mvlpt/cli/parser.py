@@ -24,7 +24,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises the error of a word that cannot be parsed, in one line."""
-        raise ConfigError(f"{_plain(message)}; `{self.prog} --help` explains the options")
+        what = _plain(message)
+        raise ConfigError(f"{what}{' ' if what.endswith('?') else '; '}`{self.prog} --help` explains the options")
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """As argparse's, but unknown options are refused first, and options of the configuration may stand anywhere."""
