@@ -140,7 +140,8 @@ def _classify(
         best = scored.best(top_k)
         write(Prediction(scored.image, [classifier.class_names[k] for k in best.classes], best.probabilities))
     if not number:
-        raise DataError(f"There is no image in {', '.join(args.images)}")
+        places = ("the lines of the standard input" if name == "-" else name for name in args.images)
+        raise DataError(f"There is no image in {', '.join(places)}")
     return Counts(number, unreadable)
 
 

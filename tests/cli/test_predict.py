@@ -109,6 +109,12 @@ def test_paths_come_from_the_standard_input_one_by_one(run, photos, capsys, monk
     assert first["predictions"] == second["predictions"]
 
 
+def test_an_empty_standard_input_is_called_by_its_name(run, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", typed("\n"))
+    assert predict(run, "-") == 2
+    assert capsys.readouterr().err == "error: There is no image in the lines of the standard input\n"
+
+
 def test_zip_files_and_several_names(run, photos, tmp_path, capsys):
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
         archive.write(photos / "red.png", "in/red.png")
