@@ -27,6 +27,7 @@ from mvlpt.engine.simple_net import SimpleNet
 from mvlpt.engine.start_share import StartShare, start_share
 from mvlpt.engine.utils import load_pretrained_weights
 from mvlpt.errors import DataError, EvaluationError
+from mvlpt.io import counted
 from mvlpt.runtime import Interrupted, StopRequest, TrainingProgress, short_time
 
 log = logging.getLogger(__name__)
@@ -238,7 +239,7 @@ class SimpleTrainer(EvaluatedTrainer):
         if not self.cfg.TEST.NO_TEST:
             self.test()
         seconds = time.monotonic() - self.time_start
-        log.info("Trained %d epochs in %s", self.max_epoch - self.start_epoch, short_time(seconds))
+        log.info("Trained %s in %s", counted(self.max_epoch - self.start_epoch, "epoch"), short_time(seconds))
         self.close_writer()
 
     @property

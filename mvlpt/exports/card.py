@@ -11,7 +11,7 @@ import mvlpt
 from mvlpt.errors import ConfigError, suggest
 from mvlpt.exports.formats import Written
 from mvlpt.inference import Classifier
-from mvlpt.io import clean_text
+from mvlpt.io import clean_text, counted
 
 MOST_CLASSES = 1000  # named in the card; export.json names all
 # What the Hub knows under "license", as far as prompts are likely to have it.
@@ -50,8 +50,8 @@ def model_card(classifier: Classifier, record: Mapping[str, Any], written: Writt
     trained = ", ".join(map(clean_text, record["trained_on"])) or name
     blocks = [
         f"# {_title(record)}",
-        f"A classifier of {len(task.classnames)} classes (task **{name}**), made by tuning {_method(record)} on the"
-        f" frozen backbone **{clean_text(record['backbone']['name'])}** with MVLPT"
+        f"A classifier of {counted(len(task.classnames), 'class')} (task **{name}**), made by tuning {_method(record)}"
+        f" on the frozen backbone **{clean_text(record['backbone']['name'])}** with MVLPT"
         f" {mvlpt.__version__}. Trained on: {trained}.",
         f"## Use\n\nIn this folder:\n\n```python\n{written.usage}```\n\n{written.verified}",
         "## Scores\n\n" + _scores(record),

@@ -21,7 +21,7 @@ from mvlpt.inference.inputs import each_image, to_pixels
 from mvlpt.inference.preprocessing import Preprocessing
 from mvlpt.inference.scorers import Scorer
 from mvlpt.inference.stream import Prepared, prepared_batches
-from mvlpt.io import first_line
+from mvlpt.io import counted, first_line
 
 BATCH_SIZE = 64
 WORKERS = 2
@@ -84,7 +84,7 @@ class Classifier:
 
     def __repr__(self) -> str:
         backbone = self.backbone.name if self.backbone is not None else "no backbone"
-        return f"Classifier({self.task.name!r}, {len(self.class_names)} classes, {backbone}, {self.device})"
+        return f"Classifier({self.task.name!r}, {counted(len(self.class_names), 'class')}, {backbone}, {self.device})"
 
     # What it is ----------------------------------------------------------------------------------------------
 

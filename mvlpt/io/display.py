@@ -63,8 +63,9 @@ def spreadsheet_cell(value: Any) -> Any:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things: ``1 task``, ``2,000 tasks``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+    """A number of things: ``1 task``, ``2,000 tasks``, ``3 classes``."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{plural * (number != 1)}"
 
 
 def listed(names: Sequence[object], most: int = 6, separator: str = ", ") -> str:

@@ -129,7 +129,7 @@ def test_sizes_are_held_against_the_benchmark(tmp_path, capsys):
     assert tasks("check", "mnist", "--root", tmp_path) == 1
     shown = capsys.readouterr().out
     assert "problem: train: 9 images, but the benchmark states 60,000" in shown
-    assert "remark: train: 1 of 10 classes have no image" in shown
+    assert "remark: train: 1 of 10 classes has no image" in shown
     (folder / "train.txt").write_text("train.zip@0.png 11")
     assert tasks("check", "mnist", "--root", tmp_path) == 2
     assert "train.txt:1: label 11 is outside the 10 classes" in capsys.readouterr().err

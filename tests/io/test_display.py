@@ -40,6 +40,7 @@ def test_what_is_kept_and_where_it_is_cut():
 
 def test_things_are_counted():
     assert [counted(number, "task") for number in (0, 1, 2, 2000)] == ["0 tasks", "1 task", "2 tasks", "2,000 tasks"]
+    assert [counted(number, "class") for number in (1, 3)] == ["1 class", "3 classes"]
 
 
 def test_rich_shows_brackets_as_they_are():

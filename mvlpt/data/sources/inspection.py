@@ -79,7 +79,9 @@ def inspect_task(
             )
         empty = found.balance[split].empty
         if items and empty:
-            found.remarks.append(f"{split}: {len(empty)} of {num_classes} classes have no image")
+            found.remarks.append(
+                f"{split}: {len(empty)} of {num_classes} classes {'has' if len(empty) == 1 else 'have'} no image"
+            )
     if metadata is not None:
         _compare(found, metadata, num_classes, differs, lenient)
     _look(found, splits, progress or (lambda done, total: None))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mvlpt.data import Datum, build_dataset
 from mvlpt.data.sources import Inspection, TaskMetadata, inspect_task, task_metadata
 from mvlpt.errors import UnknownNameError
-from mvlpt.io import rich_text
+from mvlpt.io import counted, rich_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,7 +57,7 @@ def balance_table(dataset: Any, found: Inspection) -> Table:
     """Images of each split, and of its smallest and largest class."""
     from rich.table import Table
 
-    title = f"{rich_text(dataset.name)}: {dataset.num_classes} classes, {dataset.metric}"
+    title = f"{rich_text(dataset.name)}: {counted(dataset.num_classes, 'class')}, {dataset.metric}"
     table = Table(title=title, title_justify="left")
     table.add_column("split")
     for column in ("images", "smallest class", "largest class", "empty classes"):

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from mvlpt.data import Datum, labels_of
 from mvlpt.data.images import read_image
 from mvlpt.errors import ConfigError, DataError
-from mvlpt.io import atomic_write, clean_text
+from mvlpt.io import atomic_write, clean_text, counted
 from mvlpt.randomness import python_stream
 from mvlpt.report.tasks.fonts import draw_text, text_width
 
@@ -69,7 +69,7 @@ def save_contact_sheet(
     names = list(dataset.classnames)[:classes]
     rows = sample_images(items, len(names), per_class, task=dataset.name, seed=seed)
     first = f", the first {len(names)}" if len(names) < dataset.num_classes else ""
-    title = f"{dataset.name}, {split}: {len(items):,} images, {dataset.num_classes} classes{first}"
+    title = f"{dataset.name}, {split}: {counted(len(items), 'image')}, {counted(dataset.num_classes, 'class')}{first}"
     page = draw_contact_sheet(rows, names, title=title, per_class=per_class, side=side)
     format = FORMATS[Path(path).suffix.lower()]
     if max(page.size) > SIDES.get(format, max(page.size)):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mvlpt.engine import ClassResults
+from mvlpt.io import counted
 from mvlpt.report.classes import most_confused
 from mvlpt.report.page import methods as names
 from mvlpt.report.page.content import Content, Section
@@ -84,7 +85,7 @@ def _part(
         "task": task,
         "link": link,
         "line": f"best: {names.short_name(best, table)}" + (f", {cell.text(1)} %" if cell else ""),
-        "sizes": f"{len(classes)} classes, {int(results[0].counts.sum()):,} images",
+        "sizes": f"{counted(len(classes), 'class')}, {counted(int(results[0].counts.sum()), 'image')}",
         "tables": [
             *_class_table(table, task, methods, found, best),
             *_confusions(classes, counts, names.short_name(best, table), seeds),
