@@ -180,7 +180,7 @@ class EpochLoader(ItemLoader):
         for content, bad in batches:
             for impath, error in bad:
                 if self.on_bad_image == "error":
-                    raise DataError(str(error))
+                    raise DataError(f"{error}; replace it, or leave such images out with DATASET.ON_BAD_IMAGE skip")
                 if impath not in self.skipped:
                     logger.warning("%s; it is left out (DATASET.ON_BAD_IMAGE skip)", error)
                     self.skipped.add(impath)

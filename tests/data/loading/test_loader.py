@@ -229,7 +229,8 @@ def test_bad_image_is_an_error_or_left_out_and_noted(make_cfg, make_items, tmp_p
     items = [*make_items(per_class=2), Datum(str(bad), 0)]
     with pytest.raises(DataError) as caught:
         list(_loader(make_cfg(DATALOADER__NUM_WORKERS=workers), items, is_train=False))
-    assert str(caught.value) == f"The file {bad} is not an image that can be read"
+    assert str(caught.value).startswith(f"The file {bad} is not an image that can be read; ")
+    assert "DATASET.ON_BAD_IMAGE skip" in str(caught.value)
     cfg = make_cfg(DATALOADER__NUM_WORKERS=workers, DATASET__ON_BAD_IMAGE="skip")
     loader = _loader(cfg, items, is_train=False, batch_size=2)
     assert sum(len(batch["label"]) for batch in loader) == 6
