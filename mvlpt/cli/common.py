@@ -77,10 +77,8 @@ def exit_status(program: Callable[..., int | None]) -> Callable[..., int]:
 
     @functools.wraps(program)
     def guarded(*args: Any, **kwargs: Any) -> int:
-        # Pillow warns before an image that is too large is refused in a sentence of its own.
-        warnings.filterwarnings("ignore", message="Image size .* could be decompression bomb")
         try:
-            with _quiet_threads(), _printable():
+            with _quiet_threads(), _quiet_pillow(), _printable():
                 status = program(*args, **kwargs) or 0
                 _flush_output()
                 return status
@@ -165,6 +163,14 @@ def _quiet_threads() -> Iterator[None]:
         yield
     finally:
         threading.excepthook = before
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Context without Pillow's warning of an image that is too large: it is refused in a sentence of its own."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Image size .* could be decompression bomb")
+        yield
 
 
 def results_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
