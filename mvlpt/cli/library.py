@@ -168,7 +168,7 @@ def _suggest(args: argparse.Namespace) -> int:
     title = f"prompts for {args.task}, {counted(args.shots, 'shot')}, seed {args.seed}"
     table = _table(title, "trainer", "tasks", "similarity", "loss", "accuracy %")
     for one in found:
-        tried = ("-", "-") if one.loss is None else (f"{one.loss:.3f}", f"{one.accuracy:.1f}")
+        tried = ("-", "-") if one.loss is None else (f"{abs(one.loss):.3f}", f"{one.accuracy:.1f}")
         cells = one.entry.key, one.entry.trainer, ", ".join(one.entry.tasks), f"{one.similarity:+.3f}", *tried
         table.add_row(*map(rich_text, cells))
     show(table)

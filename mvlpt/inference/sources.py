@@ -77,7 +77,10 @@ def find_source(path: str | os.PathLike[str]) -> Source:
             f"{asked} holds checkpoints, but neither {CONFIG_FILE} nor {PROMPT_FILE}, which say what they belong to;"
             " evaluate them with mvlpt train --eval-only --model-dir"
         )
-    raise CheckpointError(f"{asked} is not the folder of a run: it has no {CONFIG_FILE} and no {PROMPT_FILE}")
+    raise CheckpointError(
+        f"{asked} is not the folder of a run: it has no {CONFIG_FILE} and no {PROMPT_FILE}; mvlpt runs {asked} lists"
+        " the runs below it"
+    )
 
 
 def _file(path: Path) -> Source:

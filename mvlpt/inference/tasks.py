@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from mvlpt.data import TaskInfo, build_dataset
 from mvlpt.engine import ORIGIN, TASKS
 from mvlpt.errors import CheckpointError, MvlptError, suggest
 from mvlpt.inference.sources import Source
+from mvlpt.io import listed
 from mvlpt.models import PromptFile
 
 log = logging.getLogger(__name__)
@@ -83,8 +85,10 @@ def with_classes(tasks: Sequence[TaskInfo], task: str | None, classes: Sequence[
     if isinstance(classes, str):
         raise CheckpointError(f"Classes must be a list of names, not the single string '{classes:.200}'")
     names = [str(name).strip() for name in classes]
-    if not names or not all(names) or len(set(names)) < len(names):
-        raise CheckpointError(f"Classes must be different names, at least one, not {names!r:.200}")
+    if not names or not all(names):
+        raise CheckpointError(f"Classes must be names, at least one and none of them empty, not {names!r:.200}")
+    if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise CheckpointError(f"Classes must be different names; given more than once: {listed(repeated)}")
     like = tasks[choose_task(tasks, task, source) if task is not None else 0]
     return replace(like, classnames=tuple(names), start=0, stop=len(names), metric="accuracy", multi_label=False)
 

@@ -51,8 +51,8 @@ class PromptLibrary:
         if not index.is_file():
             if self.folder.exists() and (not self.folder.is_dir() or not _is_empty(self.folder)):
                 raise LibraryError(
-                    f"{self.folder} is no library of prompts: it has no {INDEX}; name a new folder, or one that mvlpt"
-                    " library add has made"
+                    f"{self.folder} is no library of prompts: it has no {INDEX}; name one that mvlpt library"
+                    " add has made, which makes it in a new folder"
                 )
             return
         content = read_json(index, error=LibraryError)

@@ -160,13 +160,19 @@ REFUSED = {
     "several tasks": (["SHARED", "PHOTOS"], "choose one with --task (task= in Python): toy-warm, toy-cold"),
     "another task": (["SHARED", "PHOTOS", "--task", "toy-hot"], "not trained on a task 'toy-hot'; did you mean"),
     "no class": (["RUN", "PHOTOS", "--classes", " , "], "--classes names no class"),
-    "a class twice": (["RUN", "PHOTOS", "--classes", "a,a"], "Classes must be different names"),
+    "a class twice": (
+        ["RUN", "PHOTOS", "--classes", "a,a"],
+        "Classes must be different names; given more than once: a",
+    ),
     "fewer than no threads": (["RUN", "PHOTOS", "--workers", "-1"], "--workers is -1, but must be at least 0"),
     "no top": (["RUN", "PHOTOS", "--top-k", "0"], "--top-k is 0, but must be at least 1"),
     "another backbone": (["RUN/prompt.safetensors", "PHOTOS", "--backbone", "ViT-S-32-alt"], "trained with backbone"),
     "an unknown backbone": (["RUN", "PHOTOS", "--backbone", "ViT-Q"], "No backbone is named 'ViT-Q'"),
     "no such device": (["RUN", "PHOTOS", "--device", "cpux"], "The device 'cpux' cannot be used"),
-    "an empty folder as a run": (["EMPTY", "PHOTOS"], "is not the folder of a run"),
+    "an empty folder as a run": (
+        ["EMPTY", "PHOTOS"],
+        "is not the folder of a run: it has no config.yaml and no prompt.safetensors; mvlpt runs ",
+    ),
     "an image as a run": (["PHOTOS/red.png", "PHOTOS"], "is neither a run's folder nor"),
 }
 

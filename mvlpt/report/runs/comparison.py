@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mvlpt.errors import ConfigError
+from mvlpt.io import listed
 from mvlpt.report.results.method import Method
 from mvlpt.report.results.paired_test import holm, paired_test
 from mvlpt.report.results.selection import Selection
@@ -110,10 +111,14 @@ def compare_runs(paths: Sequence[str], select: Selection | None = None) -> Compa
     lines = _lines(sides)
     for index, side in enumerate(sides[1:], start=1):
         if all(line.gains[index] is None for line in lines):
+            if any(line.method for line in lines):
+                same, remedy = " by the same method", "choose with --trainer, --arm or --shots, or name single runs"
+            else:
+                tasks = (listed(sorted({unit.task for unit in one.rows}), 3) for one in (sides[0], side))
+                same, remedy = "", f"name runs with a task in common, not {' and '.join(tasks)}"
             raise ConfigError(
-                f"{sides[0].path} and {side.path} have no score of the same task"
-                f"{' by the same method' if any(line.method for line in lines) else ''}, so there is nothing to"
-                " compare; choose with --trainer, --arm or --shots, or name single runs"
+                f"{sides[0].path} and {side.path} have no score of the same task{same}, so there is nothing to compare;"
+                f" {remedy}"
             )
     changes = tuple(image_changes(sides[0], side) for side in sides[1:])
     tests = _tests(sides, lines, changes)
