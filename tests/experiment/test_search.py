@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from importlib.util import find_spec
 
 import numpy as np
@@ -126,6 +127,41 @@ def test_the_same_call_again_searches_nothing_and_other_values_search_anew(finis
     assert not (tmp_path / "new").exists()
 
 
+def test_a_number_that_yaml_takes_for_a_word_is_the_same_value(finished):
+    root, _, _ = finished
+    known = read_search(root)
+    words = {"OPTIM.MAX_EPOCH": 1, "OPTIM.LR": [0.0001, "2e-2"]}  # as YAML reads 2e-2
+    result, events = run_here(searching(arms=("single", "all"), options=words), root)
+    assert result.state == "finished"
+    assert [type(event) for event in events if not isinstance(event, OptionsChosen)][-1] is NothingToRun
+    assert read_search(root).candidates == known.candidates
+    with pytest.raises(ConfigError, match="names a value twice"):
+        space_of(embedded_experiment(options={"OPTIM.LR": [0.001, "1e-3"]}), "single")
+
+
+def test_runs_that_the_folder_has_under_other_names_are_read_there(finished):
+    root, _, _ = finished
+    known, runs = read_search(root), {path.parent for path in (root / "search").rglob("results.jsonl")}
+    plan = json.loads((root / "search/plan.json").read_text())
+    text = json.dumps(plan)
+    for folder in {path.relative_to(root / "search").parts[0] for path in runs}:
+        (root / "search" / folder).rename(root / "search" / f"{folder}-before")
+        text = text.replace(f"{folder}/", f"{folder}-before/")
+    (root / "search/plan.json").write_text(text)
+    (root / "search.json").unlink()
+    run_here(searching(arms=("single", "all")), root)
+    assert read_search(root) == known
+
+
+def test_another_number_of_folds_searches_anew(toy_tasks, tmp_path):
+    some = {"shots": (4,), "tasks": ("toy-warm",), "zero_shot": ""}
+    run_here(searching(**some), tmp_path)
+    shutil.rmtree(tmp_path / "MVLPT-CoOp")  # another choice would be refused
+    result, _ = run_here(searching(**some, search={"folds": 3}), tmp_path)
+    assert result.state == "finished"
+    assert read_search(tmp_path).settings["folds"] == 3
+
+
 def test_tables_show_all_candidates_and_results_leave_the_search_out(finished, capsys):
     root, _, _ = finished
     table = markdown(search_sheet(read_search(root)))
@@ -183,6 +219,10 @@ MISTAKES = {
     "twice": ({"options": {"OPTIM.LR": [0.1, 0.1]}}, "names a value twice"),
     "type": ({"options": {"OPTIM.LR": [0.1, "fast"]}}, "OPTIM.LR takes a number"),
     "choice": ({"options": {"OPTIM.LR_SCHEDULER": ["cosine", "cosinus"]}}, "cosinus"),
+    "folds": (
+        {"shots": [1], "options": {"OPTIM.LR": [0.1, 0.2]}, "search": {"folds": 9}},
+        "set fewer with search.folds",
+    ),
     "nothing": ({"search": {"budget": 3}}, "no values to choose from"),
     "budget": (
         {"options": {"OPTIM.LR": [0.1, 0.2]}, "search": {"method": "grid", "budget": 1}},

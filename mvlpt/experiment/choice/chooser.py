@@ -253,7 +253,7 @@ def choice_seconds(experiment: Experiment, root: Path) -> float:
 def _check_folds(experiment: Experiment, options: GroupingOptions) -> None:
     """Refuses folds that the images cannot be split into, where any are used."""
     if options.measures or not leaves_out_classes(experiment):
-        check_folds(experiment, options.folds or FOLDS)
+        check_folds(experiment, options.folds or FOLDS, "grouping.folds")
 
 
 def _check_reach(key: str, budget: float, least: float, roughly: float = 1.0) -> None:

@@ -69,8 +69,18 @@ def fold_experiment(experiment: Experiment, trainer: str, fold: int | None, fold
     )
 
 
-def check_folds(experiment: Experiment, folds: int) -> None:
+def fold_name(fold: int, folds: int) -> str:
+    """The folder of the runs that leave out a fold: another one for another number of folds."""
+    return f"fold{fold}of{folds}"
+
+
+def check_folds(experiment: Experiment, folds: int, key: str) -> None:
     """Refuses folds that the tasks' images cannot be split into, before anything is trained.
+
+    Args:
+        experiment: whose tasks.
+        folds: how many.
+        key: of the experiment file, that says so.
 
     Raises:
         ConfigError: folds of images with one image a class, or more folds than a task has classes or images.
@@ -86,7 +96,7 @@ def check_folds(experiment: Experiment, folds: int) -> None:
         classes = configurations.size(task).classes
         if shots == 1 or unit == "classes":
             if classes < folds:
-                fewer = "set fewer with grouping.folds, " if classes > 1 else ""
+                fewer = f"set fewer with {key}, " if classes > 1 else ""
                 raise ConfigError(
                     f"Task '{task}' has {classes} class{'es' * (classes != 1)}, which cannot be split into {folds} "
                     f"folds; {fewer}give more shots, or leave the task out"
@@ -94,7 +104,7 @@ def check_folds(experiment: Experiment, folds: int) -> None:
         elif 0 < shots * classes < folds:
             raise ConfigError(
                 f"Task '{task}' has {shots * classes} training images, which cannot be split into {folds} folds; set "
-                "fewer with grouping.folds, or give more shots"
+                f"fewer with {key}, or give more shots"
             )
 
 
@@ -134,7 +144,7 @@ class FoldRuns:
             shared = self._tuned(source.tasks, fold)
             start = StartPrompt((shared,), shared.arm, "")
             run = adaptation_run(self._setting(fold), task, shared, start)
-            self._served[key] = dataclasses.replace(run, name=f"fold{fold}/{run.name}")
+            self._served[key] = dataclasses.replace(run, name=f"{fold_name(fold, self._folds)}/{run.name}")
         return self._served[key]
 
     def _tuned(self, tasks: tuple[str, ...], fold: int) -> Run:
@@ -146,7 +156,7 @@ class FoldRuns:
             group = hashed_name("g", tasks) if arm == "grouped" else ""
             folder = folder_name(tasks[0]) if arm == "single" else group
             run = tuned_run(setting, arm, members, group, folder)
-            self._shared[tasks, fold] = dataclasses.replace(run, name=f"fold{fold}/{run.name}")
+            self._shared[tasks, fold] = dataclasses.replace(run, name=f"{fold_name(fold, self._folds)}/{run.name}")
         return self._shared[tasks, fold]
 
     def _setting(self, fold: int) -> ArmSetting:
@@ -166,7 +176,7 @@ def read_answers(
     measurements: Sequence[Measurement],
     candidates: Sequence[Candidate],
     names: Mapping[str, str],
-    root: Path,
+    folders: Mapping[str, Path],
     folds: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Correct answers and tested images, each (C, T, F); 0 images where nothing was measured.
@@ -177,7 +187,7 @@ def read_answers(
         measurements: whose runs have finished.
         candidates: C of them.
         names: each task's name in the experiment and its name in results, in the order of the columns.
-        root: of the runs.
+        folders: of the runs, by their names.
         folds: F.
 
     Raises:
@@ -188,7 +198,7 @@ def read_answers(
     correct, shown = (np.zeros((len(candidates), len(names), folds)) for _ in range(2))
     known: dict[str, dict[str, tuple[float, int]]] = {}
     for one in measurements:
-        file = root / one.run.name / RESULTS_FILE
+        file = folders[one.run.name] / RESULTS_FILE
         if one.run.name not in known:
             scores = sorted(_results(file), key=lambda row: row["epoch"])
             known[one.run.name] = {row["task"]: (row["value"], row["n"]) for row in scores if row["split"] == "val"}

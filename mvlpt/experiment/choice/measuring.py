@@ -49,6 +49,7 @@ class Measuring:
         self._runs = FoldRuns(experiment, trainer, folds)
         self.counts: dict[str, int] = {}
         self._seconds: dict[str, float] = {}
+        self._folders: dict[str, Path] = {}
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -56,8 +57,9 @@ class Measuring:
         if not self._seconds:
             everything = [one for candidate in self.candidates for one in self._runs.measurements(candidate, [0])]
             base = fold_experiment(self.experiment, self.trainer, 0, self.folds)
-            plan = plan_of_runs(base, self.folder, with_starts(everything))
-            self._seconds = {_without_fold(job.name): job.seconds for job in plan}
+            plan, folders = plan_of_runs(base, self.folder, with_starts(everything))
+            seconds = {job.name: job.seconds for job in plan}
+            self._seconds = {_without_fold(run): seconds[name] for run, name in folders.items()}
         return self._seconds
 
     def fold_costs(self) -> dict[str, dict[str, float]]:
@@ -88,7 +90,8 @@ class Measuring:
         """
         self.counts.update(counts)
         base = fold_experiment(self.experiment, self.trainer, 0, self.folds)
-        plan = plan_of_runs(base, self.folder, with_starts(self._measurements()))
+        plan, folders = plan_of_runs(base, self.folder, with_starts(self._measurements()))
+        self._folders = {run: self.folder / name for run, name in folders.items()}
         self._on_event(PlanReady(plan, self.folder, keep_plan(plan, self.folder)))
         state = self._run_jobs(plan, self.folder)
         if state == "interrupted":
@@ -102,7 +105,7 @@ class Measuring:
     def estimates(self) -> Estimates:
         """Scores and errors (C, T) from what was measured."""
         measured = self._measurements()
-        return estimate_scores(*read_answers(measured, self.candidates, self.names, self.folder, self.folds))
+        return estimate_scores(*read_answers(measured, self.candidates, self.names, self._folders, self.folds))
 
     def spent(self) -> tuple[float, int]:
         """The estimated seconds of all runs so far, and their number."""

@@ -53,7 +53,7 @@ def build_plan(
         PlanError: groups that do not fit, or two jobs with one folder.
     """
     runs = planned_runs(experiment, groupings)
-    return plan_of_runs(experiment, root, runs, cost, experiment_file)
+    return plan_of_runs(experiment, root, runs, cost, experiment_file)[0]
 
 
 def plan_of_runs(
@@ -62,17 +62,19 @@ def plan_of_runs(
     runs: Iterable[Run],
     cost: CostModel | None = None,
     experiment_file: str = "",
-) -> Plan:
-    """The jobs of runs that are given; arguments and errors as those of :func:`build_plan`."""
+) -> tuple[Plan, dict[str, str]]:
+    """The jobs of runs that are given, and the folder of each run by its name; arguments and errors as those above.
+
+    A run has another folder than its name says where the folder holds the same run under another name.
+    """
     builder = _Builder(experiment, Path(os.path.abspath(root)), cost or CostModel())
     builder.configurations.check()
-    for run in runs:
-        builder.add(run)
+    folders = {run.name: builder.add(run).name for run in runs}
     if experiment_file:
         builder.add_report(experiment_file)
     metadata = {"experiment": experiment_file, "tasks": list(experiment.all_tasks), "seeds": list(experiment.seeds)}
     metadata["root"] = str(builder.root)
-    return Plan(list(builder.jobs.values()), metadata)
+    return Plan(list(builder.jobs.values()), metadata), folders
 
 
 class _Builder:

@@ -106,7 +106,7 @@ def _settings(experiment: Experiment) -> SearchSettings:
         )
     budget = largest if method == "grid" else settings.budget or DEFAULT_BUDGET
     if settings.split == "folds":
-        check_folds(with_first_values(experiment), settings.folds)
+        check_folds(with_first_values(experiment), settings.folds, "search.folds")
     return dataclasses.replace(settings, method=method, budget=budget)
 
 
@@ -146,8 +146,8 @@ def _search(
         for options in source.next()
     ]:
         trials += fresh
-        _run(experiment, trials, folder, run_jobs, on_event)
-        scores = [scored(trial, names[trial.trainer], own_names, folder) for trial in fresh]
+        folders = _run(experiment, trials, folder, run_jobs, on_event)
+        scores = [scored(trial, names[trial.trainer], own_names, folders) for trial in fresh]
         found += scores
         for (trainer, arm), source in sources.items():
             source.learn([one.mean for one in scores if (one.trainer, one.arm) == (names[trainer], arm)])
@@ -198,14 +198,15 @@ def _run(
     folder: Path,
     run_jobs: RunJobs,
     on_event: Callable[[Event], None],
-) -> None:
-    """Runs all trials so far; those of earlier rounds have finished.
+) -> dict[str, Path]:
+    """Runs all trials so far, those of earlier rounds have finished; returns the folder of each run by its name.
 
     Raises:
         PlanError: a run has failed.
         KeyboardInterrupt: the runs were interrupted.
     """
-    plan = plan_of_runs(plan_experiment(experiment, trials[0].trainer), folder, [run for t in trials for run in t.runs])
+    runs = [run for trial in trials for run in trial.runs]
+    plan, folders = plan_of_runs(plan_experiment(experiment, trials[0].trainer), folder, runs)
     on_event(PlanReady(plan, folder, keep_plan(plan, folder)))
     state = run_jobs(plan, folder)
     if state == "interrupted":
@@ -215,6 +216,7 @@ def _run(
             f"Some runs of the search have failed; 'mvlpt schedule status {folder}' says which. Then run the same"
             " command again"
         )
+    return {run: folder / name for run, name in folders.items()}
 
 
 def _with_choice(found: Sequence[SearchCandidate]) -> Iterator[SearchCandidate]:

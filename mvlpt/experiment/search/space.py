@@ -111,8 +111,10 @@ def _checked(key: str, values: Any) -> Values:
     cfg = get_cfg_default()
     extend_config(cfg)
     tried = [values["low"], values["high"]] if isinstance(values, Mapping) else list(values)
-    for value in tried:
+    for index, value in enumerate(tried):
         cfg.merge_from_list([key, value], "the experiment's search")
+        if isinstance(value, str):  # a number, which YAML takes for a word where it is written 1e-3
+            tried[index] = cfg.flat()[key]
     if isinstance(values, Mapping):
         whole, step = isinstance(cfg.flat()[key], int), values.get("step")
         if whole and step is not None and step != int(step):

@@ -15,7 +15,7 @@ from typing import Any
 from mvlpt.engine import RESULTS_FILE, read_results
 from mvlpt.errors import RunFolderError
 from mvlpt.experiment.arms import Run, planned_runs
-from mvlpt.experiment.choice.estimation import fold_experiment
+from mvlpt.experiment.choice.estimation import fold_experiment, fold_name
 from mvlpt.experiment.search.search_file import SearchCandidate
 from mvlpt.experiment.search.settings import SearchSettings
 from mvlpt.experiment.search.space import Space
@@ -53,7 +53,7 @@ def _runs(
 ) -> Iterator[Run]:
     for fold in folds:
         part = dataclasses.replace(fold_experiment(experiment, trainer, fold, count), arms=(arm,))
-        where = name if fold is None else f"{name}/fold{fold}"
+        where = name if fold is None else f"{name}/{fold_name(fold, count)}"
         for run in planned_runs(part):
             yield dataclasses.replace(run, name=f"{where}/{run.name}")
 
@@ -77,7 +77,7 @@ def _plain(experiment: Experiment) -> Experiment:
     )
 
 
-def scored(trial: Trial, name: str, own_names: Mapping[str, str], root: Path) -> SearchCandidate:
+def scored(trial: Trial, name: str, own_names: Mapping[str, str], folders: Mapping[str, Path]) -> SearchCandidate:
     """The scores of a candidate whose runs have finished.
 
     A task's score is the mean over its folds, weighted by their images. The error is that of the mean over tasks, as
@@ -87,14 +87,14 @@ def scored(trial: Trial, name: str, own_names: Mapping[str, str], root: Path) ->
         trial: the candidate.
         name: of its trainer's folder.
         own_names: each task's name in the experiment and its name in results.
-        root: of the runs.
+        folders: of the runs, by their names.
 
     Raises:
         RunFolderError: a run has no score for its task.
     """
     answers: dict[str, list[tuple[float, int]]] = {task: [] for task in own_names.values()}
     for run in trial.runs:
-        file = root / run.name / RESULTS_FILE
+        file = folders[run.name] / RESULTS_FILE
         rows = {row["task"]: row for row in read_results(file) if row["split"] == "val"}
         for task in run.tasks:
             if own_names[task] not in rows:
