@@ -85,12 +85,13 @@ def distils(cfg: CfgNode, section: str) -> bool:
     return section == "MVLPT" and cfg.TRAINER.MVLPT.DISTILL.WEIGHT > 0
 
 
-def check_distillation(cfg: CfgNode, section: str) -> None:
+def check_distillation(cfg: CfgNode, section: str, *, planned: bool = False) -> None:
     """Refuses distillation by a trainer that cannot, or from nothing.
 
     Args:
         cfg: the run's.
         section: of ``TRAINER``, which the trainer reads.
+        planned: the run is one of a plan, which knows what it starts from.
 
     Raises:
         ConfigError: says what to set.
@@ -103,7 +104,7 @@ def check_distillation(cfg: CfgNode, section: str) -> None:
             f"TRAINER.MVLPT.DISTILL.WEIGHT is {weight:g}, but {cfg.TRAINER.NAME} does not distil; set it to 0, or take"
             " a trainer with options under TRAINER.MVLPT, such as MVLPT-CoOp"
         )
-    if cfg.RUN.MODE == "train" and not cfg.RUN.INIT_FROM:
+    if cfg.RUN.MODE == "train" and not cfg.RUN.INIT_FROM and not planned:
         raise ConfigError(
             f"TRAINER.MVLPT.DISTILL.WEIGHT is {weight:g}, but the run starts from no prompt that could teach it; name"
             " one with --model-dir RUN or --init-from LIBRARY, or set the weight to 0"

@@ -68,7 +68,13 @@ class PromptTrainer(PseudoLabelTrainer):
 
     @classmethod
     def planned_passes(cls, cfg: CfgNode) -> dict[str, Any]:
-        """What the cost of a step depends on besides the prompt: whether there is a teacher, and the inner steps."""
+        """What the cost of a step depends on besides the prompt: whether there is a teacher, and the inner steps.
+
+        Raises:
+            ConfigError: the trainer cannot do either with these options.
+        """
+        check_distillation(cfg, cls.section, planned=True)
+        check_meta(cfg, cls.section)
         steps = inner_steps(cfg, cls.section)
         inner = {"inner_steps": steps, "inner_batch": cfg.TRAINER.MVLPT.META.BATCH} if steps else {}
         return {"teacher": distils(cfg, cls.section), **inner}

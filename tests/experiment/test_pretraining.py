@@ -79,3 +79,17 @@ def test_distillation_is_planned_for_runs_that_start_from_a_prompt():
         PlanError, match="single/1shot/seed1/weather-dark cannot distil, since it starts from no prompt"
     ):
         build_plan(experiment(options=distilled), "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"TRAINER.MVLPT.DISTILL.WEIGHT": 0.5}, "DISTILL.WEIGHT is 0.5, but 2SFS does not distil; set it to 0"),
+        ({"TRAINER.MVLPT.META.INNER_STEPS": 2}, "META.INNER_STEPS is 2, but 2SFS has no inner steps; set it to 0"),
+    ],
+)
+def test_what_one_of_the_trainers_cannot_do_is_refused_in_the_plan(options, sentence):
+    trainers = tuple(f"configs/trainers/{name}/embedded.yaml" for name in ("MVLPT-VPT", "2SFS"))
+    some = {"DATALOADER.TASK_BATCHES": "single", **options}
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        build_plan(experiment(trainers=trainers, arm_options={"transfer": some}), "out")
