@@ -8,8 +8,10 @@ from scipy.stats import rankdata
 from support.scores import row, zero_shot
 
 from mvlpt.errors import ConfigError, RunFolderError
-from mvlpt.report.results import Method, Selection, results_table
+from mvlpt.report.page.methods import best
+from mvlpt.report.results import Method, Selection, as_markdown, results_table
 from mvlpt.report.results.paired_test import holm, paired_test
+from mvlpt.report.results.records import records
 from mvlpt.report.results.selection import find_method
 
 TASKS, SEEDS, ARMS = ("a", "b", "c", "d", "e", "f", "g"), (1, 2, 3), ("single", "all", "grouped")
@@ -273,3 +275,25 @@ def test_a_method_is_found_by_its_parts():
         find_method("MVLPT-VPT/alll/1", methods)
     with pytest.raises(ConfigError, match="No method"):
         find_method("/", methods)
+
+
+def test_scores_on_half_of_the_classes_are_compared_with_those_on_the_same_half():
+    rows = [zero_shot("a", 40), row("a", 50), row("a", 55, arm="all")]
+    rows += [row("a", value, arm=arm) for arm, value in (("base", 80), ("new", 70))]
+    rows += [
+        row("a", value, arm=arm, trainer="ZeroshotCLIP", shots=0, seed=0) for arm, value in (("base", 79), ("new", 72))
+    ]
+    table = results_table(rows)
+    found = {(one.method.trainer, one.method.arm): one for one in table.summaries}
+    mine = {arm: found["MVLPT-VPT", arm] for arm in ("single", "all", "base", "new")}
+    assert {arm: one.over_zero_shot for arm, one in mine.items()} == {"single": 10, "all": 15, "base": 1, "new": -2}
+    assert {arm: one.over_single for arm, one in mine.items()} == {"single": None, "all": 5, "base": None, "new": None}
+    assert {arm: one.rank for arm, one in mine.items()} == {"single": 2, "all": 1, "base": 1, "new": 2}
+    assert found["ZeroshotCLIP", "base"].over_zero_shot is None
+    pairs = {(one.first.arm, one.second.arm) for one in table.comparisons}
+    assert pairs == {("single", "zero_shot"), ("all", "zero_shot"), ("all", "single"), ("base", "base"), ("new", "new")}
+    bold = {line.split("|")[1].strip(): line for line in as_markdown(table, ("scores",)).splitlines() if "|" in line}
+    assert bold["a"].count("**") == 2 * 3  # the best of each kind: 55, 80, 72
+    kept = {(one["trainer"], one["arm"]): one for one in records(table)["scores"]}
+    assert kept["MVLPT-VPT", "new"]["gain_over_zero_shot"] == -2
+    assert best(table) == method("all")

@@ -67,17 +67,28 @@ def references(table: ResultsTable, method: Method) -> list[Method]:
     return [one for one in (*found, table.zero_shot) if one is not None and one != method]
 
 
+def compared(methods: Sequence[Method]) -> list[Method]:
+    """The methods among which one may be the best: those tested on all classes, or else on new, or on base ones."""
+    halves = {method.half for method in methods}
+    half = next((one for one in ("", "new", "base") if one in halves), "")
+    return [method for method in methods if method.half == half]
+
+
 def best(table: ResultsTable) -> Method | None:
-    """The method with the highest mean over the tasks that all have; ``None`` where means do not compare."""
+    """The method with the highest mean over the tasks that all have; ``None`` where means do not compare.
+
+    Only methods that are tested on the same classes are compared: on all of them, or else on new ones.
+    """
     if not table.common or len({table.scores.higher_is_better[task] for task in table.common}) > 1:
         return None
     sign = 1 if table.scores.higher_is_better[table.common[0]] else -1
-    known = [row for row in table.summaries if row.overall is not None]
+    some = compared(table.methods)
+    known = [row for row in table.summaries if row.overall is not None and row.method in some]
     return max(known, key=lambda row: sign * row.overall.mean).method if known else None
 
 
 def best_on(table: ResultsTable, methods: Sequence[Method], task: str) -> Method | None:
     """The method with the best score on a task."""
     sign = 1 if table.scores.higher_is_better[task] else -1
-    known = [m for m in methods if (m, task) in table.scores.values]
+    known = compared([m for m in methods if (m, task) in table.scores.values])
     return max(known, key=lambda m: sign * table.scores.mean(m, task)) if known else None

@@ -23,20 +23,34 @@ class Comparison:
     p_holm: float | None
 
 
+def untrained(scores: Scores, method: Method, zero_shot: Method | None) -> Method | None:
+    """The untrained model on the classes that a method's scores are about; ``None`` for itself and if there is none.
+
+    Args:
+        scores: all of them.
+        method: whose reference.
+        zero_shot: the zero-shot method, if there is exactly one.
+    """
+    if not method.half:
+        return None if method == zero_shot else zero_shot
+    found = [one for one in scores.methods if one.half == method.half and not one.shots]
+    return found[0] if len(found) == 1 and found[0] != method else None
+
+
 def default_pairs(scores: Scores, methods: Sequence[Method], zero_shot: Method | None) -> list[tuple[Method, Method]]:
     """Each method against zero-shot, and the arms of a trainer against each other, the more shared arm first.
 
-    Separate groups are not tested against each other: there may be very many.
+    Separate groups are not tested against each other: there may be very many. Nor are scores on other classes.
     """
     trained = [method for method in methods if not method.zero_shot]
     pairs = []
     for earlier, later in itertools.combinations(trained, 2):
-        same = (earlier.trainer, earlier.shots) == (later.trainer, later.shots)
+        same = (earlier.trainer, earlier.shots, earlier.half) == (later.trainer, later.shots, later.half)
         both_groups = all(method.group and not method.start for method in (earlier, later))
         if same and (earlier.arm == "single" or not both_groups):
             pairs.append((later, earlier))
-    if zero_shot is not None:
-        pairs += [(method, zero_shot) for method in trained]
+    references = {method: untrained(scores, method, zero_shot) for method in trained}
+    pairs += [(method, reference) for method, reference in references.items() if reference is not None]
     order = {method: index for index, method in enumerate(methods)}
     return sorted(pairs, key=lambda pair: (order[pair[0]], order.get(pair[1], -1)))
 

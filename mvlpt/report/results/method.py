@@ -9,6 +9,7 @@ from typing import Any
 from mvlpt.arms import ARMS, adapts, arm_label, arm_order
 
 VARIANT = "variant"  # an extra key of a row: see :attr:`Method.variant`
+HALVES = ("base", "new")  # arms whose scores are about half of a task's classes, and compare with none of others
 PER_GROUP = tuple(arm.name for arm in ARMS.values() if arm.per_group)
 
 
@@ -42,6 +43,11 @@ class Method:
     def zero_shot(self) -> bool:
         """Whether nothing was trained."""
         return self.arm == "zero_shot"
+
+    @property
+    def half(self) -> str:
+        """The half of a task's classes that scores are about, ``base`` or ``new``; empty for all of them."""
+        return self.arm if self.arm in HALVES else ""
 
     @property
     def start(self) -> str:

@@ -40,7 +40,7 @@ def _method_fields(method: Method) -> dict[str, Any]:
 
 
 def _score_record(results: ResultsTable, task: str, method: Method, cell: Cell | None) -> dict[str, Any]:
-    scores, single = results.scores, results.single(method)
+    scores, single, untrained = results.scores, results.single(method), results.untrained(method)
     return {
         "task": task,
         "task_group": results.groups.get(task, ""),
@@ -51,8 +51,7 @@ def _score_record(results: ResultsTable, task: str, method: Method, cell: Cell |
         "mean": cell and cell.mean,
         "sd": cell and cell.sd,
         "seeds": " ".join(map(str, scores.values.get((method, task), ()))),
-        "gain_over_zero_shot": results.zero_shot
-        and (None if method == results.zero_shot else scores.gain(method, results.zero_shot, task)),
+        "gain_over_zero_shot": untrained and scores.gain(method, untrained, task),
         "gain_over_single": single and scores.gain(method, single, task),
     }
 

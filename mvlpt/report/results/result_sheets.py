@@ -29,7 +29,7 @@ def sheets(results: ResultsTable, tables: Sequence[str] = SHOWN, digits: int = 1
             drawn.append(_tests_sheet(results, digits))
         else:
             drawn += [
-                _gains_sheet(results, "zero-shot", lambda _: results.zero_shot, digits),
+                _gains_sheet(results, "zero-shot", results.untrained, digits),
                 _gains_sheet(results, "single-task", results.single, digits),
             ]
     return [sheet for sheet in drawn if sheet.rows]
@@ -45,6 +45,18 @@ def _best(cells: Sequence[Cell | None], higher_is_better: bool = True) -> float 
     """The best mean of several; ``None`` where there is nothing to compare."""
     means = [cell.mean for cell in cells if cell is not None]
     return (max if higher_is_better else min)(means) if len(means) > 1 else None
+
+
+def _entries(
+    results: ResultsTable, cells: Sequence[Cell | None], digits: int, higher_is_better: bool = True
+) -> list[Entry]:
+    """A cell of each method, bold where it is the best of those that are tested on the same classes."""
+    halves = [method.half for method in results.methods]
+    best = {
+        half: _best([cell for cell, one in zip(cells, halves, strict=True) if one == half], higher_is_better)
+        for half in set(halves)
+    }
+    return [_entry(cell, digits, best[half]) for cell, half in zip(cells, halves, strict=True)]
 
 
 def _many_shots(results: ResultsTable) -> bool:
@@ -71,13 +83,12 @@ def _scores_sheet(results: ResultsTable, digits: int) -> Sheet:
             rows.append(None)
         before = results.groups.get(task)
         cells = [results.cell(method, task) for method in results.methods]
-        best = _best(cells, results.scores.higher_is_better[task])
-        rows.append((Entry(task), *(_entry(cell, digits, best) for cell in cells)))
+        rows.append((Entry(task), *_entries(results, cells, digits, results.scores.higher_is_better[task])))
     overall = [row.overall for row in results.summaries]
     if len(results.tasks) > 1 and results.common and any(overall):
-        best = _best(overall, results.scores.higher_is_better[results.common[0]])
+        higher = results.scores.higher_is_better[results.common[0]]
         name = "mean" if results.common == results.tasks else f"mean of {len(results.common)}"
-        rows += [None, (Entry(name), *(_entry(cell, digits, best) for cell in overall))]
+        rows += [None, (Entry(name), *_entries(results, overall, digits, higher))]
     metrics = ", ".join(sorted({results.scores.metric[task] for task in results.tasks}))
     title = f"{results.scores.kind.capitalize()} score % ({metrics}){_shots_title(results)}: mean ± sd over seeds"
     return Sheet(title, tuple(columns), tuple(rows))
@@ -91,18 +102,20 @@ def _summary_sheet(results: ResultsTable, digits: int) -> Sheet:
     columns += [Column(("over", "zero-shot")), Column(("over", "single")), Column(("average", "rank"))]
     columns += [] if results.common else [Column(("tasks",))]
     higher = all(results.scores.higher_is_better[task] for task in results.tasks)
-    best = [_best([row.by_group[name] for row in results.summaries], higher) for name in names]
-    best.append(_best([row.overall for row in results.summaries], higher))
-    best = best if results.common else [None] * len(best)
+    means = [[row.by_group[name] for row in results.summaries] for name in names]
+    means.append([row.overall for row in results.summaries])
+    if results.common:
+        drawn = [_entries(results, cells, digits, higher) for cells in means]
+    else:
+        drawn = [[_entry(cell, digits) for cell in cells] for cells in means]
     rows = []
-    for row in results.summaries:
+    for row, *entries in zip(results.summaries, *drawn, strict=True):
         trainer, *arm = row.method.words
-        cells = [*(row.by_group[name] for name in names), row.overall]
         rows.append(
             (
                 *map(Entry, (trainer, " ".join(arm))),
                 *([Entry(images_word(row.method.shots) if row.method.shots else "")] if many else []),
-                *(_entry(cell, digits, top) for cell, top in zip(cells, best, strict=True)),
+                *entries,
                 Entry(signed(row.over_zero_shot, digits)),
                 Entry(signed(row.over_single, digits)),
                 Entry("" if row.rank is None else f"{row.rank:.2f}"),

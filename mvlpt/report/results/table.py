@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mvlpt.errors import RunFolderError
-from mvlpt.report.results.comparisons import Comparison, compare_methods, default_pairs, named_pair
+from mvlpt.report.results.comparisons import Comparison, compare_methods, default_pairs, named_pair, untrained
 from mvlpt.report.results.method import Method
 from mvlpt.report.results.notes import notes_on, small_tests
 from mvlpt.report.results.scores import Scores
@@ -31,8 +31,9 @@ class MethodSummary:
         overall: mean over tasks and seeds, deviation over seeds; ``None`` if it does not exist.
         by_group: the same for the tasks of each group.
         over_zero_shot: mean gain over the zero-shot method, points; ``None`` for itself and if there is none.
-        over_single: mean gain over the same trainer tuned for each task alone.
-        rank: average rank over tasks among the methods shown; 1 is best, equal scores share their ranks.
+        over_single: mean gain over the same trainer tuned for each task alone; ``None`` for half of the classes.
+        rank: average rank over tasks among the methods shown that are tested on the same classes; 1 is best, equal
+            scores share their ranks.
     """
 
     method: Method
@@ -77,6 +78,10 @@ class ResultsTable:
     def single(self, method: Method) -> Method | None:
         """The same trainer and shots tuned for each task alone; ``None`` for itself and if there is none."""
         return _single(self.scores, method)
+
+    def untrained(self, method: Method) -> Method | None:
+        """The untrained model on the same classes; ``None`` for itself and if there is none."""
+        return untrained(self.scores, method, self.zero_shot)
 
     def cell(self, method: Method, task: str) -> Cell | None:
         """Mean and deviation over seeds of one method on one task."""
@@ -153,7 +158,10 @@ def _summaries(
     common: Sequence[str],
     zero_shot: Method | None,
 ) -> tuple[MethodSummary, ...]:
-    ranks = _average_ranks(scores, methods, common)
+    halves = dict.fromkeys(method.half for method in methods)
+    ranks = {}
+    for half in halves:
+        ranks |= _average_ranks(scores, [method for method in methods if method.half == half], common)
     summaries = []
     for method in methods:
         over = common or scores.tasks_of(method)
@@ -166,7 +174,7 @@ def _summaries(
                 method=method,
                 overall=average(scores, method, over),
                 by_group=by_group,
-                over_zero_shot=_mean_gain(scores, method, None if method == zero_shot else zero_shot, over),
+                over_zero_shot=_mean_gain(scores, method, untrained(scores, method, zero_shot), over),
                 over_single=_mean_gain(scores, method, _single(scores, method), over),
                 rank=ranks.get(method),
             )
@@ -180,7 +188,7 @@ def _by_group(tasks: Sequence[str], groups: Mapping[str, str]) -> list[str]:
 
 
 def _single(scores: Scores, method: Method) -> Method | None:
-    if method.arm == "single" or method.zero_shot:
+    if method.arm == "single" or method.zero_shot or method.half:
         return None
     singles = [Method(method.trainer, "single", method.shots, variant=one) for one in (method.variant, "")]
     return next((single for single in singles if single in scores.methods), None)

@@ -43,9 +43,10 @@ def scores_table(content: Content, table: ResultsTable) -> Table:
         cells += [Cell(table.scores.metric[task])] if len(metrics) > 1 else []
         known = {method: table.cell(method, task) for method in table.methods}
         sign = 1 if table.scores.higher_is_better[task] else -1
-        top = max((round(sign * cell.mean, 1) for cell in known.values() if cell), default=None)
-        for cell in known.values():
-            best = cell is not None and len(known) > 1 and round(sign * cell.mean, 1) == top
+        for method, cell in known.items():
+            others = [one for other, one in known.items() if one and other.half == method.half]  # on the same classes
+            top = max((round(sign * one.mean, 1) for one in others), default=None)
+            best = cell is not None and len(others) > 1 and round(sign * cell.mean, 1) == top
             cells.append(Cell(cell.text(1) if cell else "–", cell.mean if cell else None, best=best))
         rows.append(cells)
     foot = []

@@ -55,7 +55,8 @@ def _best_sentence(table: ResultsTable) -> str:
         against.append(_compared(row.over_single, "each task alone"))
     many = len(table.common)
     compared = f", {' and '.join(against)}" if against else ""
-    only = "the only method" if len(table.methods) == 1 else f"the best of {len(table.methods)} methods"
+    count = len(names.compared(table.methods))
+    only = "the only method" if count == 1 else f"the best of {count} methods"
     return (
         f"{names.short_name(best, table)} is {only}: {row.overall.text(1)} % {table.scores.kind} score"
         f" in the mean over {counted(many, 'task')}{compared}."
