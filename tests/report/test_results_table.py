@@ -297,3 +297,20 @@ def test_scores_on_half_of_the_classes_are_compared_with_those_on_the_same_half(
     kept = {(one["trainer"], one["arm"]): one for one in records(table)["scores"]}
     assert kept["MVLPT-VPT", "new"]["gain_over_zero_shot"] == -2
     assert best(table) == method("all")
+
+
+def test_the_untrained_model_on_half_of_the_classes_is_a_reference_as_zero_shot_is():
+    rows = [row("a", 80 + seed, seed, arm) for arm in ("base", "new") for seed in (1, 2)]
+    rows += [row("a", 79, 0, arm, "ZeroshotCLIP", shots=0) for arm in ("base", "new")]
+    table = results_table(rows)
+    assert not any("seeds differ" in note for note in table.notes)
+    assert "ZeroshotCLIP base classes" in map(str, table.methods)
+    assert "1-shot" in as_markdown(table, ("summary",)).splitlines()[0]  # one number of shots, in the title
+    chosen = results_table(rows, select=Selection(trainers=("MVLPT-VPT",), arms=("base",), seeds=(1,)))
+    assert [one.over_zero_shot for one in chosen.summaries if one.method.shots] == [2]
+    assert "harmonic" not in as_markdown(chosen)
+
+
+def test_of_many_methods_those_are_named_whose_seeds_differ_from_most():
+    rows = [row("a", 50, seed, trainer=f"T{i}") for i in range(9) for seed in ((1, 2) if i else (1,))]
+    assert results_table(rows).notes[0] == "The seeds differ: 1, 2 for most methods; T0 single-task 1-shot: 1"

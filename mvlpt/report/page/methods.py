@@ -15,7 +15,7 @@ SHARED = ("grouped", "chosen", "adapted", "all", "transfer")  # arms that share,
 
 def trainers(table: ResultsTable) -> list[tuple[str, int]]:
     """Each trainer and number of shots that is shown, in order; without the untrained model."""
-    return list(dict.fromkeys((m.trainer, m.shots) for m in table.methods if not m.zero_shot))
+    return list(dict.fromkeys((m.trainer, m.shots) for m in table.methods if not m.untrained))
 
 
 def arm_name(method: Method) -> str:
@@ -27,15 +27,15 @@ def arm_name(method: Method) -> str:
 
 def trainer_name(trainer: str, shots: int, table: ResultsTable) -> str:
     """A trainer, with its shots where there are several."""
-    several = len({m.shots for m in table.methods if not m.zero_shot}) > 1
+    several = len({m.shots for m in table.methods if not m.untrained}) > 1
     shown = clean_text(trainer, LONGEST)
     return f"{shown}, {shots_word(shots)}" if several else shown
 
 
 def short_name(method: Method, table: ResultsTable) -> str:
     """A method in one line."""
-    if method.zero_shot:
-        return arm_name(method)
+    if method.untrained:
+        return f"zero-shot {arm_name(method)}" if method.half else arm_name(method)
     return f"{trainer_name(method.trainer, method.shots, table)} {arm_name(method)}"
 
 

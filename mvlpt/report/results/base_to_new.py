@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mvlpt.report.results.method import Method
 from mvlpt.report.results.scores import Scores
@@ -16,16 +16,20 @@ def harmonic_mean(base: float, new: float) -> float:
     return 2 * base * new / (base + new) if base > 0 and new > 0 else 0.0
 
 
-def base_to_new(scores: Scores) -> dict[Method, tuple[Cell, Cell, Cell]]:
+def base_to_new(scores: Scores, methods: Sequence[Method] | None = None) -> dict[Method, tuple[Cell, Cell, Cell]]:
     """For each trainer, by its base method: base, new and their harmonic mean (Xian et al. 2017), over its tasks.
 
     The harmonic mean is that of the two means over tasks of a seed, as CoCoOp's table of averages has it; then mean and
     deviation over the seeds that have every task.
+
+    Args:
+        scores: all of them.
+        methods: those shown; by default all.
     """
-    found = {}
-    for method in scores.methods:
+    found, shown = {}, scores.methods if methods is None else methods
+    for method in shown:
         other = dataclasses.replace(method, arm="new")
-        if method.arm != "base" or other not in scores.methods:
+        if method.arm != "base" or other not in shown:
             continue
         tasks = scores.common_tasks((method, other))
         by_seed = [_means(scores, one, tasks) for one in (method, other)]

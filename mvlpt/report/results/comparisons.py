@@ -33,7 +33,7 @@ def untrained(scores: Scores, method: Method, zero_shot: Method | None) -> Metho
     """
     if not method.half:
         return None if method == zero_shot else zero_shot
-    found = [one for one in scores.methods if one.half == method.half and not one.shots]
+    found = [one for one in scores.methods if one.half == method.half and one.untrained]
     return found[0] if len(found) == 1 and found[0] != method else None
 
 

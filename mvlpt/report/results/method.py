@@ -41,8 +41,13 @@ class Method:
 
     @property
     def zero_shot(self) -> bool:
-        """Whether nothing was trained."""
+        """Whether nothing was trained, and all classes are tested."""
         return self.arm == "zero_shot"
+
+    @property
+    def untrained(self) -> bool:
+        """Whether it is zero-shot, on all classes or on half of them."""
+        return self.zero_shot or bool(self.half and not self.shots)
 
     @property
     def half(self) -> str:
@@ -66,7 +71,7 @@ class Method:
         return shots_word(self.shots)
 
     def __str__(self) -> str:
-        return " ".join(self.words if self.zero_shot else (*self.words, self.shots_word))
+        return " ".join(self.words if self.untrained else (*self.words, self.shots_word))
 
     @property
     def order(self) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from mvlpt.io import counted, listed
@@ -34,7 +35,7 @@ def small_tests(tests: Sequence[PairedTest]) -> list[str]:
     counts = sorted({test.nonzero for test in tests if 0 < test.nonzero < SMALL})
     if not counts:
         return []
-    bounds = ", ".join(f"with {count} p is at least {2 / 2**count:.2g}" for count in counts)
+    bounds = ", ".join(f"with {count} p is at least {2 / 2**count:.3g}" for count in counts)
     which = "All tests" if all(test.nonzero < SMALL for test in tests) else "Some tests"
     return [f"{which} rest on few tasks that differ: {bounds}"]
 
@@ -61,9 +62,14 @@ def _missing_scores(
 
 
 def _seeds(scores: Scores, methods: Sequence[Method]) -> list[str]:
-    by_method = {method: scores.seeds(method) for method in methods if not method.zero_shot}
+    by_method = {method: scores.seeds(method) for method in methods if not method.untrained}
     listed = {method: ", ".join(map(str, seeds)) for method, seeds in by_method.items()}
     if len(set(by_method.values())) > 1:
+        most = Counter(listed.values()).most_common(1)[0][0]
+        if len(listed) > NAMED:  # those that differ from most
+            some = [f"{method}: {seeds}" for method, seeds in listed.items() if seeds != most]
+            more = [f"{len(some) - NAMED} more methods"] * (len(some) > NAMED)
+            return [f"The seeds differ: {most} for most methods; " + "; ".join([*some[:NAMED], *more])]
         return ["The seeds differ: " + "; ".join(f"{method}: {seeds}" for method, seeds in listed.items())]
     if any(len(seeds) == 1 for seeds in by_method.values()):
         return ["One seed only: there is no deviation"]

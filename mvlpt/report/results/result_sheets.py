@@ -60,17 +60,17 @@ def _entries(
 
 
 def _many_shots(results: ResultsTable) -> bool:
-    return len({method.shots for method in results.methods if not method.zero_shot}) > 1
+    return len({method.shots for method in results.methods if not method.untrained}) > 1
 
 
 def _heading(results: ResultsTable, method: Method) -> Column:
     """With the shots where they differ; otherwise they are in the title."""
-    shots = () if method.zero_shot or not _many_shots(results) else (method.shots_word,)
+    shots = () if method.untrained or not _many_shots(results) else (method.shots_word,)
     return Column((*method.words, *shots))
 
 
 def _shots_title(results: ResultsTable) -> str:
-    shots = {method.shots_word for method in results.methods if not method.zero_shot}
+    shots = {method.shots_word for method in results.methods if not method.untrained}
     return f", {min(shots)}" if len(shots) == 1 else ""
 
 
@@ -133,7 +133,7 @@ def _base_to_new_sheet(results: ResultsTable, digits: int) -> Sheet:
         Column(("trainer",), left=True),
         *(Column((name,)) for name in ("base", "new", "harmonic mean", "tasks")),
     )
-    found = base_to_new(results.scores)
+    found = base_to_new(results.scores, results.methods)
     best = [_best([cells[i] for cells in found.values()]) for i in range(3)]
     rows = []
     for method, cells in found.items():

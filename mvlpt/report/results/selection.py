@@ -33,7 +33,7 @@ class Selection:
         """Whether the tables show this method."""
         if method.arm not in self.arms if self.arms else method.arm in AUXILIARY:
             return False
-        return method.zero_shot or self._trains(method)
+        return method.untrained or self._trains(method)
 
     def rows(self, rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """The rows of the methods shown and of what they are compared with: zero-shot, and each task alone.
@@ -59,8 +59,8 @@ class Selection:
 
     def _takes(self, row: Mapping[str, Any]) -> bool:
         method = Method.of(row)
-        wanted = self.shows(method) or method.zero_shot or (method.arm == "single" and self._trains(method))
-        trained_seed = not self.seeds or method.zero_shot or row["seed"] in self.seeds
+        wanted = self.shows(method) or method.untrained or (method.arm == "single" and self._trains(method))
+        trained_seed = not self.seeds or method.untrained or row["seed"] in self.seeds
         others = ((self.metrics, "metric"), (self.splits, "split"), (self.tasks, "task"))
         return wanted and trained_seed and all(not chosen or row[key] in chosen for chosen, key in others)
 
@@ -80,7 +80,7 @@ def find_method(name: str, methods: Sequence[Method]) -> Method:
         return hits[0]
     if hits:
         raise ConfigError(f"'{name}' fits {len(hits)} methods ({'; '.join(map(str, hits))}); add trainer/arm/shots")
-    short = ["/".join(map(str, (m.trainer, m.arm, *([] if m.zero_shot else [m.shots])))) for m in methods]
+    short = ["/".join(map(str, (m.trainer, m.arm, *([] if m.untrained else [m.shots])))) for m in methods]
     raise ConfigError(f"No method of the results fits '{name}'{suggest(name, short)}")
 
 

@@ -34,7 +34,7 @@ def _intro(table: ResultsTable) -> str:
 
 def _summary(table: ResultsTable) -> Table:
     best = names.best(table)
-    several = len({m.shots for m in table.methods if not m.zero_shot}) > 1
+    several = len({m.shots for m in table.methods if not m.untrained}) > 1
     headings = [Heading("method", number=False)]
     headings += [Heading("images a class")] if several else []
     headings += [Heading(f"mean {table.scores.kind} score %")]

@@ -62,6 +62,6 @@ def scores_table(content: Content, table: ResultsTable) -> Table:
 
 
 def _heading(method: Method, table: ResultsTable) -> Heading:
-    if method.zero_shot:
+    if method.untrained:
         return Heading(names.arm_name(method), over=method.trainer)
     return Heading(names.arm_name(method), over=names.trainer_name(method.trainer, method.shots, table))

@@ -124,7 +124,7 @@ def _tiles(content: Content) -> list[tuple[str, str]]:
         return _run_tiles(content)
     table, tiles = content.table, []
     if table is not None:
-        seeds = {seed for m in table.methods if not m.zero_shot for seed in table.scores.seeds(m)}
+        seeds = {seed for m in table.methods if not m.untrained for seed in table.scores.seeds(m)}
         tiles += [("tasks", str(len(table.tasks))), ("methods", str(len(table.methods)))]
         tiles += [("seeds", str(len(seeds)))] if seeds else []
         tiles += _shots_tile(table)
@@ -154,5 +154,5 @@ def _number_in(record: Mapping[str, Any], key: str) -> float | None:
 
 
 def _shots_tile(table: ResultsTable) -> list[tuple[str, str]]:
-    shots = sorted({m.shots for m in table.methods if not m.zero_shot})
+    shots = sorted({m.shots for m in table.methods if not m.untrained})
     return [("images a class", ", ".join(map(images_word, shots)))] if shots else []

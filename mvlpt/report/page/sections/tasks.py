@@ -110,7 +110,7 @@ def _class_table(
         caption += f"; the {LISTED_CLASSES} hardest of {len(classes)} classes"
     headings = [Heading("class", number=False), Heading("images")]
     headings += [
-        Heading(names.arm_name(m), over="" if m.zero_shot else names.trainer_name(m.trainer, m.shots, table))
+        Heading(names.arm_name(m), over="" if m.untrained else names.trainer_name(m.trainer, m.shots, table))
         for m in means
     ]
     rows = []
