@@ -44,6 +44,11 @@ def _mean(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3g}"
 
 
+def _percent(share: float) -> str:
+    """Two digits, but whole numbers from 10 % on."""
+    return f"{100 * share:.0f}" if share >= 0.1 else f"{100 * share:.2g}"
+
+
 def objective_line(grouping: Grouping) -> str:
     """The objective, how far it may be from the best, and the threshold, in one line."""
     found_by = grouping.settings.get("found_by")
@@ -51,7 +56,7 @@ def objective_line(grouping: Grouping) -> str:
     if grouping.objective is not None:
         words.append(f"objective {grouping.objective:.4g}")
     if grouping.gap is not None:
-        words.append("proved optimal" if grouping.gap == 0 else f"{100 * grouping.gap:.2g} % below the optimum")
+        words.append("proved optimal" if grouping.gap == 0 else f"{_percent(grouping.gap)} % below the optimum")
     else:
         words.append("gap to the optimum not known")
     if grouping.settings.get("threshold") is not None:

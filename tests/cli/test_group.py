@@ -9,7 +9,8 @@ from support.grouping import CONFIG, forbid_computing
 from support.scores import row
 
 from mvlpt.cli import main
-from mvlpt.graph import TaskGraph, read_groups
+from mvlpt.cli.group_tables import objective_line
+from mvlpt.graph import Grouping, TaskGraph, read_groups
 
 TASKS = "toy-warm,toy-cold,toy-all"
 FILES = {"task_graph.json", "task_graph.graphml", "groups.yaml", "embeddings"}
@@ -269,3 +270,8 @@ def test_bad_selections_are_one_sentence(tmp_path, capsys, words, sentence):
     assert one_sentence(err)
     assert sentence in err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("gap", "words"), [(0, "proved optimal"), (1.563, "156 % below"), (0.0123, "1.2 % below")])
+def test_the_gap_to_the_optimum_is_a_plain_number(gap, words):
+    assert words in objective_line(Grouping((("a",),), method="single", gap=gap))

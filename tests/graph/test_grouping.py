@@ -253,6 +253,7 @@ BAD = [
     ({"groups": 4, "max_groups": 3}, "groups is 4, but max_groups is 3"),
     ({"groups": 2, "max_size": 3}, "8 tasks do not fit into 2 groups of at most 3; raise groups to 3"),
     ({"max_groups": 2, "max_size": 3}, "raise max_groups to 3"),
+    ({"groups": 1, "max_size": 3}, "8 tasks do not fit into 1 group of at most 3; raise groups to 3"),
     ({"max_size": 2, "must_link": [["t000", "t001"], ["t001", "t002"]]}, "must_link joins 3 tasks .* max_size is 2"),
     (
         {"must_link": [["t000", "t001"], ["t001", "t002"]], "cannot_link": [["t002", "t000"]]},

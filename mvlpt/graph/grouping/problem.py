@@ -17,6 +17,7 @@ import numpy as np
 from mvlpt.errors import GraphError
 from mvlpt.graph.checks import index_of
 from mvlpt.graph.grouping.objective import integer_weights
+from mvlpt.io import counted
 
 Links = Iterable[Iterable[str]]
 MAX_CLIQUE_SEARCH = 60  # units up to which the largest set that cannot_link separates is found exactly
@@ -226,7 +227,7 @@ def _check_group_count(problem: Problem, tasks: Sequence[str], option: str) -> N
     ):
         if amount > most * limit:
             raise GraphError(
-                f"{amount:.0f} {noun} do not fit into {most} groups of at most {limit:.0f}; "
+                f"{amount:.0f} {noun} do not fit into {counted(most, 'group')} of at most {limit:.0f}; "
                 f"raise {option} to {math.ceil(amount / limit)}, or {name}"
             )
     separate = largest_separated_set(problem.apart) if problem.apart.any() else []
