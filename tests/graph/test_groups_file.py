@@ -42,6 +42,8 @@ def test_a_file_made_by_hand(tmp_path):
     named = read_groups(written(tmp_path, "groups: {land: [eurosat], rest: [pets, cars]}\n"))
     assert named.names == ("land", "rest")
     assert named.group_of("pets") == "rest"
+    overlapping = "groups: {g1: [cars, eurosat], g2: [eurosat, pets]}\nserves: {eurosat: g2}\n"
+    assert read_groups(written(tmp_path, overlapping), TASKS).serves == {"cars": "g1", "eurosat": "g2", "pets": "g2"}
 
 
 BAD = [
@@ -64,7 +66,10 @@ BAD = [
     ("groups: {yes: [cars, eurosat, pets]}", "a group is named True"),
     ("groups: {../out: [cars, eurosat, pets]}", "cannot be named '../out'"),
     ("groups: {g1: [cars, eurosat, pets]}\nsevers: {}", "unknown key 'severs'; did you mean 'serves'"),
-    ("groups: {g1: [cars, eurosat, pets]}\nserves: {cars: g1}", "serves omits the task 'eurosat'; name one of g1"),
+    (
+        "groups: {g1: [cars, eurosat], g2: [eurosat, pets]}\nserves: {cars: g1}",
+        "serves omits the task 'eurosat'; name one of g1, g2",
+    ),
     (
         "groups: {g1: [cars, eurosat], g2: [pets]}\nserves: {cars: g2, eurosat: g1, pets: g2}",
         "serves says 'cars: g2', but that group does not contain it",

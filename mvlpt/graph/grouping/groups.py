@@ -30,12 +30,13 @@ class Grouping:
             unknown.
         seed: of methods that draw random numbers.
         settings: everything else the result depends on, plain values only.
-        serves: if groups overlap, the group that serves each task; ``None`` if they do not.
+        serves: if groups overlap, the group that serves each task, which tasks of one group may lack; ``None`` if they
+            do not.
         labels: the groups' names, if they are not ``g1``, ``g2``, ...
 
     Raises:
         GraphError: a group is empty or repeats a task, a task is in two groups without an entry in ``serves``, or
-            ``serves`` omits a task or names a group that does not contain it.
+            ``serves`` omits such a task or names a group that does not contain it.
     """
 
     groups: tuple[tuple[str, ...], ...]
@@ -93,8 +94,10 @@ class Grouping:
                     f"serves says '{task}: {name}', but that group does not contain it{suggest('', holders[task])}"
                 )
         for task in holders:
-            if task not in self.serves:
+            if task not in self.serves and len(holders[task]) > 1:
                 raise GraphError(f"serves omits the task '{task}'; name one of {', '.join(holders[task])}")
+        only = {task: names[0] for task, names in holders.items() if task not in self.serves}
+        object.__setattr__(self, "serves", {**self.serves, **only})
 
     @property
     def names(self) -> tuple[str, ...]:
