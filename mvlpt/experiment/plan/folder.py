@@ -8,7 +8,7 @@ from mvlpt.errors import PlanError
 from mvlpt.experiment.plan.builder import build_plan
 from mvlpt.experiment.plan.earlier import plan_in
 from mvlpt.experiment.spec import Experiment
-from mvlpt.io import check_encoding
+from mvlpt.io import check_encoding, counted
 from mvlpt.schedule import PLAN_FILE, Plan, save_plan, trust
 
 
@@ -42,13 +42,19 @@ def check_same_folder(plan: Plan, before: Plan, root: Path) -> None:
     """Checks that no run of a plan has the folder of another run of an earlier plan.
 
     Raises:
-        PlanError: names the first such run.
+        PlanError: names the first such run, and says how many there are.
     """
     known = {job.name: job for job in before if job.kind not in ("report", "features", "average")}
-    for job in plan:
-        old = known.get(job.name)
-        if old is not None and old.id != job.id and (root / old.name).exists():
-            raise PlanError(
-                f"{root} holds another experiment: '{job.name}' has other options or tasks there (job {old.id}, here "
-                f"{job.id}); choose another --output-dir, or delete {root / old.name}"
-            )
+    others = [
+        (job, old)
+        for job in plan
+        if (old := known.get(job.name)) is not None and old.id != job.id and (root / old.name).exists()
+    ]
+    if others:
+        job, old = others[0]
+        also = f", and so {'have' if len(others) > 2 else 'has'} {counted(len(others) - 1, 'more run')}"
+        raise PlanError(
+            f"{root} holds another experiment: '{job.name}' has other options or tasks there (job {old.id}, here "
+            f"{job.id}){also if len(others) > 1 else ''}; choose another --output-dir, or delete {root / old.name}"
+            f"{' and the folders of the others' if len(others) > 1 else ''}"
+        )
