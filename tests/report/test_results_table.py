@@ -107,7 +107,7 @@ def test_a_test_says_when_it_cannot_tell():
     assert paired_test([0]).note == "equal on the only task"
     small = paired_test([1, 2, 3, 4, 5])
     assert small.p == pytest.approx(2 / 2**5)
-    assert small.note == "small n: with 5 tasks that differ, p cannot be below 0.062"
+    assert small.note == "small n: with 5 tasks that differ, p cannot be below 0.0625"
     with pytest.raises(ValueError, match="at least one task"):
         paired_test([])
 

@@ -78,7 +78,7 @@ def _note(n: int, nonzero: int) -> str:
     if nonzero < SMALL:
         smallest = 2 / 2**nonzero
         tasks = counted(nonzero, "task")
-        return f"small n: with {tasks} that differ{'s' * (nonzero == 1)}, p cannot be below {smallest:.2g}"
+        return f"small n: with {tasks} that differ{'s' * (nonzero == 1)}, p cannot be below {smallest:.3g}"
     return ""
 
 
