@@ -74,7 +74,7 @@ def shares_table(rows: Rows) -> str:
     """Mean accuracy of adapted prompts that keep a share of their start."""
     lines = head(["", "share of the start", "from all together", *list(PARTITIONS.values())[1:]])
     for trainer, shots, mine in settings(rows, ("VPT", "CoOp"), (1, 4)):
-        names = {row["arm"] for row in mine}
+        names = fixed_arms(mine)
         shares = {share: prefix for share, prefix in SHARES.items() if f"{prefix}all" in names}
         arms = [f"{prefix}{name}" for prefix in shares.values() for name in PARTITIONS]
         scores, _, seeds = score_array(mine, [*arms, *SHARED])

@@ -70,8 +70,13 @@ def settings(
 
 
 def fixed_arms(rows: Iterable[Row]) -> list[str]:
-    """The arms that serve all tasks alike, each task alone first."""
-    names = {row["arm"] for row in rows if part_of(row) in ("arms", "shares")}
+    """The arms that serve all tasks alike, each task alone first; those that every seed with their part has."""
+    seeds_of, seeds_of_part = defaultdict(set), defaultdict(set)
+    for row in rows:
+        if (part := part_of(row)) in ("arms", "shares"):
+            seeds_of[part, row["arm"]].add(row["seed"])
+            seeds_of_part[part].add(row["seed"])
+    names = [arm for (part, arm), seeds in seeds_of.items() if seeds == seeds_of_part[part]]
     return sorted(names, key=lambda name: (name != "single", name))
 
 

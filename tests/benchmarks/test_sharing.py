@@ -27,6 +27,7 @@ from benchmarks.sharing_statistics import (
 from benchmarks.sharing_surrogate import one_seed_rho, predicted_gains, surrogate_rho
 from benchmarks.sharing_table import (
     estimate_arrays,
+    fixed_arms,
     gain_array,
     measured_units,
     read_table,
@@ -55,6 +56,13 @@ def test_reliability_is_the_mean_over_all_halves_stepped_up():
         found.append(stats.spearmanr(gains[:, half].mean(axis=1), gains[:, rest].mean(axis=1)).statistic)
     r = np.mean(found)
     assert split_half_reliability(gains, splits=3000) == pytest.approx(2 * r / (1 + r), abs=0.01)
+
+
+def test_an_arm_counts_if_every_seed_with_its_part_has_it():
+    """A share that came later does not cost the seeds before it; nor do shares that are still to come their arms."""
+    arms = {"single": (1, 2, 3), "all": (1, 2, 3), "keep25-all": (1, 2), "keep75-all": (2,), "chosen": (1,)}
+    rows = [{"arm": arm, "seed": seed} for arm, seeds in arms.items() for seed in seeds]
+    assert fixed_arms(rows) == ["single", "all", "keep25-all"]
 
 
 @pytest.mark.parametrize(("common", "expected"), [(0.0, 1.0), (1.0, 0.5), (3.0, 0.1)])
