@@ -51,13 +51,13 @@ def cpu_seconds(call: Callable[[], Any]) -> float:
 
 def measured(arch: str, path: Path, rounds: int) -> dict[str, float]:
     """Medians of seconds: open_clip's loading, ours, and the hash."""
-    seconds: dict[str, list[float]] = {"open_clip": [], "ours": [], "hash": []}
+    seconds: dict[str, list[float]] = {"open_clip": [], "ours": []}
     for _ in range(rounds + 1):
         seconds["open_clip"].append(cpu_seconds(lambda: open_clip.create_model(arch, pretrained=str(path))))
         seconds["ours"].append(cpu_seconds(lambda: load_backbone(arch, path)))
     backbone = load_backbone(arch, path)
-    seconds["hash"] += [0.0, cpu_seconds(lambda: backbone.fingerprint)]
-    return {way: statistics.median(times[1:]) for way, times in seconds.items()}
+    medians = {way: statistics.median(times[1:]) for way, times in seconds.items()}
+    return {**medians, "hash": cpu_seconds(lambda: backbone.fingerprint)}
 
 
 def main() -> None:

@@ -69,22 +69,19 @@ class ClassResults:
         return [100 * r / s if s else None for r, s in zip(right, seen, strict=True)]
 
 
-def write_confusions(results: ClassResults, folder: str | os.PathLike[str], *, rates: bool) -> Path:
-    """Writes the counts as ``confusion_TASK.csv``, rows true and columns predicted; returns the file.
-
-    Args:
-        results: of one task.
-        folder: where to.
-        rates: also writes Dassl's ``cmat.pt``, (K, K) shares of each true class, which has room for one task.
-    """
+def write_confusions(results: ClassResults, folder: str | os.PathLike[str]) -> Path:
+    """Writes the counts as ``confusion_TASK.csv``, rows true and columns predicted; returns the file."""
     path = Path(folder) / file_name(f"confusion_{results.task}", ".csv")
     rows = [[name, *row] for name, row in zip(results.classes, results.counts.tolist(), strict=True)]
     write_file(path, csv_text([["true \\ predicted", *results.classes], *rows]))
-    if rates:
-        counts = torch.from_numpy(results.counts).double()
-        with atomic_write(path.with_name(DASSL_CONFUSIONS), "wb") as file:
-            torch.save(counts / counts.sum(dim=1, keepdim=True).clamp(min=1), file)
     return path
+
+
+def write_dassl_confusions(results: ClassResults, folder: str | os.PathLike[str]) -> None:
+    """Writes Dassl's ``cmat.pt``: (K, K) shares of the images of each true class, double, 0 for a class without any."""
+    counts = torch.from_numpy(results.counts).double()
+    with atomic_write(Path(folder) / DASSL_CONFUSIONS, "wb") as file:
+        torch.save(counts / counts.sum(dim=1, keepdim=True).clamp(min=1), file)
 
 
 class SurestMistakes:

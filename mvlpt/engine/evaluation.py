@@ -13,7 +13,7 @@ import torch
 from yacs.config import CfgNode
 
 from mvlpt.data import SplitSizes, TaskInfo
-from mvlpt.engine.class_results import ClassResults, SurestMistakes, write_confusions
+from mvlpt.engine.class_results import ClassResults, SurestMistakes, write_confusions, write_dassl_confusions
 from mvlpt.errors import DataError, EvaluationError, UnknownNameError
 from mvlpt.metrics import count_pairs, f1_of_counts, get_metric
 from mvlpt.registry import Registry
@@ -282,7 +282,9 @@ class Classification(EvaluatorBase):
                     100 * right / seen,
                 )
         if self.cfg.TEST.COMPUTE_CMAT:
-            path = write_confusions(results, self.cfg.OUTPUT_DIR, rates=not several)
+            path = write_confusions(results, self.cfg.OUTPUT_DIR)
+            if not several:  # the file has room for one task
+                write_dassl_confusions(results, self.cfg.OUTPUT_DIR)
             log.info("The confusion matrix of %s is in %s", results.task, path)
 
 

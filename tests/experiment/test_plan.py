@@ -323,7 +323,7 @@ def test_a_folder_keeps_one_experiment(tmp_path):
         check_same_folder(other, first, tmp_path)
     for job in first:
         (tmp_path / job.name).mkdir(parents=True, exist_ok=True)
-    with pytest.raises(PlanError, match=r"and so have 19 more runs; choose .* and the folders of the others$"):
+    with pytest.raises(PlanError, match=r"; 19 more runs too\); choose .* and the folders of the others$"):
         check_same_folder(other, first, tmp_path)
     more = dataclasses.replace(embedded_experiment(arms=("single", "all")), seeds=(1, 2, 3))
     check_same_folder(build_plan(more, tmp_path), first, tmp_path)

@@ -11,6 +11,7 @@ from typing import Any
 
 from mvlpt.data.datum import Datum
 from mvlpt.errors import ConfigError, DataError, suggest
+from mvlpt.io import counted
 from mvlpt.randomness import python_stream
 
 UNITS = ("auto", "images", "classes")
@@ -62,7 +63,7 @@ def make_folds(
     if unit == "classes":
         if len(members) < folds:
             raise DataError(
-                f"{subject} has {len(members)} class{'es' * (len(members) != 1)}, which cannot be split into {folds} "
+                f"{subject} has {counted(len(members), 'class')}, which cannot be split into {folds} "
                 "folds; use fewer folds, or at least 2 images a class"
             )
         order = sorted(members)

@@ -18,6 +18,7 @@ from mvlpt.experiment.arms.shared import sharing_arm, tuned_run
 from mvlpt.experiment.configurations import Configurations
 from mvlpt.experiment.spec import Experiment
 from mvlpt.graph.choice import Candidate, PromptSource
+from mvlpt.io import counted
 
 # Folds take the place of validation images, so they may not choose an epoch; other files are the experiment's business.
 FIXED = {"TEST.SPLIT": "val", "TEST.FINAL_MODEL": "last_step", "TEST.NO_TEST": False, "DATASET.SAMPLES_DIR": ""}
@@ -80,7 +81,7 @@ def check_folds(experiment: Experiment, folds: int, key: str) -> None:
     Args:
         experiment: whose tasks.
         folds: how many.
-        key: of the experiment file, that says so.
+        key: of the experiment file that sets the number.
 
     Raises:
         ConfigError: folds of images with one image a class, or more folds than a task has classes or images.
@@ -98,7 +99,7 @@ def check_folds(experiment: Experiment, folds: int, key: str) -> None:
             if classes < folds:
                 fewer = f"set fewer with {key}, " if classes > 1 else ""
                 raise ConfigError(
-                    f"Task '{task}' has {classes} class{'es' * (classes != 1)}, which cannot be split into {folds} "
+                    f"Task '{task}' has {counted(classes, 'class')}, which cannot be split into {folds} "
                     f"folds; {fewer}give more shots, or leave the task out"
                 )
         elif 0 < shots * classes < folds:

@@ -52,9 +52,10 @@ def check_same_folder(plan: Plan, before: Plan, root: Path) -> None:
     ]
     if others:
         job, old = others[0]
-        also = f", and so {'have' if len(others) > 2 else 'has'} {counted(len(others) - 1, 'more run')}"
+        also = rest = ""
+        if more := len(others) - 1:
+            also, rest = f"; {counted(more, 'more run')} too", " and the folders of the others"
         raise PlanError(
             f"{root} holds another experiment: '{job.name}' has other options or tasks there (job {old.id}, here "
-            f"{job.id}){also if len(others) > 1 else ''}; choose another --output-dir, or delete {root / old.name}"
-            f"{' and the folders of the others' if len(others) > 1 else ''}"
+            f"{job.id}{also}); choose another --output-dir, or delete {root / old.name}{rest}"
         )
